@@ -1,0 +1,42 @@
+# Two commands: `make run` and `make test`. Each sets up what it needs, and is quick the second time.
+PYTHON ?= python3
+BIN := .venv/bin
+WORKERS ?= 2
+
+.PHONY: help run test lint unit soak bench clean setup-run setup-test
+
+help:
+	@echo "make run     set up .venv and run the main job: qsim run digits"
+	@echo "make test    set up the rest, then lint, type-check and run every test"
+	@echo "make soak    the long randomized runs (SOAK=count of cases per primitive)"
+	@echo "make bench   speed ratios against torch and NumPy"
+	@echo "make clean   remove .venv and caches"
+
+setup-run:
+	@$(PYTHON) tools/bootstrap.py models
+
+setup-test:
+	@$(PYTHON) tools/bootstrap.py models peers dev
+
+run: setup-run
+	@$(BIN)/qsim run digits
+
+lint: setup-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+unit: setup-test
+	$(BIN)/pytest -n $(WORKERS) -m "not soak"
+
+test: lint unit
+
+soak: setup-test
+	$(BIN)/pytest -m soak
+
+bench: setup-test
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

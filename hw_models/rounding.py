@@ -1,0 +1,144 @@
+"""Rounding of ``x / 2**k`` to an integer, by every name of the field.
+
+Real-number meaning: the integer next to ``x / 2**k``, the direction or the tie decided by the
+mode. ``k <= 0`` is the exact left shift ``x * 2**-k`` under every mode but none rounds.
+
+| mode             | integer formula (``h = 2**(k-1)``)            | also called                     |
+|------------------|-----------------------------------------------|---------------------------------|
+| floor            | ``x >> k``                                    | AP_TRN, RVV rdn, truncation     |
+| ceil             | ``-(-x >> k)``                                |                                 |
+| toward_zero      | ``sign(x) * (abs(x) >> k)``                   | AP_TRN_ZERO, C division         |
+| away             | ``sign(x) * -(-abs(x) >> k)``                 |                                 |
+| half_up          | ``(x + h) >> k``                              | AP_RND, RVV rnu, XNNPACK rndnu  |
+| half_down        | ``-((-x + h) >> k)``                          | AP_RND_MIN_INF                  |
+| half_away        | ``sign(x) * ((abs(x) + h) >> k)``             | AP_RND_INF, NVDLA               |
+| half_toward_zero | ties to zero                                  | AP_RND_ZERO                     |
+| half_even        | ``(x + h - 1 + ((x >> k) & 1)) >> k``         | AP_RND_CONV, RVV rne, IEEE      |
+| half_odd         | ``(x + h - ((x >> k) & 1)) >> k``             | RVV has rod, which is jamming   |
+| jam              | ``(x >> k) | 1``                              | von Neumann rounding            |
+| stochastic       | ``(x + r) >> k``, r uniform in ``[0, 2**k)``  |                                 |
+
+Corners: QONNX's HALF_UP is ``half_away`` here. ``jam`` sets the last bit even where the quotient
+is exact, and does nothing when ``k <= 0``. ``stochastic`` draws ``r`` from the element's index and
+the seed (splitmix64), never from a stream: the answer does not depend on order or threads.
+
+The functions use only ``+ - * >> & |``, signed comparison and ``select``, so that they also run
+on bit-vectors of an SMT solver, wide enough that ``x + 2**k`` does not wrap.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+
+from hw_models.errors import ContractError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Rounding: TypeAlias = Literal[
+    "floor",
+    "ceil",
+    "toward_zero",
+    "away",
+    "half_up",
+    "half_down",
+    "half_away",
+    "half_toward_zero",
+    "half_even",
+    "half_odd",
+    "jam",
+    "stochastic",
+]
+# The position in this tuple is the mode's number in the kernels, in files and in the RTL.
+ROUNDINGS: Final[tuple[Rounding, ...]] = (
+    "floor",
+    "ceil",
+    "toward_zero",
+    "away",
+    "half_up",
+    "half_down",
+    "half_away",
+    "half_toward_zero",
+    "half_even",
+    "half_odd",
+    "jam",
+    "stochastic",
+)
+
+_MASK64: Final = (1 << 64) - 1
+
+
+def rounding_code(rounding: str) -> int:
+    """Return the number of a rounding mode, or raise ContractError."""
+    if rounding not in ROUNDINGS:
+        raise ContractError(
+            f"rounding must be one of its names, not {rounding!r} (accepted: "
+            f"{', '.join(ROUNDINGS)})"
+        )
+    return ROUNDINGS.index(rounding)
+
+
+def splitmix64(seed: int, index: int) -> int:
+    """Return the index-th 64-bit draw of a seed (Steele, Lea and Flood, OOPSLA 2014)."""
+    z = (seed + (index + 1) * 0x9E3779B97F4A7C15) & _MASK64
+    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK64
+    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK64
+    return z ^ (z >> 31)
+
+
+def _select(condition: Any, then: Any, other: Any) -> Any:
+    return then if condition else other
+
+
+def round_shift(
+    x: Any,
+    k: int,
+    rounding: Rounding,
+    *,
+    draw: int = 0,
+    select: Callable[[Any, Any, Any], Any] = _select,
+) -> Any:
+    """Return ``x / 2**k`` rounded to an integer: the definition, in exact integers.
+
+    Args:
+        x: an integer, or a bit-vector.
+        k: right shift; zero or negative shifts left exactly.
+        rounding: a name of ``ROUNDINGS``.
+        draw: for ``stochastic``, a 64-bit random number; its top ``k`` bits are used
+            (all 64, shifted up, when ``k`` exceeds 64).
+        select: ``if``-expression; an SMT solver passes its own.
+    """
+    rounding_code(rounding)
+    if k <= 0:
+        return x * (1 << -k)
+    half = 1 << (k - 1)
+    up = (x + half) >> k
+    down = -((-x + half) >> k)
+    floor = x >> k
+    ceil = -((-x) >> k)
+    negative = x < 0
+    match rounding:
+        case "floor":
+            return floor
+        case "ceil":
+            return ceil
+        case "toward_zero":
+            return select(negative, ceil, floor)
+        case "away":
+            return select(negative, floor, ceil)
+        case "half_up":
+            return up
+        case "half_down":
+            return down
+        case "half_away":
+            return select(negative, down, up)
+        case "half_toward_zero":
+            return select(negative, up, down)
+        case "half_even":
+            return (x + (half - 1) + (floor & 1)) >> k
+        case "half_odd":
+            return (x + half - (floor & 1)) >> k
+        case "jam":
+            return floor | 1
+        case "stochastic":
+            return (x + (draw >> (64 - k) if k <= 64 else draw << (k - 64))) >> k

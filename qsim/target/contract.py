@@ -1,0 +1,147 @@
+"""The target: what a datapath does to every bit. Its sections are in ``qsim.target.sections``.
+
+The rules between fields are in ``qsim.target.rules``, and reading in ``qsim.target.load``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from qsim.target.sections import (
+    SECTIONS,
+    Add,
+    Array,
+    AvgPool,
+    Bias,
+    Correlation,
+    Input,
+    Memory,
+    Output,
+    Padding,
+    Primitives,
+    Quantize,
+    Requantize,
+    Sum,
+    Weight,
+)
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping
+
+SCHEMA: Final = 1
+# A linear layer is a 1x1 correlation on the same array: no datapath has one without the other.
+_ALIASES: Final = {"linear": "correlation"}
+_NOT_HASHED: Final = ("name", "reproduces", "notes")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The contract of one datapath.
+
+    Attributes:
+        name: lower-case letters, digits, ``.``, ``_`` and ``-``; 1 to 64 of them.
+        reproduces: the real system whose integers these are.
+        notes: where the target and that system part ways.
+        input, weight, correlation, bias, sum, output, requantize, padding, quantize, add,
+            avg_pool, primitives, memory, array: the sections of the TOML file.
+        schema: version of the contract's form.
+
+    Raises:
+        TargetError: a field or a combination of fields is not acceptable.
+    """
+
+    name: str
+    reproduces: str
+    notes: str
+    input: Input
+    weight: Weight
+    correlation: Correlation
+    bias: Bias
+    sum: Sum
+    output: Output
+    requantize: Requantize
+    padding: Padding
+    quantize: Quantize
+    add: Add
+    avg_pool: AvgPool
+    primitives: Primitives
+    memory: Memory
+    array: Array
+    schema: int = SCHEMA
+
+    def __post_init__(self) -> None:
+        from qsim.target.rules import check
+
+        check(self)
+
+    @classmethod
+    def load(cls, target: str | os.PathLike[str]) -> Target:
+        """Return a shipped target by name, or the one in a ``.toml`` file.
+
+        Raises:
+            TargetError: unknown name, unreadable file, or a contract that is not acceptable.
+        """
+        from qsim.target.load import load
+
+        return load(target)
+
+    @classmethod
+    def from_toml(cls, text: str, where: str = "") -> Target:
+        """Return the target that a TOML text states; ``where`` names it in errors.
+
+        Raises:
+            TargetError: not TOML, or a contract that is not acceptable.
+        """
+        from qsim.target.load import from_toml
+
+        return from_toml(text, where)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], where: str = "") -> Target:
+        """Return the target that ``to_dict`` wrote, checked as strictly as a file.
+
+        Raises:
+            TargetError: a contract that is not acceptable.
+        """
+        from qsim.target.load import from_dict
+
+        return from_dict(data, where)
+
+    @staticmethod
+    def names() -> tuple[str, ...]:
+        """Return the names of the shipped targets, sorted."""
+        from qsim.target.load import names
+
+        return names()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the contract as JSON values, in the form of the TOML file."""
+        head = {"schema": self.schema, "name": self.name}
+        head |= {"reproduces": self.reproduces, "notes": self.notes}
+        return head | {name: _plain(getattr(self, name)) for name in SECTIONS}
+
+    @property
+    def hash(self) -> str:
+        """``sha256:`` and 64 hexadecimal digits over every field but name, reproduces, notes."""
+        fields = {k: v for k, v in self.to_dict().items() if k not in _NOT_HASHED}
+        canonical = json.dumps(fields, sort_keys=True, separators=(",", ":"))
+        return f"sha256:{hashlib.sha256(canonical.encode()).hexdigest()}"
+
+    @property
+    def short_hash(self) -> str:
+        """The hash as people read it: ``sha256:`` and 16 digits."""
+        return self.hash[: len("sha256:") + 16]
+
+    def has(self, primitive: str) -> bool:
+        """Return whether the datapath has a primitive; ``linear`` is part of ``correlation``."""
+        return _ALIASES.get(primitive, primitive) in self.primitives.available
+
+
+def _plain(section: Any) -> dict[str, Any]:
+    values = {field.name: getattr(section, field.name) for field in dataclasses.fields(section)}
+    return {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}

@@ -1,0 +1,176 @@
+"""Reading targets: strict, and harmless whatever the file holds.
+
+A target file is data from a stranger: it is read up to a size, decoded, parsed and checked, and
+every way in which that can fail is a TargetError of one line.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, get_origin
+
+from qsim.errors import TargetError
+from qsim.target.contract import Target
+from qsim.target.fields import accepted, field_types, shown
+from qsim.target.sections import SECTIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+SHIPPED: Final = Path(__file__).parent.parent / "targets"
+# A contract needs about 4 KiB.
+MAX_BYTES: Final = 64 * 1024
+# tomllib takes quadratic time on a dotted key: seconds for thousands of parts. No key spans lines.
+MAX_DOTS: Final = 256
+_HEAD: Final = ("schema", "name", "reproduces", "notes")
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of the shipped targets, sorted."""
+    return tuple(sorted(path.stem for path in SHIPPED.glob("*.toml")))
+
+
+def load(target: str | os.PathLike[str]) -> Target:
+    """Return a shipped target by name, or the one in a ``.toml`` file."""
+    text = os.fspath(target)
+    if not isinstance(text, str):
+        raise TargetError(f"a path must be text, not {shown(text)}", accepted="a name or a path")
+    if text in names():
+        return _load_file(SHIPPED / f"{text}.toml", where=f"{text}.toml")
+    if text.endswith(".toml") or isinstance(target, os.PathLike):
+        return _load_file(Path(text), where=shown(text, 300)[1:-1])
+    known = _closest_first(text, names())
+    hint = " (a file's name must end in .toml)" if "/" in text or "." in text else ""
+    raise TargetError(
+        f"there is no target {shown(text)}{hint}",
+        accepted=f"{', '.join(known)}, or the path of a .toml file",
+    )
+
+
+def _load_file(path: Path, where: str) -> Target:
+    try:
+        if not path.exists():
+            raise TargetError("there is no such file", where=where, accepted="a target .toml file")
+        if not path.is_file():
+            raise TargetError("is not a file", where=where, accepted="a target .toml file")
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:  # ValueError: a NUL character in the path
+        reason = getattr(error, "strerror", None) or str(error)
+        raise TargetError(f"cannot be read: {reason}", where=where) from None
+    if len(data) > MAX_BYTES:
+        raise TargetError(
+            "is too large for a target", where=where, accepted=f"at most {MAX_BYTES} bytes"
+        )
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise TargetError(
+            f"byte {error.start} is not UTF-8", where=where, accepted="TOML text in UTF-8"
+        ) from None
+    return from_toml(text, where)
+
+
+def from_toml(text: str, where: str = "") -> Target:
+    """Return the target that a TOML text states; ``where`` names it in errors."""
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.count(".") > MAX_DOTS:
+            raise TargetError(
+                f"line {number} has {line.count('.')} dots",
+                where=where,
+                accepted=f"at most {MAX_DOTS}",
+            )
+    try:
+        data = tomllib.loads(text)
+    except RecursionError:
+        raise TargetError(
+            "is nested too deeply", where=where, accepted="sections of fields"
+        ) from None
+    except ValueError as error:  # TOMLDecodeError, or an integer of thousands of digits
+        message = str(error).encode("ascii", "backslashreplace").decode()
+        raise TargetError(f"is not TOML: {message[:200]}", where=where) from None
+    return from_dict(data, where)
+
+
+def from_dict(data: Mapping[str, Any], where: str = "") -> Target:
+    """Return the target that a mapping states, every field checked."""
+    try:
+        return _build(data)
+    except TargetError as error:
+        place = ": ".join(part for part in (where, error.where) if part)
+        raise TargetError(error.message, where=place, accepted=error.accepted) from None
+
+
+def _build(data: object) -> Target:
+    if not isinstance(data, Mapping):
+        raise TargetError(f"a target is a table, not {shown(data)}", accepted="a table of sections")
+    # The version comes first: another version's fields would all look like mistakes.
+    if "schema" not in data:
+        raise TargetError("is missing", where="schema", accepted="schema = 1")
+    if type(data["schema"]) is not int or data["schema"] != 1:
+        raise TargetError(
+            f"this qsim does not read version {shown(data['schema'])} of the contract",
+            where="schema",
+            accepted="1",
+        )
+    _check_keys(data, (*_HEAD, *SECTIONS), "", "a section or field")
+    sections = {name: _section(name, cls, data[name]) for name, cls in SECTIONS.items()}
+    return Target(**{name: data[name] for name in _HEAD}, **sections)
+
+
+def _section(name: str, cls: type[Any], values: object) -> Any:
+    if not isinstance(values, Mapping):
+        raise TargetError(f"is {shown(values)}", where=name, accepted=f"a table [{name}]")
+    types = field_types(cls)
+    _check_keys(values, tuple(types), f"{name}.", "a field")
+    return cls(**{field: _value(types[field], values[field]) for field in types})
+
+
+def _value(annotation: Any, value: object) -> object:
+    if get_origin(annotation) is not tuple or not isinstance(value, list):
+        return value
+    # Unhashable items would be refused anyway; their text keeps the refusal a TargetError.
+    return tuple(item if isinstance(item, str) else shown(item) for item in value)
+
+
+def _check_keys(table: Mapping[Any, Any], known: tuple[str, ...], prefix: str, kind: str) -> None:
+    for key in table:
+        if key not in known:
+            ordered = _closest_first(key, known)
+            close = difflib.get_close_matches(str(key), known, 1)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            raise TargetError(
+                f"{shown(key)} is not {kind} of the contract{hint}",
+                where=f"{prefix}{_printable(key)}",
+                accepted=", ".join(ordered),
+            )
+    for key in known:
+        if key not in table:
+            raise TargetError(
+                "is missing; every field is stated, none has a default",
+                where=f"{prefix}{key}",
+                accepted=_example(prefix, key),
+            )
+
+
+def _example(prefix: str, key: str) -> str:
+    if prefix:
+        return accepted(field_types(SECTIONS[prefix[:-1]])[key])
+    return f"a table [{key}]" if key in SECTIONS else "text"
+
+
+def _printable(key: object) -> str:
+    return shown(key)[1:-1] if isinstance(key, str) else shown(key)
+
+
+def _closest_first(name: object, known: Iterable[str]) -> list[str]:
+    """Return the known names, those most like ``name`` first."""
+
+    def likeness(other: str) -> float:
+        return difflib.SequenceMatcher(None, str(name)[:64], other).ratio()
+
+    return sorted(known, key=lambda other: (-likeness(other), other))

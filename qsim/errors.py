@@ -1,0 +1,68 @@
+"""What qsim raises. Each class knows the exit status and the kind that `--json` prints.
+
+A message is one line: what rule was broken, by what, and what would be accepted.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class QsimError(Exception):
+    """Bad usage or bad input: exit status 2.
+
+    Attributes:
+        message: what is wrong, showing the offender.
+        where: the file, field, layer or argument; empty when there is none.
+        accepted: what would have been accepted; empty when the message says all.
+    """
+
+    kind: ClassVar[str] = "error"
+    exit_status: ClassVar[int] = 2
+
+    def __init__(self, message: str, *, where: str = "", accepted: str = "") -> None:
+        self.message = " ".join(str(message).split())
+        self.where = where
+        self.accepted = accepted
+        super().__init__(self.message)
+
+    def __str__(self) -> str:
+        line = f"{self.where}: {self.message}" if self.where else self.message
+        return f"{line} (accepted: {self.accepted})" if self.accepted else line
+
+
+class UsageError(QsimError):
+    """An argument of the command line or of a public function is not acceptable."""
+
+    kind = "usage"
+
+
+class ModelError(QsimError):
+    """A model cannot be found, imported, exported or lowered."""
+
+    kind = "model"
+
+
+class TargetError(QsimError):
+    """A target contract is unknown, malformed or contradicts itself."""
+
+    kind = "target"
+
+
+class FileFormatError(QsimError):
+    """A file is not what its name promises: truncated, damaged or of another version."""
+
+    kind = "file"
+
+
+class InputError(QsimError):
+    """An input tensor has the wrong shape, type or values."""
+
+    kind = "input"
+
+
+class MissingToolError(QsimError):
+    """A needed tool or optional package is not installed: exit status 3."""
+
+    kind = "missing"
+    exit_status = 3

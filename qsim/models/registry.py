@@ -1,0 +1,50 @@
+"""The built-in models: what `qsim models` lists, without importing torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Builtin:
+    """One line of the list.
+
+    Attributes:
+        name: what ``qsim run`` takes.
+        description: one line.
+        parameters: number of trainable numbers.
+        factory: ``module:function`` that makes the Model.
+    """
+
+    name: str
+    description: str
+    parameters: int
+    factory: str
+
+
+_BUILTINS: Final = (
+    Builtin(
+        "digits",
+        "residual CNN trained on scikit-learn's handwritten digits, 1x8x8, 10 classes",
+        19_706,
+        "qsim.models.digits:digits",
+    ),
+    Builtin(
+        "resnet8",
+        "MLPerf Tiny image classification topology, 3x32x32, 10 classes, seeded weights",
+        77_946,
+        "qsim.models.resnet8:resnet8",
+    ),
+    Builtin(
+        "mobilenet_v1",
+        "MLPerf Tiny visual wake words topology, width 0.25, 3x96x96, 2 classes, seeded weights",
+        213_586,
+        "qsim.models.mobilenet_v1:mobilenet_v1",
+    ),
+)
+
+
+def builtin() -> tuple[Builtin, ...]:
+    """Return the built-in models in the order of the list."""
+    return _BUILTINS

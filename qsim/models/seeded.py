@@ -1,0 +1,136 @@
+"""Weights, batch-norm statistics and inputs for networks that nobody trained.
+
+Seeded, so that everybody's are the same; shaped so that activations are neither dead nor
+exploding, because a network of zeros or infinities tests nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from qsim.models.spec import Model
+
+
+class Classifier(nn.Module):
+    """A network whose last layer is ``fc``."""
+
+    fc: nn.Linear
+
+
+@contextlib.contextmanager
+def undisturbed(seed: int = 0) -> Iterator[None]:
+    """Seed torch's CPU stream inside, and give the caller's back after."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        yield
+
+
+def smooth_images(count: int, channels: int, size: int, seed: int) -> torch.Tensor:
+    """Return images ``[count, channels, size, size]`` in 0..1 with large and small features."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def layer(resolution: int) -> torch.Tensor:
+        coarse = torch.randn(count, channels, resolution, resolution, generator=generator)
+        return nn.functional.interpolate(coarse, (size, size), mode="bilinear")
+
+    blend = 1.0 * layer(4) + 0.5 * layer(size // 4) + 0.15 * layer(size)
+    return torch.sigmoid(1.5 * blend)
+
+
+def seed_weights(net: nn.Module, generator: torch.Generator) -> None:
+    """Draw every weight so that a deep network carries its input to the end, as a trained one does.
+
+    He-normal kernels alone make a chaotic network: each layer amplifies the error of the one
+    before, and after twenty of them any quantization looks hopeless. So depthwise kernels pass
+    their channel on with small changes, 1x1 kernels are orthogonal, and batch norm leaves most
+    activations on the linear side of the relu.
+    """
+    for module in net.modules():
+        if isinstance(module, (nn.Conv2d, nn.Linear)):
+            nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=generator)
+            if module.bias is not None:
+                nn.init.normal_(module.bias, std=0.05, generator=generator)
+        if isinstance(module, nn.Conv2d):
+            _carry(module, generator)
+        elif isinstance(module, nn.BatchNorm2d):
+            nn.init.uniform_(module.weight, 0.8, 1.2, generator=generator)
+            nn.init.normal_(module.bias, mean=0.7, std=0.3, generator=generator)
+
+
+@torch.no_grad()
+def _carry(conv: nn.Conv2d, generator: torch.Generator) -> None:
+    outputs, inputs, height, width = conv.weight.shape
+    if conv.groups > 1:
+        conv.weight.mul_(0.1)
+        conv.weight[:, :, height // 2, width // 2] += 1.0
+    elif height == width == 1:
+        tall = torch.empty(max(outputs, inputs), min(outputs, inputs))
+        nn.init.orthogonal_(tall, gain=2.0**0.5, generator=generator)
+        _coarsen(tall)
+        conv.weight.copy_((tall if outputs >= inputs else tall.T)[:, :, None, None])
+
+
+def settle_statistics(net: nn.Module, batches: tuple[torch.Tensor, ...]) -> None:
+    """Set batch-norm statistics to the average over the batches, and the network to eval mode."""
+    norms = [module for module in net.modules() if isinstance(module, nn.BatchNorm2d)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # the plain average
+    net.train()
+    with torch.no_grad():
+        for batch in batches:
+            net(batch)
+    net.eval()
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+        for statistic in (norm.running_mean, norm.running_var):
+            if statistic is not None:
+                _coarsen(statistic)
+
+
+@torch.no_grad()
+def balance_logits(net: nn.Module, last: nn.Linear, images: torch.Tensor) -> None:
+    """Give the last layer logits of mean 0 and deviation 2, so that images fall in all classes."""
+    logits = net(images)
+    last.weight.mul_(2.0 / logits.std(0)[:, None])
+    last.bias.mul_(2.0 / logits.std(0)).sub_(2.0 * logits.mean(0) / logits.std(0))
+    _coarsen(last.weight)
+    _coarsen(last.bias)
+
+
+def _coarsen(tensor: torch.Tensor) -> None:
+    """Round to 2**-12: another processor's order of float additions then changes nothing."""
+    tensor.mul_(4096.0).round_().div_(4096.0)
+
+
+def seeded_model(
+    name: str, make: Callable[[], Classifier], *, size: int, seed: int, samples: int
+) -> Model:
+    """Return a network with seeded weights, its calibration batches and unlabelled samples.
+
+    Args:
+        name: of the model.
+        make: the network's constructor; it takes ``[N, 3, size, size]``.
+        size: height and width of an image.
+        seed: of weights and images.
+        samples: number of images to measure on; none of them is a calibration image.
+    """
+    from qsim.models.spec import Model
+
+    images = smooth_images(32 + samples, 3, size, seed)
+    calibration = torch.split(images[:32], 8)
+    with undisturbed(seed):
+        net = make()
+    seed_weights(net, torch.Generator().manual_seed(seed))
+    settle_statistics(net, calibration)
+    balance_logits(net, net.fc, images[:32])
+    measured = images[32:]
+    return Model(net, (measured[:1],), tuple((b,) for b in calibration), (measured, None), name)

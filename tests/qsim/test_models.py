@@ -1,0 +1,312 @@
+"""Models: the built-in list, a user's factory, and how each thing that can go wrong reads."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+
+import qsim.models as models
+from qsim.errors import InputError, ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+ROOT = Path(models.__file__).parents[2]
+NAMES = [known.name for known in models.builtin()]
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Threads that wait for a busy core cost seconds here, and win nothing."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+HEAD = """
+import torch
+
+class Net(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = torch.nn.Linear(4, 3)
+
+    def forward(self, x):
+        return self.fc(x)
+
+x = torch.zeros(2, 4)
+labels = torch.tensor([0, 1])
+"""
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[[str], Path]:
+    """Write a user's file; each has its own name, because Python caches modules by path."""
+    numbers = itertools.count()
+
+    def to_file(body: str) -> Path:
+        path = tmp_path / f"user{next(numbers)}.py"
+        path.write_text(HEAD + body)
+        return path
+
+    return to_file
+
+
+def refused(spec: str) -> str:
+    with pytest.raises(ModelError) as caught:
+        models.load(spec)
+    line = str(caught.value)
+    assert "\n" not in line
+    assert caught.value.exit_status == 2
+    return line
+
+
+def test_names() -> None:
+    assert NAMES == ["digits", "resnet8", "mobilenet_v1"]
+    assert all(known.description and "\n" not in known.description for known in models.builtin())
+
+
+@pytest.mark.parametrize("known", models.builtin(), ids=NAMES)
+def test_builtin(known: models.Builtin) -> None:
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    model = models.load(known.name)
+    assert torch.equal(torch.rand(3), expected)  # the caller's random stream is undisturbed
+    assert model.name == known.name
+    assert sum(p.numel() for p in model.module.parameters()) == known.parameters
+    assert not model.module.training
+    assert model.calibration
+    assert model.samples
+    inputs, _ = model.samples
+    assert inputs.shape[1:] == model.example_inputs[0].shape[1:]
+    assert all(batch.shape[1:] == inputs.shape[1:] for (batch,) in model.calibration)
+    assert 0.0 <= float(inputs.min()) < float(inputs.max()) <= 1.0
+    with torch.no_grad():
+        logits = model.module(inputs[:9])
+        for count in (0, 1, 3):
+            alone = model.module(inputs[:count])
+            assert alone.shape == (count, *logits.shape[1:])
+    assert len(set(logits.argmax(1).tolist())) > 1
+
+
+@pytest.mark.parametrize("name", ["resnet8", "mobilenet_v1"])
+def test_seeded_weights_are_the_same_and_alive(name: str) -> None:
+    first, second = models.load(name), models.load(name)
+    state = second.module.state_dict()
+    for key, tensor in first.module.state_dict().items():
+        assert torch.equal(tensor, state[key])
+    assert first.samples
+    assert first.samples[1] is None
+    for module in first.module.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.register_forward_hook(check_alive)
+    with torch.no_grad():
+        first.module(first.samples[0])
+
+
+def check_alive(_module: object, _inputs: object, output: torch.Tensor) -> None:
+    assert 0.3 < float(output.std()) < 3.0
+    assert (output.amax((0, 2, 3)) > 0).all()  # no channel that the ReLU always kills
+
+
+def test_calibration_shares_no_image_with_the_samples() -> None:
+    for name in NAMES:
+        model = models.load(name)
+        assert model.calibration
+        assert model.samples
+        seen = {image.numpy().tobytes() for (batch,) in model.calibration for image in batch}
+        shared = [image for image in model.samples[0] if image.numpy().tobytes() in seen]
+        assert len(shared) == 0
+        assert len(seen) == sum(len(batch) for (batch,) in model.calibration)
+
+
+def test_listing_is_light() -> None:
+    code = (
+        "import sys, qsim.models as m; m.builtin(); m.Model;"
+        "print([n for n in ('torch', 'numba', 'numpy', 'sklearn') if n in sys.modules])"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert run.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("result", "calibration", "labels"),
+    [
+        ("Net(), (x,)", None, None),
+        ("Net(), [x]", None, None),
+        ("Net(), x", None, None),
+        ("Net(), (x,), None", None, None),
+        ("Net(), (x,), [(x,), (x,)]", 2, None),
+        ("Net(), (x,), [x, x, x]", 3, None),
+        ("Net(), (x,), None, (x, labels)", None, [0, 1]),
+        ("Net(), (x,), [(x,)], (x, [1, 2])", 1, [1, 2]),
+        ("Net(), (x,), [(x,)], (x, None)", 1, None),
+    ],
+)
+def test_forms_of_a_factory(
+    write: Callable[[str], Path], result: str, calibration: int | None, labels: list[int] | None
+) -> None:
+    path = write(f"def make():\n    return {result}\n")
+    model = models.load(f"{path}:make")
+    assert model.name == path.stem
+    assert [t.shape for t in model.example_inputs] == [(2, 4)]
+    assert (len(model.calibration) if model.calibration else None) == calibration
+    found = model.samples[1] if model.samples else None
+    assert (found.tolist() if found is not None else None) == labels
+    assert model.module(*model.example_inputs).shape == (2, 3)
+
+
+def test_a_factory_may_return_a_model(write: Callable[[str], Path]) -> None:
+    body = (
+        "from qsim.models import Model\ndef make():\n    return Model(Net(), (x,), name='mine')\n"
+    )
+    assert models.load(f"{write(body)}:make").name == "mine"
+
+
+def test_package_module_factory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "mypackage_for_qsim"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "nets.py").write_text(HEAD + "def make():\n    return Net(), (x,)\n")
+    monkeypatch.chdir(tmp_path)  # as python -m does, the working folder is importable
+    before = list(sys.path)
+    assert models.load("mypackage_for_qsim.nets:make").name == "make"
+    assert sys.path == before
+    assert "'mak'" in refused("mypackage_for_qsim.nets:mak")
+    assert "there is no module 'mypackage_for_qsim.net'" in refused("mypackage_for_qsim.net:make")
+
+
+def test_errors_below_a_module_name_the_users_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = "import json\ndef make():\n    return json.loads('{')\n"
+    (tmp_path / "fails_for_qsim.py").write_text(body)
+    monkeypatch.chdir(tmp_path)
+    line = refused("fails_for_qsim:make")
+    assert line.startswith(f"{tmp_path / 'fails_for_qsim.py'}:3: JSONDecodeError: Expecting")
+
+
+def test_a_file_may_import_its_neighbours(write: Callable[[str], Path]) -> None:
+    helper = write("def net():\n    return Net(), (x,)\n")
+    path = write(f"from {helper.stem} import net\ndef make():\n    return net()\n")
+    try:
+        assert models.load(f"{path}:make").example_inputs[0].shape == (2, 4)
+    finally:
+        sys.modules.pop(helper.stem)
+
+
+def test_output_of_a_factory_goes_to_stderr(
+    write: Callable[[str], Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write("def make():\n    print(1234)\n    return Net(), (x,)\n")
+    models.load(f"{path}:make")
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "1234" in err
+
+
+@pytest.mark.parametrize(
+    ("spec", "first"), [("digit", "digits"), ("resnet", "resnet8"), ("mobilenet", "mobilenet_v1")]
+)
+def test_unknown_names_list_the_closest_first(spec: str, first: str) -> None:
+    line = refused(spec)
+    assert f"there is no model {spec!r}" in line
+    assert line.partition("(accepted: ")[2].startswith(first)
+
+
+@pytest.mark.parametrize("spec", ["", ":", "a:", ":b", "x.py", "x" * 5000, "\0", "digits "])
+def test_odd_specs(spec: str) -> None:
+    assert len(refused(spec)) < 12000
+
+
+def test_missing_file_and_module() -> None:
+    assert refused("/nowhere/net.py:make").startswith("/nowhere/net.py: there is no such file")
+    assert "there is no module 'nowhere'" in refused("nowhere.net:make")
+    assert refused("a\0b.py:make")
+    assert refused("..:make")
+    assert refused("x y:make")
+
+
+def test_missing_factory_names_the_closest(write: Callable[[str], Path]) -> None:
+    path = write("def make_small(): ...\ndef make_large(): ...\nvalue = 3\n")
+    line = refused(f"{path}:make_lage")
+    assert "'make_lage' does not exist" in line
+    assert "(accepted: make_large" in line
+    assert "'value' is not callable" in refused(f"{path}:value")
+
+
+@pytest.mark.parametrize(
+    ("body", "message", "offset"),
+    [
+        ("def make():\n    raise ValueError('no\\nweights')\n", "ValueError: no weights", 2),
+        ("def make():\n    return 1 / 0\n", "ZeroDivisionError: division by zero", 2),
+        ("def make():\n    raise SystemExit(3)\n", "SystemExit: 3", 2),
+        ("def make():\n    assert False\n", "AssertionError", 2),
+        ("def make():\n    return torch.zeros(2) @ torch.zeros(3)\n", "RuntimeError: ", 2),
+        ("def make(size):\n    return Net(), (x,)\n", "TypeError: make() missing 1", None),
+        ("import nothing_of_that_name\n", "ModuleNotFoundError: ", 1),
+        ("def make(:\n", "SyntaxError: ", 1),
+        ("def make():\n    return helper()\ndef helper():\n    return missing\n", "NameError", 4),
+    ],
+)
+def test_errors_in_a_factory_name_its_line(
+    write: Callable[[str], Path], body: str, message: str, offset: int | None
+) -> None:
+    path = write(body)
+    line = refused(f"{path}:make")
+    assert message in line
+    place = f"{path}:{HEAD.count(chr(10)) + offset}: " if offset else f"{path}:make: "
+    assert line.startswith(place)
+
+
+def test_qsim_errors_pass_through(write: Callable[[str], Path]) -> None:
+    path = write("from qsim.errors import InputError\ndef make():\n    raise InputError('mine')\n")
+    with pytest.raises(InputError, match=r"^mine$"):
+        models.load(f"{path}:make")
+
+
+@pytest.mark.parametrize(
+    ("result", "message"),
+    [
+        ("None", "returned None"),
+        ("Net()", ".Net"),
+        ("(Net(),)", "a tuple of 1"),
+        ("(Net(), (x,), None, None, None)", "a tuple of 5"),
+        ("('net', (x,))", "module is a builtins.str"),
+        ("(Net, (x,))", "module is a builtins.type"),
+        ("(Net(), ())", "example_inputs are a tuple of 0"),
+        ("(Net(), (1.0,))", "example_inputs are a tuple of 1"),
+        ("(Net(), None)", "example_inputs are None"),
+        ("(Net(), (torch.tensor(1.0),))", "hold a scalar"),
+        ("(Net(), (x,), x)", "calibration is a torch.Tensor"),
+        ("(Net(), (x,), [])", "calibration is a builtins.list"),
+        ("(Net(), (x,), [3])", "calibration batches are a builtins.int"),
+        ("(Net(), (x,), None, x)", "samples are a torch.Tensor"),
+        ("(Net(), (x,), None, (x, x))", "labels have shape (2, 4) and type torch.float32"),
+        ("(Net(), (x,), None, (x, labels[:1]))", "labels have shape (1,)"),
+        ("(Net(), (x,), None, (x, ['a', 'b']))", "labels are a builtins.list"),
+        ("(Net(), (x,), None, ([1], labels))", "sample inputs are a builtins.list"),
+    ],
+)
+def test_wrong_returns(write: Callable[[str], Path], result: str, message: str) -> None:
+    path = write(f"def make():\n    return {result}\n")
+    spec = f"{path}:make"
+    line = refused(spec)
+    assert line.startswith(f"{spec}: the factory")
+    assert message in line
+    assert "(accepted: " in line

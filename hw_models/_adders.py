@@ -1,0 +1,238 @@
+"""The schemes of quantized addition: value objects with their definitions; see hw_models.add."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+
+import numpy as np
+
+from hw_models._pointwise import require_int
+from hw_models.errors import AccumulatorOverflowError, ContractError
+from hw_models.formats import Accumulator
+from hw_models.rounding import Rounding, round_shift, rounding_code
+from hw_models.schemes import FixedPoint, PowerOfTwo, if_else
+
+if TYPE_CHECKING:
+    from hw_models.schemes import FixedRounding, Select
+
+AddFormula: TypeAlias = Literal["torch", "onnx", "torch_quantized", "mlas", "torch_scalar"]
+ADD_FORMULAS: Final[tuple[AddFormula, ...]] = (
+    "torch",
+    "onnx",
+    "torch_quantized",
+    "mlas",
+    "torch_scalar",
+)
+
+
+def _scalar(scheme: FixedPoint | PowerOfTwo, name: str) -> None:
+    if scheme.channels:
+        raise ContractError(
+            f"{name} must be per tensor, not one of {scheme.channels} channels (accepted: scalars)"
+        )
+
+
+def _positive(**scales: float) -> None:
+    for name, scale in scales.items():
+        if not (isinstance(scale, (int, float, np.floating)) and 0 < scale < math.inf):
+            raise ContractError(
+                f"{name} must be positive and finite, not {scale!r} (accepted: a number above 0)"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class ShiftedAdd:
+    """TFLite's integer addition.
+
+    Attributes:
+        left_shift: of both offset inputs, 0..30 (TFLite: 20 for int8, 15 for int16).
+        a, b, out: the three rescalings, per tensor.
+    """
+
+    left_shift: int
+    a: FixedPoint
+    b: FixedPoint
+    out: FixedPoint
+
+    def __post_init__(self) -> None:
+        require_int(self.left_shift, "ShiftedAdd.left_shift", 0, 30)
+        for name in ("a", "b", "out"):
+            _scalar(getattr(self, name), f"ShiftedAdd.{name}")
+
+    @classmethod
+    def from_scales(
+        cls,
+        scale_a: float,
+        scale_b: float,
+        scale_out: float,
+        left_shift: int = 20,
+        rounding: FixedRounding = "double",
+    ) -> ShiftedAdd:
+        """Derive the multipliers in float64 (tensorflow lite/kernels/add.cc).
+
+        The inputs are rescaled to twice the larger input scale, so their sum cannot overflow.
+        """
+        _positive(scale_a=scale_a, scale_b=scale_b, scale_out=scale_out)
+        twice = 2.0 * max(float(scale_a), float(scale_b))
+        real = (
+            float(scale_a) / twice,
+            float(scale_b) / twice,
+            twice / ((1 << left_shift) * float(scale_out)),
+        )
+        return cls(left_shift, *(FixedPoint.from_scale(s, rounding=rounding) for s in real))
+
+    def reference(self, a: Any, b: Any, *, select: Select = if_else) -> Any:
+        """Add two offset codes in exact integers (or bit-vectors): the definition."""
+        lifted = (x * (1 << self.left_shift) for x in (a, b))
+        rescaled = [
+            s.reference(x, select=select) for s, x in zip((self.a, self.b), lifted, strict=True)
+        ]
+        return self.out.reference(rescaled[0] + rescaled[1], select=select)
+
+
+@dataclass(frozen=True, slots=True)
+class AlignedAdd:
+    """Addition of two power-of-two scales.
+
+    Attributes:
+        left_a, left_b: exact left shifts to the common finer scale, 0..30.
+        out: the shift to the output's scale, per tensor.
+        accumulator: of the aligned sum.
+    """
+
+    left_a: int
+    left_b: int
+    out: PowerOfTwo
+    accumulator: Accumulator = Accumulator()  # noqa: RUF009  # frozen
+
+    def __post_init__(self) -> None:
+        require_int(self.left_a, "AlignedAdd.left_a", 0, 30)
+        require_int(self.left_b, "AlignedAdd.left_b", 0, 30)
+        _scalar(self.out, "AlignedAdd.out")
+
+    @classmethod
+    def from_fractions(
+        cls,
+        fraction_a: int,
+        fraction_b: int,
+        fraction_out: int,
+        rounding: Rounding = "half_even",
+        accumulator: Accumulator = Accumulator(),  # noqa: B008  # frozen
+    ) -> AlignedAdd:
+        """Align fixed-point formats by their fraction bits (scale = 2**-fraction)."""
+        finer = max(fraction_a, fraction_b)
+        shift = PowerOfTwo(finer - fraction_out, rounding)
+        return cls(finer - fraction_a, finer - fraction_b, shift, accumulator)
+
+    def reference(self, a: int, b: int, *, draw: int = 0) -> int:
+        """Add two offset codes in exact integers: the definition."""
+        total = a * (1 << self.left_a) + b * (1 << self.left_b)
+        accumulator = self.accumulator
+        if not accumulator.min <= total <= accumulator.max:
+            if accumulator.overflow == "error":
+                accepted = f"{accumulator.min}..{accumulator.max}"
+                raise AccumulatorOverflowError("add", (), total, accepted)
+            wraps = accumulator.overflow == "wrap"
+            total = (accumulator.format.wrap if wraps else accumulator.format.saturate)(total)
+        return int(self.out.reference(total, draw=draw))
+
+
+@dataclass(frozen=True, slots=True)
+class MultiplierAdd:
+    """Two multipliers, one sum, one rounding shift.
+
+    Attributes:
+        multiplier_a, multiplier_b: signed, up to 24 bits.
+        right_shift: 0..31.
+        rounding: any but ``stochastic``.
+    """
+
+    multiplier_a: int
+    multiplier_b: int
+    right_shift: int
+    rounding: Rounding = "half_away"
+
+    def __post_init__(self) -> None:
+        for name in ("multiplier_a", "multiplier_b"):
+            require_int(getattr(self, name), f"MultiplierAdd.{name}", -(1 << 23), (1 << 23) - 1)
+        require_int(self.right_shift, "MultiplierAdd.right_shift", 0, 31)
+        if rounding_code(self.rounding) == rounding_code("stochastic"):
+            raise ContractError("MultiplierAdd.rounding must be deterministic (accepted: the rest)")
+
+    @classmethod
+    def from_scales(cls, scale_a: float, scale_b: float, scale_out: float) -> MultiplierAdd:
+        """Derive QNNPACK's parameters: 22 bits of the larger float32 ratio, half even."""
+        _positive(scale_a=scale_a, scale_b=scale_b, scale_out=scale_out)
+        ratios = [float(np.float32(s) / np.float32(scale_out)) for s in (scale_a, scale_b)]
+        shift = 22 - math.frexp(max(ratios))[1]
+        a, b = (round(math.ldexp(ratio, shift)) for ratio in ratios)
+        return cls(a, b, shift)
+
+    def reference(self, a: Any, b: Any, *, select: Select = if_else) -> Any:
+        """Add two offset codes in exact integers (or bit-vectors): the definition."""
+        total = a * self.multiplier_a + b * self.multiplier_b
+        return round_shift(total, self.right_shift, self.rounding, select=select)
+
+
+@dataclass(frozen=True, slots=True)
+class FloatAdd:
+    """Addition in float32; see the module's table.
+
+    Attributes:
+        scale_a, scale_b, scale_out: positive, rounded to float32.
+        formula: ``torch``, ``onnx``, ``torch_quantized``, ``torch_scalar`` or ``mlas``.
+    """
+
+    scale_a: float
+    scale_b: float
+    scale_out: float
+    formula: AddFormula = "torch"
+
+    def __post_init__(self) -> None:
+        if self.formula not in ADD_FORMULAS:
+            raise ContractError(
+                f"FloatAdd.formula must be one of its names, not {self.formula!r} "
+                f"(accepted: {', '.join(ADD_FORMULAS)})"
+            )
+        for name in ("scale_a", "scale_b", "scale_out"):
+            value = getattr(self, name)
+            _positive(**{name: value})
+            with np.errstate(over="ignore", under="ignore"):
+                narrow = float(np.float32(value))
+            if not 2.0**-45 <= narrow <= 2.0**45:  # no ratio or product is then infinite
+                raise ContractError(
+                    f"FloatAdd.{name} must be a float32 of usual size, not {value!r} "
+                    "(accepted: 2**-45 to 2**45)"
+                )
+            object.__setattr__(self, name, narrow)
+
+    def reference(self, a: int, b: int, za: int, zb: int, zo: int) -> int:
+        """Add two codes, each float32 rounding on its own: the definition."""
+        sa, sb, so = (Fraction(s) for s in (self.scale_a, self.scale_b, self.scale_out))
+        if self.formula == "mlas":
+            ra, rb = f32(sa / so), f32(sb / so)
+            fixed = f32(f32(zo) - f32(ra * f32(za) + f32(rb * f32(zb))))
+            return round(f32(ra * a + f32(rb * b + fixed)))
+        if self.formula == "torch_quantized":
+            parts = [f32(s * q + f32(s * -f32(z))) for s, q, z in ((sa, a, za), (sb, b, zb))]
+        else:
+            parts = [f32(f32(q - z) * s) for s, q, z in ((sa, a, za), (sb, b, zb))]
+        total = f32(parts[0] + parts[1])
+        if self.formula == "torch_scalar":
+            return round(f32(f32(total * f32(1 / so)) + zo))
+        return round(f32(total / so) if self.formula == "onnx" else f32(total * f32(1 / so))) + zo
+
+
+Adder: TypeAlias = ShiftedAdd | AlignedAdd | MultiplierAdd | FloatAdd
+
+
+def f32(x: Fraction | int) -> Fraction:
+    """Return the float32 nearest to an exact number, ties to even."""
+    exact = Fraction(x)
+    near = np.float32(float(exact))
+    # float64 may have hidden on which side of a float32 tie the number was: compare exactly.
+    around = (near, np.nextafter(near, np.float32(-np.inf)), np.nextafter(near, np.float32(np.inf)))
+    return min((Fraction(float(c)) for c in around), key=lambda c: abs(c - exact))

@@ -1,0 +1,153 @@
+"""Geometry of pooling windows, in 1-D and 2-D, shared by max and average pooling."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from hw_models._pointwise import Layout
+from hw_models.errors import ContractError
+from hw_models.formats import is_int
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hw_models.formats import IntArray
+
+PerDim: TypeAlias = "int | Sequence[int]"
+Padding: TypeAlias = "int | Sequence[int] | Sequence[tuple[int, int]]"
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """The windows along one dimension.
+
+    Attributes:
+        starts: first tap of each window; negative in the padding.
+        taps: taps of a window.
+        step: distance between taps.
+        size: length of the input.
+        counts: per window, taps inside the padded input (torch's divisor with padding included).
+    """
+
+    starts: npt.NDArray[np.int64]
+    taps: int
+    step: int
+    size: int
+    counts: npt.NDArray[np.int64]
+
+
+def spatial_dims(x: IntArray) -> int:
+    """Return 1 or 2 for an array of shape N, C, *spatial, or raise ContractError."""
+    if x.ndim not in (3, 4):
+        raise ContractError(
+            f"x must have shape N, C and one or two spatial dimensions, not {x.shape} "
+            "(accepted: 3 or 4 dimensions)"
+        )
+    return x.ndim - 2
+
+
+def per_dim(value: Any, name: str, dims: int, low: int) -> tuple[int, ...]:
+    """Return one int per spatial dimension from an int or a sequence."""
+    items = (value,) * dims if is_int(value) else tuple(value) if np.iterable(value) else ()
+    if len(items) != dims or not all(is_int(item) for item in items):
+        raise ContractError(
+            f"{name} must be an integer or {dims} integers, not {value!r} (accepted: {low} or more)"
+        )
+    for item in items:
+        if item < low:
+            raise ContractError(
+                f"{name} must be at least {low}, not {item} (accepted: {low} or more)"
+            )
+    return tuple(int(item) for item in items)
+
+
+def _paddings(value: Any, dims: int) -> tuple[tuple[int, int], ...]:
+    pairs = not is_int(value) and np.iterable(value) and any(np.iterable(item) for item in value)
+    if not pairs:
+        return tuple((p, p) for p in per_dim(value, "padding", dims, 0))
+    if len(value) != dims or not all(np.shape(item) == (2,) for item in value):
+        raise ContractError(
+            f"padding must be (before, after) for each of {dims} dimensions, not {value!r} "
+            "(accepted: an integer, one per dimension, or pairs)"
+        )
+    sides = [per_dim(item, "padding", 2, 0) for item in value]
+    return tuple((side[0], side[1]) for side in sides)
+
+
+def windows(
+    x: IntArray, kernel: Any, stride: Any, padding: Any, dilation: Any, *, ceil_mode: bool
+) -> list[Windows]:
+    """Return the windows of every spatial dimension, or raise ContractError.
+
+    With ``ceil_mode`` a last window may stick out of the padded input, but, as in torch, it must
+    start inside the input or its leading padding. A window without any tap in the input is
+    refused: it has neither a maximum nor an average.
+    """
+    dims = spatial_dims(x)
+    kernels = per_dim(kernel, "kernel", dims, 1)
+    strides = kernels if stride is None else per_dim(stride, "stride", dims, 1)
+    pads = _paddings(padding, dims)
+    dilations = per_dim(dilation, "dilation", dims, 1)
+    zipped = zip(x.shape[2:], kernels, strides, pads, dilations, strict=True)
+    return [_windows(*item, ceil_mode=ceil_mode) for item in zipped]
+
+
+def _windows(
+    size: int, taps: int, stride: int, pad: tuple[int, int], step: int, *, ceil_mode: bool
+) -> Windows:
+    reach = step * (taps - 1) + 1
+    room = size + pad[0] + pad[1] - reach
+    if room < 0:
+        raise ContractError(
+            f"kernel must fit the padded input, not {reach} in {size + pad[0] + pad[1]} "
+            "(accepted: a window no larger than the input and its padding)"
+        )
+    count = room // stride + 1
+    if ceil_mode and room % stride and count * stride < size + pad[0]:
+        count += 1
+    starts = np.arange(count, dtype=np.int64) * stride - pad[0]
+    tap = starts[:, None] + step * np.arange(taps)
+    if not ((tap >= 0) & (tap < size)).any(axis=1).all():
+        raise ContractError(
+            f"padding must leave a tap of every window in the input, not {pad} for kernel {taps} "
+            f"(accepted: less than {reach} on each side, input elements under every window)"
+        )
+    return Windows(starts, taps, step, size, (tap < size + pad[1]).sum(axis=1, dtype=np.int64))
+
+
+def planes(x: IntArray) -> tuple[IntArray, bool]:
+    """View x as (outer, H, W, inner): inner is the channels when they lie innermost in memory."""
+    shape = x.shape if x.ndim == 4 else (*x.shape[:2], 1, x.shape[2])
+    full = x.reshape(shape) if x.ndim == 3 else x
+    if not x.flags.c_contiguous and full.transpose(0, 2, 3, 1).flags.c_contiguous:
+        return full.transpose(0, 2, 3, 1), True
+    n, c, h, w = shape
+    return np.ascontiguousarray(full).reshape(n * c, h, w, 1), False
+
+
+def result_layout(x: IntArray, shape: tuple[int, ...], *, channels_last: bool) -> Layout:
+    """Return how a result that was computed over ``planes`` lies in memory."""
+    del x
+    axes = tuple(range(len(shape)))
+    return Layout((0, *axes[2:], 1) if channels_last else axes, shape)
+
+
+def tables(spatial: list[Windows]) -> tuple[Any, ...]:
+    """Return kernel arguments (starts, taps, step) of the rows and the columns."""
+    rows = spatial[0] if len(spatial) == 2 else Windows(_ZERO, 1, 1, 1, _ONE)
+    columns = spatial[-1]
+    return (rows.starts, rows.taps, rows.step, columns.starts, columns.taps, columns.step)
+
+
+def counts(spatial: list[Windows]) -> npt.NDArray[np.int64]:
+    """Return, per output pixel (rows, columns), the taps inside the padded input."""
+    rows = spatial[0].counts if len(spatial) == 2 else _ONE
+    return np.ascontiguousarray(rows[:, None] * spatial[-1].counts[None, :])
+
+
+_ZERO = np.zeros(1, np.int64)
+_ONE = np.ones(1, np.int64)

@@ -1,0 +1,254 @@
+"""Average pooling of codes.
+
+Real-number meaning: the mean of the codes under each window.
+
+Integer formula: ``clamp(round(sum / count))``, the exact sum of the codes, any rounding of
+``hw_models.rounding`` (but ``jam`` and ``stochastic``) generalised to a division by an integer:
+
+    q = floor(sum / count), r = sum - q * count, and q + 1 if the rule says so, where
+    floor: never          ceil: r > 0            toward_zero: r > 0 and sum < 0
+    away: r > 0 and sum > 0                      half_*: 2r > count, or 2r == count and the tie
+                                                 goes up
+
+By default the count is of the *valid* window and the rounding half away from zero: TFLite
+(tensorflow lite/kernels/internal/reference/integer_ops/pooling.h) and CMSIS-NN. With
+``count_include_pad`` every tap in the padded input counts and one in the padding contributes
+``zero_point``.
+
+Corners: the raw codes are averaged, so with a zero point "away from zero" means away from code 0,
+as in TFLite; ``centered`` averages ``code - zero_point`` and adds it back. As in torch, taps of a
+``ceil_mode`` window beyond the padding never count.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numba import njit
+
+from hw_models._pointwise import (
+    INT64_MAX,
+    INT64_MIN,
+    require_int,
+    require_output,
+    require_signed,
+)
+from hw_models._pool_windows import counts, planes, result_layout, spatial_dims, tables, windows
+from hw_models.errors import ContractError
+from hw_models.formats import FixedFormat, IntArray
+from hw_models.rounding import Rounding, rounding_code
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hw_models._pool_windows import Padding, PerDim
+    from hw_models.ledger import Ledger
+
+# Positions in hw_models.rounding.ROUNDINGS; half_odd is the last that is left.
+_FLOOR, _CEIL, _TOWARD_ZERO, _AWAY = 0, 1, 2, 3
+_HALF_UP, _HALF_DOWN, _HALF_AWAY, _HALF_TOWARD_ZERO, _HALF_EVEN = 4, 5, 6, 7, 8
+
+
+def divide(total: int, count: int, rounding: Rounding) -> int:
+    """Return ``total / count`` rounded to an integer, count > 0: the definition."""
+    floor, rest = divmod(total, count)
+    ups = {
+        "floor": False,
+        "ceil": rest > 0,
+        "toward_zero": rest > 0 and total < 0,
+        "away": rest > 0 and total > 0,
+    }
+    ties = {
+        "half_up": True,
+        "half_down": False,
+        "half_away": total > 0,
+        "half_toward_zero": total < 0,
+        "half_even": floor % 2 == 1,
+        "half_odd": floor % 2 == 0,
+    }
+    if rounding in ups:
+        return floor + int(ups[rounding])
+    return floor + int(2 * rest > count or (2 * rest == count and ties[rounding]))
+
+
+def reference(
+    codes: Sequence[int],
+    rounding: Rounding = "half_away",
+    output: FixedFormat | None = None,
+    offset: int = 0,
+) -> int:
+    """Average the codes of one window (padding taps included by the caller): the definition.
+
+    Args:
+        codes: every code that counts.
+        rounding: of the division.
+        output: format of the result, 8 bits signed by default.
+        offset: subtracted before and added after the division (``centered``).
+    """
+    total = sum(code - offset for code in codes)
+    return (output or FixedFormat(8)).saturate(divide(total, len(codes), rounding) + offset)
+
+
+@njit(cache=True)
+def _divide(total: Any, count: Any, mode: Any) -> Any:
+    floor = total // count
+    rest = total - floor * count
+    if mode <= _AWAY:
+        up = mode == _CEIL or (mode == _TOWARD_ZERO and total < 0) or (mode == _AWAY and total > 0)
+        return floor + (1 if up and rest > 0 else 0)
+    odd = (floor & 1) == 1
+    if mode == _HALF_UP:
+        tie = True
+    elif mode == _HALF_DOWN:
+        tie = False
+    elif mode == _HALF_AWAY:
+        tie = total > 0
+    elif mode == _HALF_TOWARD_ZERO:
+        tie = total < 0
+    else:
+        tie = odd if mode == _HALF_EVEN else not odd
+    return floor + (1 if 2 * rest > count or (2 * rest == count and tie) else 0)
+
+
+@njit(cache=True)
+def _avg_pool(
+    x: Any,
+    y: Any,
+    flags: Any,
+    stats: Any,
+    bounds: Any,
+    counts: Any,
+    rows: Any,
+    row_taps: Any,
+    row_step: Any,
+    columns: Any,
+    column_taps: Any,
+    column_step: Any,
+) -> None:
+    low, high, pad_value, offset, mode, include_pad = bounds
+    sums = np.empty(x.shape[3], np.int64)
+    for o in range(x.shape[0]):
+        for r in range(rows.size):
+            for c in range(columns.size):
+                valid = 0
+                sums[:] = 0
+                for i in range(row_taps):
+                    h = rows[r] + i * row_step
+                    if h < 0 or h >= x.shape[1]:
+                        continue
+                    for j in range(column_taps):
+                        w = columns[c] + j * column_step
+                        if w < 0 or w >= x.shape[2]:
+                            continue
+                        valid += 1
+                        for k in range(x.shape[3]):
+                            sums[k] += x[o, h, w, k]
+                count = counts[r, c] if include_pad else valid
+                extra = (count - valid) * pad_value - count * offset
+                for k in range(x.shape[3]):
+                    v = _divide(sums[k] + extra, count, mode) + offset
+                    code = min(max(v, low), high)
+                    y[o, r, c, k] = code
+                    if flags.size:
+                        stats[0] = min(stats[0], v)
+                        stats[1] = max(stats[1], v)
+                        stats[2] += code != v
+                        flags[o, r, c, k] = code != v
+
+
+def avg_pool(
+    x: IntArray,
+    kernel: PerDim,
+    stride: PerDim | None = None,
+    padding: Padding = 0,
+    rounding: Rounding = "half_away",
+    *,
+    count_include_pad: bool = False,
+    output: FixedFormat | None = None,
+    zero_point: int = 0,
+    centered: bool = False,
+    ceil_mode: bool = False,
+    ledger: Ledger | None = None,
+) -> IntArray:
+    """Average the codes under each window.
+
+    Args:
+        x: codes of up to 32 bits, of shape N, C and one or two spatial dimensions, any strides.
+        kernel: taps; an int or one per spatial dimension.
+        stride: distance between windows; the kernel by default.
+        padding: an int, one per dimension, or (before, after) pairs.
+        rounding: of the division; a name of ``ROUNDINGS`` but ``jam`` and ``stochastic``.
+        count_include_pad: divide by all taps in the padded input; the padding is ``zero_point``.
+        output: format of the result; by default that of x's container (at most 32 bits).
+        zero_point: the code of real 0.
+        centered: round ``code - zero_point`` instead of the code.
+        ceil_mode: keep a last window that sticks out.
+        ledger: filled with the extremes of the rounded mean and with what was clamped.
+
+    Returns:
+        Codes in ``output.dtype``, x's memory order, of shape N, C, *output.
+
+    Raises:
+        ContractError: for arguments outside the contract.
+    """
+    codes = require_signed(x, "x")
+    mode = rounding_code(rounding)
+    if rounding in ("jam", "stochastic"):
+        raise ContractError(
+            f"avg_pool's rounding must be a rule of the quotient, not {rounding!r} (accepted: "
+            "floor, ceil, toward_zero, away, half_*)"
+        )
+    form = require_output(output or _container(codes))
+    zero = require_int(zero_point, "zero_point", -(1 << 32), 1 << 32)
+    spatial = windows(codes, kernel, stride, padding, 1, ceil_mode=ceil_mode)
+    plane, channels_last = planes(codes)
+    if plane.size and not -(1 << 32) <= int(plane.min()) <= int(plane.max()) <= 1 << 32:
+        raise ContractError("x must be codes of up to 33 bits (accepted: -2**32..2**32)")
+    inner = plane.astype(np.int64, copy=False)
+    heights = tables(spatial)
+    y = np.empty((len(inner), heights[0].size, heights[3].size, inner.shape[3]), np.int64)
+    flags = np.empty(y.shape if ledger is not None else (0, 0, 0, 0), np.bool_)
+    stats = np.array([INT64_MAX, INT64_MIN, 0], np.int64)
+    offset = zero if centered else 0
+    bounds = (form.min, form.max, zero, offset, mode, int(count_include_pad))
+    _avg_pool(inner, y, flags, stats, np.array(bounds, np.int64), counts(spatial), *heights)
+    shape = (*codes.shape[:2], *(len(axis.starts) for axis in spatial))
+    layout = result_layout(codes, shape, channels_last=channels_last)
+    if ledger is not None:
+        _fill(ledger, y.size, stats, layout.first(flags) if stats[2] else None)
+    return layout.restore(y.astype(form.dtype))
+
+
+def global_avg_pool(
+    x: IntArray,
+    rounding: Rounding = "half_away",
+    *,
+    output: FixedFormat | None = None,
+    zero_point: int = 0,
+    centered: bool = False,
+    ledger: Ledger | None = None,
+) -> IntArray:
+    """Average each channel: ``avg_pool`` with a kernel as large as the input."""
+    codes = require_signed(x, "x")
+    spatial_dims(codes)
+    return avg_pool(
+        codes,
+        codes.shape[2:],
+        rounding=rounding,
+        output=output,
+        zero_point=zero_point,
+        centered=centered,
+        ledger=ledger,
+    )
+
+
+def _container(x: IntArray) -> FixedFormat:
+    return FixedFormat(min(8 * x.dtype.itemsize, 32), signed=x.dtype.kind == "i")
+
+
+def _fill(ledger: Ledger, size: int, stats: Any, first: tuple[int, ...] | None) -> None:
+    ledger.elements, ledger.overflows, ledger.clamped = size, 0, int(stats[2])
+    ledger.minimum, ledger.maximum = (int(stats[0]), int(stats[1])) if size else (0, 0)
+    ledger.first, ledger.kernel = first, "avg_pool-int64"
+    ledger.reason = "the sum of a window fits 64 bits"

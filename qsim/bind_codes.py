@@ -1,0 +1,135 @@
+"""Bindings of the primitives that make codes: rescaling, addition, activation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from qsim import attributes as check
+from qsim import shapes
+from qsim.attributes import Constants, bad
+from qsim.binding import (
+    AXIS,
+    CODE,
+    Attributes,
+    Binding,
+    Kernel,
+    Operand,
+    check_axis,
+)
+from qsim.schemes import ADDERS, REQUANTIZERS, decode_scheme, scheme_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from hw_models import FixedFormat
+
+
+def _infer_requantize(
+    operands: Sequence[Operand], attributes: Attributes
+) -> tuple[tuple[int, ...], FixedFormat]:
+    (acc,) = operands
+    per_channel = any(isinstance(value, dict) for value in attributes["scheme"].values())
+    if per_channel:
+        check_axis(acc, attributes["axis"], 0, "scheme")
+    return acc.shape, check.format_from_json(attributes["output"])
+
+
+def _clamp(attributes: Attributes) -> tuple[int, int] | None:
+    limits = attributes["clamp"]
+    return None if limits is None else (limits[0], limits[1])
+
+
+def _prepare_requantize(
+    operands: Sequence[Operand], attributes: Attributes, constants: Constants
+) -> Kernel:
+    from hw_models.requantize import requantize
+
+    scheme = decode_scheme(attributes["scheme"], constants)
+    axis = attributes["axis"]
+    if scheme.channels:
+        check_axis(operands[0], axis, scheme.channels, "scheme")
+    keywords = {
+        "zero_point": attributes["zero_point"],
+        "input_zero_point": attributes["input_zero_point"],
+        "output": check.format_from_json(attributes["output"]),
+        "clamp": _clamp(attributes),
+        "axis": axis,
+    }
+    return lambda arrays, ledger: requantize(arrays[0], scheme, **keywords, ledger=ledger)
+
+
+def _infer_add(
+    operands: Sequence[Operand], attributes: Attributes
+) -> tuple[tuple[int, ...], FixedFormat]:
+    a, b = operands
+    return shapes.broadcast(a.shape, b.shape), check.format_from_json(attributes["output"])
+
+
+def _prepare_add(
+    operands: Sequence[Operand], attributes: Attributes, constants: Constants
+) -> Kernel:
+    from hw_models.add import add
+
+    del operands
+    scheme = decode_scheme(attributes["scheme"], constants)
+    keywords: dict[str, Any] = {
+        "a_zero_point": attributes["a_zero_point"],
+        "b_zero_point": attributes["b_zero_point"],
+        "zero_point": attributes["zero_point"],
+        "output": check.format_from_json(attributes["output"]),
+        "clamp": _clamp(attributes),
+    }
+    return lambda arrays, ledger: add(arrays[0], arrays[1], scheme, **keywords, ledger=ledger)
+
+
+def _infer_clamp(
+    operands: Sequence[Operand], attributes: Attributes
+) -> tuple[tuple[int, ...], FixedFormat]:
+    (x,) = operands
+    lo, hi = attributes["lo"], attributes["hi"]
+    if lo > hi or not x.format.fits(lo) or not x.format.fits(hi):
+        raise bad(
+            "lo and hi must be codes with lo <= hi", (lo, hi), f"{x.format.min}..{x.format.max}"
+        )
+    return x.shape, x.format
+
+
+def _prepare_clamp(
+    operands: Sequence[Operand], attributes: Attributes, constants: Constants
+) -> Kernel:
+    from hw_models.activation import clamp
+
+    del operands, constants
+    lo, hi = attributes["lo"], attributes["hi"]
+    return lambda arrays, ledger: clamp(arrays[0], lo, hi, ledger=ledger)
+
+
+CODE_MAKERS: Final[Mapping[str, Binding]] = {
+    "requantize": Binding(
+        ("acc",),
+        {
+            "scheme": scheme_of(*REQUANTIZERS),
+            "zero_point": CODE,
+            "input_zero_point": CODE,
+            "output": check.output_format,
+            "clamp": check.optional(check.limits),
+            "axis": AXIS,
+        },
+        _infer_requantize,
+        _prepare_requantize,
+    ),
+    "add": Binding(
+        ("a", "b"),
+        {
+            "scheme": scheme_of(*ADDERS),
+            "a_zero_point": CODE,
+            "b_zero_point": CODE,
+            "zero_point": CODE,
+            "output": check.output_format,
+            "clamp": check.optional(check.limits),
+        },
+        _infer_add,
+        _prepare_add,
+    ),
+    "clamp": Binding(("x",), {"lo": CODE, "hi": CODE}, _infer_clamp, _prepare_clamp),
+}

@@ -1,0 +1,301 @@
+"""How the steps of a network fit together: checks, and integer inputs and outputs."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from qsim.attributes import bad, check_keys, check_name, check_scale, format_from_json, is_int
+from qsim.errors import ModelError
+from qsim.hostops import check_torch_step, references
+from qsim.network import FORMULAS, HostOperator, Lowered, Step, ValueSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hw_models import FixedFormat
+    from qsim.program import Program
+
+
+def check_network(network: Lowered) -> None:
+    """Check names, order, programs and formats of a network.
+
+    Raises:
+        ModelError: naming the step, value or program.
+    """
+    if not isinstance(network.model, str) or (network.model and not network.model.isprintable()):
+        raise bad("the model's name must be printable", network.model, "text")
+    _check_constants(network)
+    known: dict[str, FixedFormat | None] = {}
+    for spec in network.inputs:
+        _add(known, spec.name, spec.format, f"input {spec.name!r}")
+    names: set[str] = set()
+    for step in network.steps:
+        if step.name in names:
+            raise ModelError(f"two steps are named {step.name!r}", accepted="unique names")
+        names.add(step.name)
+        _check_step(network, step, known)
+    _check_outputs(network, known)
+    if len({program.name for program in network.programs}) != len(network.programs):
+        raise ModelError("two programs have one name", accepted="unique names")
+
+
+def _check_constants(network: Lowered) -> None:
+    for name, array in network.constants.items():
+        check_name(name, "a constant's name")
+        if not isinstance(array, np.ndarray) or array.dtype.kind not in "iufb":
+            raise bad(f"constant {name!r} must be an array", type(array).__name__, "numbers")
+    for item in network.host_operators:
+        texts = (item.operator, item.layer, item.reason)
+        if not all(isinstance(t, str) and (not t or t.isprintable()) for t in texts):
+            raise bad("a host operator's record must be text", texts, "printable text")
+
+
+def _add(
+    known: dict[str, FixedFormat | None], name: str, codes: FixedFormat | None, where: str
+) -> None:
+    if name in known:
+        raise ModelError("the value is defined twice", where=where, accepted="unique names")
+    known[name] = codes
+
+
+def _check_outputs(network: Lowered, known: Mapping[str, FixedFormat | None]) -> None:
+    if not network.outputs:
+        raise ModelError("a network must have an output", accepted="one or more")
+    for spec in network.outputs:
+        if spec.name not in known:
+            raise bad("nothing makes the output", spec.name, "a value of an input or step")
+
+
+def _check_step(network: Lowered, step: Step, known: dict[str, FixedFormat | None]) -> None:
+    where = f"step {step.name!r} ({step.kind})"
+    for name in step.inputs:
+        if name not in known:
+            raise ModelError(
+                f"nothing makes {name!r} before it is used", where=where, accepted="earlier values"
+            )
+    try:
+        made = _CHECKS[step.kind](network, step, known)
+    except ModelError as error:
+        place = f"{where} {error.where}".strip()
+        raise ModelError(error.message, where=place, accepted=error.accepted) from None
+    for name, codes in zip(step.outputs, made, strict=True):
+        _add(known, name, codes, f"{where} output {name!r}")
+
+
+def _one_to_one(step: Step) -> None:
+    if len(step.inputs) != 1 or len(step.outputs) != 1:
+        raise bad("takes one value and makes one", (step.inputs, step.outputs), "one, one")
+
+
+def _check_affine(step: Step, codes: FixedFormat) -> None:
+    check_scale(step.attributes["scale"], "attributes")
+    zero_point = step.attributes["zero_point"]
+    if not is_int(zero_point) or not codes.fits(zero_point):
+        raise bad("zero_point must be a code", zero_point, f"{codes.min}..{codes.max}")
+    if codes.bits > 32:
+        raise bad("output must be a format of an operand", codes.bits, "bits 1..32")
+
+
+def _check_quantize(
+    network: Lowered, step: Step, known: Mapping[str, FixedFormat | None]
+) -> list[FixedFormat | None]:
+    del network
+    _one_to_one(step)
+    attributes = step.attributes
+    check_keys(attributes, ("scale", "zero_point", "output", "formula"))
+    if known[step.inputs[0]] is not None:
+        raise bad("takes float values, not codes", step.inputs[0], "a float value")
+    if attributes["formula"] not in FORMULAS:
+        raise bad("formula must be one of its names", attributes["formula"], ", ".join(FORMULAS))
+    codes = format_from_json(attributes["output"])
+    _check_affine(step, codes)
+    return [codes]
+
+
+def _check_dequantize(
+    network: Lowered, step: Step, known: Mapping[str, FixedFormat | None]
+) -> list[FixedFormat | None]:
+    del network
+    _one_to_one(step)
+    attributes = step.attributes
+    check_keys(attributes, ("scale", "zero_point", "output"), ("formula",))
+    found = known[step.inputs[0]]
+    codes = format_from_json(attributes["output"])
+    if found is None or found.min < codes.min or found.max > codes.max:
+        raise bad("takes codes of its format", found, str(codes))
+    _check_affine(step, codes)
+    return [None]
+
+
+def _check_program(
+    network: Lowered, step: Step, known: Mapping[str, FixedFormat | None]
+) -> list[FixedFormat | None]:
+    check_keys(step.attributes, ("program",))
+    index = step.attributes["program"]
+    if not is_int(index) or not 0 <= index < len(network.programs):
+        raise bad("program must be an index", index, f"0..{len(network.programs) - 1}")
+    program: Program = network.programs[index]
+    wanted = (len(program.inputs), len(program.outputs))
+    if (len(step.inputs), len(step.outputs)) != wanted:
+        raise bad("takes and makes what its program does", (step.inputs, step.outputs), str(wanted))
+    for name, inner in zip(step.inputs, program.inputs, strict=True):
+        found, codes = known[name], program.tensors[inner].format
+        if found is None or found.min < codes.min or found.max > codes.max:
+            raise bad(f"{name!r} must hold codes of the program's input", found, str(codes))
+    return [program.tensors[inner].format for inner in program.outputs]
+
+
+def _check_torch(
+    network: Lowered, step: Step, known: Mapping[str, FixedFormat | None]
+) -> list[FixedFormat | None]:
+    del known
+    check_torch_step(step.attributes)
+    if len(step.outputs) != 1:
+        raise bad("makes one value", step.outputs, "one; getitem takes it apart")
+    used = references(step.attributes)
+    if set(used) != set(step.inputs) or len(step.inputs) != len(used):
+        raise bad("inputs must be the values that args use", step.inputs, ", ".join(used))
+    for name in references(step.attributes, "constant"):
+        if name not in network.constants:
+            raise bad("must name a constant of the network", name, "one of its constants")
+    return [None]
+
+
+_CHECKS = {
+    "quantize": _check_quantize,
+    "dequantize": _check_dequantize,
+    "program": _check_program,
+    "torch": _check_torch,
+}
+
+
+# --- integer inputs and outputs ---------------------------------------------------------------
+
+
+def integer_boundary(network: Lowered) -> Lowered:
+    """Return the network without quantize and dequantize steps at its boundary."""
+    renamed: dict[str, str] = {}
+    removed: set[str] = set()
+    inputs = tuple(_integer_input(network, spec, renamed, removed) for spec in network.inputs)
+    outputs = tuple(_integer_output(network, spec, renamed) for spec in network.outputs)
+    steps = [_rename(step, renamed) for step in network.steps if step.name not in removed]
+    return Lowered(
+        network.target,
+        inputs,
+        outputs,
+        _without_unused(steps, {spec.name for spec in outputs}),
+        network.programs,
+        network.constants,
+        network.host_operators,
+        network.model,
+    )
+
+
+def _is_float(spec: ValueSpec) -> bool:
+    return spec.format is None and "float" in spec.dtype
+
+
+def _integer_input(
+    network: Lowered, spec: ValueSpec, renamed: dict[str, str], removed: set[str]
+) -> ValueSpec:
+    """Return the spec of an input as codes; its quantize steps are noted as removed."""
+    if not _is_float(spec):
+        return spec
+    where, accepted = f"input {spec.name!r}", "inputs that only a quantize reads"
+    users = [step for step in network.steps if spec.name in step.inputs]
+    if any(output.name == spec.name for output in network.outputs):
+        raise ModelError("it is also an output, in float", where=where, accepted=accepted)
+    if not users:
+        raise ModelError("nothing quantizes it: no step reads it", where=where, accepted=accepted)
+    for step in users:
+        if step.kind != "quantize":
+            raise ModelError(
+                _host_reason(network, step, "takes it"), where=where, accepted=accepted
+            )
+    first: Any = users[0].attributes
+    if any(dict(step.attributes) != dict(first) for step in users):
+        names = ", ".join(step.name for step in users)
+        raise ModelError(
+            f"it is quantized in different ways by {names}", where=where, accepted="one format"
+        )
+    for step in users:
+        removed.add(step.name)
+        renamed[step.outputs[0]] = spec.name
+    codes = format_from_json(first["output"])
+    return dataclasses.replace(
+        spec,
+        dtype=str(codes.dtype),
+        scale=first["scale"],
+        zero_point=first["zero_point"],
+        format=codes,
+    )
+
+
+def _integer_output(network: Lowered, spec: ValueSpec, renamed: Mapping[str, str]) -> ValueSpec:
+    """Return the spec of an output as the codes before its dequantize."""
+    if not _is_float(spec):
+        return dataclasses.replace(spec, name=renamed.get(spec.name, spec.name))
+    where, accepted = f"output {spec.name!r}", "outputs that a dequantize makes"
+    makers = [step for step in network.steps if spec.name in step.outputs]
+    if not makers:
+        raise ModelError("it is an input, in float", where=where, accepted=accepted)
+    (maker,) = makers
+    if maker.kind != "dequantize":
+        raise ModelError(_host_reason(network, maker, "makes it"), where=where, accepted=accepted)
+    attributes: Any = maker.attributes
+    codes = format_from_json(attributes["output"])
+    source = maker.inputs[0]
+    return ValueSpec(
+        renamed.get(source, source),
+        spec.shape,
+        str(codes.dtype),
+        attributes["scale"],
+        attributes["zero_point"],
+        codes,
+    )
+
+
+def _host_reason(network: Lowered, step: Step, verb: str) -> str:
+    """Say which operator stands at the boundary, and why it is there."""
+    name = str(step.attributes.get("operator", step.kind))
+    reasons = [
+        f" ({item.reason})" for item in network.host_operators if name.startswith(item.operator)
+    ]
+    return f"the host operator {name} {verb} in float{next(iter(reasons), '')}"
+
+
+def _rename(step: Step, renamed: Mapping[str, str]) -> Step:
+    if not renamed.keys() & set(step.inputs):
+        return step
+    inputs = tuple(dict.fromkeys(renamed.get(name, name) for name in step.inputs))
+    if step.kind == "program":  # positional: a value that is read twice stays twice
+        inputs = tuple(renamed.get(name, name) for name in step.inputs)
+    attributes = {key: _rename_json(value, renamed) for key, value in step.attributes.items()}
+    return dataclasses.replace(step, inputs=inputs, attributes=attributes)
+
+
+def _rename_json(value: Any, renamed: Mapping[str, str]) -> Any:
+    if isinstance(value, list):
+        return [_rename_json(item, renamed) for item in value]
+    if isinstance(value, dict):
+        if set(value) == {"tensor"}:
+            return {"tensor": renamed.get(value["tensor"], value["tensor"])}
+        return {key: _rename_json(item, renamed) for key, item in value.items()}
+    return value
+
+
+def _without_unused(steps: list[Step], outputs: set[str]) -> list[Step]:
+    """Drop the dequantize steps that nothing reads any more."""
+    needed = set(outputs)
+    kept: list[Step] = []
+    for step in reversed(steps):
+        if step.kind != "dequantize" or needed & set(step.outputs):
+            kept.insert(0, step)
+            needed.update(step.inputs)
+    return kept
+
+
+__all__ = ["HostOperator", "check_network", "integer_boundary"]

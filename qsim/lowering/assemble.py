@@ -1,0 +1,254 @@
+"""Puts the plan together: Programs, host steps and the Lowered network around them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from qsim import operators
+from qsim.errors import ModelError
+from qsim.hostops import encode_torch_step
+from qsim.lowering.builder import format_json
+from qsim.lowering.match import Matcher, layer_of
+from qsim.lowering.plan import Item, Plan, make_plan, output_nodes
+from qsim.lowering.view import attribute, infer_shapes, operator_name, tensor_params
+from qsim.network import HostOperator, Lowered, Step, ValueSpec
+from qsim.program import Program, TensorSpec
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import torch
+    from torch.fx import Node
+
+    from qsim.quantizer import Quantized
+    from qsim.target import Target
+
+
+def lower(quantized: Quantized, target: Target | None = None) -> Lowered:
+    """Lower a Q/DQ graph for a target.
+
+    Operators between dequantize and quantize become integer Programs where the target has the
+    primitives; a convolution becomes correlation, bias_add and requantize. Everything else stays in
+    the host graph, in torch, and ``Lowered.host_operators`` says which and why.
+
+    Args:
+        quantized: the result of ``qsim.quantize``.
+        target: the datapath; None for the target that the graph was quantized for.
+
+    Raises:
+        ModelError: the graph does not run, or returns something other than tensors.
+    """
+    import torch
+
+    target = target or quantized.target
+    graph = quantized.graph
+    with torch.no_grad():
+        shapes = infer_shapes(graph, quantized.example_inputs, batch=quantized.batch)
+        matcher = Matcher(target, graph, shapes)
+        matcher.run()
+        plan = make_plan(matcher)
+        return Assembler(plan, target, quantized.example_inputs).run()
+
+
+@dataclass(slots=True)
+class Assembler:
+    """Writes steps and programs in the plan's order."""
+
+    plan: Plan
+    target: Target
+    example_inputs: tuple[torch.Tensor, ...]
+    steps: list[Step] = field(default_factory=list)
+    programs: list[Program] = field(default_factory=list)
+    constants: dict[str, npt.NDArray[Any]] = field(default_factory=dict)
+    folded: dict[Node, str] = field(default_factory=dict)
+    host: list[HostOperator] = field(default_factory=list)
+
+    def run(self) -> Lowered:
+        """Return the lowered network."""
+        stages = sorted(set(self.plan.stages.values()))
+        for stage in stages:
+            items = [item for item, at in self.plan.stages.items() if at == stage]
+            self._program([item for item in items if item.kind == "integer"])
+            for item in items:
+                if item.kind != "integer":
+                    self._host_step(item)
+        return Lowered(
+            target=self.target,
+            inputs=self._inputs(),
+            outputs=self._outputs(),
+            steps=tuple(self.steps),
+            programs=tuple(self.programs),
+            constants=self.constants,
+            host_operators=tuple(self.host),
+        )
+
+    # -- names in the host graph -------------------------------------------------------------
+
+    def _codes_name(self, quantize: Node) -> str:
+        return f"{self.plan.matcher.codes[self.plan.source(quantize)].name}.codes"
+
+    def _host_name(self, node: Node) -> str:
+        made = self.plan.producer(node)
+        if made is None or made.kind == "torch":
+            return node.name
+        codes = self._codes_name(made.node)
+        return codes.removesuffix(".codes") + ".real" if made.kind == "dequantize" else codes
+
+    # -- programs ----------------------------------------------------------------------------
+
+    def _program(self, items: list[Item]) -> None:
+        if not items:
+            return
+        matcher, inside = self.plan.matcher, {item.node for item in items}
+        tensors: dict[str, TensorSpec] = {}
+        constants: dict[str, npt.NDArray[np.generic]] = {}
+        calls = []
+        inputs: dict[str, Node] = {}
+        for item in items:
+            builder = matcher.built[item.node]
+            for operand in self.plan.operands(item):
+                codes = matcher.codes[operand.node]
+                if operand.node not in inside and codes.name not in inputs:
+                    inputs[codes.name] = operand.node
+                    p = codes.params
+                    tensors[codes.name] = TensorSpec(
+                        codes.name, codes.shape, p.format, p.scale, p.zero_point
+                    )
+            tensors.update({spec.name: spec for spec in builder.tensors})
+            constants.update(builder.constants)
+            calls.extend(builder.calls)
+        outputs = [item.node for item in items if self._leaves(item, inside)]
+        index = len(self.programs)
+        self.programs.append(
+            Program(
+                name=f"program{index}",
+                inputs=tuple(inputs),
+                outputs=tuple(matcher.codes[node].name for node in outputs),
+                tensors=tensors,
+                constants=constants,
+                calls=tuple(calls),
+            )
+        )
+        self.steps.append(
+            Step(
+                kind="program",
+                name=f"program{index}",
+                inputs=tuple(self._codes_name(node) for node in inputs.values()),
+                outputs=tuple(self._codes_name(node) for node in outputs),
+                attributes={"program": index},
+            )
+        )
+
+    def _leaves(self, item: Item, inside: set[Node]) -> bool:
+        if any(self.plan.producer(node) == item for node in self.plan.outputs):
+            return True
+        readers = self.plan.readers.get(item, [])
+        return any(reader.kind != "integer" or reader.node not in inside for reader in readers)
+
+    # -- host steps --------------------------------------------------------------------------
+
+    def _host_step(self, item: Item) -> None:
+        if item.kind == "torch":
+            self._torch_step(item.node)
+            return
+        params = tensor_params(item.node)
+        codes = self._codes_name(item.node)
+        attributes = {
+            "scale": params.scale,
+            "zero_point": params.zero_point,
+            "output": format_json(params.format),
+            "formula": self.target.quantize.formula,
+        }
+        real = codes.removesuffix(".codes") + ".real"
+        if item.kind == "dequantize":
+            self._step("dequantize", real, (codes,), attributes)
+            return
+        source = item.node.args[0]
+        self._step("quantize", codes, (self._host_name(source),), attributes)  # type: ignore[arg-type]
+
+    def _step(
+        self, kind: Any, output: str, inputs: tuple[str, ...], attributes: dict[str, Any]
+    ) -> None:
+        self.steps.append(Step(kind, output, inputs, (output,), attributes))
+
+    def _torch_step(self, node: Node) -> None:
+        reads: list[str] = []
+
+        def name_of(operand: Node) -> dict[str, str]:
+            if operand in self.plan.constants:
+                return {"constant": self._fold(operand)}
+            name = self._host_name(operand)
+            if name not in reads:
+                reads.append(name)
+            return {"tensor": name}
+
+        attributes = encode_torch_step(node.target, node.args, node.kwargs, name_of)
+        self._step("torch", node.name, tuple(reads), attributes)
+        if attributes["operator"] != "getitem":
+            self.host.append(HostOperator(operator_name(node), layer_of(node), self._reason(node)))
+
+    def _reason(self, node: Node) -> str:
+        known = self.plan.matcher.reasons.get(node)
+        if known is not None:
+            return known
+        if operators.table().get(node.target) is None:
+            return "no primitive computes it"
+        return self._not_quantized(node)
+
+    def _not_quantized(self, node: Node) -> str:
+        for primitive in operators.primitives(node):
+            if not self.target.has(primitive):
+                return f"target {self.target.name} has no {primitive}"
+        return "it is not between dequantize and quantize: the quantizer left it in float"
+
+    def _fold(self, node: Node) -> str:
+        """Compute a node that depends on no input, once, and return its constant's name."""
+        if node in self.folded:
+            return self.folded[node]
+        value = self._evaluate(node)
+        if not hasattr(value, "numpy"):
+            raise ModelError(f"the constant {node.name} is not a tensor", where=node.name)
+        name = f"host.{node.name}"
+        self.constants[name] = value.contiguous().numpy()
+        self.folded[node] = name
+        return name
+
+    def _evaluate(self, node: Node) -> Any:
+        from torch.fx import map_arg  # type: ignore[attr-defined]
+
+        if node.op == "get_attr":
+            return attribute(self.plan.matcher.graph, node)
+        args = map_arg(node.args, self._evaluate)
+        kwargs = map_arg(node.kwargs, self._evaluate)
+        return node.target(*args, **kwargs)  # type: ignore[operator]
+
+    # -- the network's own inputs and outputs ------------------------------------------------
+
+    def _inputs(self) -> tuple[ValueSpec, ...]:
+        graph = self.plan.matcher.graph.graph
+        placeholders = [node for node in graph.nodes if node.op == "placeholder"]
+        if len(placeholders) != len(self.example_inputs):
+            raise ModelError(
+                f"the graph takes {len(placeholders)} inputs, the example has "
+                f"{len(self.example_inputs)}"
+            )
+        return tuple(
+            self._value(node, str(example.dtype).removeprefix("torch."))
+            for node, example in zip(placeholders, self.example_inputs, strict=True)
+        )
+
+    def _value(self, node: Node, dtype: str) -> ValueSpec:
+        name = self._host_name(node)
+        return ValueSpec(name=name, shape=self.plan.matcher.shapes.of(node), dtype=dtype)
+
+    def _outputs(self) -> tuple[ValueSpec, ...]:
+        output = list(self.plan.matcher.graph.graph.nodes)[-1]
+        return tuple(self._output(node) for node in output_nodes(output))
+
+    def _output(self, node: Node) -> ValueSpec:
+        if node in self.plan.constants:
+            raise ModelError("an output of the model depends on no input", where=node.name)
+        value = node.meta.get("val")
+        dtype = str(getattr(value, "dtype", "torch.float32")).removeprefix("torch.")
+        return self._value(node, dtype)

@@ -1,0 +1,115 @@
+"""Collects the primitive calls of one operator; the rules write into it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from qsim.program import Call, TensorSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
+    import numpy.typing as npt
+    from torch.fx import GraphModule, Node
+
+    from hw_models import FixedFormat
+    from hw_models.formats import Accumulator
+    from qsim.lowering.view import QParams, Shapes
+    from qsim.target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Codes:
+    """An integer activation: its tensor's name, quantization parameters and shape."""
+
+    name: str
+    params: QParams
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One operator between dequantize and quantize.
+
+    Attributes:
+        anchor: the operator's node.
+        clamps: relu-family nodes fused after it, in order.
+        quantize: the node whose output is the operator's integer result.
+        operands: the activations that it takes, in order.
+        result: the integer result; named like the node whose value is quantized.
+        layer: the module path in the model.
+    """
+
+    anchor: Node
+    clamps: tuple[Node, ...]
+    quantize: Node
+    operands: tuple[Codes, ...]
+    result: Codes
+    layer: str
+
+
+@dataclass(slots=True)
+class Builder:
+    """The calls, tensors and constants that one match became."""
+
+    target: Target
+    graph: GraphModule
+    shapes: Shapes
+    match: Match
+    calls: list[Call] = field(default_factory=list)
+    tensors: list[TensorSpec] = field(default_factory=list)
+    constants: dict[str, npt.NDArray[Any]] = field(default_factory=dict)
+
+    def constant(self, role: str, array: npt.NDArray[np.generic]) -> str:
+        """Store an array and return its name."""
+        name = f"{self.match.anchor.name}.{role}"
+        self.constants[name] = array
+        return name
+
+    def call(
+        self,
+        primitive: str,
+        inputs: tuple[str, ...],
+        spec: TensorSpec,
+        attributes: Mapping[str, Any],
+    ) -> str:
+        """Append a call that defines ``spec`` and return the tensor's name."""
+        name = f"{self.match.anchor.name}.{primitive}"
+        taken = {call.name for call in self.calls}
+        unique, number = name, 2
+        while unique in taken:
+            unique, number = f"{name}_{number}", number + 1
+        if spec.name == name:
+            spec = TensorSpec(unique, spec.shape, spec.format, spec.scale, spec.zero_point)
+        self.tensors.append(spec)
+        self.calls.append(
+            Call(unique, self.match.layer, primitive, inputs, spec.name, dict(attributes))
+        )
+        return spec.name
+
+    def intermediate(self, primitive: str, shape: tuple[int, ...], fmt: FixedFormat) -> TensorSpec:
+        """Return the spec of an accumulator between two primitives of this operator."""
+        return TensorSpec(f"{self.match.anchor.name}.{primitive}", shape, fmt, None, 0)
+
+    def result(self) -> TensorSpec:
+        """Return the spec of the operator's integer result."""
+        codes = self.match.result
+        params = codes.params
+        return TensorSpec(codes.name, codes.shape, params.format, params.scale, params.zero_point)
+
+
+def accumulator_json(accumulator: Accumulator) -> dict[str, Any]:
+    """Return an accumulator as call attributes."""
+    return {
+        "bits": accumulator.bits,
+        "overflow": accumulator.overflow,
+        "at": accumulator.at,
+        "order": accumulator.order,
+    }
+
+
+def format_json(fmt: FixedFormat) -> dict[str, Any]:
+    """Return a format as call attributes."""
+    return {"bits": fmt.bits, "signed": fmt.signed, "narrow": fmt.narrow}

@@ -1,0 +1,156 @@
+"""Decides what runs where and when: integer operators in Programs, the rest on the host.
+
+The live part of the graph becomes *items* in the graph's order. An item has a stage: Programs and
+host steps alternate, stage by stage, so that neither waits for something that comes later.
+
+    an integer operator   stage of its integer operands; one more than a host item's
+    a host item           the largest stage among its operands
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from qsim.errors import ModelError
+from qsim.lowering.view import is_dequantize, is_quantize, operator_name
+
+if TYPE_CHECKING:
+    from torch.fx import Node
+
+    from qsim.lowering.match import Matcher
+
+Kind: TypeAlias = Literal["integer", "quantize", "dequantize", "torch"]
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """Something to compute.
+
+    ``integer`` and ``quantize`` items are named by their quantize node, ``dequantize`` items by the
+    quantize node whose codes they read, ``torch`` items by their own node.
+    """
+
+    kind: Kind
+    node: Node
+
+
+@dataclass(slots=True)
+class Plan:
+    """The items of a graph, each with its stage.
+
+    Attributes:
+        stages: the items in an order that can be executed, with their stages.
+        constants: nodes that depend on no input: folded.
+        outputs: the nodes that the graph returns.
+        readers: for every item, the items that need its result.
+    """
+
+    matcher: Matcher
+    constants: set[Node]
+    outputs: tuple[Node, ...]
+    stages: dict[Item, int] = field(default_factory=dict)
+    readers: dict[Item, list[Item]] = field(default_factory=dict)
+
+    def source(self, quantize: Node) -> Node:
+        """Follow identity operators to the quantize node that makes the codes."""
+        while quantize in self.matcher.aliases:
+            quantize = self.matcher.aliases[quantize]
+        return quantize
+
+    def producer(self, node: Node) -> Item | None:
+        """Return the item that computes a node's value for the host, None for an input."""
+        if is_dequantize(node) and node not in self.constants:
+            return Item("dequantize", self.source(_only(node)))
+        if is_quantize(node) and node not in self.constants:
+            return self.codes(node)
+        return None if node.op == "placeholder" or node in self.constants else Item("torch", node)
+
+    def codes(self, quantize: Node) -> Item:
+        """Return the item that makes the codes of a quantize node."""
+        quantize = self.source(quantize)
+        return Item("integer" if quantize in self.matcher.built else "quantize", quantize)
+
+    def operands(self, item: Item) -> list[Item]:
+        """Return the items that an item needs first; graph inputs and constants are not items."""
+        if item.kind == "integer":
+            anchor = self.matcher.built[item.node].match.anchor
+            return [self.codes(node) for node in operand_quantizers(anchor, self)]
+        if item.kind == "dequantize":
+            return [self.codes(item.node)]
+        nodes_in = [_only(item.node)] if item.kind == "quantize" else item.node.all_input_nodes
+        found = [self.producer(node) for node in nodes_in]
+        return [made for made in found if made is not None]
+
+
+def _only(node: Node) -> Node:
+    from torch.fx import Node
+
+    source = node.args[0]
+    if not isinstance(source, Node):
+        raise ModelError(f"{operator_name(node)} reads {source!r}, not a tensor", where=node.name)
+    return source
+
+
+def operand_quantizers(anchor: Node, plan: Plan) -> list[Node]:
+    """Return the quantize nodes behind the activations that an integer operator reads."""
+    dequantized = [anchor] if is_dequantize(anchor) else anchor.all_input_nodes
+    return [
+        _only(node) for node in dequantized if is_dequantize(node) and node not in plan.constants
+    ]
+
+
+def make_plan(matcher: Matcher) -> Plan:
+    """Plan the live part of a matched graph."""
+    nodes = list(matcher.graph.graph.nodes)
+    plan = Plan(matcher, constant_nodes(nodes), tuple(output_nodes(nodes[-1])))
+    order = {node: position for position, node in enumerate(nodes)}
+    live: set[Item] = set()
+    waiting = [made for node in plan.outputs if (made := plan.producer(node)) is not None]
+    while waiting:
+        item = waiting.pop()
+        if item not in live:
+            live.add(item)
+            for operand in plan.operands(item):
+                plan.readers.setdefault(operand, []).append(item)
+                waiting.append(operand)
+    # A dequantize is placed right behind the codes that it reads.
+    for item in sorted(live, key=lambda i: (order[i.node], i.kind == "dequantize")):
+        plan.stages[item] = stage_of(item, plan)
+    return plan
+
+
+def stage_of(item: Item, plan: Plan) -> int:
+    """Return the stage of an item whose operands have theirs; -1 is before any Program."""
+    operands = plan.operands(item)
+    if item.kind != "integer":
+        return max((plan.stages[operand] for operand in operands), default=-1)
+    return max(plan.stages[operand] + (operand.kind != "integer") for operand in operands)
+
+
+def constant_nodes(nodes: list[Node]) -> set[Node]:
+    """Return the nodes that depend on no input of the graph."""
+    found: set[Node] = set()
+    for node in nodes:
+        if node.op == "get_attr" or (
+            node.op == "call_function"
+            and node.all_input_nodes
+            and all(source in found for source in node.all_input_nodes)
+        ):
+            found.add(node)
+    return found
+
+
+def output_nodes(output: Node) -> list[Node]:
+    """Return the tensors that a graph returns, in order; nested structures are refused."""
+    from torch.fx import Node
+
+    returned = output.args[0]
+    values = list(returned) if isinstance(returned, (tuple, list)) else [returned]
+    for value in values:
+        if not isinstance(value, Node):
+            raise ModelError(
+                f"the model returns {value!r} among its outputs",
+                accepted="a tensor or a tuple of tensors",
+            )
+    return [value for value in values if isinstance(value, Node)]

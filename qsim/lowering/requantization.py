@@ -1,0 +1,132 @@
+"""Requantize calls and the codes of a fused activation clamp."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from qsim import operators
+from qsim.lowering.builder import format_json
+from qsim.lowering.view import NotLowerableError
+from qsim.schemes import encode_scheme
+from qsim.target import derive
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch.fx import Node
+
+    from hw_models import Requantizer
+    from qsim.lowering.builder import Builder, Codes
+    from qsim.lowering.view import QParams
+    from qsim.program import TensorSpec
+
+
+def clamp_codes(
+    builder: Builder, nodes: Sequence[Node] | None = None, params: QParams | None = None
+) -> list[int] | None:
+    """Return [lo, hi] in output codes for the fused activations of a match, or None."""
+    import hw_models as hw
+
+    params = params or builder.match.result.params
+    low, high = params.format.min, params.format.max
+    for node in builder.match.clamps if nodes is None else nodes:
+        bounds = operators.clamp_range(node)
+        if bounds is None:
+            raise NotLowerableError("its activation's bounds are not constants")
+        codes = [low, high]
+        for side, bound in enumerate(bounds):
+            if math.isfinite(bound):
+                # Wide, so that a bound beyond the output's range is left to the output's own clamp.
+                wide = hw.quantize(
+                    np.array([bound], np.float32),
+                    params.scale,
+                    zero_point=params.zero_point,
+                    output=hw.FixedFormat(32),
+                    formula=builder.target.quantize.formula,
+                )
+                codes[side] = int(wide[0])
+        low = min(max(low, codes[0]), params.format.max)
+        high = max(min(high, codes[1]), params.format.min)
+    if (low, high) == (params.format.min, params.format.max):
+        return None
+    return [low, high]
+
+
+def emit_requantize(
+    builder: Builder,
+    acc: str,
+    requantizer: Requantizer,
+    *,
+    clamp: list[int] | None,
+    axis: int,
+    input_zero_point: int = 0,
+) -> None:
+    """Emit the requantize that ends a match."""
+    params = builder.match.result.params
+    prefix = f"{builder.match.anchor.name}.requantize"
+    scheme = encode_scheme(requantizer, prefix, builder.constants)
+    builder.call(
+        "requantize",
+        (acc,),
+        builder.result(),
+        {
+            "scheme": scheme,
+            "zero_point": params.zero_point,
+            "input_zero_point": input_zero_point,
+            "output": format_json(params.format),
+            "clamp": clamp,
+            "axis": axis,
+        },
+    )
+
+
+def emit_rescale(
+    builder: Builder, codes: str, source: QParams, *, clamp: list[int] | None = None
+) -> None:
+    """Emit the requantize that moves codes from one scale and zero point to the result's."""
+    target = builder.target
+    if not target.has("requantize"):
+        raise NotLowerableError(
+            "its input and output have different scales, and the target has no requantize"
+        )
+    scheme = derive.requantizer(target, source.scale, 1.0, builder.match.result.params.scale)
+    emit_requantize(builder, codes, scheme, clamp=clamp, axis=1, input_zero_point=source.zero_point)
+
+
+def per_dimension(value: int | Sequence[int], rank: int) -> list[int]:
+    """Return one value per spatial dimension."""
+    values = [value] if isinstance(value, int) else [int(v) for v in value]
+    return values * rank if len(values) == 1 else values
+
+
+def same_params(source: Codes, result: Codes) -> bool:
+    """Return whether two activations have the same codes for the same real numbers."""
+    a, b = source.params, result.params
+    return (a.scale, a.zero_point, a.format) == (b.scale, b.zero_point, b.format)
+
+
+def move_or_rescale(
+    builder: Builder, primitive: str, source: Codes, attributes: dict[str, object]
+) -> None:
+    """Emit a primitive that keeps its input's parameters, then a rescale where the graph asks one.
+
+    ``attributes`` may not depend on the output's parameters. A fused activation becomes the clamp
+    of the rescale, or a clamp of its own.
+    """
+    match = builder.match
+    clamp = clamp_codes(builder)
+    if same_params(source, match.result) and clamp is None:
+        builder.call(primitive, (source.name,), builder.result(), attributes)
+        return
+    moved: TensorSpec = builder.intermediate(primitive, match.result.shape, source.params.format)
+    name = builder.call(primitive, (source.name,), moved, attributes)
+    if same_params(source, match.result) and clamp is not None:
+        if not builder.target.has("clamp"):
+            raise NotLowerableError("the target has no clamp for its activation")
+        lo, hi = clamp
+        builder.call("clamp", (name,), builder.result(), {"lo": lo, "hi": hi})
+        return
+    emit_rescale(builder, name, source.params, clamp=clamp)

@@ -1,0 +1,187 @@
+"""Convolution and linear layers: correlation, bias_add and requantize as separate primitives."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from qsim import operators
+from qsim.lowering.requantization import clamp_codes, emit_requantize, per_dimension
+from qsim.lowering.view import Constant, NotLowerableError, attribute, constant
+from qsim.target import derive
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+    from torch.fx import Node
+
+    from hw_models import FixedFormat
+    from qsim.lowering.builder import Builder
+
+
+def lower_conv(builder: Builder) -> None:
+    """Emit a 1-D or 2-D convolution."""
+    from qsim.lowering.builder import accumulator_json
+
+    target, match = builder.target, builder.match
+    node, x = match.anchor, match.operands[0]
+    weight = checked_weight(builder, constant(builder.graph, operators.operand(node, 1)), axis=0)
+    stride, padding, dilation, groups = geometry(node, weight.codes.shape)
+    zero_point = x.params.zero_point
+    name = builder.constant("weight", weight.codes)
+    accumulator = target.correlation.accumulator
+    spec = builder.intermediate("correlation", match.result.shape, accumulator.format)
+    acc = builder.call(
+        "correlation",
+        (x.name, name),
+        spec,
+        {
+            "stride": stride,
+            "padding": [list(pair) for pair in padding],
+            "dilation": dilation,
+            "groups": groups,
+            "x_zero_point": zero_point,
+            "weight_zero_point": weight_zero_points(builder, weight),
+            "pad_value": derive.pad_value(target, zero_point),
+            "accumulator": accumulator_json(accumulator),
+        },
+    )
+    finish(builder, acc, weight, operators.bias(node), axis=1)
+
+
+def lower_linear(builder: Builder) -> None:
+    """Emit linear, addmm, or a matmul whose second operand is constant."""
+    from qsim.lowering.builder import accumulator_json
+
+    target, match = builder.target, builder.match
+    node, x = match.anchor, match.operands[0]
+    channel_axis = operators.weight_axis(node)
+    weight = constant(builder.graph, operators.operand(node, 1))
+    if weight.codes.ndim != 2:
+        raise NotLowerableError(f"its weight has {weight.codes.ndim} dimensions; linear takes 2")
+    weight = checked_weight(builder, weight, axis=channel_axis)
+    if channel_axis == 1:
+        weight = Constant(
+            np.ascontiguousarray(weight.codes.T),
+            weight.scale,
+            weight.zero_point,
+            None if weight.axis is None else 0,
+            weight.format,
+        )
+    name = builder.constant("weight", weight.codes)
+    accumulator = target.correlation.accumulator
+    spec = builder.intermediate("linear", match.result.shape, accumulator.format)
+    acc = builder.call(
+        "linear",
+        (x.name, name),
+        spec,
+        {
+            "x_zero_point": x.params.zero_point,
+            "weight_zero_point": weight_zero_points(builder, weight),
+            "accumulator": accumulator_json(accumulator),
+        },
+    )
+    # matmul(a, b) has no bias; `operators.bias` would read an argument that it does not have.
+    has_bias = operators.table().get(node.target) in ("linear", "addmm")
+    axis = len(match.result.shape) - 1
+    finish(builder, acc, weight, operators.bias(node) if has_bias else None, axis=axis)
+
+
+def geometry(
+    node: Node, weight_shape: tuple[int, ...]
+) -> tuple[list[int], list[tuple[int, int]], list[int], int]:
+    """Return stride, padding (before, after), dilation and groups of a convolution node.
+
+    ``padding="same"`` puts the odd element after, as torch does.
+    """
+    general = str(node.target).startswith("aten.convolution")
+    if general and operators.argument(node, 6, "transposed", False):
+        raise NotLowerableError("it is a transposed convolution, which has no primitive here")
+    rank = len(weight_shape) - 2
+    stride = per_dimension(operators.argument(node, 3, "stride", 1), rank)
+    dilation = per_dimension(operators.argument(node, 5, "dilation", 1), rank)
+    groups = int(operators.argument(node, 8 if general else 6, "groups", 1))
+    padding = operators.argument(node, 4, "padding", 0)
+    if padding == "valid":
+        pads = [(0, 0)] * rank
+    elif padding == "same":
+        total = [d * (k - 1) for d, k in zip(dilation, weight_shape[2:], strict=True)]
+        pads = [(t // 2, t - t // 2) for t in total]
+    else:
+        pads = [(p, p) for p in per_dimension(padding, rank)]
+    return stride, pads, dilation, groups
+
+
+def checked_weight(builder: Builder, weight: Constant, *, axis: int) -> Constant:
+    """Return the weight if the target's datapath can hold it."""
+    section = builder.target.weight
+    if not _within(weight.format, section.format):
+        raise NotLowerableError(
+            f"its weight has codes {weight.format.min}..{weight.format.max}; the target's [weight] "
+            f"holds {section.format.min}..{section.format.max}"
+        )
+    if weight.axis is not None and weight.axis != axis:
+        raise NotLowerableError(f"its weight is quantized along axis {weight.axis}, not {axis}")
+    return weight
+
+
+def _within(inner: FixedFormat, outer: FixedFormat) -> bool:
+    return outer.min <= inner.min and inner.max <= outer.max
+
+
+def weight_zero_points(builder: Builder, weight: Constant) -> Any:
+    """Return the weight's zero point as an attribute: an integer, or a constant per channel."""
+    points = np.asarray(weight.zero_point)
+    if (points == points.flat[0]).all():
+        return int(points.flat[0])
+    return {"constant": builder.constant("weight_zero_point", points.astype(np.int32))}
+
+
+def finish(builder: Builder, acc: str, weight: Constant, bias: object, *, axis: int) -> None:
+    """Emit what follows the products: bias_add where there is a bias, then requantize."""
+    from qsim.lowering.builder import accumulator_json
+
+    target, match = builder.target, builder.match
+    if bias is not None:
+        from torch.fx import Node
+
+        if not isinstance(bias, Node):
+            raise NotLowerableError("its bias is not a tensor of the graph")
+        codes = bias_codes(builder, bias, weight.scale)
+        accumulator = target.sum.accumulator
+        spec = builder.intermediate("bias_add", match.result.shape, accumulator.format)
+        acc = builder.call(
+            "bias_add",
+            (acc, builder.constant("bias", codes)),
+            spec,
+            {"axis": axis, "accumulator": accumulator_json(accumulator)},
+        )
+    x, y = match.operands[0].params, match.result.params
+    requantizer = derive.requantizer(target, x.scale, weight.scale, y.scale)
+    emit_requantize(builder, acc, requantizer, clamp=clamp_codes(builder), axis=axis)
+
+
+def bias_codes(
+    builder: Builder, node: Node, weight_scale: float | npt.NDArray[np.float64]
+) -> npt.NDArray[np.int64]:
+    """Return the bias in accumulator codes, one per output channel.
+
+    A bias at the accumulator's scale is taken as it is; one at its own power-of-two scale is
+    shifted left; a float bias is rounded half to even and saturated to the target's bias format.
+    """
+    unit = np.float64(builder.match.operands[0].params.scale) * np.asarray(weight_scale, np.float64)
+    if node.op == "get_attr":
+        real = attribute(builder.graph, node).double().numpy()
+        fmt = builder.target.bias.format
+        return np.clip(np.rint(real / unit), fmt.min, fmt.max).astype(np.int64)
+    bias = constant(builder.graph, node)
+    codes = bias.codes.astype(np.int64) - np.asarray(bias.zero_point, np.int64)
+    ratio = np.asarray(bias.scale, np.float64) / unit
+    # A derived bias scale is the product rounded to fp32 by PT2E, hence not to the last bit.
+    if (np.abs(ratio - 1) < 2.0**-20).all():
+        return codes
+    mantissa, exponent = np.frexp(ratio)
+    shift = (exponent - 1).astype(np.int64)
+    if (mantissa == 0.5).all() and (shift >= 0).all() and (shift < 32).all():
+        return codes << np.broadcast_to(shift, codes.shape)
+    return np.rint(codes * ratio).astype(np.int64)

@@ -1,0 +1,241 @@
+"""What a person may choose about quantization, and what the target does not let them choose.
+
+Settings are looked up in this order, the later one wins field by field: ``default``, the operator
+family (``operators``), then every module pattern that matches, in the order they are written
+(``modules``). A module pattern is an exact path (``layer1.0``, which covers everything inside it)
+or a glob (``layer1.*.conv1``).
+
+An activation has one set of parameters, so the activation settings of a layer are those of what it
+*produces*, and of the network's input where the layer is the first to read it. Pools, reshapes and
+lone activation functions move codes about: their tensors follow the tensor they read.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import fnmatch
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from qsim.errors import UsageError
+from qsim.operators import FAMILIES
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable, Mapping
+
+    from qsim.target import Target
+
+ACTIVATION_OBSERVERS: Final = ("min_max", "moving_average", "histogram", "mse")
+WEIGHT_OBSERVERS: Final = ("min_max", "mse")
+# A datapath with a zero point can run symmetric codes; one that only shifts can do nothing else.
+SCHEMES: Final = ("power_of_two", "symmetric", "asymmetric")
+
+
+@dataclass(frozen=True)
+class Override:
+    """Settings of one scope; None leaves a setting to the wider scope.
+
+    Attributes:
+        activation_observer: ``min_max``, ``moving_average``, ``histogram`` or ``mse``.
+        weight_observer: ``min_max`` or ``mse``.
+        activation_scheme: ``asymmetric``, ``symmetric`` or ``power_of_two``; never a freer one
+            than the target's.
+        activation_bits: width in bits, at most the target's.
+        weight_bits: width in bits, at most the target's.
+        per_channel: one weight scale per output channel; only where the target has that.
+        skip: true leaves the operators in float, on the host.
+    """
+
+    activation_observer: str | None = None
+    weight_observer: str | None = None
+    activation_scheme: str | None = None
+    activation_bits: int | None = None
+    weight_bits: int | None = None
+    per_channel: bool | None = None
+    skip: bool | None = None
+
+    def merged(self, narrower: Override) -> Override:
+        """Return these settings with those of a narrower scope laid over them."""
+        given = {k: v for k, v in dataclasses.asdict(narrower).items() if v is not None}
+        return dataclasses.replace(self, **given)
+
+
+@dataclass(frozen=True)
+class QuantizeConfig:
+    """The settings of one quantization.
+
+    Attributes:
+        default: for every operator.
+        operators: by operator family, see ``qsim.operators.FAMILIES``.
+        modules: by module path or glob; later entries win.
+    """
+
+    default: Override = field(default_factory=Override)
+    operators: Mapping[str, Override] = field(default_factory=dict)
+    modules: Mapping[str, Override] = field(default_factory=dict)
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any], where: str = "config") -> QuantizeConfig:
+        """Read the form that TOML and JSON have: ``{"default": {...}, "modules": {"a.b": {...}}}``.
+
+        Raises:
+            UsageError: an unknown field, or a value of the wrong type or name.
+        """
+        table = _table(document, where)
+        _known(table, ("default", "operators", "modules"), where)
+        return cls(
+            default=_override(table.get("default", {}), f"{where}.default"),
+            operators=_overrides(table.get("operators", {}), f"{where}.operators"),
+            modules=_overrides(table.get("modules", {}), f"{where}.modules"),
+        )
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> QuantizeConfig:
+        """Read a TOML file.
+
+        Raises:
+            UsageError: the file cannot be read, is not TOML, or is not such a config.
+        """
+        try:
+            document = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError) as error:
+            raise UsageError(
+                f"is not a readable TOML file: {error}", where=str(path), accepted="a TOML file"
+            ) from None
+        return cls.from_dict(document, str(path))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the form that ``from_dict`` reads; settings that are not made are left out."""
+
+        def plain(override: Override) -> dict[str, Any]:
+            return {k: v for k, v in dataclasses.asdict(override).items() if v is not None}
+
+        return {
+            "default": plain(self.default),
+            "operators": {name: plain(o) for name, o in self.operators.items()},
+            "modules": {name: plain(o) for name, o in self.modules.items()},
+        }
+
+    def check(self, target: Target) -> None:
+        """Refuse what the target cannot do.
+
+        Raises:
+            UsageError: names the scope and the setting, and says what the target accepts.
+        """
+        _known(self.operators, FAMILIES, "config.operators")
+        scopes = [("config.default", self.default)]
+        scopes += [(f"config.operators.{name}", o) for name, o in self.operators.items()]
+        scopes += [(f'config.modules."{name}"', o) for name, o in self.modules.items()]
+        for where, override in scopes:
+            _check_values(override, where)
+            _check_against(override, target, where)
+
+    def check_modules(self, paths: Iterable[str]) -> None:
+        """Refuse a module pattern that matches no module with operators in it.
+
+        Raises:
+            UsageError: shows the pattern and the names that are near it.
+        """
+        known = sorted(set(paths))
+        for pattern in self.modules:
+            if not any(matches(pattern, path) for path in known):
+                raise UsageError(
+                    f"{pattern!r} matches no module",
+                    where="config.modules",
+                    accepted=_near(pattern, known) or "a model with modules",
+                )
+
+    def settings(self, family: str, paths: tuple[str, ...]) -> Override:
+        """Return the settings of an operator of a family inside the modules of these paths."""
+        merged = self.default.merged(self.operators.get(family, Override()))
+        for pattern, override in self.modules.items():
+            if any(matches(pattern, path) for path in paths):
+                merged = merged.merged(override)
+        return merged
+
+
+def matches(pattern: str, path: str) -> bool:
+    """Return whether a pattern names the module: exactly, or as a case-sensitive glob."""
+    return pattern == path or fnmatch.fnmatchcase(path, pattern)
+
+
+def _near(name: str, known: Iterable[str]) -> str:
+    names = list(known)
+    return ", ".join(difflib.get_close_matches(name, names, n=5, cutoff=0.3) or names[:8])
+
+
+def _known(table: Mapping[str, object], names: Iterable[str], where: str) -> None:
+    accepted = tuple(names)
+    for name in table:
+        if name not in accepted:
+            raise UsageError(f"unknown name {name!r}", where=where, accepted=", ".join(accepted))
+
+
+def _table(value: object, where: str) -> Mapping[str, Any]:
+    if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
+        raise UsageError(f"is {value!r}", where=where, accepted="a table of named settings")
+    return value
+
+
+def _overrides(value: object, where: str) -> dict[str, Override]:
+    return {name: _override(item, f"{where}.{name}") for name, item in _table(value, where).items()}
+
+
+def _override(value: object, where: str) -> Override:
+    if isinstance(value, Override):
+        return value
+    table = _table(value, where)
+    _known(table, [f.name for f in dataclasses.fields(Override)], where)
+    override = Override(**table)
+    _check_values(override, where)
+    return override
+
+
+def _check_values(override: Override, where: str) -> None:
+    _one_of(override.activation_observer, ACTIVATION_OBSERVERS, f"{where}.activation_observer")
+    _one_of(override.weight_observer, WEIGHT_OBSERVERS, f"{where}.weight_observer")
+    _one_of(override.activation_scheme, SCHEMES, f"{where}.activation_scheme")
+    for name in ("activation_bits", "weight_bits"):
+        bits = getattr(override, name)
+        if bits is not None and (type(bits) is not int or bits < 1):
+            raise UsageError(f"is {bits!r}", where=f"{where}.{name}", accepted="1 or more bits")
+    for name in ("per_channel", "skip"):
+        flag = getattr(override, name)
+        if flag is not None and type(flag) is not bool:
+            raise UsageError(f"is {flag!r}", where=f"{where}.{name}", accepted="true or false")
+
+
+def _one_of(value: object, accepted: tuple[str, ...], where: str) -> None:
+    if value is not None and value not in accepted:
+        raise UsageError(f"is {value!r}", where=where, accepted=", ".join(accepted))
+
+
+def _check_against(override: Override, target: Target, where: str) -> None:
+    for name, section in (("activation_bits", target.input), ("weight_bits", target.weight)):
+        bits = getattr(override, name)
+        least = 2 if section.format.narrow else 1
+        if bits is not None and not least <= bits <= section.format.bits:
+            raise UsageError(
+                f"is {bits}, which target {target.name} does not have",
+                where=f"{where}.{name}",
+                accepted=f"{least} to {section.format.bits}",
+            )
+    if override.per_channel and not target.weight.per_channel:
+        raise UsageError(
+            f"is true, but target {target.name} has one weight scale per tensor",
+            where=f"{where}.per_channel",
+            accepted="false",
+        )
+    # Zero point 0 leaves an unsigned format without negative codes.
+    signed = target.input.format.signed
+    allowed = SCHEMES[: SCHEMES.index(target.input.scheme) + 1] if signed else SCHEMES[-1:]
+    if override.activation_scheme is not None and override.activation_scheme not in allowed:
+        raise UsageError(
+            f"is {override.activation_scheme}, but target {target.name} is {target.input.scheme}",
+            where=f"{where}.activation_scheme",
+            accepted=", ".join(allowed),
+        )

@@ -1,0 +1,216 @@
+"""Observers: they watch calibration data go by and choose scale and zero point.
+
+All of them put their parameters through ``qsim.quantizer.qparams``, so schemes, widths and corners
+are the same whatever found the range:
+
+* ``min_max``: the smallest and largest value seen. Nothing seen clips.
+* ``moving_average``: minimum and maximum of each batch, averaged with weight 0.01 for the newest.
+* ``histogram``: torchao's ``HistogramObserver`` (2048 bins): the range with the least expected
+  squared error, searched from both ends, told how many codes the format really has.
+* ``mse``: the range of ``min_max`` shrunk by the ratio (1.00, 0.99, ... 0.20) at which coding has
+  the least squared error, *after* the scale is snapped. Activations are kept as a histogram of 2048
+  bins, weights exactly and per channel. Ties take the wider range. Deterministic.
+
+The error that ``histogram`` and ``mse`` minimise is that of the tensor, not of the network.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+import torch
+from torchao.quantization.pt2e import HistogramObserver, ObserverBase
+
+from qsim.errors import InputError, ModelError
+from qsim.quantizer.qparams import Codes, Coding, Floats, choose, quantize_error
+
+_AVERAGING: Final = 0.01
+_RATIOS: Final = tuple(ratio / 100 for ratio in range(100, 19, -1))
+
+
+class _TargetObserver(ObserverBase):  # type: ignore[misc]  # torchao carries no types
+    """What PT2E's prepare and convert ask of every observer.
+
+    Attributes:
+        dtype: the container of the codes.
+        quant_min: smallest code.
+        quant_max: largest code.
+        qscheme: torch's name for per tensor or per channel.
+        ch_axis: the channel axis, or None.
+        layer: module path, for messages.
+    """
+
+    def __init__(
+        self,
+        dtype: torch.dtype,
+        quant_min: int,
+        quant_max: int,
+        qscheme: torch.qscheme,
+        *,
+        scheme: str,
+        method: str,
+        layer: str,
+        ch_axis: int | None = None,
+        is_dynamic: bool = False,
+    ) -> None:
+        super().__init__(dtype, is_dynamic)
+        self.quant_min, self.quant_max, self.qscheme = quant_min, quant_max, qscheme
+        self.ch_axis, self.method, self.layer = ch_axis, method, layer
+        self.coding = Coding(quant_min, quant_max, scheme)
+
+    def _ranges(self) -> tuple[Floats, Floats]:
+        raise NotImplementedError
+
+    def qparams(self) -> tuple[Floats, Codes]:
+        """Return scales (float64 arrays of fp32 values) and zero points, one per channel."""
+        return choose(*self._ranges(), self.coding)
+
+    def calculate_qparams(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return scales (fp32) and zero points (int32), as PT2E's convert reads them."""
+        scale, zero = self.qparams()
+        return (
+            torch.from_numpy(scale.astype(np.float32)),
+            torch.from_numpy(zero.astype(np.int32)),
+        )
+
+
+class ActivationObserver(_TargetObserver):
+    """Watches a tensor that changes with the input; one scale per tensor."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.low, self.high = 0.0, 0.0
+        self.batches = 0
+        self._histogram: Any = None
+        if self.method in ("histogram", "mse"):
+            self._histogram = HistogramObserver()
+            # Its own guess is the width of the container, not of the format.
+            self._histogram.dst_nbins = self.quant_max - self.quant_min + 1
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Take note of one batch and hand it on.
+
+        Raises:
+            InputError: the batch holds NaN or infinity; names the layer.
+        """
+        if x.numel() == 0:
+            return x
+        low, high = (float(v) for v in torch.aminmax(x.detach()))
+        if not (np.isfinite(low) and np.isfinite(high)):
+            raise InputError(
+                "calibration reached a NaN or an infinity",
+                where=self.layer,
+                accepted="calibration data that gives finite values in every layer",
+            )
+        if self.method == "moving_average" and self.batches:
+            low = self.low + _AVERAGING * (low - self.low)
+            high = self.high + _AVERAGING * (high - self.high)
+        elif self.batches:
+            low, high = min(low, self.low), max(high, self.high)
+        self.low, self.high = low, high
+        self.batches += 1
+        if self._histogram is not None:
+            self._histogram(x)
+        return x
+
+    def _ranges(self) -> tuple[Floats, Floats]:
+        if not self.batches:
+            raise InputError(
+                "calibration never reached this layer with data",
+                where=self.layer,
+                accepted="at least one batch that is not empty",
+            )
+        low, high = np.array([self.low]), np.array([self.high])
+        if self.method == "histogram" and self.low < self.high:
+            found = self._histogram._non_linear_param_search()  # noqa: SLF001  # no public way
+            low, high = (np.array([float(end)]) for end in found)
+        elif self.method == "mse":
+            low, high = self._least_error(low, high)
+        return low, high
+
+    def _least_error(self, low: Floats, high: Floats) -> tuple[Floats, Floats]:
+        counts = self._histogram.histogram.numpy().astype(np.float64)
+        width = (self.high - self.low) / counts.size
+        centres = self.low + (np.arange(counts.size) + 0.5) * width
+        return _shrink(centres[None, :], counts[None, :], low, high, self.coding)
+
+
+class WeightObserver(_TargetObserver):
+    """Reads a constant once; one scale per tensor."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._values: torch.Tensor | None = None
+        self._found: tuple[Floats, Floats] | None = None
+        # The activation that a weight is multiplied with, and the scale per channel that the
+        # product must reach for the bias to fit its register.
+        self._bias_limit: tuple[ActivationObserver, Floats] | None = None
+
+    def limit(self, activation: ActivationObserver, product_scale: Floats) -> None:
+        """Keep ``s_x * s_w`` at or above product_scale, so that the bias at that scale fits."""
+        self._bias_limit = activation, product_scale
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Take note of the constant and hand it on.
+
+        Raises:
+            ModelError: it holds NaN or infinity; names the layer.
+        """
+        if self._values is None:
+            if not bool(torch.isfinite(x).all()):
+                raise ModelError(
+                    "the weight holds a NaN or an infinity",
+                    where=self.layer,
+                    accepted="finite weights",
+                )
+            self._values = x.detach()
+        return x
+
+    def _rows(self) -> Floats:
+        if self._values is None:
+            raise InputError(
+                "calibration never reached this layer", where=self.layer, accepted="one batch"
+            )
+        values = self._values.to(torch.float64).numpy()
+        if self.ch_axis is None:
+            return values.reshape(1, -1)
+        return np.moveaxis(values, self.ch_axis, 0).reshape(values.shape[self.ch_axis], -1)
+
+    def _ranges(self) -> tuple[Floats, Floats]:
+        if self._found is None:
+            rows = self._rows()
+            low, high = rows.min(axis=1), rows.max(axis=1)
+            if self.method == "mse":
+                low, high = _shrink(rows, np.ones((1, 1)), low, high, self.coding)
+            self._found = low, high
+        return self._found
+
+    def qparams(self) -> tuple[Floats, Codes]:
+        """Return scales (float64 arrays of fp32 values) and zero points, one per channel."""
+        floor = None
+        if self._bias_limit is not None:
+            activation, product_scale = self._bias_limit
+            floor = product_scale / activation.qparams()[0]
+            floor = floor if self.ch_axis is not None else floor.max(keepdims=True)
+        return choose(*self._ranges(), self.coding, floor)
+
+
+class PerChannelWeightObserver(WeightObserver):
+    """Reads a constant once; one scale per output channel.
+
+    PT2E hands the channel axis only to observers with ``PerChannel`` in their name.
+    """
+
+
+def _shrink(
+    rows: Floats, counts: Floats, low: Floats, high: Floats, coding: Coding
+) -> tuple[Floats, Floats]:
+    best = np.full(low.shape, np.inf)
+    ratio = np.ones(low.shape)
+    for candidate in _RATIOS:
+        scale, zero = choose(low * candidate, high * candidate, coding)
+        error = quantize_error(rows, counts, scale, zero, coding)
+        better = error < best
+        best, ratio = np.where(better, error, best), np.where(better, candidate, ratio)
+    return low * ratio, high * ratio

@@ -1,0 +1,135 @@
+"""``quantize``: capture, observe, convert."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any
+
+from qsim.errors import InputError, ModelError, QsimError, UsageError
+from qsim.quantizer.config import QuantizeConfig
+from qsim.quantizer.quantized import Quantized, check_batch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    import torch
+    from torch.export import ExportedProgram
+    from torch.fx import GraphModule
+
+    from qsim.target import Target
+
+    Batch = torch.Tensor | Sequence[torch.Tensor]
+
+
+def quantize(
+    model: torch.nn.Module | ExportedProgram,
+    example_inputs: Sequence[torch.Tensor] | torch.Tensor,
+    target: Target,
+    calibration: Iterable[Batch] | None = None,
+    config: QuantizeConfig | Mapping[str, Any] | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Quantized:
+    """Quantize a float module for a target: static, post-training, by PT2E.
+
+    Args:
+        model: the float module, or a float program from ``load_pt2``; it is not changed.
+        example_inputs: one tensor per argument of forward; where the model allows it, dimension 0
+            is taken as the batch and may have any size afterwards.
+        target: formats, scheme and derivation of every scale.
+        calibration: batches whose activations give the ranges, each a tensor or a tuple of tensors.
+            None calibrates on the example inputs, which is enough to look at a network but not to
+            judge its accuracy.
+        config: overrides, as ``QuantizeConfig`` or the dictionary of its TOML form.
+        progress: called after each calibration batch with the number of batches done.
+
+    Returns:
+        The Q/DQ graph. The result depends on the arguments only: same arguments, same bits.
+
+    Raises:
+        UsageError: an argument of the wrong type, or a config that matches nothing or asks for more
+            than the target has.
+        ModelError: the model cannot be exported or holds NaN.
+        InputError: calibration data of the wrong shape, or that leads to NaN or infinity.
+    """
+    from qsim.capture import capture, check_inputs, quiet
+
+    examples = check_inputs(model, example_inputs)
+    checked = _config(config)
+    checked.check(target)
+    program, batch = capture(model, examples)
+    with quiet():
+        graph, float_graph, host = _convert(
+            program, target, checked, examples, calibration, progress
+        )
+    return Quantized(graph, float_graph, target, batch, examples, host)
+
+
+def _config(config: QuantizeConfig | Mapping[str, Any] | None) -> QuantizeConfig:
+    if config is None:
+        return QuantizeConfig()
+    if isinstance(config, QuantizeConfig):
+        return config
+    return QuantizeConfig.from_dict(config)
+
+
+def _convert(
+    program: Any,
+    target: Target,
+    config: QuantizeConfig,
+    examples: tuple[torch.Tensor, ...],
+    calibration: Iterable[Batch] | None,
+    progress: Callable[[int], None] | None,
+) -> tuple[GraphModule, GraphModule, frozenset[str]]:
+    from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
+
+    from qsim.quantizer.annotate import TargetQuantizer
+    from qsim.quantizer.passes import drop_unused, simplify
+
+    # A copy: the exported program shares its parameters with the user's module.
+    simple = simplify(copy.deepcopy(program.module(check_guards=False)))
+    float_graph = copy.deepcopy(simple)
+    try:
+        quantizer = TargetQuantizer(target, config)
+        prepared = prepare_pt2e(simple, quantizer)
+        _calibrate(prepared, examples, calibration, progress)
+        return drop_unused(convert_pt2e(prepared)), drop_unused(float_graph), quantizer.host
+    except QsimError:
+        raise
+    except Exception as error:
+        lines = str(error).splitlines() or [""]
+        raise ModelError(
+            f"cannot be quantized: {type(error).__name__}: {lines[0][:200]}",
+            accepted="a model that PT2E can convert",
+        ) from error
+
+
+def _calibrate(
+    prepared: GraphModule,
+    examples: tuple[torch.Tensor, ...],
+    calibration: Iterable[Batch] | None,
+    progress: Callable[[int], None] | None,
+) -> None:
+    import torch
+
+    from qsim.capture import batch_of
+
+    batches: Iterable[Batch] = (examples,) if calibration is None else calibration
+    if isinstance(batches, torch.Tensor):
+        raise UsageError("is one tensor", where="calibration", accepted="an iterable of batches")
+    symbolic = _is_symbolic(prepared)
+    done = 0
+    for number, values in enumerate(batches):
+        batch = batch_of(values, f"calibration[{number}]")
+        check_batch(batch, examples, batch=symbolic)
+        with torch.no_grad():
+            prepared(*batch)
+        done = number + 1
+        if progress is not None:
+            progress(done)
+    if not done:
+        raise InputError("has no batches", where="calibration", accepted="1 batch or more")
+
+
+def _is_symbolic(graph: GraphModule) -> bool:
+    inputs = [n.meta["val"] for n in graph.graph.nodes if n.op == "placeholder"]
+    return all(v.dim() and not isinstance(v.shape[0], int) for v in inputs)

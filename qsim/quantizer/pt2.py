@@ -1,0 +1,232 @@
+"""``.pt2`` files: quantized networks saved, quantized and float networks loaded.
+
+A file is what ``torch.export.save`` writes: a zip of JSON graphs and raw tensor bytes. ``save_pt2``
+adds the float graph as a second program and ``extra/qsim_target.json``: the target and node names.
+
+torch's own loader trusts the file. In torch 2.13 it
+
+* unpickles weights and constants whose config says ``use_pickle`` (``weights_only=False``), opaque
+  objects (``pickle.loads``) and script objects,
+* unpickles the sample inputs, first with ``weights_only=True`` and, when that fails, without,
+* runs shapes' expressions through ``sympy.sympify``, which is ``eval``,
+* resolves an operator's name by walking from ``torch`` to any attribute,
+* loads compiled libraries from ``data/aotinductor``.
+
+So ``load_pt2`` never hands the file itself to torch. It reads every member (names from a list,
+stored without compression, no name twice, CRC correct), refuses whatever would need one of the
+above, drops metadata that it does not need, and gives torch a new archive, in memory, of what it
+has checked.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import zipfile
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+from qsim.errors import FileFormatError, QsimError
+from qsim.quantizer.archive import ACCEPTED, check_members, read_members, require, table
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable, Mapping
+
+    from torch.export import ExportedProgram
+    from torch.fx import GraphModule
+
+    from qsim.quantizer.quantized import Quantized
+
+_FORMAT: Final = 1
+_EXTRA: Final = "qsim_target.json"
+
+_FACTORIES: Final = frozenset(
+    ["arange", "empty", "eye", "full", "linspace", "ones", "scalar_tensor", "zeros", "sym_size"]
+)
+
+
+def save_pt2(quantized: Quantized, path: str | os.PathLike[str]) -> None:
+    """Write a quantized network; ``torch.export.load`` reads its Q/DQ graph too.
+
+    A fresh process must import ``torch.ao.quantization.fx._decomposed`` before it uses torch's
+    loader: that registers the Q/DQ operators. ``load_pt2`` does so itself.
+
+    Raises:
+        UsageError: the path cannot be written. Nothing is left behind then.
+    """
+    from torch.export.pt2_archive._package import package_pt2
+
+    from qsim.atomic import write_bytes
+    from qsim.capture import quiet
+
+    with quiet():
+        programs = {
+            "model": _export(quantized.graph, quantized),
+            "float": _export(quantized.float_graph, quantized),
+        }
+        about = {
+            "format": _FORMAT,
+            "target": quantized.target.to_dict(),
+            "batch": quantized.batch,
+            # The saved sample is doubled where the example's batch is 1.
+            "samples": [i.shape[0] if i.dim() else 1 for i in quantized.example_inputs],
+            "host": sorted(quantized.host),
+            "names": {
+                "model": _names(quantized.graph),
+                "float": _names(quantized.float_graph),
+            },
+        }
+        buffer = io.BytesIO()
+        package_pt2(buffer, exported_programs=programs, extra_files={_EXTRA: json.dumps(about)})
+    write_bytes(path, buffer.getvalue())
+
+
+def load_pt2(path: str | os.PathLike[str]) -> Quantized | ExportedProgram:
+    """Read a ``.pt2`` file. Nothing in it is executed, and nothing is unpickled but tensors.
+
+    Returns:
+        A ``Quantized`` for a file of ``save_pt2``, bit-identical to what was saved; for a float
+        network its exported program, which ``qsim.quantize`` takes as a model.
+
+    Raises:
+        FileFormatError: the file is missing, damaged, of another version, needs code to be loaded,
+            or holds a network quantized by another program.
+    """
+    where = str(path)
+    members = read_members(path)
+    try:
+        check_members(members)
+        programs = _load(members)
+        extra = members.get(f"extra/{_EXTRA}")
+        if extra is not None:
+            return _quantized(programs, table(json.loads(extra)))
+        program = programs["model"]
+        require(
+            not any("quantized_decomposed" in str(node.target) for node in program.graph.nodes),
+            f"is quantized, but not by qsim: it has no {_EXTRA}",
+            "a float network, or a file that qsim wrote",
+        )
+    except FileFormatError as error:
+        raise FileFormatError(error.message, where=where, accepted=error.accepted) from None
+    except QsimError as error:
+        raise FileFormatError(str(error), where=where, accepted=ACCEPTED) from None
+    except (Exception, RecursionError) as error:
+        # torch's deserializer fails in as many ways as it has lines.
+        lines = str(error).splitlines() or [""]
+        raise FileFormatError(
+            f"is not a readable .pt2 file: {type(error).__name__}: {lines[0][:120]}",
+            where=where,
+            accepted=ACCEPTED,
+        ) from None
+    return program
+
+
+def _export(graph: GraphModule, quantized: Quantized) -> ExportedProgram:
+    import torch
+
+    from qsim.capture import batch_dims, doubled
+
+    inputs = quantized.example_inputs
+    if not quantized.batch:
+        return torch.export.export(graph, inputs, strict=False)
+    dynamic = batch_dims(graph, inputs)
+    return torch.export.export(graph, doubled(inputs), dynamic_shapes=dynamic, strict=False)
+
+
+def _names(graph: GraphModule) -> list[str]:
+    return [node.name for node in graph.graph.nodes if node.op == "call_function"]
+
+
+def _load(members: Mapping[str, bytes]) -> dict[str, ExportedProgram]:
+    """Deserialize a new archive of the checked members."""
+    from torch.export.pt2_archive._package import load_pt2 as load
+
+    from qsim.capture import quiet
+
+    # Registers the Q/DQ operators.
+    import_module("torch.ao.quantization.fx._decomposed")
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for name, data in members.items():
+            archive.writestr(f"archive/{name}", data)
+    buffer.seek(0)
+    with quiet():
+        programs: dict[str, ExportedProgram] = load(buffer).exported_programs
+    require("model" in programs, "holds no program called 'model'")
+    for program in programs.values():
+        for node in program.graph.nodes:
+            _check_target(node.op, node.target)
+    return programs
+
+
+def _check_target(op: str, target: Any) -> None:
+    """Refuse operators that neither read a tensor nor make one from numbers."""
+    require(op in ("placeholder", "call_function", "output", "get_attr"), f"has a {op} node")
+    if op != "call_function":
+        return
+    require(callable(target), f"calls {str(target)[:80]!r}, which this torch does not have")
+    schema = getattr(target, "_schema", None)
+    if schema is not None:
+        name = schema.name.partition("::")[2]
+        reads = any("Tensor" in str(argument.type) for argument in schema.arguments)
+        require(name != "from_file" and (reads or name in _FACTORIES), f"calls {target}")
+
+
+def _quantized(programs: Mapping[str, ExportedProgram], about: Mapping[str, Any]) -> Quantized:
+    from qsim.quantizer.quantized import Quantized
+    from qsim.target import Target
+
+    require(
+        about.get("format") == _FORMAT,
+        f"has format {about.get('format')!r} in {_EXTRA}",
+        f"format {_FORMAT}",
+    )
+    require("float" in programs, "holds no program called 'float'")
+    names = table(about.get("names"))
+    graphs = {
+        name: _renamed(programs[name].module(check_guards=False), names.get(name))
+        for name in ("model", "float")
+    }
+    batch = about.get("batch")
+    require(isinstance(batch, bool), f"has batch {batch!r} in {_EXTRA}", "true or false")
+    host = about.get("host")
+    require(
+        isinstance(host, list) and all(isinstance(name, str) for name in host),
+        f"has no list of host operators in {_EXTRA}",
+    )
+    sample = programs["model"].example_inputs
+    sizes = about.get("samples")
+    require(
+        sample is not None and isinstance(sizes, list) and len(sizes) == len(sample[0]),
+        "holds no sample inputs",
+    )
+    return Quantized(
+        graph=graphs["model"],
+        float_graph=graphs["float"],
+        target=Target.from_dict(table(about.get("target"))),
+        batch=bool(batch),
+        example_inputs=tuple(
+            value[:size] if batch else value
+            for value, size in zip((sample or ((), {}))[0], sizes or (), strict=True)
+        ),
+        host=frozenset(host or ()),
+    )
+
+
+def _renamed(graph: GraphModule, names: Iterable[str] | None) -> GraphModule:
+    """Give nodes back the names that a second export took from them."""
+    nodes = [node for node in graph.graph.nodes if node.op == "call_function"]
+    wanted = list(names or ())
+    others = {node.name for node in graph.graph.nodes if node.op != "call_function"}
+    require(
+        len(wanted) == len(nodes)
+        and all(isinstance(n, str) and re.fullmatch(r"[A-Za-z_]\w*", n) for n in wanted)
+        and len({*wanted, *others}) == len(wanted) + len(others),
+        f"has node names in {_EXTRA} that do not fit its graph",
+    )
+    for node, name in zip(nodes, wanted, strict=True):
+        node.name = name
+    graph.recompile()
+    return graph

@@ -1,0 +1,95 @@
+"""A quantized network as a Q/DQ graph, with the float graph that it came from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from qsim.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    import os
+
+    import torch
+    from torch.fx import GraphModule
+
+    from qsim.target import Target
+
+
+@dataclass
+class Quantized:
+    """What ``qsim.quantize`` returns and ``qsim.lower`` takes.
+
+    Attributes:
+        graph: PT2E's converted graph: dequantize -> operator -> quantize, in fp32. It computes in
+            float what the hardware computes in integers, so it is close to the hardware, not equal.
+        float_graph: the same node names without any quantize or dequantize, batch norm folded.
+        target: the contract it was quantized for.
+        batch: dimension 0 of every input is symbolic (any batch size).
+        example_inputs: the inputs it was captured with, fp32 unless the model takes integers.
+        host: names of the operators that the quantizer left in float, because the target lacks
+            them or the config skips them. The graph alone does not tell: between two that are
+            quantized, such an operator reads a dequantize and is read by a quantize too.
+    """
+
+    graph: GraphModule
+    float_graph: GraphModule
+    target: Target
+    batch: bool
+    example_inputs: tuple[torch.Tensor, ...]
+    host: frozenset[str] = frozenset()
+
+    def __call__(self, *inputs: torch.Tensor) -> Any:
+        """Run the Q/DQ graph, without gradients.
+
+        Raises:
+            UsageError: the wrong number of inputs.
+            InputError: an input of the wrong shape or dtype.
+        """
+        import torch
+
+        self._check(inputs)
+        with torch.no_grad():
+            return self.graph(*inputs)
+
+    def save_pt2(self, path: str | os.PathLike[str]) -> None:
+        """Write a ``.pt2`` file that ``torch.export.load`` reads too; see ``qsim.quantizer.pt2``.
+
+        Raises:
+            UsageError: the path cannot be written.
+        """
+        from qsim.quantizer.pt2 import save_pt2
+
+        save_pt2(self, path)
+
+    def _check(self, inputs: tuple[torch.Tensor, ...]) -> None:
+        check_batch(inputs, self.example_inputs, batch=self.batch)
+
+
+def check_batch(
+    inputs: tuple[torch.Tensor, ...], examples: tuple[torch.Tensor, ...], *, batch: bool
+) -> None:
+    """Compare inputs with the examples that a graph was captured with.
+
+    Raises:
+        UsageError: the wrong number of inputs, or not a tensor.
+        InputError: an input of the wrong shape or dtype.
+    """
+    import torch
+
+    if len(inputs) != len(examples):
+        raise UsageError(f"{len(inputs)} inputs were given", accepted=f"{len(examples)} tensors")
+    for index, (given, example) in enumerate(zip(inputs, examples, strict=True)):
+        where = f"input {index}"
+        if not isinstance(given, torch.Tensor):
+            raise UsageError(f"is a {type(given).__name__}", where=where, accepted="a torch.Tensor")
+        wanted = tuple(example.shape)
+        known = 1 if batch else 0
+        if given.dim() != len(wanted) or tuple(given.shape[known:]) != wanted[known:]:
+            names = [str(size) for size in wanted]
+            names[:known] = ["N"] * known
+            raise InputError(
+                f"has shape {tuple(given.shape)}", where=where, accepted=f"({', '.join(names)})"
+            )
+        if given.dtype != example.dtype:
+            raise InputError(f"is {given.dtype}", where=where, accepted=str(example.dtype))

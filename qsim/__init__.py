@@ -1,0 +1,89 @@
+"""qsim: run a quantized PyTorch network bit for bit as a fixed-point accelerator computes it.
+
+    import qsim
+    target = qsim.Target.load("tflite")
+    quantized = qsim.quantize(model, example_inputs, target, calibration=batches)
+    lowered = qsim.lower(quantized, target)
+    y = lowered(x)
+
+Nothing heavy is loaded before it is used: ``import qsim`` loads neither torch nor Numba.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from qsim.errors import (
+        FileFormatError,
+        InputError,
+        MissingToolError,
+        ModelError,
+        QsimError,
+        TargetError,
+        UsageError,
+    )
+    from qsim.lowering import lower
+    from qsim.network import Lowered
+    from qsim.quantizer import QuantizeConfig, Quantized, quantize
+    from qsim.store import load
+    from qsim.target import Target
+    from qsim.trace import Trace
+
+__version__: Final = "0.1.0"
+
+__all__ = [
+    "FileFormatError",
+    "InputError",
+    "Lowered",
+    "MissingToolError",
+    "ModelError",
+    "QsimError",
+    "QuantizeConfig",
+    "Quantized",
+    "Target",
+    "TargetError",
+    "Trace",
+    "UsageError",
+    "__version__",
+    "load",
+    "lower",
+    "quantize",
+]
+
+_HOMES: Final = {
+    **dict.fromkeys(
+        (
+            "FileFormatError",
+            "InputError",
+            "MissingToolError",
+            "ModelError",
+            "QsimError",
+            "TargetError",
+            "UsageError",
+        ),
+        "qsim.errors",
+    ),
+    "Lowered": "qsim.network",
+    "QuantizeConfig": "qsim.quantizer",
+    "Quantized": "qsim.quantizer",
+    "Target": "qsim.target",
+    "Trace": "qsim.trace",
+    "load": "qsim.store",
+    "lower": "qsim.lowering",
+    "quantize": "qsim.quantizer",
+}
+
+
+def __getattr__(name: str) -> object:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'qsim' has no attribute {name!r}")
+    value: object = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,267 @@
+"""The commands and their options. Each body imports what it needs when it runs."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+import qsim
+from qsim.cli.failure import CLOSED_PIPE, INTERNAL, Failure, describe
+from qsim.cli.output import ClosedPipeError, Output, write
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_MODEL_HELP: Final = (
+    "A built-in name (`qsim models`), package.module:factory, file.py:factory, or a .pt2 or .qsim "
+    "file. A factory returns the float module and its example inputs."
+)
+
+ModelArgument = Annotated[
+    str, typer.Argument(metavar="MODEL", help=_MODEL_HELP, show_default=False)
+]
+TargetOption = Annotated[
+    str | None,
+    typer.Option(
+        "--target",
+        "-t",
+        help="A shipped target (`qsim targets`) or a .toml file "
+        "(default: tflite, or what the file was made for).",
+        metavar="T",
+        show_default=False,
+    ),
+]
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="F.toml",
+        help="How to quantize, in TOML: observers, bits and skips by type or name.",
+    ),
+]
+QuantizedIoOption = Annotated[
+    bool,
+    typer.Option("--quantized-io", help="Integer inputs and outputs: no float at the boundary."),
+]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else.")
+]
+
+app = typer.Typer(
+    name="qsim",
+    help="Run a quantized PyTorch network bit for bit as a fixed-point accelerator computes it.",
+    epilog="Start with: qsim run digits",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode="rich",
+)
+
+
+def _examples(*lines: str) -> str:
+    """Return an epilog with one worked example a line."""
+    return "Examples:\n\n" + "\n\n".join(lines)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        write(f"qsim {qsim.__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Run a quantized PyTorch network bit for bit as a fixed-point accelerator computes it."""
+
+
+@app.command(
+    epilog=_examples(
+        "qsim run digits",
+        "qsim run resnet8 --target narrow20 --samples 16 --report review.html",
+        "qsim run my_net.py:make --target my_chip.toml --inputs images.npy --trace traces",
+        "qsim run net.qsim --inputs codes.npy --quantized-io --json",
+    )
+)
+def run(
+    model: ModelArgument,
+    target: TargetOption = None,
+    inputs: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="F.npy",
+            help="A .npy file of samples, float32 or integer codes; once for each model input.",
+            show_default=False,
+        ),
+    ] = None,
+    samples: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Stop after this many samples.", show_default=False),
+    ] = None,
+    batch: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Samples per batch (default: by input size).",
+            show_default=False,
+        ),
+    ] = None,
+    quantized_io: QuantizedIoOption = False,
+    trace: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Write every tensor as .npy, the overflow ledger and a picture to a new folder.",
+        ),
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option(metavar="F.html", help="Write one self-contained HTML report.")
+    ] = None,
+    config: ConfigOption = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Threads to use; the integers are the same.",
+            show_default=False,
+        ),
+    ] = None,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Also show reshapes and the kernel of each layer.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Run a model on a target, exactly, and print what it costs, layer by layer."""
+    from qsim.cli.run import RunOptions
+    from qsim.cli.run import run as execute
+
+    options = RunOptions(
+        model=model,
+        target=target,
+        inputs=tuple(inputs or ()),
+        samples=samples,
+        batch=batch,
+        quantized_io=quantized_io,
+        trace=trace,
+        report=report,
+        config=config,
+        threads=threads,
+        verbose=verbose,
+    )
+    execute(options, Output(as_json=as_json))
+
+
+@app.command(
+    name="compile",
+    epilog=_examples(
+        "qsim compile digits -o digits.qsim",
+        "qsim compile my_net.py:make -o net.qsim --target q7 --quantized-io",
+        "qsim compile digits -o digits.pt2   [dim](the Q/DQ graph, for PyTorch)[/dim]",
+    ),
+)
+def compile_(
+    model: ModelArgument,
+    destination: Annotated[
+        Path,
+        typer.Option(
+            "-o", "--output", metavar="FILE", help="A .qsim or .pt2 file.", show_default=False
+        ),
+    ],
+    target: TargetOption = None,
+    config: ConfigOption = None,
+    quantized_io: QuantizedIoOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Quantize and lower a model, and write it to one file."""
+    from qsim.cli.compiling import compile_model
+
+    compile_model(
+        model, destination, target, config, Output(as_json=as_json), quantized_io=quantized_io
+    )
+
+
+@app.command(epilog=_examples("qsim inspect digits.qsim", "qsim inspect my_chip.toml --json"))
+def inspect(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A .qsim, .pt2 or target .toml file.")
+    ],
+    as_json: JsonOption = False,
+) -> None:
+    """Show what a file holds: target, inputs, outputs, calls, constants, host operators."""
+    from qsim.cli.inspecting import inspect_file
+
+    inspect_file(file, Output(as_json=as_json))
+
+
+@app.command(epilog=_examples("qsim targets", "qsim targets narrow20"))
+def targets(
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="[T]", help="Show every field of one.", show_default=False),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the shipped targets, or show every field of one."""
+    from qsim.cli.listing import show_targets
+
+    show_targets(name, Output(as_json=as_json))
+
+
+@app.command(epilog=_examples("qsim models", "qsim models --json"))
+def models(as_json: JsonOption = False) -> None:
+    """List the built-in models."""
+    from qsim.cli.listing import show_models
+
+    show_models(Output(as_json=as_json))
+
+
+@app.command(epilog=_examples("qsim doctor", "qsim doctor --json"))
+def doctor(as_json: JsonOption = False) -> None:
+    """Check what this machine has and what is missing; exit status 3 if something needed is."""
+    from qsim.cli.listing import show_doctor
+
+    status = show_doctor(Output(as_json=as_json))
+    if status:
+        raise typer.Exit(status)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status; nothing but bugs escapes as a traceback."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    as_json = "--json" in arguments
+    try:
+        try:
+            status: Any = app(arguments, prog_name="qsim", standalone_mode=False)
+        except ClosedPipeError:
+            return CLOSED_PIPE
+        except (Exception, KeyboardInterrupt) as error:
+            return _fail(error, as_json=as_json)
+        if status == 130:
+            return _fail(KeyboardInterrupt(), as_json=as_json)
+        return status if isinstance(status, int) else 0
+    except ClosedPipeError:
+        return CLOSED_PIPE
+
+
+def _fail(error: BaseException, *, as_json: bool) -> int:
+    import os
+
+    failure: Failure = describe(error)
+    if failure.status == INTERNAL and os.environ.get("QSIM_DEBUG") == "1":
+        import traceback
+
+        sys.stderr.write("".join(traceback.format_exception(error)))
+    if as_json:
+        Output(as_json=True).json(failure.to_dict())
+    else:
+        sys.stderr.write(f"qsim: {failure.line}\n")
+    return failure.status

@@ -1,0 +1,188 @@
+"""From MODEL to a network on a target: what ``run`` and ``compile`` share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from qsim.errors import FileFormatError, UsageError
+
+if TYPE_CHECKING:
+    from qsim.cli.output import Output
+    from qsim.models import Model
+    from qsim.network import Lowered
+    from qsim.quantizer import Quantized
+    from qsim.target import Target
+
+DEFAULT_TARGET: Final = "tflite"
+_MODEL_FORMS: Final = (
+    "a built-in name (`qsim models`), package.module:factory, file.py:factory, a .pt2 or a .qsim"
+)
+
+
+@dataclass(frozen=True)
+class Built:
+    """A network on a target and where it came from.
+
+    Attributes:
+        lowered: what runs.
+        quantized: its Q/DQ and float graphs; None for a ``.qsim`` file.
+        model: the float model with its samples; None for a file.
+    """
+
+    lowered: Lowered
+    quantized: Quantized | None = None
+    model: Model | None = None
+
+
+def target_of(spec: str, name: str | None) -> Target | None:
+    """Return the target that a run will use, or None where the file of MODEL holds it.
+
+    Raises:
+        TargetError: there is no such target, or its file is not acceptable.
+        UsageError: MODEL has a suffix that this version does not read.
+    """
+    from qsim.target import Target
+
+    if spec.endswith(".pte"):
+        raise UsageError(
+            "ExecuTorch programs are not read by this version", where=spec, accepted=_MODEL_FORMS
+        )
+    if spec.endswith((".qsim", ".pt2")) and name is None:
+        return None
+    return Target.load(name or DEFAULT_TARGET)
+
+
+def check_model_name(spec: str) -> None:
+    """Refuse a name that no built-in has, before torch is loaded.
+
+    Raises:
+        ModelError: with the closest names.
+    """
+    from qsim.models import builtin, load
+
+    names = {item.name for item in builtin()}
+    if spec not in names and ":" not in spec and not spec.endswith((".pt2", ".qsim")):
+        load(spec)
+
+
+def read_config(path: Path | None) -> Any:
+    """Return the QuantizeConfig of a TOML file, or None without one.
+
+    Raises:
+        UsageError: the file cannot be read or a field is not acceptable.
+    """
+    if path is None:
+        return None
+    from qsim.quantizer import QuantizeConfig
+
+    return QuantizeConfig.load(path)
+
+
+def build(
+    spec: str, target: Target | None, config: Path | None, output: Output, *, quantized_io: bool
+) -> Built:
+    """Load, quantize and lower MODEL, with progress on a terminal.
+
+    Raises:
+        QsimError: whatever is wrong with the model, the target or a file, in one line.
+    """
+    built = _build(spec, target, config, output)
+    if quantized_io:
+        return Built(built.lowered.quantized_io(), built.quantized, built.model)
+    return built
+
+
+def _build(spec: str, target: Target | None, config: Path | None, output: Output) -> Built:
+    if spec.endswith(".qsim"):
+        _refuse_config(spec, config)
+        return Built(_load_qsim(spec, target))
+    from qsim.lowering import lower
+
+    quantized, model = _quantized(spec, target, config, output)
+    with output.stage("lowering"):
+        lowered = lower(quantized)
+    lowered.model = model.name if model is not None else Path(spec).stem
+    return Built(lowered, quantized, model)
+
+
+def _load_qsim(spec: str, target: Target | None) -> Lowered:
+    from qsim.store import load
+
+    lowered = load(spec)
+    if target is not None and target.hash != lowered.target.hash:
+        raise UsageError(
+            f"{spec} was compiled for {lowered.target.name} {lowered.target.short_hash}, not for "
+            f"{target.name} {target.short_hash}",
+            where="--target",
+            accepted="no --target, or the model it was compiled from",
+        )
+    return lowered
+
+
+def _quantized(
+    spec: str, target: Target | None, config: Path | None, output: Output
+) -> tuple[Quantized, Model | None]:
+    from qsim.quantizer import Quantized, quantize
+
+    settings = read_config(config)
+    if spec.endswith(".pt2"):
+        from qsim.quantizer.pt2 import load_pt2
+
+        loaded = load_pt2(spec)
+        if isinstance(loaded, Quantized):
+            _refuse_config(spec, config)
+            _same_target(spec, loaded.target, target)
+            return loaded, None
+        module, examples = _exported(spec, loaded)
+        model = None
+        calibration = None
+    else:
+        from qsim.models import load
+
+        with output.stage("loading"):
+            model = load(spec)
+        module, examples, calibration = model.module, model.example_inputs, model.calibration
+    if target is None:
+        target = target_of("", None)
+        assert target is not None  # noqa: S101 - without a file's suffix there is a default
+    total = len(calibration) if calibration is not None else None
+    with output.stage("calibrating", total) as advance:
+        quantized = quantize(
+            module,
+            examples,
+            target,
+            calibration=calibration,
+            config=settings,
+            progress=lambda _done: advance(1),
+        )
+    return quantized, model
+
+
+def _exported(spec: str, program: Any) -> tuple[Any, tuple[Any, ...]]:
+    examples = program.example_inputs
+    if not examples:
+        raise FileFormatError(
+            "the exported program carries no example inputs",
+            where=spec,
+            accepted="a program saved by torch.export.save right after torch.export.export",
+        )
+    return program.module(check_guards=False), tuple(examples[0])
+
+
+def _same_target(spec: str, held: Target, asked: Target | None) -> None:
+    if asked is not None and asked.hash != held.hash:
+        raise UsageError(
+            f"{spec} was quantized for {held.name} {held.short_hash}, not for {asked.name} "
+            f"{asked.short_hash}",
+            where="--target",
+            accepted="no --target, or the float model it was quantized from",
+        )
+
+
+def _refuse_config(spec: str, config: Path | None) -> None:
+    if config is not None:
+        raise UsageError(
+            f"{spec} is quantized already", where="--config", accepted="--config with a float model"
+        )

@@ -1,0 +1,92 @@
+"""``qsim compile``: a model on a target, in one file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qsim.cli.build import Built, build, check_model_name, target_of
+from qsim.cli.run import quiet
+from qsim.errors import UsageError
+from qsim.report.words import plural
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from qsim.cli.output import Output
+
+_ACCEPTED = "a name that ends in .qsim or .pt2"
+
+
+def compile_model(
+    model: str,
+    destination: Path,
+    target: str | None,
+    config: Path | None,
+    output: Output,
+    *,
+    quantized_io: bool,
+) -> None:
+    """Quantize and lower a model and write it whole or not at all."""
+    _check_destination(model, destination, quantized_io=quantized_io)
+    wanted = target_of(model, target)
+    check_model_name(model)
+    with quiet(output):
+        built = build(model, wanted, config, output, quantized_io=quantized_io)
+        _save(built, destination)
+    held = built.lowered.target
+    size = destination.stat().st_size
+    calls = sum(len(program.calls) for program in built.lowered.programs)
+    output.text(
+        f"{destination}: {size:,} bytes, {plural(calls, 'call')} in "
+        f"{plural(len(built.lowered.programs), 'program')}, {held.name} {held.short_hash}"
+    )
+    output.json(
+        {
+            "file": str(destination),
+            "bytes": size,
+            "model": model,
+            "target": {"name": held.name, "hash": held.hash},
+            "calls": calls,
+            "host_operators": [dict(item) for item in built.lowered.host_operators],
+        }
+    )
+
+
+def _check_destination(model: str, destination: Path, *, quantized_io: bool) -> None:
+    suffix = destination.suffix
+    if suffix == ".pte":
+        raise UsageError(
+            "ExecuTorch output is not in this version", where=str(destination), accepted=_ACCEPTED
+        )
+    if suffix not in (".qsim", ".pt2"):
+        raise UsageError(
+            f"a compiled model cannot be a {suffix or 'nameless'} file",
+            where=str(destination),
+            accepted=_ACCEPTED,
+        )
+    if suffix == ".pt2" and quantized_io:
+        raise UsageError(
+            "a .pt2 file holds the Q/DQ graph, whose boundary is float",
+            where="--quantized-io",
+            accepted="--quantized-io with a .qsim file",
+        )
+    if suffix == ".pt2" and model.endswith(".qsim"):
+        raise UsageError(
+            f"{model} no longer holds the Q/DQ graph that a .pt2 file needs",
+            where=str(destination),
+            accepted="the model it was compiled from",
+        )
+    if not destination.absolute().parent.is_dir() or destination.is_dir():
+        raise UsageError(
+            "cannot be written",
+            where=str(destination),
+            accepted="a file in a directory that exists",
+        )
+
+
+def _save(built: Built, destination: Path) -> None:
+    if destination.suffix == ".qsim":
+        built.lowered.save(destination)
+        return
+    assert built.quantized is not None  # noqa: S101 - only a .qsim file has no Q/DQ graph
+    built.quantized.save_pt2(destination)

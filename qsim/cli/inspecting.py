@@ -1,0 +1,227 @@
+"""``qsim inspect``: what a file holds, without running it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from rich.padding import Padding
+from rich.text import Text
+
+from qsim.cli.inputs import shape_text
+from qsim.cli.listing import plain_table, target_fields
+from qsim.cli.run import quiet
+from qsim.errors import UsageError
+from qsim.report.table import short_hash
+from qsim.report.words import NONE, count, host_lines, plural
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rich.console import RenderableType
+
+    from hw_models import FixedFormat
+    from qsim.cli.output import Output
+    from qsim.network import Lowered, ValueSpec
+    from qsim.program import Program
+
+_ACCEPTED = "a .qsim, .pt2 or target .toml file"
+
+
+def inspect_file(path: Path, output: Output) -> None:
+    """Print what a file holds.
+
+    Raises:
+        UsageError: not a kind of file that qsim reads.
+        QsimError: the file is damaged or not what its name promises.
+    """
+    match path.suffix:
+        case ".toml":
+            _inspect_target(path, output)
+        case ".qsim":
+            from qsim.store import load
+
+            with quiet(output):
+                lowered = load(path)
+            _inspect_lowered(path, lowered, output)
+        case ".pt2":
+            _inspect_pt2(path, output)
+        case suffix:
+            what = f"a {suffix} file" if suffix else "a name without a suffix"
+            raise UsageError(f"cannot inspect {what}", where=str(path), accepted=_ACCEPTED)
+
+
+def _inspect_target(path: Path, output: Output) -> None:
+    from qsim.target import Target
+
+    target = Target.load(path)
+    output.text(*target_fields(target))
+    output.json(
+        {"file": str(path), "kind": "target", "target": target.to_dict() | {"hash": target.hash}}
+    )
+
+
+def _inspect_pt2(path: Path, output: Output) -> None:
+    from qsim.quantizer import Quantized
+    from qsim.quantizer.pt2 import load_pt2
+
+    with quiet(output):
+        loaded: Any = load_pt2(path)
+    if not isinstance(loaded, Quantized):
+        operators = Counter(
+            str(node.target) for node in loaded.graph.nodes if node.op == "call_function"
+        )
+        _print_graph(path, "float graph", None, operators, output)
+        return
+    operators = Counter(
+        str(node.target) for node in loaded.graph.graph.nodes if node.op == "call_function"
+    )
+    _print_graph(path, "Q/DQ graph", loaded.target, operators, output)
+
+
+def _print_graph(
+    path: Path, kind: str, target: Any, operators: Counter[str], output: Output
+) -> None:
+    title = Text(str(path), "bold").append(f" · {kind}")
+    if target is not None:
+        title.append(f" for {target.name} ").append(target.short_hash, "cyan")
+    table = plain_table("operator", "nodes")
+    table.columns[1].justify = "right"
+    for name, number in operators.most_common():
+        table.add_row(name, count(number))
+    output.text(title, table)
+    output.json(
+        {
+            "file": str(path),
+            "kind": kind,
+            "target": None if target is None else {"name": target.name, "hash": target.hash},
+            "operators": dict(operators.most_common()),
+        }
+    )
+
+
+def _inspect_lowered(path: Path, lowered: Lowered, output: Output) -> None:
+    target = lowered.target
+    title = Text(str(path), "bold")
+    title.append(f" · {lowered.model} on ").append(target.name, "bold")
+    title.append(f" {short_hash(target.hash)}", "cyan")
+    parts: list[RenderableType] = [title, Text(f"{path.stat().st_size:,} bytes", "dim")]
+    parts.append(_boundary(lowered))
+    for program in lowered.programs:
+        held = sum(array.nbytes for array in program.constants.values())
+        head = Text("program ").append(program.name, "bold")
+        head.append(f": {plural(len(program.calls), 'call')}, {held:,} bytes of constants")
+        parts += [head, _calls(program)]
+    lines = host_lines([dict(item) for item in lowered.host_operators])
+    if not lines:
+        parts.append(Text("Everything runs on the accelerator; no host operators."))
+    else:
+        parts.append(Text(f"{plural(len(lines), 'operator')} on the host, in torch:"))
+    parts += [Padding(Text(line), (0, 0, 0, 2)) for line in lines]
+    output.text(*parts)
+    output.json(_document(path, lowered))
+
+
+def _boundary(lowered: Lowered) -> RenderableType:
+    table = plain_table("", "name", "shape", "dtype", "scale", "zero point", "codes")
+    for side, specs in (("input", lowered.inputs), ("output", lowered.outputs)):
+        for spec in specs:
+            value = _value(spec, lowered)
+            scale = NONE if value["scale"] is None else f"{value['scale']:.9g}"
+            zero = NONE if value["scale"] is None else str(value["zero_point"])
+            codes = NONE if value["codes"] is None else "{}..{}".format(*value["codes"])
+            shape = shape_text(spec.shape)
+            table.add_row(side, spec.name, shape, spec.dtype, scale, zero, codes)
+    return table
+
+
+def _calls(program: Program) -> RenderableType:
+    table = plain_table("call", "primitive", "layer", "output", "bits", "constants")
+    table.columns[4].justify = table.columns[5].justify = "right"
+    for call in program.calls:
+        spec = program.tensors[call.output]
+        table.add_row(
+            call.name,
+            call.primitive,
+            call.layer,
+            shape_text(spec.shape),
+            f"{'' if spec.format.signed else 'u'}{spec.format.bits}",
+            count(_constant_bytes(program, call)) or NONE,
+        )
+    return table
+
+
+def _constant_bytes(program: Program, call: Any) -> int:
+    names = {name for name in call.inputs if name in program.constants}
+    names |= set(_references(dict(call.attributes)))
+    return sum(program.constants[name].nbytes for name in names if name in program.constants)
+
+
+def _references(value: Any) -> list[str]:
+    """Return the names in every ``{"constant": name}`` of a JSON tree."""
+    if isinstance(value, dict):
+        own = [str(value["constant"])] if set(value) == {"constant"} else []
+        return own + [name for item in value.values() for name in _references(item)]
+    if isinstance(value, list):
+        return [name for item in value for name in _references(item)]
+    return []
+
+
+def _document(path: Path, lowered: Lowered) -> dict[str, Any]:
+    return {
+        "file": str(path),
+        "kind": "network",
+        "model": lowered.model,
+        "target": {"name": lowered.target.name, "hash": lowered.target.hash},
+        "inputs": [_value(spec, lowered) for spec in lowered.inputs],
+        "outputs": [_value(spec, lowered) for spec in lowered.outputs],
+        "programs": [
+            {
+                "name": program.name,
+                "constants_bytes": sum(array.nbytes for array in program.constants.values()),
+                "calls": [
+                    {
+                        "name": call.name,
+                        "primitive": call.primitive,
+                        "layer": call.layer,
+                        "inputs": list(call.inputs),
+                        "output": call.output,
+                        "shape": list(program.tensors[call.output].shape),
+                        "bits": program.tensors[call.output].format.bits,
+                        "signed": program.tensors[call.output].format.signed,
+                        "constants_bytes": _constant_bytes(program, call),
+                    }
+                    for call in program.calls
+                ],
+            }
+            for program in lowered.programs
+        ],
+        "host_operators": [dict(item) for item in lowered.host_operators],
+    }
+
+
+def _value(spec: ValueSpec, lowered: Lowered) -> dict[str, Any]:
+    """Return what is known of an input or output, the codes behind a float one included."""
+    scale, zero_point, form = spec.scale, spec.zero_point, spec.format
+    if scale is None:
+        scale, zero_point, form = _boundary_codes(spec.name, lowered)
+    return {
+        "name": spec.name,
+        "shape": list(spec.shape),
+        "dtype": spec.dtype,
+        "scale": scale,
+        "zero_point": zero_point if scale is not None else None,
+        "codes": None if form is None or scale is None else [form.min, form.max],
+    }
+
+
+def _boundary_codes(name: str, lowered: Lowered) -> tuple[float | None, int, FixedFormat | None]:
+    """Return scale, zero point and format of the step that quantizes or dequantizes a value."""
+    from qsim.attributes import format_from_json
+
+    for step in lowered.steps:
+        into = step.kind == "quantize" and name in step.inputs
+        if into or (step.kind == "dequantize" and name in step.outputs):
+            held: Any = step.attributes
+            return float(held["scale"]), int(held["zero_point"]), format_from_json(held["output"])
+    return None, 0, None

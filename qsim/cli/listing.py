@@ -1,0 +1,119 @@
+"""``qsim targets``, ``qsim models`` and ``qsim doctor``: tables of what there is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from qsim.report.words import compact
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from qsim.cli.output import Output
+    from qsim.target import Target
+
+
+def plain_table(*titles: str, header: bool = True) -> Table:
+    """Return an empty table in the style of every listing."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_header=header)
+    for title in titles:
+        table.add_column(title, header_style="bold")
+    return table
+
+
+def show_targets(name: str | None, output: Output) -> None:
+    """Print the shipped targets, or every field of one.
+
+    Raises:
+        TargetError: there is no such target.
+    """
+    from qsim.target import Target
+
+    if name is not None:
+        target = Target.load(name)
+        output.text(*target_fields(target))
+        output.json({"target": target.to_dict() | {"hash": target.hash}})
+        return
+    loaded = [Target.load(each) for each in Target.names()]
+    table = plain_table("target", "hash", "reproduces")
+    for target in loaded:
+        table.add_row(Text(target.name, "bold"), Text(target.short_hash, "cyan"), target.reproduces)
+    output.text(table, Text("`qsim targets NAME` shows every field.", style="dim"))
+    output.json(
+        {
+            "targets": [
+                {"name": each.name, "hash": each.hash, "reproduces": each.reproduces}
+                for each in loaded
+            ]
+        }
+    )
+
+
+def target_fields(target: Target) -> list[RenderableType]:
+    """Return the contract of a target, field by field."""
+    table = plain_table("section", "field", "value")
+    for section, values in target.to_dict().items():
+        if not isinstance(values, dict):
+            continue
+        for index, (field, value) in enumerate(values.items()):
+            shown = ", ".join(value) if isinstance(value, list) else plain_value(value)
+            table.add_row(Text(section if not index else "", "bold"), field, shown)
+    title = Text(target.name, "bold").append(f" {target.hash}", "cyan")
+    parts: list[RenderableType] = [title, Text(target.reproduces)]
+    if target.notes:
+        parts.append(Text(target.notes, "dim"))
+    return [*parts, table]
+
+
+def plain_value(value: Any) -> str:
+    """Return a value as TOML writes it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def show_models(output: Output) -> None:
+    """Print the built-in models."""
+    from qsim.models import builtin
+
+    found = builtin()
+    table = plain_table("model", "parameters", "what it is")
+    table.columns[1].justify = "right"
+    for item in found:
+        table.add_row(Text(item.name, "bold"), compact(item.parameters), item.description)
+    hint = "Your own: `qsim run file.py:factory`; the factory returns (module, example_inputs)."
+    output.text(table, Text(hint, style="dim"))
+    output.json(
+        {
+            "models": [
+                {
+                    "name": item.name,
+                    "parameters": item.parameters,
+                    "description": item.description,
+                }
+                for item in found
+            ]
+        }
+    )
+
+
+def show_doctor(output: Output) -> int:
+    """Print what is installed and what is missing; return the exit status."""
+    from qsim.doctor import examine, healthy
+
+    checks = examine()
+    table = plain_table("", "what", "found", "note")
+    for check in checks:
+        mark, style = {
+            "ok": ("ok", "green"),
+            "missing": ("missing", "bold red"),
+            "optional": ("optional", "yellow"),
+        }[check.status]
+        table.add_row(Text(mark, style), check.name, check.found, check.note)
+    ready = healthy(checks)
+    verdict = "qsim is ready." if ready else "Something needed is missing; see its note."
+    output.text(table, Text(verdict, "bold green" if ready else "bold red"))
+    output.json({"ok": ready, "checks": [check.to_dict() for check in checks]})
+    return 0 if ready else 3

@@ -1,0 +1,103 @@
+"""Where a command writes: text or one JSON object to stdout, progress to a terminal's stderr."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from rich.console import RenderableType
+
+WIDTH: Final = 100
+
+
+class ClosedPipeError(Exception):
+    """The reader of stdout went away."""
+
+
+class Output:
+    """One command's output.
+
+    Args:
+        as_json: with it, nothing but the object of :meth:`json` reaches stdout.
+    """
+
+    def __init__(self, *, as_json: bool) -> None:
+        self.as_json = as_json
+
+    def text(self, *parts: RenderableType) -> None:
+        """Print parts, unless this is a JSON command."""
+        if not self.as_json:
+            write(render(*parts, terminal=sys.stdout.isatty()))
+
+    def json(self, value: object) -> None:
+        """Print the one JSON object, if this is a JSON command."""
+        if self.as_json:
+            write(json.dumps(value, allow_nan=False, indent=2) + "\n")
+
+    @contextmanager
+    def stage(self, title: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
+        """Show a progress bar while the block runs; give the function that advances it.
+
+        The bar is drawn on stderr, only when that is a terminal, and vanishes at the end.
+        """
+        if not sys.stderr.isatty():
+            yield lambda _count: None
+            return
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+        columns: list[Any] = [TextColumn("{task.description:<12}"), BarColumn(bar_width=36)]
+        if total is not None:
+            columns.append(MofNCompleteColumn())
+        with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+            task = progress.add_task(title, total=total)
+            yield lambda count: progress.advance(task, count)
+
+
+def write(text: str) -> None:
+    """Write to stdout at once.
+
+    Raises:
+        ClosedPipeError: nobody reads.
+    """
+    try:
+        encoding = sys.stdout.encoding or "utf-8"
+        safe = text.encode(encoding, "replace").decode(encoding)
+        sys.stdout.write(safe)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Python flushes stdout once more at exit; let that go nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise ClosedPipeError from None
+
+
+def width(*, terminal: bool) -> int:
+    """Return the columns to use: never more than ``WIDTH``, fewer on a narrow terminal."""
+    return max(40, min(WIDTH, shutil.get_terminal_size((WIDTH, 24)).columns if terminal else WIDTH))
+
+
+def render(*parts: RenderableType, terminal: bool, columns: int | None = None) -> str:
+    """Return what rich prints for parts: coloured only on a terminal without ``NO_COLOR``."""
+    from rich.console import Console
+
+    buffer = io.StringIO()
+    console = Console(
+        file=buffer,
+        force_terminal=terminal and os.environ.get("TERM", "") != "dumb",
+        width=columns or width(terminal=terminal),
+        highlight=False,
+        emoji=False,
+        legacy_windows=False,
+    )
+    for part in parts:
+        console.print(part)
+    lines = (line.rstrip() for line in buffer.getvalue().splitlines())
+    return "".join(f"{line}\n" for line in lines)

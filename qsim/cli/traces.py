@@ -1,0 +1,125 @@
+"""``--trace DIR``: every tensor of every sample as ``.npy``, the ledger, a picture."""
+
+from __future__ import annotations
+
+import json
+import re
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from qsim.atomic import directory
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import TracebackType
+
+    from qsim.evaluate import Array
+    from qsim.network import Lowered
+    from qsim.program import TensorSpec
+    from qsim.report.result import Evaluation
+    from qsim.trace import Trace
+
+
+class TraceWriter:
+    """Fills a directory that appears when the ``with`` block ends without an error.
+
+    Layout: ``tensors/<number>_<name>.npy`` in the order of execution, dimension 0 the samples;
+    ``trace.json``: format, scale and zero point of every tensor, and what ``qsim run --json``
+    prints; ``trace.png``: the first batch.
+
+    Args:
+        path: the directory to make.
+        lowered: the network.
+        samples: how many samples will come in all.
+    """
+
+    def __init__(self, path: Path, lowered: Lowered, samples: int) -> None:
+        self._path, self._lowered, self._samples = path, lowered, samples
+        self._stack = ExitStack()
+        self._files: dict[str, Path] = {}
+        self._arrays: dict[str, Array] = {}
+        self._first: Trace | None = None
+
+    def __enter__(self) -> Self:
+        self._directory = self._stack.enter_context(directory(self._path))
+        (self._directory / "tensors").mkdir()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool | None:
+        return self._stack.__exit__(kind, error, traceback)
+
+    def add(self, trace: Trace, start: int) -> None:
+        """Write one batch, ``start`` samples after the first."""
+        if self._first is None:
+            self._first = trace
+            self._create(trace)
+        for name, array in trace.tensors.items():
+            target = self._arrays.get(name)
+            if target is None:
+                continue
+            target[start : start + array.shape[0]] = array
+
+    def _create(self, trace: Trace) -> None:
+        # One file per tensor, filled in place batch by batch: never all samples in memory.
+        for index, (name, array) in enumerate(trace.tensors.items()):
+            safe = re.sub(r"[^A-Za-z0-9_.-]", "_", name)[:80].lstrip(".") or "tensor"
+            file = self._directory / "tensors" / f"{index:03d}_{safe}.npy"
+            self._files[name] = file
+            if array.ndim and array.shape[0] == trace.batch:
+                shape = (self._samples, *array.shape[1:])
+                self._arrays[name] = np.lib.format.open_memmap(
+                    file, mode="w+", dtype=array.dtype, shape=shape
+                )
+            else:
+                np.save(file, array, allow_pickle=False)
+
+    def finish(self, evaluation: Evaluation) -> None:
+        """Write ``trace.json`` and ``trace.png``."""
+        first = self._first
+        if first is None:
+            return
+        for array in self._arrays.values():
+            if isinstance(array, np.memmap):
+                array.flush()
+        self._arrays.clear()
+        document = evaluation.to_dict() | {
+            "tensors": [
+                self._describe(name, first.tensors[name], first.specs.get(name))
+                for name in self._files
+            ],
+            "calls": [
+                {
+                    "call": entry.call,
+                    "layer": entry.layer,
+                    "primitive": entry.primitive,
+                    "output": entry.tensor,
+                }
+                for entry in first.ledger
+            ],
+        }
+        text = json.dumps(document, indent=2, allow_nan=False)
+        (self._directory / "trace.json").write_text(text + "\n", encoding="utf-8")
+        first.plot(self._directory / "trace.png")
+
+    def _describe(self, name: str, array: Array, spec: TensorSpec | None) -> dict[str, Any]:
+        described: dict[str, Any] = {
+            "name": name,
+            "file": self._files[name].relative_to(self._directory).as_posix(),
+            "dtype": str(array.dtype),
+            "shape": [self._samples, *array.shape[1:]],
+        }
+        if spec is not None:
+            described |= {
+                "bits": spec.format.bits,
+                "signed": spec.format.signed,
+                "scale": spec.scale,
+                "zero_point": spec.zero_point,
+            }
+        return described

@@ -1,0 +1,159 @@
+"""What this machine has of what qsim uses, and how to get what is missing."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import platform
+import tempfile
+import warnings
+from dataclasses import asdict, dataclass
+from importlib import import_module, metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Status = Literal["ok", "missing", "optional"]
+
+# Distribution, import name, how to get it; the first group is needed.
+_NEEDED: Final = (
+    ("numpy", "numpy", "pip install qsim"),
+    ("numba", "numba", "pip install qsim"),
+    ("torch", "torch", "pip install torch==2.13.0"),
+    ("torchao", "torchao", "pip install torchao==0.18.0"),
+    ("safetensors", "safetensors", "pip install qsim"),
+    ("matplotlib", "matplotlib", "pip install qsim"),
+    ("jinja2", "jinja2", "pip install qsim"),
+)
+_OPTIONAL: Final = (
+    ("scikit-learn", "sklearn", "the digits model's images: pip install 'qsim[models]'"),
+    ("onnxruntime", "onnxruntime", "comparison with ONNX Runtime: pip install 'qsim[peers]'"),
+    ("onnx", "onnx", "comparison with ONNX Runtime: pip install 'qsim[peers]'"),
+)
+# PT2E graphs depend on private corners of these two; qsim is made for one pair of versions.
+_PINNED: Final = {"torch": "2.13.0", "torchao": "0.18.0"}
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of the report.
+
+    Attributes:
+        name: what was looked for.
+        status: ``ok``, ``missing`` (needed) or ``optional`` (missing, and only some things use it).
+        found: version or value; empty where there is none.
+        note: what follows from it, or how to get it.
+    """
+
+    name: str
+    status: Status
+    found: str
+    note: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON object."""
+        return asdict(self)
+
+
+def examine() -> list[Check]:
+    """Return every check; packages are imported, so this takes a second or two."""
+    checks = [_python()]
+    checks += [_package(*item, needed=True) for item in _NEEDED]
+    checks += [_package(*item, needed=False) for item in _OPTIONAL]
+    if importlib.util.find_spec("llvmlite") is not None:
+        checks.append(_processor())
+    checks.append(_threads())
+    checks.append(_cache())
+    return checks
+
+
+def healthy(checks: Sequence[Check]) -> bool:
+    """Return whether nothing needed is missing."""
+    return all(check.status != "missing" for check in checks)
+
+
+def _python() -> Check:
+    version = platform.python_version()
+    return Check("python", "ok", version, f"{platform.system()} {platform.machine()}")
+
+
+def _package(distribution: str, module: str, how: str, *, needed: bool) -> Check:
+    lacking: Status = "missing" if needed else "optional"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import_module(module)
+        version = metadata.version(distribution)
+    except Exception as error:
+        # Imported for real: a half-made installation is found, but fails in the import.
+        if importlib.util.find_spec(module) is None:
+            return Check(distribution, lacking, "", how)
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:120]}"
+        return Check(distribution, lacking, "broken", f"{reason}; {how}")
+    wanted = _PINNED.get(distribution)
+    if wanted is not None and version.partition("+")[0] != wanted:
+        return Check(distribution, "missing", version, f"qsim is made for {wanted}: {how}")
+    return Check(distribution, "ok", version, "")
+
+
+def _processor() -> Check:
+    """Return whether the fast int8 kernel runs here, as the kernels themselves decide it."""
+    import llvmlite.binding as llvm
+
+    from hw_models._gemm_tiles import HAS_VNNI, portable
+
+    name = str(llvm.get_host_cpu_name())
+    if HAS_VNNI and portable():
+        return Check("processor", "ok", name, "AVX512-VNNI is left out: QSIM_KERNEL=portable")
+    if HAS_VNNI:
+        return Check("processor", "ok", name, "AVX512-VNNI: int8 correlation takes the fast kernel")
+    return Check(
+        "processor", "ok", name, "no AVX512-VNNI: int8 correlation takes the portable kernel"
+    )
+
+
+def _threads() -> Check:
+    try:
+        usable = len(os.sched_getaffinity(0))
+    except AttributeError:  # not on Linux
+        usable = os.cpu_count() or 1
+    return Check("threads", "ok", str(usable), "the integers do not depend on their number")
+
+
+def _cache() -> Check:
+    """Return whether Numba can keep compiled kernels, wherever it keeps them."""
+    configured = os.environ.get("NUMBA_CACHE_DIR")
+    package = importlib.util.find_spec("hw_models")
+    locations = package.submodule_search_locations if package else None
+    if configured:
+        places = [Path(configured)]
+    else:
+        beside = [Path(location) / "__pycache__" for location in locations or ()]
+        places = [*beside, Path.home() / ".cache" / "numba"]
+    for place in places:
+        if _writable(place):
+            return Check("kernel cache", "ok", _short(place), "compiled kernels are kept on disk")
+    return Check(
+        "kernel cache",
+        "optional",
+        "",
+        "every start compiles again: set NUMBA_CACHE_DIR to a writable directory",
+    )
+
+
+def _writable(place: Path) -> bool:
+    existing = next((parent for parent in (place, *place.parents) if parent.exists()), None)
+    if existing is None or not existing.is_dir():
+        return False
+    try:
+        with tempfile.TemporaryFile(dir=existing):
+            return True
+    except OSError:
+        return False
+
+
+def _short(path: Path) -> str:
+    text, home = str(path), str(Path.home())
+    return f"~{text[len(home) :]}" if text.startswith(f"{home}/") else text

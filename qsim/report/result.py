@@ -1,0 +1,175 @@
+"""The result of a run: plain data that the evaluator fills and every report reads."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+SHAPE_ONLY: Final = frozenset({"reshape", "permute"})
+
+
+@dataclass
+class AccumulatorUse:
+    """One accumulator over all samples.
+
+    Attributes:
+        call: the call that owns the register, such as ``conv2d_1.correlation``.
+        bits: declared width.
+        overflow: what the register does when it overflows: wrap, saturate, ...
+        bits_used: the smallest width that would have been safe.
+        overflows: output elements in which the overflow rule changed something.
+        first: (sample, *index) of the first of them.
+    """
+
+    call: str
+    bits: int
+    overflow: str
+    bits_used: int = 0
+    overflows: int = 0
+    first: tuple[int, ...] | None = None
+
+
+@dataclass
+class Layer:
+    """One layer over all samples; what a row of the report shows.
+
+    Attributes:
+        name: module path in the model, or the graph's node name where there is none.
+        anchor: the node that the layer's calls are named after.
+        primitive: what the layer's first call computes.
+        node: the layer's output, as named in the float and in the Q/DQ graph.
+        tensor: the layer's output, as named in the trace.
+        shape: of one sample.
+        macs: multiply-accumulates of one sample.
+        has_float, has_qdq: whether that graph was compared.
+        lsb_max: largest difference of a hardware code to its Q/DQ code.
+        lsb_differing: how many codes differ.
+        clamped: outputs that the output range or a fused activation clamped.
+        path: the kernel that computed the layer; ``reason`` says why it is exact here.
+    """
+
+    name: str
+    anchor: str
+    primitive: str
+    node: str
+    tensor: str
+    shape: tuple[int, ...]
+    accumulators: list[AccumulatorUse]
+    macs: int = 0
+    has_float: bool = False
+    has_qdq: bool = False
+    lsb_max: int = 0
+    lsb_differing: int = 0
+    clamped: int = 0
+    elements: int = 0
+    path: str = ""
+    reason: str = ""
+    signal: float = 0.0
+    noise: float = 0.0
+
+    @property
+    def sqnr_db(self) -> float | None:
+        """Signal to quantization noise against the float graph, in dB; inf where exact."""
+        if not self.has_float:
+            return None
+        if self.noise == 0.0:
+            return math.inf
+        return 10.0 * math.log10(self.signal / self.noise) if self.signal > 0.0 else -math.inf
+
+    @property
+    def accumulator(self) -> AccumulatorUse | None:
+        """The layer's accumulator with the least headroom."""
+        return min(self.accumulators, key=lambda use: use.bits - use.bits_used, default=None)
+
+    @property
+    def overflows(self) -> int:
+        """Overflowing elements over the layer's accumulators."""
+        return sum(use.overflows for use in self.accumulators)
+
+    @property
+    def first_overflow(self) -> tuple[int, ...] | None:
+        """(sample, *index) of the first overflow of the first accumulator that has one."""
+        return next((use.first for use in self.accumulators if use.overflows), None)
+
+    @property
+    def shape_only(self) -> bool:
+        """Whether the layer only moves data."""
+        return self.primitive in SHAPE_ONLY
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON object of one layer."""
+        tight, sqnr = self.accumulator, self.sqnr_db
+        return {
+            "name": self.name,
+            "primitive": self.primitive,
+            "shape": list(self.shape),
+            "macs": self.macs,
+            "sqnr_db": None if sqnr is None or math.isinf(sqnr) else sqnr,
+            "lsb_max": self.lsb_max if self.has_qdq else None,
+            "lsb_differing": self.lsb_differing if self.has_qdq else None,
+            "accumulator_bits": tight.bits if tight else None,
+            "accumulator_bits_used": tight.bits_used if tight else None,
+            "overflows": self.overflows,
+            "clamped": self.clamped,
+            "path": self.path,
+            "reason": self.reason,
+            "tensor": self.tensor,
+            "elements": self.elements,
+            "sqnr_infinite": sqnr is not None and math.isinf(sqnr),
+            "first_overflow": _list(self.first_overflow),
+            "accumulators": [
+                {
+                    "call": use.call,
+                    "bits": use.bits,
+                    "bits_used": use.bits_used,
+                    "overflow": use.overflow,
+                    "overflows": use.overflows,
+                    "first": _list(use.first),
+                }
+                for use in self.accumulators
+            ],
+        }
+
+
+@dataclass
+class Evaluation:
+    """The result of a run.
+
+    Attributes:
+        accuracy: fractions of right labels for ``float``, ``qdq`` and ``hardware``; None
+            where there are no labels or no such graph.
+        agreement: fractions of outputs whose argmax is that of the float graph, for ``qdq``
+            and ``hardware``; None where there is no float graph or nothing to take an argmax of.
+        outputs_sha256: see :func:`outputs_digest`.
+        seconds: wall time of the hardware part.
+        host_operators: what ran in torch: operator, layer, reason.
+    """
+
+    model: str
+    target: dict[str, str]
+    samples: int
+    accuracy: dict[str, float | None]
+    agreement: dict[str, float | None]
+    host_operators: list[dict[str, str]]
+    outputs_sha256: str
+    seconds: float
+    layers: list[Layer] = field(default_factory=list)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON object of ``qsim run --json``."""
+        return {
+            "model": self.model,
+            "target": self.target,
+            "samples": self.samples,
+            "accuracy": self.accuracy,
+            "host_operators": self.host_operators,
+            "outputs_sha256": self.outputs_sha256,
+            "seconds": self.seconds,
+            "layers": [layer.to_dict() for layer in self.layers],
+            "agreement": self.agreement,
+        }
+
+
+def _list(index: tuple[int, ...] | None) -> list[int] | None:
+    return None if index is None else [int(i) for i in index]

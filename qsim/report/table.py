@@ -1,0 +1,184 @@
+"""The report of a run as text for a terminal: never wider than it is asked to be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from rich import box
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from qsim.report import words
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from rich.console import RenderableType
+
+    from qsim.report.result import Evaluation, Layer
+
+
+@dataclass(frozen=True)
+class _Column:
+    """A column of the layer table; ``rank`` says how soon it is given up for want of width."""
+
+    title: str
+    rank: int
+    cell: Callable[[Layer], str]
+    total: Callable[[Sequence[Layer]], str] = lambda _layers: ""
+    right: bool = True
+
+
+_GAP: Final = 2
+_LEAST_NAME: Final = 12
+_COLUMNS: Final = (
+    _Column("primitive", 3, lambda layer: layer.primitive, right=False),
+    _Column("shape", 4, lambda layer: words.dimensions(layer.shape)),
+    _Column(
+        "MACs",
+        5,
+        lambda layer: words.compact(layer.macs) if layer.macs else words.NONE,
+        lambda layers: words.compact(sum(layer.macs for layer in layers)),
+    ),
+    _Column("SQNR dB", 9, lambda layer: words.decibel(layer.sqnr_db)),
+    _Column(
+        "max LSB",
+        8,
+        lambda layer: words.count(layer.lsb_max) if layer.has_qdq else words.NONE,
+        lambda layers: words.count(max((x.lsb_max for x in layers if x.has_qdq), default=None)),
+    ),
+    _Column(
+        "differing",
+        7,
+        lambda layer: words.count(layer.lsb_differing) if layer.has_qdq else words.NONE,
+        lambda layers: (
+            words.count(sum(x.lsb_differing for x in layers))
+            if any(x.has_qdq for x in layers)
+            else words.NONE
+        ),
+    ),
+    _Column("acc bits", 6, words.bits),
+    _Column(
+        "overflows",
+        10,
+        lambda layer: words.count(layer.overflows) if layer.accumulators else words.NONE,
+        lambda layers: words.count(sum(layer.overflows for layer in layers)),
+    ),
+    _Column("clamped", 2, lambda layer: words.share(layer.clamped, layer.elements)),
+)
+_PATH: Final = _Column("kernel", 1, lambda layer: layer.path or words.NONE, right=False)
+
+
+def headline(model: str, target: Any, columns: int) -> Text:
+    """Return the first line: model, target, hash, the real system, cut to the width."""
+    text = Text(no_wrap=True, overflow="ellipsis", end="")
+    text.append(words.tail(model, max(12, columns // 3)), style="bold")
+    text.append(" on ")
+    text.append(str(target.name), style="bold")
+    text.append(f" {short_hash(target.hash)}", style="cyan")
+    reproduces = " ".join(str(getattr(target, "reproduces", "")).split())
+    if reproduces:
+        text.append(f" · {reproduces}", style="dim")
+    text.truncate(columns, overflow="ellipsis")
+    return text
+
+
+def short_hash(value: str) -> str:
+    """Return ``sha256:`` and the first 16 hexadecimal digits."""
+    head, _, digits = value.rpartition(":")
+    return f"{head}:{digits[:16]}" if head else digits[:16]
+
+
+def run_report(
+    evaluation: Evaluation, *, source: str, columns: int, verbose: bool = False
+) -> list[RenderableType]:
+    """Return the report of ``qsim run`` below its first line.
+
+    Args:
+        evaluation: what was measured.
+        source: what the samples are, in words.
+        columns: the width not to exceed, 40 or more.
+        verbose: also show layers that only move data, and the kernel of each.
+    """
+    layers = [layer for layer in evaluation.layers if verbose or not layer.shape_only]
+    parts: list[RenderableType] = [
+        Text(f"{source}; hardware model {evaluation.seconds:.2f} s", style="dim"),
+        Text(),
+        _scores(evaluation),
+    ]
+    if layers:
+        parts += [_layer_table(layers, columns, verbose=verbose)]
+    else:
+        parts.append(Text("\nNo layer runs on the accelerator.", style="yellow"))
+    if not evaluation.host_operators:
+        parts.append(_note("Everything runs on the accelerator; no host operators."))
+    else:
+        lines = words.host_lines(evaluation.host_operators)
+        parts.append(_note(f"{words.plural(len(lines), 'operator')} on the host, in torch:"))
+        parts += [Padding(Text(line), (0, 0, 0, 4)) for line in lines]
+    if layers:
+        parts.append(_note(f"Kernels: {words.kernels(layers)}."))
+    parts.append(_note(f"Output sha256:{evaluation.outputs_sha256}"))
+    parts += [_note(finding, "bold yellow") for finding in words.findings(evaluation)]
+    return parts
+
+
+def _note(text: str, style: str = "") -> Padding:
+    return Padding(Text(text, style=style), (0, 0, 0, 2))
+
+
+def _scores(evaluation: Evaluation) -> Text:
+    labelled = evaluation.accuracy["hardware"] is not None
+    if labelled:
+        title, values = "accuracy", evaluation.accuracy
+    else:
+        title, values = "argmax agrees with float", evaluation.agreement
+    names = {"float": "float", "qdq": "Q/DQ", "hardware": "hardware"}
+    shown = [(names[key], value) for key, value in values.items() if value is not None]
+    text = Text("  ")
+    if not shown:
+        return text.append("no labels and no float graph: nothing to score against", style="dim")
+    text.append(f"{title}  ", style="bold")
+    for name, value in shown:
+        text.append(f"  {name} ")
+        text.append(words.percent(value), style="bold green" if name == "hardware" else "bold")
+    return text
+
+
+def _layer_table(layers: Sequence[Layer], columns: int, *, verbose: bool) -> Table:
+    chosen = _fit([*_COLUMNS, _PATH] if verbose else list(_COLUMNS), layers, columns)
+    table = Table(box=box.SIMPLE, padding=(0, 1, 0, 0), show_footer=True)
+    used = sum(_width(column, layers) + _GAP for column in chosen) + 2 * _GAP
+    longest = max(len("total"), *(len(layer.name) for layer in layers))
+    room = max(_LEAST_NAME, min(longest, columns - used))
+    table.add_column("layer", footer="total", no_wrap=True, header_style="bold")
+    for column in chosen:
+        table.add_column(
+            column.title,
+            footer=column.total(layers),
+            justify="right" if column.right else "left",
+            no_wrap=True,
+            header_style="bold",
+        )
+    for layer in layers:
+        style = "yellow" if layer.overflows else ""
+        cells = [column.cell(layer) for column in chosen]
+        table.add_row(words.tail(layer.name, room), *cells, style=style)
+    return table
+
+
+def _width(column: _Column, layers: Sequence[Layer]) -> int:
+    cells = [column.title, column.total(layers), *(column.cell(layer) for layer in layers)]
+    return max(map(len, cells))
+
+
+def _fit(candidates: list[_Column], layers: Sequence[Layer], columns: int) -> list[_Column]:
+    """Give up columns, the least important first, until the rest and a short name fit."""
+    kept = list(candidates)
+    longest = max(_LEAST_NAME, *(len(layer.name) for layer in layers))
+    name = min(longest, max(_LEAST_NAME, 20))
+    while kept and name + 2 * _GAP + sum(_width(c, layers) + _GAP for c in kept) > columns:
+        kept.remove(min(kept, key=lambda column: column.rank))
+    return kept

@@ -1,0 +1,136 @@
+"""Numbers and findings in words, shared by the table and the HTML report."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from qsim.report.result import Evaluation, Layer
+
+NONE: Final = "–"
+# Below this, a layer's output keeps fewer than about two significant bits.
+LOW_SQNR_DB: Final = 10.0
+# A finding names so many layers; the table has them all.
+MOST_NAMED: Final = 6
+_VERBS: Final = {"wrap": "wrapped around", "error": "overflowed"}
+
+
+def count(value: int | None) -> str:
+    """Return an integer with thousands separators."""
+    return NONE if value is None else f"{value:,}"
+
+
+def compact(value: int) -> str:
+    """Return a count in three digits: ``36.9k``, ``1.18M``."""
+    if value < 1000:
+        return str(value)
+    power = next((power for power in (1, 2, 3) if value / 1000**power < 999.5), 4)
+    scaled, suffix = value / 1000**power, "kMGT"[power - 1]
+    return f"{scaled:.{0 if scaled >= 99.95 else 1 if scaled >= 9.995 else 2}f}{suffix}"
+
+
+def percent(fraction: float | None) -> str:
+    """Return a fraction as a percentage with two decimals; 100 % only if it is exactly 1."""
+    if fraction is None:
+        return NONE
+    value = fraction * 100
+    text = f"{value:.2f}"
+    return ("99.99" if text == "100.00" and fraction < 1 else text) + " %"
+
+
+def share(part: int, whole: int) -> str:
+    """Return part / whole as a short percentage; a part that exists is never shown as 0."""
+    if not part or not whole:
+        return "0 %"
+    value = 100 * part / whole
+    return "<0.1 %" if value < 0.05 else f"{value:.1f} %" if value < 99.95 else "100 %"
+
+
+def decibel(value: float | None) -> str:
+    """Return an SQNR in dB with one decimal; ∞ where the codes are the float values."""
+    if value is None:
+        return NONE
+    return f"{'-' if value < 0 else ''}∞" if math.isinf(value) else f"{value:.1f}"
+
+
+def dimensions(shape: Sequence[int]) -> str:
+    """Return a shape as ``16×8×8``."""
+    return "×".join(map(str, shape)) or "scalar"
+
+
+def bits(layer: Layer) -> str:
+    """Return the bits a layer's tightest accumulator used and has: ``19/32``."""
+    tight = layer.accumulator
+    return NONE if tight is None else f"{tight.bits_used}/{tight.bits}"
+
+
+def tail(text: str, length: int) -> str:
+    """Shorten a module path at its front, where paths are alike."""
+    return text if len(text) <= length else f"…{text[len(text) - length + 1 :]}"
+
+
+def plural(number: int, noun: str) -> str:
+    """Return ``1 layer`` or ``3 layers``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def findings(evaluation: Evaluation) -> list[str]:
+    """Return what a reader must know beyond the numbers, one sentence each."""
+    return [*_overflowed(evaluation.layers), *_weak(evaluation.layers)]
+
+
+def _overflowed(layers: Sequence[Layer]) -> list[str]:
+    by_verb: dict[str, list[str]] = {}
+    for layer in layers:
+        for use in layer.accumulators:
+            if use.overflows:
+                verb = _VERBS.get(use.overflow, "saturated")
+                first = ""
+                if use.first:
+                    place = ", ".join(map(str, use.first[1:]))
+                    first = f", the first in sample {use.first[0]} at [{place}]"
+                by_verb.setdefault(verb, []).append(
+                    f"{layer.name} {use.call.rsplit('.', 1)[-1]} "
+                    f"(needs {use.bits_used} bits, has {use.bits}; "
+                    f"{plural(use.overflows, 'output')}{first})"
+                )
+    return [
+        f"{plural(len(items), 'accumulator')} {verb}: {'; '.join(items[:MOST_NAMED])}"
+        f"{f'; and {len(items) - MOST_NAMED} more' if len(items) > MOST_NAMED else ''}."
+        for verb, items in by_verb.items()
+    ]
+
+
+def _weak(layers: Sequence[Layer]) -> list[str]:
+    weak = [
+        (layer.sqnr_db, layer.name)
+        for layer in layers
+        if layer.sqnr_db is not None and layer.sqnr_db < LOW_SQNR_DB and not layer.shape_only
+    ]
+    if not weak:
+        return []
+    verb = "is" if len(weak) == 1 else "are"
+    worst = sorted(weak)[:MOST_NAMED]
+    named = ", ".join(f"{name} ({decibel(value)} dB)" for value, name in worst)
+    more = f" and {len(weak) - len(worst)} more" if len(weak) > len(worst) else ""
+    head = f"{plural(len(weak), 'layer')} {verb} below {LOW_SQNR_DB:.0f} dB against float"
+    return [f"{head}, worst first: {named}{more}."]
+
+
+def host_lines(operators: Sequence[dict[str, str]]) -> list[str]:
+    """Return one line per host operator: what, where, why."""
+    return [
+        f"{item['operator']}{f' in {layer}' if (layer := item.get('layer')) else ''}: "
+        f"{item.get('reason', '')}"
+        for item in operators
+    ]
+
+
+def kernels(layers: Sequence[Layer]) -> str:
+    """Return which kernels computed how many layers, the most used first."""
+    paths = [layer.path for layer in layers if layer.path]
+    ordered = sorted(dict.fromkeys(paths), key=lambda path: -paths.count(path))
+    return ", ".join(f"{path} {paths.count(path)}" for path in ordered)

@@ -1,0 +1,214 @@
+"""The table and the page, on hand-made results."""
+
+from __future__ import annotations
+
+import math
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from qsim.cli.output import render
+from qsim.report import words
+from qsim.report.html import render_html
+from qsim.report.result import AccumulatorUse, Evaluation, Layer
+from qsim.report.table import headline, run_report
+from qsim.target import Target
+
+LONG = "backbone.stages.3.blocks.11.a_rather_long_module_name.depthwise"
+
+
+def layer(name: str = "conv", **changes: object) -> Layer:
+    use = AccumulatorUse("n.correlation", 20, "saturate", bits_used=17)
+    values = {
+        "name": name,
+        "anchor": "n",
+        "primitive": "correlation",
+        "node": "n",
+        "tensor": "n",
+        "shape": (16, 8, 8),
+        "accumulators": [use],
+        "macs": 147_456,
+        "elements": 1000,
+        "has_float": True,
+        "has_qdq": True,
+        "signal": 1000.0,
+        "noise": 1.0,
+        "path": "vnni",
+    }
+    return Layer(**(values | changes))
+
+
+def evaluation(*layers: Layer, **changes: object) -> Evaluation:
+    target = Target.load("narrow20")
+    values = {
+        "model": "net",
+        "target": {"name": target.name, "hash": target.hash},
+        "samples": 540,
+        "accuracy": {"float": 0.99, "qdq": 0.98, "hardware": 0.975},
+        "agreement": {"qdq": 0.99, "hardware": 0.98},
+        "host_operators": [],
+        "outputs_sha256": "ab" * 32,
+        "seconds": 0.5,
+        "layers": list(layers),
+    }
+    return Evaluation(**(values | changes))
+
+
+def saturated() -> Layer:
+    use = AccumulatorUse("n.correlation", 20, "saturate", 23, 1234, (3, 1, 2, 0))
+    return layer("conv2", accumulators=[use])
+
+
+def text(result: Evaluation, columns: int = 100, *, verbose: bool = False) -> str:
+    parts = run_report(result, source="540 samples", columns=columns, verbose=verbose)
+    return render(*parts, terminal=False, columns=columns)
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80, 100])
+@pytest.mark.parametrize("verbose", [False, True])
+def test_every_line_fits(columns: int, verbose: bool) -> None:
+    big = AccumulatorUse("n.correlation", 64, "wrap", 64, 10**9, (123456, 1023, 511, 511))
+    worst = layer(
+        LONG,
+        shape=(2048, 512, 512),
+        macs=10**12,
+        lsb_max=2**31,
+        lsb_differing=10**10,
+        accumulators=[big],
+        clamped=999,
+        path="ordered-int64-saturate",
+    )
+    host = [{"operator": "aten.softmax.int", "layer": LONG, "reason": "the target has no softmax"}]
+    result = evaluation(layer(), worst, host_operators=host)
+    lines = text(result, columns, verbose=verbose).splitlines()
+    assert max(map(len, lines)) <= columns
+    assert any("wise" in line for line in lines)
+    first = render(
+        headline(LONG, Target.load("narrow20"), columns), terminal=False, columns=columns
+    )
+    assert len(first.splitlines()) == 1
+    assert len(first.rstrip("\n")) <= columns
+
+
+def test_saturation_is_told_in_words() -> None:
+    shown = " ".join(text(evaluation(layer(), saturated())).split())
+    assert (
+        "1 accumulator saturated: conv2 correlation (needs 23 bits, has 20; 1,234 outputs, the "
+        "first in sample 3 at [1, 2, 0])."
+    ) in shown
+    assert "saturated" not in text(evaluation(layer()))
+
+
+def test_many_findings_are_counted_not_listed() -> None:
+    layers = [layer(f"l{i}", signal=1.0, noise=1.0 + i) for i in range(20)]
+    (sentence,) = words.findings(evaluation(*layers))
+    assert sentence.startswith(
+        "20 layers are below 10 dB against float, worst first: l19 (-13.0 dB)"
+    )
+    assert sentence.endswith("and 14 more.")
+
+
+def test_without_labels_the_agreement_is_shown() -> None:
+    nothing = {"float": None, "qdq": None, "hardware": None}
+    shown = text(evaluation(layer(), accuracy=nothing))
+    assert "argmax agrees with float    Q/DQ 99.00 %  hardware 98.00 %" in shown
+    alone = text(evaluation(layer(), accuracy=nothing, agreement={"qdq": None, "hardware": None}))
+    assert "nothing to score against" in alone
+
+
+def test_layers_that_only_move_data_are_left_out() -> None:
+    reshape = layer("flatten", primitive="reshape", accumulators=[])
+    assert "flatten" not in text(evaluation(layer(), reshape))
+    assert "flatten" in text(evaluation(layer(), reshape), verbose=True)
+
+
+def test_no_layer_at_all() -> None:
+    assert "No layer runs on the accelerator." in text(evaluation())
+    assert "No layer runs on the accelerator." in render_html(
+        evaluation(), Target.load("q7"), "8 samples"
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (0, "0"),
+        (999, "999"),
+        (1000, "1.00k"),
+        (9216, "9.22k"),
+        (36864, "36.9k"),
+        (147456, "147k"),
+        (999499, "999k"),
+        (999500, "1.00M"),
+        (12501000, "12.5M"),
+        (10**15, "1000T"),
+    ],
+)
+def test_compact(value: int, shown: str) -> None:
+    assert words.compact(value) == shown
+
+
+def test_percentages_never_round_to_a_claim() -> None:
+    assert words.percent(1.0) == "100.00 %"
+    assert words.percent(0.999999) == "99.99 %"
+    assert words.share(1, 10**6) == "<0.1 %"
+    assert words.share(0, 10) == "0 %"
+    assert words.share(10, 10) == "100 %"
+
+
+def test_sqnr_of_exact_and_absent() -> None:
+    exact = layer(noise=0.0)
+    assert exact.sqnr_db == math.inf
+    assert exact.to_dict()["sqnr_db"] is None
+    assert exact.to_dict()["sqnr_infinite"] is True
+    assert "∞" in text(evaluation(exact))
+    absent = layer(has_float=False)
+    assert absent.sqnr_db is None
+    assert absent.to_dict()["sqnr_infinite"] is False
+    assert layer(signal=0.0).sqnr_db == -math.inf
+
+
+def test_colour_only_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = run_report(evaluation(saturated()), source="x", columns=100)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    assert "\x1b[" in render(*parts, terminal=True, columns=100)
+    assert "\x1b[" not in render(*parts, terminal=False, columns=100)
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert not re.search(r"\x1b\[[0-9;]*3[0-9]m", render(*parts, terminal=True, columns=100))
+
+
+class Page(HTMLParser):
+    """Collects text, and fails on tags that do not nest."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.words: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list) -> None:
+        if tag not in ("meta", "rect", "line", "br"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in ("rect", "line"):
+            assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+
+def test_page_is_well_formed_and_escaped() -> None:
+    evil = "<script>alert(1)</script>"
+    host = [{"operator": evil, "layer": evil, "reason": evil}]
+    result = evaluation(layer(evil), saturated(), model=evil, host_operators=host)
+    page = render_html(result, Target.load("narrow20"), evil)
+    assert "<script" not in page
+    parser = Page()
+    parser.feed(page)
+    assert parser.open == []
+    assert page.count("&lt;script&gt;") >= 5
+    assert "prefers-color-scheme: dark" in page
+    assert "1 accumulator saturated" in page
+    assert page.count("<rect") >= 2 * 3

@@ -3,20 +3,20 @@
 Real-number meaning: the integer next to ``x / 2**k``, the direction or the tie decided by the
 mode. ``k <= 0`` is the exact left shift ``x * 2**-k`` under every mode but none rounds.
 
-| mode             | integer formula (``h = 2**(k-1)``)            | also called                     |
-|------------------|-----------------------------------------------|---------------------------------|
-| floor            | ``x >> k``                                    | AP_TRN, RVV rdn, truncation     |
-| ceil             | ``-(-x >> k)``                                |                                 |
-| toward_zero      | ``sign(x) * (abs(x) >> k)``                   | AP_TRN_ZERO, C division         |
-| away             | ``sign(x) * -(-abs(x) >> k)``                 |                                 |
-| half_up          | ``(x + h) >> k``                              | AP_RND, RVV rnu, XNNPACK rndnu  |
-| half_down        | ``-((-x + h) >> k)``                          | AP_RND_MIN_INF                  |
-| half_away        | ``sign(x) * ((abs(x) + h) >> k)``             | AP_RND_INF, NVDLA               |
-| half_toward_zero | ties to zero                                  | AP_RND_ZERO                     |
-| half_even        | ``(x + h - 1 + ((x >> k) & 1)) >> k``         | AP_RND_CONV, RVV rne, IEEE      |
-| half_odd         | ``(x + h - ((x >> k) & 1)) >> k``             | RVV has rod, which is jamming   |
-| jam              | ``(x >> k) | 1``                              | von Neumann rounding            |
-| stochastic       | ``(x + r) >> k``, r uniform in ``[0, 2**k)``  |                                 |
+| mode             | integer formula (``h = 2**(k-1)``)           | also called                    |
+|------------------|----------------------------------------------|--------------------------------|
+| floor            | ``x >> k``                                   | AP_TRN, RVV rdn, truncation    |
+| ceil             | ``-(-x >> k)``                               |                                |
+| toward_zero      | ``sign(x) * (abs(x) >> k)``                  | AP_TRN_ZERO, C division        |
+| away             | ``sign(x) * -(-abs(x) >> k)``                |                                |
+| half_up          | ``(x + h) >> k``                             | AP_RND, RVV rnu, rndnu         |
+| half_down        | ``-((-x + h) >> k)``                         | AP_RND_MIN_INF                 |
+| half_away        | ``sign(x) * ((abs(x) + h) >> k)``            | AP_RND_INF, NVDLA              |
+| half_toward_zero | ties to zero                                 | AP_RND_ZERO                    |
+| half_even        | ``(x + h - 1 + ((x >> k) & 1)) >> k``        | AP_RND_CONV, RVV rne, IEEE     |
+| half_odd         | ``(x + h - ((x >> k) & 1)) >> k``            |                                |
+| jam              | ``(x >> k) | 1``                             | von Neumann rounding           |
+| stochastic       | ``(x + r) >> k``, r uniform in ``[0, 2**k)`` |                                |
 
 Corners: QONNX's HALF_UP is ``half_away`` here. ``jam`` sets the last bit even where the quotient
 is exact, and does nothing when ``k <= 0``. ``stochastic`` draws ``r`` from the element's index and
@@ -90,7 +90,7 @@ def _select(condition: Any, then: Any, other: Any) -> Any:
     return then if condition else other
 
 
-def round_shift(
+def round_shift(  # noqa: C901 - one case per rounding, and nothing else
     x: Any,
     k: int,
     rounding: Rounding,

@@ -174,11 +174,6 @@ def module_paths(node: Node) -> tuple[str, ...]:
     return tuple(str(path) for path, _ in stack.values() if path)
 
 
-def short_name(node: Node) -> str:
-    """Return an operator's name for people, `aten.conv2d.default`."""
-    return str(node.target)
-
-
 def shape(node: object) -> tuple[Any, ...] | None:
     """Return the shape that export recorded for a node (symbols where dynamic), if any."""
     value = getattr(node, "meta", {}).get("val")
@@ -253,58 +248,56 @@ def clamp_range(node: Node) -> tuple[float, float] | None:
     return float(low), float(high)
 
 
-def spatial_rank(node: Node) -> int:
-    """Return how many spatial dimensions a convolution has (1 or 2)."""
-    dimensions = shape(operand(node, 1))
-    return 2 if dimensions is None else len(dimensions) - 2
-
-
-def convolution(node: Node) -> tuple[list[int], list[tuple[int, int]], list[int], int]:
+def convolution(
+    node: Node, kernel: Sequence[int]
+) -> tuple[list[int], list[tuple[int, int]], list[int], int]:
     """Return stride, padding (before, after), dilation and groups, one entry per dimension.
 
     `padding="same"` puts the odd element after, as torch does.
     """
-    rank = spatial_rank(node)
-    stride = _per_dimension(argument(node, 3, "stride", 1), rank)
-    dilation = _per_dimension(argument(node, 5, "dilation", 1), rank)
+    rank = len(kernel)
+    stride = per_dimension(argument(node, 3, "stride", 1), rank)
+    dilation = per_dimension(argument(node, 5, "dilation", 1), rank)
     groups_at = 8 if str(node.target).startswith("aten.convolution") else 6
     groups = int(argument(node, groups_at, "groups", 1))
     padding = argument(node, 4, "padding", 0)
     if padding == "valid":
         return stride, [(0, 0)] * rank, dilation, groups
     if padding == "same":
-        kernel = (shape(operand(node, 1)) or ())[2:]
-        total = [d * (int(k) - 1) for d, k in zip(dilation, kernel, strict=True)]
+        total = [d * (k - 1) for d, k in zip(dilation, kernel, strict=True)]
         return stride, [(t // 2, t - t // 2) for t in total], dilation, groups
-    return stride, [(p, p) for p in _per_dimension(padding, rank)], dilation, groups
+    return stride, [(p, p) for p in per_dimension(padding, rank)], dilation, groups
 
 
-def _per_dimension(value: int | Sequence[int], rank: int) -> list[int]:
+def is_transposed(node: Node) -> bool:
+    """Return whether a convolution is a transposed one."""
+    general = str(node.target).startswith("aten.convolution")
+    return general and bool(argument(node, 6, "transposed", False))
+
+
+def per_dimension(value: int | Sequence[int], rank: int) -> list[int]:
+    """Return one value per spatial dimension."""
     values = [value] if isinstance(value, int) else list(value)
     return [int(v) for v in (values * rank if len(values) == 1 else values)]
 
 
-def spatial_mean_dims(node: Node) -> tuple[int, ...] | None:
-    """Return the dimensions of a mean if they are all the spatial ones of N, C, *spatial."""
-    dimensions = shape(node.args[0])
+def is_spatial_mean(node: Node, rank: int) -> bool:
+    """Return whether a mean of N, C, *spatial is over all spatial dimensions and keeps its type."""
     wanted = argument(node, 1, "dim")
-    if dimensions is None or wanted is None or argument(node, 3, "dtype") is not None:
-        return None
-    rank = len(dimensions)
-    dims = tuple(sorted(int(d) % rank for d in wanted))
-    return dims if rank > 2 and dims == tuple(range(2, rank)) else None
+    if wanted is None or argument(node, 3, "dtype") is not None or rank < 3:
+        return False
+    return sorted(int(d) % rank for d in wanted) == list(range(2, rank))
 
 
-def adaptive_kernel(node: Node) -> tuple[int, ...] | None:
+def adaptive_window(node: Node, dimensions: Sequence[object]) -> list[int] | None:
     """Return the window (= stride) of an adaptive average pool, or None where windows differ."""
-    dimensions = shape(node.args[0])
     size = list(argument(node, 1, "output_size"))
-    if dimensions is None or any(not isinstance(s, int) for s in size):
-        return None
-    spatial = dimensions[-len(size) :]
-    if any(not isinstance(d, int) or d % s for d, s in zip(spatial, size, strict=True)):
-        return None
-    return tuple(d // s for d, s in zip(spatial, size, strict=True))
+    window = []
+    for length, wanted in zip(dimensions[-len(size) :], size, strict=True):
+        if not isinstance(wanted, int) or not isinstance(length, int) or length % wanted:
+            return None
+        window.append(length // wanted)
+    return window
 
 
 def _batched(node: Node, rank: int) -> bool:
@@ -316,7 +309,7 @@ def _check_conv(node: Node) -> bool:
     weight = shape(operand(node, 1))
     if weight is None or len(weight) not in (3, 4) or not _batched(node, len(weight)):
         return False
-    if str(node.target).startswith("aten.convolution") and argument(node, 6, "transposed", False):
+    if is_transposed(node):
         return False
     return is_parameter(operand(node, 1)) and (bias(node) is None or is_parameter(bias(node)))
 
@@ -367,14 +360,12 @@ def _check_max_pool(node: Node) -> bool:
 def _check_avg_pool(node: Node) -> bool:
     name = str(node.target)
     if "mean" in name:
-        return spatial_mean_dims(node) is not None
+        return is_spatial_mean(node, len(shape(node.args[0]) or ()))
     if not _batched(node, 3 if "pool1d" in name else 4):
         return False
-    return adaptive_kernel(node) is not None if "adaptive" in name else _plain_divisor(node)
-
-
-def _plain_divisor(node: Node) -> bool:
-    return argument(node, 6, "divisor_override") is None
+    if "adaptive" not in name:
+        return argument(node, 6, "divisor_override") is None
+    return adaptive_window(node, shape(node.args[0]) or ()) is not None
 
 
 def _check_shape(node: Node) -> bool:

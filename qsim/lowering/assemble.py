@@ -45,7 +45,7 @@ def lower(quantized: Quantized, target: Target | None = None) -> Lowered:
     graph = quantized.graph
     with torch.no_grad():
         shapes = infer_shapes(graph, quantized.example_inputs, batch=quantized.batch)
-        matcher = Matcher(target, graph, shapes)
+        matcher = Matcher(target, graph, shapes, quantized.host)
         matcher.run()
         plan = make_plan(matcher)
         return Assembler(plan, target, quantized.example_inputs).run()
@@ -194,13 +194,7 @@ class Assembler:
             return known
         if operators.table().get(node.target) is None:
             return "no primitive computes it"
-        return self._not_quantized(node)
-
-    def _not_quantized(self, node: Node) -> str:
-        for primitive in operators.primitives(node):
-            if not self.target.has(primitive):
-                return f"target {self.target.name} has no {primitive}"
-        return "it is not between dequantize and quantize: the quantizer left it in float"
+        return self.plan.matcher.why_float(node)
 
     def _fold(self, node: Node) -> str:
         """Compute a node that depends on no input, once, and return its constant's name."""
@@ -215,13 +209,13 @@ class Assembler:
         return name
 
     def _evaluate(self, node: Node) -> Any:
-        from torch.fx import map_arg  # type: ignore[attr-defined]
+        from torch.fx import map_arg
 
-        if node.op == "get_attr":
+        if node.op == "get_attr" or not callable(node.target):
             return attribute(self.plan.matcher.graph, node)
         args = map_arg(node.args, self._evaluate)
         kwargs = map_arg(node.kwargs, self._evaluate)
-        return node.target(*args, **kwargs)  # type: ignore[operator]
+        return node.target(*args, **kwargs)
 
     # -- the network's own inputs and outputs ------------------------------------------------
 

@@ -50,6 +50,7 @@ class Matcher:
     """Walks a Q/DQ graph in order and lowers what it can.
 
     Attributes:
+        skipped: operators that the quantizer left in float, although codes flow in and out.
         codes: the integer tensor behind every quantize node.
         built: the calls of every quantize node whose operator was lowered.
         aliases: quantize nodes that only rename another integer tensor (identity operators).
@@ -59,6 +60,7 @@ class Matcher:
     target: Target
     graph: GraphModule
     shapes: Shapes
+    skipped: frozenset[str] = frozenset()
     codes: dict[Node, Codes] = field(default_factory=dict)
     built: dict[Node, Builder] = field(default_factory=dict)
     aliases: dict[Node, Node] = field(default_factory=dict)
@@ -88,6 +90,9 @@ class Matcher:
         family = "rescale" if is_dequantize(anchor) else operators.table().get(anchor.target)
         if family is None:
             return
+        if anchor.name in self.skipped:
+            self.reasons[anchor] = self.why_float(anchor)
+            return
         try:
             operands = self._operands(anchor, family)
             renamed = family == "identity" and operands[0].params == tensor_params(quantize)
@@ -106,6 +111,15 @@ class Matcher:
             self.reasons[anchor] = str(reason)
             return
         self.built[quantize] = builder
+
+    def why_float(self, anchor: Node) -> str:
+        """Return why the quantizer left an operator that has a family in float."""
+        for primitive in operators.primitives(anchor):
+            if not self.target.has(primitive):
+                return f"target {self.target.name} has no {primitive}"
+        if anchor.name in self.skipped:
+            return "the configuration leaves it in float"
+        return "its operands are not what the primitive takes: the quantizer left it in float"
 
     def _operands(self, anchor: Node, family: str) -> tuple[Codes, ...]:
         if family == "rescale":
@@ -185,6 +199,5 @@ def chain(quantize: Node) -> tuple[Node, tuple[Node, ...]]:
 
 def layer_of(node: Node) -> str:
     """Return the path of the module that an operator came from, empty at the top level."""
-    stack = node.meta.get("nn_module_stack") or {}
-    entries = list(stack.values())
-    return str(entries[-1][0]).removeprefix("L['self'].") if entries else ""
+    paths = operators.module_paths(node)
+    return paths[-1] if paths else ""

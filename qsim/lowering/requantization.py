@@ -96,12 +96,6 @@ def emit_rescale(
     emit_requantize(builder, codes, scheme, clamp=clamp, axis=1, input_zero_point=source.zero_point)
 
 
-def per_dimension(value: int | Sequence[int], rank: int) -> list[int]:
-    """Return one value per spatial dimension."""
-    values = [value] if isinstance(value, int) else [int(v) for v in value]
-    return values * rank if len(values) == 1 else values
-
-
 def same_params(source: Codes, result: Codes) -> bool:
     """Return whether two activations have the same codes for the same real numbers."""
     a, b = source.params, result.params

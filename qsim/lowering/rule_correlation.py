@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from qsim import operators
-from qsim.lowering.requantization import clamp_codes, emit_requantize, per_dimension
+from qsim.lowering.requantization import clamp_codes, emit_requantize
 from qsim.lowering.view import Constant, NotLowerableError, attribute, constant
 from qsim.target import derive
 
@@ -26,7 +26,9 @@ def lower_conv(builder: Builder) -> None:
     target, match = builder.target, builder.match
     node, x = match.anchor, match.operands[0]
     weight = checked_weight(builder, constant(builder.graph, operators.operand(node, 1)), axis=0)
-    stride, padding, dilation, groups = geometry(node, weight.codes.shape)
+    if operators.is_transposed(node):
+        raise NotLowerableError("it is a transposed convolution, which has no primitive here")
+    stride, padding, dilation, groups = operators.convolution(node, weight.codes.shape[2:])
     zero_point = x.params.zero_point
     name = builder.constant("weight", weight.codes)
     accumulator = target.correlation.accumulator
@@ -87,31 +89,6 @@ def lower_linear(builder: Builder) -> None:
     finish(builder, acc, weight, operators.bias(node) if has_bias else None, axis=axis)
 
 
-def geometry(
-    node: Node, weight_shape: tuple[int, ...]
-) -> tuple[list[int], list[tuple[int, int]], list[int], int]:
-    """Return stride, padding (before, after), dilation and groups of a convolution node.
-
-    ``padding="same"`` puts the odd element after, as torch does.
-    """
-    general = str(node.target).startswith("aten.convolution")
-    if general and operators.argument(node, 6, "transposed", False):
-        raise NotLowerableError("it is a transposed convolution, which has no primitive here")
-    rank = len(weight_shape) - 2
-    stride = per_dimension(operators.argument(node, 3, "stride", 1), rank)
-    dilation = per_dimension(operators.argument(node, 5, "dilation", 1), rank)
-    groups = int(operators.argument(node, 8 if general else 6, "groups", 1))
-    padding = operators.argument(node, 4, "padding", 0)
-    if padding == "valid":
-        pads = [(0, 0)] * rank
-    elif padding == "same":
-        total = [d * (k - 1) for d, k in zip(dilation, weight_shape[2:], strict=True)]
-        pads = [(t // 2, t - t // 2) for t in total]
-    else:
-        pads = [(p, p) for p in per_dimension(padding, rank)]
-    return stride, pads, dilation, groups
-
-
 def checked_weight(builder: Builder, weight: Constant, *, axis: int) -> Constant:
     """Return the weight if the target's datapath can hold it."""
     section = builder.target.weight
@@ -148,6 +125,8 @@ def finish(builder: Builder, acc: str, weight: Constant, bias: object, *, axis: 
         if not isinstance(bias, Node):
             raise NotLowerableError("its bias is not a tensor of the graph")
         codes = bias_codes(builder, bias, weight.scale)
+        if np.abs(codes).max(initial=0) < 1 << 31:
+            codes = codes.astype(np.int32)
         accumulator = target.sum.accumulator
         spec = builder.intermediate("bias_add", match.result.shape, accumulator.format)
         acc = builder.call(
@@ -163,7 +142,7 @@ def finish(builder: Builder, acc: str, weight: Constant, bias: object, *, axis: 
 
 def bias_codes(
     builder: Builder, node: Node, weight_scale: float | npt.NDArray[np.float64]
-) -> npt.NDArray[np.int64]:
+) -> npt.NDArray[np.signedinteger]:
     """Return the bias in accumulator codes, one per output channel.
 
     A bias at the accumulator's scale is taken as it is; one at its own power-of-two scale is

@@ -9,15 +9,13 @@ from qsim.lowering.requantization import (
     clamp_codes,
     emit_rescale,
     move_or_rescale,
-    per_dimension,
     same_params,
 )
 from qsim.lowering.view import NotLowerableError
+from qsim.operators import argument, per_dimension
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from torch.fx import Node
 
     from qsim.lowering.builder import Builder
 
@@ -45,9 +43,9 @@ def lower_max_pool(builder: Builder) -> None:
     """Emit a max pool."""
     node, source = builder.match.anchor, builder.match.operands[0]
     rank = len(source.shape) - 2
-    kernel = per_dimension(operators.argument(node, 1, "kernel_size"), rank)
-    stride = per_dimension(operators.argument(node, 2, "stride", ()) or kernel, rank)
-    padding = per_dimension(operators.argument(node, 3, "padding", 0), rank)
+    kernel = per_dimension(argument(node, 1, "kernel_size"), rank)
+    stride = per_dimension(argument(node, 2, "stride", ()) or kernel, rank)
+    padding = per_dimension(argument(node, 3, "padding", 0), rank)
     move_or_rescale(
         builder,
         "max_pool",
@@ -56,8 +54,8 @@ def lower_max_pool(builder: Builder) -> None:
             "kernel": kernel,
             "stride": stride,
             "padding": padding,
-            "dilation": per_dimension(operators.argument(node, 4, "dilation", 1), rank),
-            "ceil_mode": bool(operators.argument(node, 5, "ceil_mode", False)),
+            "dilation": per_dimension(argument(node, 4, "dilation", 1), rank),
+            "ceil_mode": bool(argument(node, 5, "ceil_mode", False)),
         },
     )
 
@@ -77,21 +75,22 @@ def lower_avg_pool(builder: Builder) -> None:
     }
     name = str(node.target)
     if "adaptive" in name:
-        attributes["kernel"] = attributes["stride"] = adaptive_window(node, source.shape)
+        window = operators.adaptive_window(node, source.shape)
+        if window is None:
+            raise NotLowerableError("its windows differ in size")
+        attributes["kernel"] = attributes["stride"] = window
     elif "mean" not in name:
-        if operators.argument(node, 6, "divisor_override") is not None:
+        if argument(node, 6, "divisor_override") is not None:
             raise NotLowerableError("its divisor is overridden")
-        attributes["kernel"] = per_dimension(operators.argument(node, 1, "kernel_size"), rank)
-        stride = operators.argument(node, 2, "stride", ())
+        attributes["kernel"] = per_dimension(argument(node, 1, "kernel_size"), rank)
+        stride = argument(node, 2, "stride", ())
         attributes["stride"] = per_dimension(stride or attributes["kernel"], rank)
-        attributes["padding"] = per_dimension(operators.argument(node, 3, "padding", 0), rank)
-        attributes["ceil_mode"] = bool(operators.argument(node, 4, "ceil_mode", False))
-        attributes["count_include_pad"] = bool(
-            operators.argument(node, 5, "count_include_pad", True)
-        )
-    elif not is_spatial_mean(node, len(source.shape)):
+        attributes["padding"] = per_dimension(argument(node, 3, "padding", 0), rank)
+        attributes["ceil_mode"] = bool(argument(node, 4, "ceil_mode", False))
+        attributes["count_include_pad"] = bool(argument(node, 5, "count_include_pad", True))
+    elif not operators.is_spatial_mean(node, len(source.shape)):
         raise NotLowerableError("it is a mean over other than all spatial dimensions")
-    if "mean" in name and not operators.argument(node, 2, "keepdim", False):
+    if "mean" in name and not argument(node, 2, "keepdim", False):
         _mean_without_dimensions(builder, attributes)
         return
     move_or_rescale(builder, "avg_pool", source, attributes)
@@ -139,22 +138,3 @@ def lower_permute(builder: Builder) -> None:
     if source.shape[0] == -1 and dims[0] != 0:
         raise NotLowerableError("it moves the batch out of dimension 0")
     move_or_rescale(builder, "permute", source, {"dims": dims})
-
-
-def adaptive_window(node: Node, shape: tuple[int, ...]) -> list[int] | None:
-    """Return the window of an adaptive pool, None for a global one."""
-    size = [int(s) for s in operators.argument(node, 1, "output_size")]
-    spatial = shape[len(shape) - len(size) :]
-    if any(d % s for d, s in zip(spatial, size, strict=True)):
-        raise NotLowerableError(
-            f"adaptive pooling of {spatial} to {tuple(size)} has windows of unequal size"
-        )
-    return [d // s for d, s in zip(spatial, size, strict=True)]
-
-
-def is_spatial_mean(node: Node, rank: int) -> bool:
-    """Return whether a mean is over every dimension after N and C, and keeps its dtype."""
-    dims = operators.argument(node, 1, "dim")
-    if dims is None or operators.argument(node, 3, "dtype") is not None or rank < 3:
-        return False
-    return sorted(int(d) % rank for d in dims) == list(range(2, rank))

@@ -1,4 +1,4 @@
-"""The lowering: what becomes of each operator, and that the whole computes the datapath's integers."""
+"""The lowering: what becomes of each operator; the whole computes the datapath's integers."""
 
 from __future__ import annotations
 
@@ -162,12 +162,41 @@ def test_power_of_two_differs_from_its_graph_only_at_ties() -> None:
     assert not (differs & ~tie).any()
 
 
-def test_narrow20_saturates_where_a_wide_accumulator_would_not() -> None:
-    network = lowered("ConvNet", "narrow20")
-    entries = [e for e in network.trace(*[x * 50 for x in examples("ConvNet", 2)]).ledger]
-    widths = [e.ledger.bits_used for e in entries if e.primitive == "correlation"]
-    assert widths
-    assert all(e.ledger.kernel for e in entries)
+class UpAndDown(nn.Module):
+    """A sum that is 0 in the end and far from it on the way."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(64, 1, 3, bias=False)
+        signs = torch.ones(1, 64, 3, 3)
+        signs[:, 32:] = -1
+        self.conv.weight = nn.Parameter(signs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv(x)
+
+
+def test_narrow20_saturates_on_the_way_and_the_ledger_says_so() -> None:
+    x = torch.ones(2, 64, 3, 3)
+    network = lower(quantize(UpAndDown().eval(), (x,), Target.load("narrow20")))
+    trace = network.trace(x)
+    entry = next(e for e in trace.ledger if e.primitive == "correlation")
+    (program,) = network.programs
+    code = (
+        int(trace.tensors[program.inputs[0]][0, 0, 0, 0])
+        - program.calls[0].attributes["x_zero_point"]
+    )
+    weight = int(program.constants[program.calls[0].inputs[1]][0, 0, 0, 0])
+    acc, top = 0, 2**19 - 1
+    for sign in [1] * (32 * 9) + [-1] * (32 * 9):
+        acc = max(min(acc + sign * code * weight, top), -top - 1)
+    assert code * weight * 32 * 9 > top
+    assert acc != 0
+    assert (trace.tensors[program.calls[0].output] == acc).all()
+    assert entry.ledger.overflows == 2
+    assert entry.ledger.first == (0, 0, 0, 0)
+    assert entry.ledger.maximum == code * weight * 32 * 9
+    assert entry.ledger.bits_used > 20
 
 
 @pytest.mark.parametrize("target", ["tflite", "pytorch", "q7"])
@@ -212,6 +241,16 @@ def test_what_the_target_lacks_stays_on_the_host() -> None:
     assert len(network.programs) == 2
     x = examples("ConvNet")
     assert network(*x).shape == graph(*x).shape
+
+
+def test_what_the_configuration_skips_stays_on_the_host() -> None:
+    """An add between quantized operators reads codes and feeds codes, and must not be taken."""
+    config = {"operators": {"add": {"skip": True}}}
+    graph = quantize(build("Residual"), examples("Residual"), Target.load("tflite"), config=config)
+    network = lower(graph)
+    assert "add" not in primitives(network)
+    reasons = {o.operator: o.reason for o in network.host_operators}
+    assert reasons["aten.add.Tensor"] == "the configuration leaves it in float"
 
 
 def test_a_graph_quantized_for_a_wider_target_is_not_squeezed() -> None:

@@ -1,0 +1,366 @@
+"""A correlation prepared for many calls: how each call is computed, and what its ledger says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+
+from hw_models._bounds import Bounds, WeightNorms
+from hw_models._correlation_fast import Codes, FastKernels
+from hw_models._correlation_geometry import (
+    Geometry,
+    Padding,
+    check_code,
+    check_codes,
+    check_zero_points,
+)
+from hw_models._correlation_kernels import LANES, SATURATE, STATISTICS, SUM, lanes, wide
+from hw_models._wide import to_int
+from hw_models.errors import AccumulatorOverflowError
+from hw_models.formats import Accumulator, IntArray
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from hw_models.ledger import Ledger
+
+
+def overflow_error(
+    primitive: str, index: tuple[int, ...], value: int, accumulator: Accumulator
+) -> AccumulatorOverflowError:
+    """Return the error of a value that did not fit a primitive's accumulator."""
+    return AccumulatorOverflowError(
+        f"{primitive} ({accumulator.bits}-bit accumulator, at {accumulator.at})",
+        tuple(int(i) for i in index),
+        value,
+        f"{accumulator.min}..{accumulator.max}",
+    )
+
+
+@dataclass(slots=True)
+class _Sums:
+    """What a kernel computed.
+
+    Attributes:
+        values: [N, O, H, W].
+        kernel, reason: for the ledger.
+        final: the accumulator's rule is applied already.
+        flags: with final, which elements it changed, if that was recorded.
+        extremes: with final, smallest and largest value before the rule, if recorded.
+    """
+
+    values: IntArray
+    kernel: str
+    reason: str
+    final: bool = False
+    flags: IntArray | None = None
+    extremes: tuple[int, int] = (0, 0)
+
+
+class CorrelationPlan:
+    """A correlation with its weights checked and packed: call it with x.
+
+    The plan copies the weights; changing the array afterwards changes nothing. Build one per
+    layer and keep it: packing takes about as long as one image.
+
+    Attributes:
+        geometry: shapes and steps.
+        accumulator: the register.
+        x_zero_point, pad_value: codes.
+    """
+
+    def __init__(
+        self,
+        weight: npt.ArrayLike,
+        stride: int | tuple[int, ...] = 1,
+        padding: Padding = 0,
+        dilation: int | tuple[int, ...] = 1,
+        groups: int = 1,
+        x_zero_point: int = 0,
+        weight_zero_point: int | npt.ArrayLike = 0,
+        pad_value: int | None = None,
+        accumulator: Accumulator = Accumulator(),  # noqa: B008 (a frozen value)
+    ) -> None:
+        codes = check_codes("weight", weight)
+        self.geometry = Geometry.of(codes.shape, stride, padding, dilation, groups)
+        self.accumulator = accumulator
+        self.x_zero_point = check_code("x_zero_point", x_zero_point)
+        self.pad_value = (
+            self.x_zero_point if pad_value is None else check_code("pad_value", pad_value)
+        )
+        points = check_zero_points("weight_zero_point", weight_zero_point, codes.shape[0])
+        differences = codes.astype(np.int64) - points.reshape(-1, *(1,) * (codes.ndim - 1))
+        self._weight = differences.reshape(
+            codes.shape[0], self.geometry.channels, *self.geometry.kernel
+        )
+        self._norms = WeightNorms.of(self._weight.reshape(codes.shape[0], self.geometry.taps))
+        self._fast = FastKernels(self.geometry, self._weight, self._norms)
+        self._packed: dict[tuple[str, bool], IntArray] = {}
+        self._low, self._high = accumulator.min, accumulator.max
+        self._dtype = accumulator.dtype
+        self._wraps = accumulator.overflow == "wrap"
+        self._padded = self.geometry.padded
+        self._assumed: dict[np.dtype[np.integer], tuple[Codes, Bounds, bool]] = {}
+
+    def __call__(self, x: npt.ArrayLike, ledger: Ledger | None = None) -> IntArray:
+        """Correlate x [N, C, *spatial]; arguments, result and errors as in correlation()."""
+        view = self.geometry.view(check_codes("x", x))
+        size = self.geometry.output_size(view.shape[2], view.shape[3])
+        shape = (view.shape[0], self.geometry.outputs, *size)
+        if 0 in shape or self.geometry.taps == 0:
+            sums = _Sums(np.zeros(shape, np.int32), "none", "there are no products")
+            if 0 in shape:
+                sums.final = True
+            return self.geometry.unview(self._settle(view, sums, ledger, proven=True))
+        codes, bounds, proven = self._range(view, ledger)
+        if self.accumulator.at == "mac" and (ledger is not None or not (proven or self._wraps)):
+            sums = self._ordered(view, size, codes, bounds, counts=self._counts(ledger))
+        else:
+            # A wrap that nobody counts needs its own ring only; any other rule, the exact sum.
+            free = self._wraps and ledger is None
+            sums = self._exact(view, size, codes, bounds, free=free)
+        return self.geometry.unview(self._settle(view, sums, ledger, proven=proven))
+
+    def _counts(self, ledger: Ledger | None) -> bool:
+        return ledger is not None or self.accumulator.overflow == "error"
+
+    def _range(self, view: IntArray, ledger: Ledger | None) -> tuple[Codes, Bounds, bool]:
+        """Return x's codes, what the sums can reach, and whether that fits the accumulator.
+
+        Up to 16 bits the type's range is tried first: it costs nothing.
+        """
+        if view.dtype.itemsize <= 2:
+            assumed = self._assumed.get(view.dtype)
+            if assumed is None:
+                assumed = self._prove(self._codes(view, scan=False))
+                self._assumed[view.dtype] = assumed
+            if assumed[2] or (self._wraps and ledger is None):
+                return assumed
+        return self._prove(self._codes(view, scan=True))
+
+    def _prove(self, codes: Codes) -> tuple[Codes, Bounds, bool]:
+        zero_point = codes.zero_point
+        bounds = self._norms.bounds(codes.minimum - zero_point, codes.maximum - zero_point)
+        return codes, bounds, bounds.within(self._low, self._high)
+
+    def _codes(self, view: IntArray, *, scan: bool) -> Codes:
+        """Return the range of x's codes, from its elements or from its type."""
+        if scan and view.size:
+            low, high = int(view.min()), int(view.max())
+        elif scan:
+            low = high = self.pad_value
+        else:
+            info = np.iinfo(view.dtype)
+            low, high = int(info.min), int(info.max)
+        if self._padded:
+            low, high = min(low, self.pad_value), max(high, self.pad_value)
+        return Codes(low, high, self.x_zero_point, self.pad_value)
+
+    def _exact(
+        self, view: IntArray, size: tuple[int, int], codes: Codes, bounds: Bounds, *, free: bool
+    ) -> _Sums:
+        """Return exact sums, or, if free, sums modulo a power of two that the wrap divides."""
+        result = None
+        if (free and self.accumulator.bits <= 32) or bounds.fits_int32:
+            kind = "int32"
+            result = self._fast.sums32(view, size, codes)
+        elif free or bounds.fits_int64:
+            kind = "int64"
+            result = self._fast.sums64(view, size, codes, bounds)
+        else:
+            return self._wide(view, size)
+        why = "the wrap is a ring" if free else f"the sum of magnitudes fits {kind}"
+        if result is not None:
+            values = _as_nchw(result.rows, (view.shape[0], *size))
+            return _Sums(values, result.kernel, f"{why}; {result.operands}")
+        out, _, _ = self._lanes(view, size, kind, SUM)
+        return _Sums(_as_nchw(out, (view.shape[0], *size)), f"lanes-{kind}", why)
+
+    def _ordered(
+        self, view: IntArray, size: tuple[int, int], codes: Codes, bounds: Bounds, *, counts: bool
+    ) -> _Sums:
+        """Return what an accumulator that applies its rule at every mac holds at the end."""
+        heaviest = max(-self._norms.minimum, self._norms.maximum)
+        # The register and one product meet before the rule: there must be room for both.
+        reach = codes.magnitude * heaviest + (1 << (self.accumulator.bits - 1))
+        for kind, limit, partial in (
+            ("int32", 1 << 31, bounds.fits_int32),
+            ("int64", 1 << 63, bounds.fits_int64),
+        ):
+            if reach < limit and (partial or not counts):
+                out, flags, extremes = self._lanes(
+                    view, size, kind, STATISTICS if counts else SATURATE
+                )
+                shape = (view.shape[0], *size)
+                why = f"every product in its order; the register and a product fit {kind}"
+                return _Sums(
+                    _as_nchw(out, shape), f"ordered-{kind}", why, final=True,
+                    flags=_as_nchw(flags, shape) if counts else None, extremes=extremes,
+                )  # fmt: skip
+        return self._wide(view, size)
+
+    def _lanes(
+        self, view: IntArray, size: tuple[int, int], kind: str, mode: int
+    ) -> tuple[IntArray, IntArray, tuple[int, int]]:
+        """Run the lanes kernel; return its rows [pixels, O], flags and extremes."""
+        geometry, accumulator = self.geometry, self.accumulator
+        buffer = self._differences(view, kind)
+        bases, offsets = self._tables(buffer, size)
+        shape = (bases.size, geometry.outputs)
+        out = np.empty(shape, kind)
+        flags = np.zeros(shape if mode == STATISTICS else (1, 1), np.uint8)
+        by_pixel = geometry.group_outputs < LANES // 4 and bases.size >= LANES // 4
+        blank = np.zeros((geometry.groups, 1, 1, 1), kind)
+        info = np.iinfo(kind)
+        extremes = lanes(
+            buffer.reshape(-1),
+            bases,
+            offsets,
+            blank if by_pixel else self._weights(kind, by_pixel=False),
+            self._weights(kind, by_pixel=True) if by_pixel else blank[0],
+            by_pixel,
+            (geometry.channels, geometry.group_outputs),
+            mode,
+            max(accumulator.min, info.min),
+            min(accumulator.max, info.max),
+            info.bits - accumulator.bits if accumulator.overflow == "wrap" else -1,
+            out,
+            flags,
+        )
+        return cast("IntArray", out), cast("IntArray", flags), extremes
+
+    def _wide(self, view: IntArray, size: tuple[int, int]) -> _Sums:
+        """Run the two-limb kernel, which applies and counts every rule."""
+        geometry, accumulator = self.geometry, self.accumulator
+        buffer = self._differences(view, "int64")
+        bases, offsets = self._tables(buffer, size)
+        out = np.empty((bases.size, geometry.outputs), np.int64)
+        flags = np.zeros(out.shape, np.uint8)
+        limbs = np.zeros(4, np.uint64)
+        wide(
+            buffer.reshape(-1), bases, offsets, self._weights("int64", by_pixel=True),
+            (geometry.channels, geometry.group_outputs), accumulator.at == "mac",
+            accumulator.overflow == "wrap", 64 - accumulator.bits, np.int64(accumulator.min),
+            np.int64(accumulator.max), out, flags, limbs,
+        )  # fmt: skip
+        signed = limbs.view(np.int64)
+        low, high = (to_int(int(signed[i]), int(limbs[i + 1])) for i in (0, 2))
+        shape = (view.shape[0], *size)
+        return _Sums(
+            _as_nchw(cast("IntArray", out), shape), "wide",
+            "no bound proves that int64 holds every value: two 64-bit limbs", final=True,
+            flags=_as_nchw(cast("IntArray", flags), shape), extremes=(low, high),
+        )  # fmt: skip
+
+    def _weights(self, kind: str, *, by_pixel: bool) -> IntArray:
+        """Return the weights in tap order, packed for the lanes kernels."""
+        packed = self._packed.get((kind, by_pixel))
+        if packed is not None:
+            return packed
+        geometry = self.geometry
+        order = geometry.tap_order(self.accumulator.order)
+        rows = self._weight[:, order[:, 0], order[:, 1], order[:, 2]]
+        rows = rows.reshape(geometry.groups, geometry.group_outputs, geometry.taps)
+        if not by_pixel:
+            blocks = -(-geometry.group_outputs // LANES)
+            padded = np.zeros((geometry.groups, blocks * LANES, geometry.taps), np.int64)
+            padded[:, : geometry.group_outputs] = rows
+            rows = padded.reshape(geometry.groups, blocks, LANES, -1).transpose(0, 1, 3, 2)
+        packed = cast("IntArray", np.ascontiguousarray(rows.astype(kind)))
+        self._packed[kind, by_pixel] = packed
+        return packed
+
+    def _differences(self, view: IntArray, kind: str) -> IntArray:
+        """Return ``x - x_zero_point`` as padded NHWC, modulo the width of kind."""
+        n, channels, height, width = view.shape
+        rows, columns = self.geometry.padded_size(height, width)
+        pad = np.int64(self.pad_value - self.x_zero_point).astype(kind)
+        buffer = np.full((n, rows, columns, channels), pad)
+        top, left = self.geometry.padding[0][0], self.geometry.padding[1][0]
+        inner = buffer[:, top : top + height, left : left + width]
+        exact = view.transpose(0, 2, 3, 1).astype(np.int64) - np.int64(self.x_zero_point)
+        np.copyto(inner, exact, casting="unsafe")
+        return cast("IntArray", buffer)
+
+    def _tables(self, buffer: IntArray, size: tuple[int, int]) -> tuple[IntArray, IntArray]:
+        """Return where each window starts in the flat buffer, and each tap's distance."""
+        n, height, width, channels = buffer.shape
+        geometry = self.geometry
+        rows = np.arange(size[0], dtype=np.int64) * (geometry.stride[0] * width * channels)
+        columns = np.arange(size[1], dtype=np.int64) * (geometry.stride[1] * channels)
+        images = np.arange(n, dtype=np.int64) * (height * width * channels)
+        bases = (images[:, None, None] + rows[:, None] + columns).reshape(-1)
+        order = geometry.tap_order(self.accumulator.order).astype(np.int64)
+        offsets = order @ np.array(
+            [1, geometry.dilation[0] * width * channels, geometry.dilation[1] * channels], np.int64
+        )
+        return cast("IntArray", bases), cast("IntArray", offsets)
+
+    def _settle(
+        self, view: IntArray, sums: _Sums, ledger: Ledger | None, *, proven: bool
+    ) -> IntArray:
+        """Apply the accumulator's rule where the kernel did not, raise, and fill the ledger."""
+        accumulator, values = self.accumulator, sums.values
+        if sums.final:
+            flags, (low, high) = sums.flags, sums.extremes
+        else:
+            flags, low, high = None, 0, 0
+            if ledger is not None or (accumulator.overflow == "error" and not proven):
+                low, high = int(values.min()), int(values.max())
+                if low < self._low or high > self._high:
+                    outside = (values < self._low) | (values > self._high)
+                    flags = cast("IntArray", outside.view(np.uint8))
+            if not proven:
+                values = self._apply(values)
+        count = 0 if flags is None else int(np.count_nonzero(flags))
+        first = self._first(flags) if flags is not None and count else None
+        if first is not None and accumulator.overflow == "error":
+            raise overflow_error(
+                "correlation", self._public(first), self._value_at(view, first), accumulator
+            )
+        if ledger is not None:
+            ledger.elements, ledger.minimum, ledger.maximum = values.size, low, high
+            ledger.overflows, ledger.clamped = count, 0
+            ledger.first = None if first is None else self._public(first)
+            ledger.kernel, ledger.reason = sums.kernel, sums.reason
+        return values.astype(self._dtype, copy=False)
+
+    def _apply(self, values: IntArray) -> IntArray:
+        """Apply the accumulator's rule to exact sums."""
+        accumulator = self.accumulator
+        if accumulator.overflow != "wrap":
+            return accumulator.format.saturate(values)
+        if accumulator.bits == values.dtype.itemsize * 8:
+            return values
+        return accumulator.format.wrap(values)
+
+    def _first(self, flags: IntArray) -> tuple[int, ...]:
+        where = np.unravel_index(int(np.argmax(flags.reshape(-1) != 0)), flags.shape)
+        return tuple(int(i) for i in where)
+
+    def _public(self, index: tuple[int, ...]) -> tuple[int, ...]:
+        """Return an index [N, O, H, W] in the caller's number of spatial dimensions."""
+        return index if self.geometry.spatial == 2 else (index[0], index[1], index[3])
+
+    def _value_at(self, view: IntArray, index: tuple[int, ...]) -> int:
+        """Return the first value of one output that does not fit, in Python integers."""
+        n, o, row, column = index
+        geometry, accumulator = self.geometry, self.accumulator
+        start = o // geometry.group_outputs * geometry.channels
+        total = 0
+        for c, ky, kx in geometry.tap_order(accumulator.order).tolist():
+            y = row * geometry.stride[0] + ky * geometry.dilation[0] - geometry.padding[0][0]
+            x = column * geometry.stride[1] + kx * geometry.dilation[1] - geometry.padding[1][0]
+            inside = 0 <= y < view.shape[2] and 0 <= x < view.shape[3]
+            code = int(view[n, start + c, y, x]) if inside else self.pad_value
+            total += (code - self.x_zero_point) * int(self._weight[o, c, ky, kx])
+            if accumulator.at == "mac" and not accumulator.min <= total <= accumulator.max:
+                break
+        return total
+
+
+def _as_nchw(rows: IntArray, shape: tuple[int, int, int]) -> IntArray:
+    """Return rows [pixels, O] as a view [N, O, H, W]."""
+    return rows.reshape(*shape, rows.shape[1]).transpose(0, 3, 1, 2)

@@ -1,0 +1,190 @@
+"""Correlation: the sums of products of a convolution, a linear layer or a matrix product.
+
+Real-number meaning: with ``real = scale * (code - zero_point)`` on both operands, the result times
+``scale_x * scale_w`` is the cross-correlation of the real input with the real kernel (no kernel
+flip, as torch.nn.functional.conv2d).
+
+Integer formula, for image n, output channel o of group g, output position p::
+
+    acc[n, o, p] = sum over c, k of (x[n, g*C' + c, p*stride + k*dilation - before] - x_zero_point)
+                                  * (weight[o, c, k] - weight_zero_point[o])
+
+Every difference and product is exact: operands are codes of up to 32 bits, so differences take up
+to 34 bits and products 68. Then the accumulator's rule, in two places:
+
+* ``at="sum"``: once, on the exact sum.
+* ``at="mac"``: after every product, the products taken in ``accumulator.order``; what the rule
+  leaves is what the next product is added to. Under ``wrap`` both places give the same result
+  (the ring of integers modulo ``2**bits``); under ``saturate`` they differ.
+
+Corners:
+
+* A tap in the padding reads ``pad_value``; it is a product like any other, in its place in the
+  order. With ``pad_value=None`` it reads ``x_zero_point`` and adds 0.
+* ``saturate`` holds at ``-2**(bits-1)`` and ``2**(bits-1) - 1``; ``saturate_symmetric`` at
+  ``-(2**(bits-1) - 1)`` below: there the code ``-2**(bits-1)`` itself is an overflow.
+* ``error`` at ``mac``: the value reported is the partial sum that did not fit first.
+* No products (no channels): the sum is 0, and 0 is all that a ledger sees.
+* A ledger's extremes at ``mac`` are those of the unbounded partial sums *after* each product (not
+  the 0 before the first); at ``sum``, those of the exact sums.
+
+Kernels: where the weights' L1 norms and the inputs' range prove that nothing can overflow, or where
+the rule is a wrap, the fastest exact kernel runs; else one that keeps the order. All of them give
+the same integers on any number of threads. ``QSIM_KERNEL=portable`` in the environment leaves out
+the kernels that need special instructions.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from hw_models._correlation_plan import CorrelationPlan, overflow_error
+from hw_models.formats import Accumulator, IntArray
+from hw_models.ledger import Ledger
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from hw_models._correlation_geometry import Padding
+
+__all__ = ["CorrelationPlan", "correlation", "correlation_plan", "reference"]
+
+
+def apply_rule(value: int, accumulator: Accumulator) -> int:
+    """Return what the accumulator holds after value was written to it (``error`` saturates)."""
+    if accumulator.overflow == "wrap":
+        return accumulator.format.wrap(value)
+    return accumulator.format.saturate(value)
+
+
+def reference(
+    x: IntArray,
+    weight: IntArray,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+    x_zero_point: int = 0,
+    weight_zero_point: Any = 0,
+    pad_value: int | None = None,
+    accumulator: Accumulator = Accumulator(),  # noqa: B008 (a frozen value)
+    ledger: Ledger | None = None,
+) -> IntArray:
+    """Correlate in Python integers, one product after another: the definition of correlation()."""
+    nd = weight.ndim - 2
+    group_outputs, channels = weight.shape[0] // groups, weight.shape[1]
+    strides = [int(v) for v in np.broadcast_to(stride, nd)]
+    dilations = [int(v) for v in np.broadcast_to(dilation, nd)]
+    pads = [(int(v), int(v)) for v in np.broadcast_to(padding, nd)] if np.ndim(padding) < 2 else [
+        (int(before), int(after)) for before, after in padding
+    ]  # fmt: skip
+    pad = x_zero_point if pad_value is None else pad_value
+    zero_points = [int(z) for z in np.broadcast_to(weight_zero_point, weight.shape[0])]
+    size = [
+        (n + before + after - d * (k - 1) - 1) // s + 1
+        for n, k, s, d, (before, after) in zip(
+            x.shape[2:], weight.shape[2:], strides, dilations, pads, strict=True
+        )
+    ]
+    taps = list(product(range(channels), *(range(k) for k in weight.shape[2:])))
+    if accumulator.order == "channel_last":
+        taps.sort(key=lambda tap: (*tap[1:], tap[0]))
+    out = np.zeros((x.shape[0], weight.shape[0], *size), accumulator.dtype)
+    book = Ledger(elements=out.size)
+    written: list[int] = []
+    for index in np.ndindex(*out.shape):
+        n, o, *position = index
+        acc = exact = 0
+        flagged = False
+        for step, (c, *k) in enumerate(taps):
+            at = [
+                p * s + j * d - before
+                for p, s, j, d, (before, _) in zip(
+                    position, strides, k, dilations, pads, strict=True
+                )
+            ]
+            inside = all(0 <= i < limit for i, limit in zip(at, x.shape[2:], strict=True))
+            code = int(x[(n, o // group_outputs * channels + c, *at)]) if inside else pad
+            term = (code - x_zero_point) * (int(weight[(o, c, *k)]) - zero_points[o])
+            exact += term
+            acc += term
+            if accumulator.at == "mac" or step == len(taps) - 1:
+                written.append(exact)
+                if not accumulator.min <= acc <= accumulator.max:
+                    if accumulator.overflow == "error":
+                        raise overflow_error("correlation", index, acc, accumulator)
+                    flagged = True
+                    acc = apply_rule(acc, accumulator)
+        out[index] = acc
+        if flagged:
+            book.overflows += 1
+            book.first = book.first or index
+    if ledger is not None:
+        ledger.elements, ledger.overflows, ledger.first = book.elements, book.overflows, book.first
+        ledger.minimum, ledger.maximum = min(written, default=0), max(written, default=0)
+        ledger.clamped, ledger.kernel, ledger.reason = 0, "reference", "the definition"
+    return cast("IntArray", out)
+
+
+def correlation_plan(
+    weight: npt.ArrayLike,
+    stride: int | tuple[int, ...] = 1,
+    padding: Padding = 0,
+    dilation: int | tuple[int, ...] = 1,
+    groups: int = 1,
+    x_zero_point: int = 0,
+    weight_zero_point: int | npt.ArrayLike = 0,
+    pad_value: int | None = None,
+    accumulator: Accumulator = Accumulator(),  # noqa: B008 (a frozen value)
+) -> CorrelationPlan:
+    """Check and pack weights once, for many calls; the arguments are those of correlation()."""
+    return CorrelationPlan(
+        weight, stride, padding, dilation, groups, x_zero_point, weight_zero_point, pad_value,
+        accumulator,
+    )  # fmt: skip
+
+
+def correlation(
+    x: npt.ArrayLike,
+    weight: npt.ArrayLike,
+    stride: int | tuple[int, ...] = 1,
+    padding: Padding = 0,
+    dilation: int | tuple[int, ...] = 1,
+    groups: int = 1,
+    x_zero_point: int = 0,
+    weight_zero_point: int | npt.ArrayLike = 0,
+    pad_value: int | None = None,
+    accumulator: Accumulator = Accumulator(),  # noqa: B008 (a frozen value)
+    ledger: Ledger | None = None,
+) -> IntArray:
+    """Correlate x with weight into accumulators, to the bit; the contract heads this module.
+
+    Args:
+        x: codes [N, C, *spatial], 1 or 2 spatial dimensions, any integer dtype and strides;
+            values of at most 32 bits.
+        weight: codes [O, C / groups, *kernel].
+        stride: elements between windows, one or one per spatial dimension.
+        padding: elements around x: one, one per dimension, or (before, after) per dimension.
+        dilation: elements between taps, one or one per spatial dimension.
+        groups: channels and outputs are split into this many independent parts.
+        x_zero_point: code of x that means 0.
+        weight_zero_point: code of weight that means 0: a scalar or one per output channel.
+        pad_value: code that the padding reads; None for x_zero_point.
+        accumulator: width, overflow rule, where and in which order it applies.
+        ledger: filled with what the call did to its accumulators.
+
+    Returns:
+        [N, O, *out] of accumulator.dtype. Its memory order is free (often channels last).
+
+    Raises:
+        ContractError: an argument outside the contract.
+        AccumulatorOverflowError: overflow="error" and a value did not fit.
+    """
+    plan = correlation_plan(
+        weight, stride, padding, dilation, groups, x_zero_point, weight_zero_point, pad_value,
+        accumulator,
+    )  # fmt: skip
+    return plan(x, ledger)

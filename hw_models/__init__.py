@@ -16,6 +16,7 @@ from hw_models.bias_add import bias_add
 from hw_models.correlation import CorrelationPlan, correlation, correlation_plan
 from hw_models.dequantize import dequantize
 from hw_models.errors import AccumulatorOverflowError, ContractError
+from hw_models.float_requantize import FLOAT_BIAS_KINDS, FloatBias, float_requantize
 from hw_models.formats import Accumulator, FixedFormat
 from hw_models.ledger import Ledger
 from hw_models.linear import LinearPlan, linear, linear_plan
@@ -27,6 +28,7 @@ from hw_models.rounding import ROUNDINGS, round_shift
 from hw_models.schemes import FixedPoint, FloatScale, PowerOfTwo, Requantizer
 
 __all__ = [
+    "FLOAT_BIAS_KINDS",
     "ROUNDINGS",
     "Accumulator",
     "AccumulatorOverflowError",
@@ -36,6 +38,7 @@ __all__ = [
     "FixedFormat",
     "FixedPoint",
     "FloatAdd",
+    "FloatBias",
     "FloatScale",
     "Ledger",
     "LinearPlan",
@@ -50,6 +53,7 @@ __all__ = [
     "correlation",
     "correlation_plan",
     "dequantize",
+    "float_requantize",
     "global_avg_pool",
     "linear",
     "linear_plan",

@@ -28,8 +28,9 @@ too), ``mlas`` is com.microsoft QLinearAdd on x86 with FMA.
 
 Corners: in ``mlas`` the zero point is added before rounding, so with an odd one ties go the other
 way, as in ``torch_scalar``: torch runs ``torch_quantized`` on whole vectors, and elements after
-the last one (64 codes with AVX512, 32 with AVX2) go one by one, in that other order. Values beyond
-+-2**62 count as that.
+the last one (64 codes, with AVX512 and AVX2) go one by one, in that other order. Codes and zero
+points that enter a float operation are rounded to float32 first (no more than 24 bits change
+nothing); differences of codes are exact. Values beyond +-2**62 count as that.
 """
 
 from __future__ import annotations
@@ -228,7 +229,7 @@ def _relabel(
     """Requantize a flat array in memory order; name the first clamp by its logical index."""
     logical = np.ascontiguousarray(layout.restore(total))
     codes = requantize(logical, shift, zero, output, clamp, ledger=ledger)
-    return np.ascontiguousarray(codes.transpose(layout.order))
+    return np.ascontiguousarray(codes.reshape(layout.shape).transpose(layout.order))
 
 
 def _aligned(

@@ -23,7 +23,7 @@ from hw_models.linear import LinearPlan, linear, linear_plan
 from hw_models.matmul import matmul
 from hw_models.max_pool import max_pool
 from hw_models.quantize import quantize
-from hw_models.requantize import requantize
+from hw_models.requantize import RequantizePlan, requantize, requantize_plan
 from hw_models.rounding import ROUNDINGS, round_shift
 from hw_models.schemes import FixedPoint, FloatScale, PowerOfTwo, Requantizer
 
@@ -44,6 +44,7 @@ __all__ = [
     "LinearPlan",
     "MultiplierAdd",
     "PowerOfTwo",
+    "RequantizePlan",
     "Requantizer",
     "ShiftedAdd",
     "add",
@@ -63,5 +64,6 @@ __all__ = [
     "relu",
     "relu6",
     "requantize",
+    "requantize_plan",
     "round_shift",
 ]

@@ -126,11 +126,18 @@ class Layout:
         return tuple(int(i) for i in np.unravel_index(int(np.argmax(logical)), self.shape))
 
 
+def dimension_order(x: npt.NDArray[Any]) -> tuple[int, ...]:
+    """Return the dimensions of x as they lie in memory, outermost first."""
+    if x.flags.c_contiguous:
+        return _C_ORDERS[x.ndim]
+    return tuple(sorted(range(x.ndim), key=lambda i: -abs(x.strides[i])))
+
+
 def memory_order(x: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], Layout]:
     """Return x as a C-contiguous array over its memory order, and the way back."""
+    order = dimension_order(x)
     if x.flags.c_contiguous:
-        return x, Layout(_C_ORDERS[x.ndim], x.shape)
-    order = tuple(sorted(range(x.ndim), key=lambda i: -abs(x.strides[i])))
+        return x, Layout(order, x.shape)
     return np.ascontiguousarray(x.transpose(order)), Layout(order, x.shape)
 
 

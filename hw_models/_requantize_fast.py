@@ -1,291 +1,221 @@
-"""Fast kernels of requantize: int32 accumulators to 8-bit codes, no ledger, 32-bit lanes.
+"""Fast kernel of requantize: int32 accumulators to 8-bit codes, no ledger, 32-bit lanes.
 
-They return what the exact kernels return; ``run`` declines (None) where that is not provable.
+It returns what the exact kernels return; ``prepare`` declines (None) where that is not provable.
 
-Only the product is 64 bits wide. With a shift of 32 or more, the half of it that matters after
-rounding is its upper one, and floor((p + r) >> s) = ((p + r) >> 32) >> (s - 32). The zero point
-rides on the rounding constant. Clamping before a monotone rounding shift, to bounds shifted left,
-equals clamping after it, and keeps the 32-bit sums from overflowing.
+Only the product is 64 bits wide. With a shift s of 33 or more, the half of it that matters after
+rounding is its upper one: floor((p + r) >> s) = ((p >> 32) + (r >> 32)) >> (s - 32) where r is a
+multiple of 2**32. The zero point rides on that rounding constant.
 
-``rows`` hoist the parameters of a channel out of its contiguous inner dimension; ``lanes`` load
-them beside the data, for channels innermost in memory.
+``double`` is one such shift too. With h = (p + 2**30) >> 31 its second step, half away from zero,
+is (h + 2**(e-1) - (h < 0)) >> e, and nested floors are one: with s = e + 31
+
+    y = (p + 2**30 - 2**31 * (h < 0) + 2**(s-1)) >> s
+
+h < 0 may be replaced by p < 0: they differ where -2**30 <= p < 0 only, and there y is 0 for both,
+because the numerator is between 2**(s-1) - 2**31 >= 0 and 2**(s-1) + 2**30 < 2**s for s >= 33.
+
+``doubled`` is the same for multipliers from 0 up with h within 32 bits at every step: with
+X = x + 2**31 unsigned, the upper half of X * 2m + 2**31 is h + m; then (h - (x < 0) + r) >> e.
+h < 0 and x < 0 differ for h = 0 only, where either gives code 0: e is at least 2.
+
+A shift of 32-bit values clamps them first, to the exact multiples of 2**s at the ends of the output
+range: a rounding is monotone and exact there, so that this equals clamping the code, and no sum
+leaves 32 bits. Jamming, which sets the last bit of exact multiples too, is clamped after it.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from numba import njit, types
-from numba.extending import intrinsic
+from numba import njit
 
 from hw_models._requantize import rounding_table
-from hw_models._requantize_vector import (
+from hw_models._requantize_modes import (
+    DOUBLE,
+    DOUBLED,
+    FLOAT,
     LANES,
-    double_lanes16,
-    double_rows16,
-    pointer,
-    single_lanes16,
-    single_rows16,
+    MAGIC,
+    SHIFT_JAM,
+    SHIFT_PARITY,
+    SHIFT_PLAIN,
+    SHIFT_SIGN,
+    SINGLE,
 )
+from hw_models._requantize_vector import BLOCK, HEADER, columns16, columns64, pointer, rows
 from hw_models.schemes import FixedPoint, FloatScale
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from hw_models.formats import IntArray
     from hw_models.schemes import PowerOfTwo, Requantizer
 
-    Table = npt.NDArray[Any]
+    Rows = npt.NDArray[np.int64]
 
-
-def _int32(operation: str) -> Any:
-    """An int32 operation that stays in 32 bits (Numba widens every int32 to int64)."""
-
-    def typed(typingctx: Any, a: Any, b: Any) -> Any:
-        del typingctx, a, b
-
-        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            del context, signature
-            return getattr(builder, operation)(*args)
-
-        i = types.int32
-        return i(i, i), codegen
-
-    return intrinsic(typed)
-
-
-_sra, _and, _add, _sub = (_int32(name) for name in ("ashr", "and_", "add", "sub"))
+# Channels innermost: pixels are taken in tiles of about so many elements (they stay in L1).
+_TILE: Final = 16384
 
 
 @njit(cache=True)
-def _code(h: Any, low: Any, high: Any, flip: Any) -> Any:
-    code = min(max(h, -128), 127)
-    return np.int8(min(max(code, low), high) ^ flip)
+def run(x: Any, y: Any, table: Any, mode: Any, width: Any, inner: Any) -> None:
+    """Requantize flat x to flat y, at least 16 elements.
+
+    inner >= 16: rows of so many neighbours of one channel, ``width`` channels in turn. inner = 0:
+    neighbours are neighbour columns; ``width`` is a multiple of 64.
+    """
+    pitch = width + LANES
+    if inner:
+        outer = x.size // (inner * width)
+        rows(pointer(x, 0), pointer(y, 0), pointer(table, 0), mode, width, pitch, inner, outer)
+        return
+    pixels = x.size // width
+    tile = max(_TILE // width, 8)
+    for first in range(0, pixels, tile):
+        count = min(tile, pixels - first)
+        for column in range(0, width, BLOCK):
+            at = first * width + column
+            columns64(
+                pointer(x, at), pointer(y, at), pointer(table, 0), mode, column, pitch, width, count
+            )
+    for at in range(pixels * width, x.size - LANES + 1, LANES):
+        column = at - pixels * width
+        columns16(pointer(x, at), pointer(y, at), pointer(table, 0), mode, column, pitch, LANES, 1)
+    if x.size % LANES:
+        # Overlaps what is done: the same codes again. The table repeats LANES of its columns.
+        at = x.size - LANES
+        column = at % width
+        columns16(pointer(x, at), pointer(y, at), pointer(table, 0), mode, column, pitch, LANES, 1)
 
 
-@njit(cache=True)
-def _single(x: Any, m: Any, r: Any, e: Any) -> Any:
-    return (((np.int64(x) * m) >> 32) + r) >> e
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """What a mode needs, before it is known how arrays lie in memory.
+
+    Attributes:
+        mode: number of the mode.
+        header: the first words of a table.
+        rows: [rows of the mode, channels or 1].
+    """
+
+    mode: int
+    header: tuple[int, ...]
+    rows: Rows
+
+    def arguments(self, inner: int, size: int) -> tuple[npt.NDArray[np.int32], int, int, int]:
+        """Return table, mode, width and inner of ``run`` for [outer, channels, inner].
+
+        Rows too short for a vector, and channels that lie innermost, become columns, one for each
+        of a multiple of 64 neighbours.
+
+        Args:
+            inner: elements between two channels.
+            size: elements in all, at least 16.
+        """
+        channels = self.rows
+        if channels.shape[1] == 1:
+            inner = size
+        if inner < LANES:
+            channels = np.repeat(channels, inner, axis=1)
+            width = math.lcm(channels.shape[1], BLOCK)
+            channels = np.tile(channels, (1, width // channels.shape[1]))
+            inner = 0
+        channels = np.take(channels, range(channels.shape[1] + LANES), axis=1, mode="wrap")
+        words = np.zeros(HEADER + channels.size, np.int64)
+        words[: len(self.header)] = self.header
+        words[HEADER:] = channels.reshape(-1)
+        # Constants of float32 and of unsigned kind travel as the int32 of the same bits.
+        table = words.astype(np.uint32).view(np.int32)
+        return table, self.mode, channels.shape[1] - LANES, inner
 
 
-@njit(cache=True)
-def _double(x: Any, m: Any, r: Any, e: Any) -> Any:
-    h = (np.int64(x) * m + (1 << 30)) >> 31
-    return (((h + (h >> 63)) >> e) + r) >> 1
-
-
-@njit(cache=True)
-def single_rows(x: Any, y: Any, table: Any, bounds: Any) -> None:
-    low, high, flip = bounds[0], bounds[1], bounds[2]
-    size = x.shape[2]
-    for row in range(x.shape[0] * x.shape[1]):
-        o, c = row // x.shape[1], row % x.shape[1]
-        m, r, e = table[0, c], table[1, c], table[2, c]
-        i = 0
-        while i + LANES <= size:
-            at = row * size + i
-            single_rows16(pointer(x, at), pointer(y, at), m, r, e, low, high, flip)
-            i += LANES
-        for k in range(i, size):
-            h = _single(x[o, c, k], np.int64(m), np.int64(r), np.int64(e))
-            y[o, c, k] = _code(h, low, high, flip)
-
-
-@njit(cache=True)
-def single_lanes(x: Any, y: Any, table: Any, bounds: Any) -> None:
-    low, high, flip = bounds[0], bounds[1], bounds[2]
-    size = x.shape[1]
-    for o in range(x.shape[0]):
-        i = 0
-        while i + LANES <= size:
-            at, m = o * size + i, pointer(table, i)
-            r, e = pointer(table, size + i), pointer(table, 2 * size + i)
-            single_lanes16(pointer(x, at), pointer(y, at), m, r, e, low, high, flip)
-            i += LANES
-        for k in range(i, size):
-            mk, rk, ek = np.int64(table[0, k]), np.int64(table[1, k]), np.int64(table[2, k])
-            y[o, k, 0] = _code(_single(x[o, k, 0], mk, rk, ek), low, high, flip)
-
-
-@njit(cache=True)
-def double_rows(x: Any, y: Any, table: Any, bounds: Any) -> None:
-    low, high, flip = bounds[0], bounds[1], bounds[2]
-    size = x.shape[2]
-    for row in range(x.shape[0] * x.shape[1]):
-        o, c = row // x.shape[1], row % x.shape[1]
-        m, r, e = table[0, c], table[1, c], table[2, c]
-        i = 0
-        while i + LANES <= size:
-            at = row * size + i
-            double_rows16(pointer(x, at), pointer(y, at), m, r, e, low, high, flip)
-            i += LANES
-        for k in range(i, size):
-            h = _double(x[o, c, k], np.int64(m), np.int64(r), np.int64(e))
-            y[o, c, k] = _code(h, low, high, flip)
-
-
-@njit(cache=True)
-def double_lanes(x: Any, y: Any, table: Any, bounds: Any) -> None:
-    low, high, flip = bounds[0], bounds[1], bounds[2]
-    size = x.shape[1]
-    for o in range(x.shape[0]):
-        i = 0
-        while i + LANES <= size:
-            at, m = o * size + i, pointer(table, i)
-            r, e = pointer(table, size + i), pointer(table, 2 * size + i)
-            double_lanes16(pointer(x, at), pointer(y, at), m, r, e, low, high, flip)
-            i += LANES
-        for k in range(i, size):
-            mk, rk, ek = np.int64(table[0, k]), np.int64(table[1, k]), np.int64(table[2, k])
-            y[o, k, 0] = _code(_double(x[o, k, 0], mk, rk, ek), low, high, flip)
-
-
-@njit(cache=True, inline="always")
-def _shift(x: Any, row: Any, zero: Any, low: Any, high: Any) -> Any:
-    e, mask, bias, neg, odd, jam = row[0], row[1], row[2], row[3], row[4], row[5]
-    floor = _sra(x, e)
-    rest = _add(_and(x, mask), bias)
-    rest = _add(rest, _and(_sra(x, np.int32(31)), neg))
-    rest = _add(rest, _and(_sub(np.int32(0), _and(floor, np.int32(1))), odd))
-    code = np.int32(_add(floor, _sra(rest, e)) | jam)
-    return np.int32(min(max(code, low), high)) + zero
-
-
-@njit(cache=True)
-def shift_rows(x: Any, y: Any, table: Any, zero: Any, low: Any, high: Any) -> None:
-    for o in range(x.shape[0]):
-        for c in range(x.shape[1]):
-            row = (table[c, 0], table[c, 1], table[c, 2], table[c, 3], table[c, 4], table[c, 5])
-            for i in range(x.shape[2]):
-                y[o, c, i] = _shift(x[o, c, i], row, zero, low, high)
-
-
-@njit(cache=True, inline="always")
-def _scaled(x: Any, scale: Any, zero: Any, low: Any, high: Any) -> Any:
-    r = np.rint(np.float32(x) * scale)
-    return np.int32(min(max(r, low), high)) + zero
-
-
-@njit(cache=True)
-def float_rows(x: Any, y: Any, scales: Any, zero: Any, low: Any, high: Any) -> None:
-    for o in range(x.shape[0]):
-        for c in range(x.shape[1]):
-            scale = scales[c]
-            for i in range(x.shape[2]):
-                y[o, c, i] = _scaled(x[o, c, i], scale, zero, low, high)
-
-
-@njit(cache=True)
-def float_lanes(x: Any, y: Any, scales: Any, zero: Any, low: Any, high: Any) -> None:
-    for o in range(x.shape[0]):
-        for c in range(x.shape[1]):
-            y[o, c, 0] = _scaled(x[o, c, 0], scales[c], zero, low, high)
-
-
-def run(
-    view: IntArray, requantizer: Requantizer, low: int, high: int, zero: int
-) -> npt.NDArray[np.int8] | None:
-    """Return the codes' bytes, or None where no fast kernel is provably exact.
+def prepare(requantizer: Requantizer, low: int, high: int, zero: int) -> Parameters | None:
+    """Return the parameters of a fast kernel, or None where none is provably exact.
 
     Args:
-        view: int32 [outer, channels, inner].
-        requantizer: its parameters are scalars or one per channel of the view. The tables made
-            from them are kept in it: it is immutable.
+        requantizer: the scheme.
         low: smallest code.
         high: largest code; both within 8 bits, signed or unsigned.
         zero: zero point.
     """
-    _, channels, inner = view.shape
-    lanes = inner == 1 and channels > 1
-    key = (low, high, zero, channels, lanes)
-    cache = requantizer.prepared
-    if key not in cache:
-        if len(cache) >= 16:
-            cache.clear()
-        cache[key] = _prepare(requantizer, low, high, zero, channels, lanes)
-    plan = cache[key]
-    if plan is None:
-        return None
-    kernel, arguments = plan
-    y = np.empty(view.shape, np.int8)
-    kernel(view, y, *arguments)
-    return y
-
-
-def _prepare(
-    requantizer: Requantizer, low: int, high: int, zero: int, channels: int, lanes: bool
-) -> tuple[Any, tuple[Any, ...]] | None:
-    """Return a kernel and its arguments after x and y, or None."""
     if abs(zero) > 1 << 15:
         return None
-    if isinstance(requantizer, FloatScale):
-        tables: tuple[Table, ...] = (requantizer.scales.copy(),)  # writable: one Numba type
-        kernels = (float_rows, float_lanes)
-        rest: tuple[Any, ...] = np.int32(zero), np.float32(low - zero), np.float32(high - zero)
-    elif not isinstance(requantizer, FixedPoint):
-        return None if lanes else _prepare_shift(requantizer, low, high, zero, channels)
-    else:
-        return _prepare_fixed(requantizer, low, high, zero, channels, lanes)
-    spread = tuple(t if len(t) == channels else np.repeat(t, channels) for t in tables)
-    return kernels[lanes], (*spread, *rest)
-
-
-def _prepare_fixed(
-    requantizer: FixedPoint, low: int, high: int, zero: int, channels: int, lanes: bool
-) -> tuple[Any, tuple[Any, ...]] | None:
-    flip = 128 if high > 127 else 0
-    double = requantizer.rounding == "double"
-    table = (_double_table if double else _single_table)(requantizer, zero - flip)
-    if table is None:
-        return None
-    kernels = (double_rows, double_lanes) if double else (single_rows, single_lanes)
     # Flipping the top bit of a byte is the same as xor with -128 in int8.
-    bounds = np.array([low - flip, high - flip, -flip], np.int32)
-    spread = np.repeat(table, channels // table.shape[1], axis=1)
-    return kernels[lanes], (np.ascontiguousarray(spread), bounds)
+    flip = 128 if high > 127 else 0
+    header = (low - flip, high - flip, flip)
+    limits = (low - zero, high - zero)
+    if isinstance(requantizer, FloatScale):
+        return _float(requantizer.scales, header, limits, zero - flip)
+    if isinstance(requantizer, FixedPoint):
+        return _fixed(requantizer, header, zero - flip)
+    return _shift(requantizer, header, limits, zero - flip)
 
 
-def _single_table(requantizer: FixedPoint, zero: int) -> Table | None:
-    """Rows multiplier, rounding constant with zero point, shift after the upper half.
+def _float(
+    scales: npt.NDArray[np.float32], header: tuple[int, ...], limits: tuple[int, int], zero: int
+) -> Parameters:
+    """One row: scales. Header: limits of the value in float32, constant with zero point.
 
-    ``(p + 2**(s-1)) >> s`` = ``((p >> 32) + 2**(s-33)) >> (s-32)`` where s is at least 33.
+    |value| <= 2**15 + 255 when 1.5 * 2**23 is added, where float32 has only integers: the sum
+    rounds half to even. The limits are integers, so clamping before rounding is the same.
     """
+    words = np.array(limits, np.float32).view(np.int32).tolist()
+    bits = scales.astype(np.float32).view(np.int32).astype(np.int64)
+    return Parameters(FLOAT, (*header, *words, zero - MAGIC), bits[None])
+
+
+def _fixed(requantizer: FixedPoint, header: tuple[int, ...], zero: int) -> Parameters | None:
+    """Rows multiplier, rounding constant with zero point, shift after the upper half."""
+    double = requantizer.rounding == "double"
     # A narrow multiplier is made 32 bits wide, exactly, so that the shift reaches 33.
-    lift = np.minimum(32 - requantizer.bits, 62 - requantizer.shifts)
+    lift = np.broadcast_to(32 - requantizer.bits, requantizer.shifts.shape)
+    if not double:
+        lift = np.minimum(lift, 62 - requantizer.shifts)
     multipliers, e = requantizer.multipliers << lift, requantizer.shifts + lift - 32
     if e.min() < 1:
+        return None
+    if double and multipliers.min() == -(1 << 31):  # its product saturates at one accumulator
         return None
     rounders = (np.int64(1) << (e - 1)) + (np.int64(zero) << e)
     if abs(rounders).max() >= 1 << 30:  # |p >> 32| is at most 2**30: the sum stays in 32 bits
         return None
-    return np.stack([multipliers, rounders, e]).astype(np.int32)
+    if not double:
+        return Parameters(SINGLE, header, np.stack([multipliers, rounders, e]))
+    e, rounders = e + 1, 2 * rounders
+    if multipliers.min() >= 0 and (multipliers + abs(rounders)).max() + 2 < 1 << 31:
+        # x counts from -2**31 there, which adds the multiplier to the upper half.
+        return Parameters(DOUBLED, header, np.stack([2 * multipliers, rounders - multipliers, e]))
+    return Parameters(DOUBLE, header, np.stack([multipliers, rounders // 2, e - 1]))
 
 
-def _double_table(requantizer: FixedPoint, zero: int) -> Table | None:
-    """Rows multiplier, rounding constant with zero point, second shift less one.
-
-    Half away from zero: ``(((h - (h < 0)) >> (e-1)) + 1) >> 1`` where e is at least 1. Without the
-    multiplier -2**31, h is above -2**31, so that nothing leaves 32 bits.
-    """
-    e = requantizer.shifts - 31
-    if requantizer.bits != 32 or e.min() < 1 or requantizer.multipliers.min() == -(1 << 31):
+def _shift(
+    requantizer: PowerOfTwo, header: tuple[int, ...], limits: tuple[int, int], zero: int
+) -> Parameters | None:
+    """Rows low, high, constant with zero point, shift; then the mode's own."""
+    shifts, rounding = requantizer.shifts, requantizer.rounding
+    if rounding == "stochastic" or shifts.min() < 0 or shifts.max() > 30:
         return None
-    rounders = np.full(e.shape, 2 * zero + 1)
-    # With e = 1 a value near 2**31 and the constant could wrap: left to the exact kernel.
-    if e.min() < 2:
+    _, _, bias, negative, odd, jam = rounding_table(shifts, rounding).T
+    if rounding == "half_even" and (max(map(abs, limits)) << int(shifts.max())) < 1 << 24:
+        # Every x that is not clamped is exact in float32, and so is its product with 2**-s.
+        return _float(np.ldexp(np.float32(1), -shifts), header, limits, zero)
+    # Jamming gives at least low + 1 beyond low * 2**s: one code more, for the clamp after it.
+    spare = int(rounding == "jam")
+    least, most = (limits[0] - spare) << shifts, (limits[1] + spare) << shifts
+    zeros = np.int64(zero) << shifts
+    widest = np.maximum(abs(least), abs(most)) + abs(bias) + abs(negative) + abs(zeros) + 1
+    if widest.max() >= 1 << 31:
         return None
-    return np.stack([requantizer.multipliers, rounders, e - 1]).astype(np.int32)
-
-
-def _prepare_shift(
-    requantizer: PowerOfTwo, low: int, high: int, zero: int, channels: int
-) -> tuple[Any, tuple[Any, ...]] | None:
-    shifts = requantizer.shifts
-    if requantizer.rounding == "stochastic" or shifts.min() < 0 or shifts.max() > 30:
-        return None
-    table = rounding_table(shifts, requantizer.rounding)
-    table[:, 1] = (np.int64(1) << shifts) - 1
-    rows = np.repeat(table, channels, axis=0) if len(table) != channels else table
-    bounds = (np.int32(zero), np.int32(low - zero), np.int32(high - zero))
-    return shift_rows, (rows.astype(np.int32), *bounds)
+    if rounding == "jam":
+        constant = np.full(shifts.shape, zero)
+        return Parameters(SHIFT_JAM, header, np.stack([least, most, constant, shifts, jam]))
+    table = [least, most, bias + zeros, shifts]
+    if negative.any():
+        return Parameters(SHIFT_SIGN, header, np.stack([*table, negative]))
+    if odd.any():
+        # bias - bit = (bias - 1) + (1 - bit): half_odd is half_even with the bit flipped.
+        table[2] = table[2] - (odd < 0)
+        return Parameters(SHIFT_PARITY, header, np.stack([*table, odd < 0, odd != 0]))
+    return Parameters(SHIFT_PLAIN, header, np.stack(table))

@@ -1,8 +1,10 @@
-"""Sixteen requantizations at a time, written as LLVM vectors.
+"""The loops of requantize's fast kernels, as LLVM IR emitted from Numba.
 
-LLVM does not find this form by itself: the even and the odd int32 lanes are multiplied as the low
-halves of int64 lanes (one instruction on x86), so nothing is widened. Every operation is exact, and
-LLVM lowers the vectors to whatever the CPU has.
+Four vectors of codes are packed into one store, and a channel's parameters stay in registers. Only
+the packing names instructions, of AVX512-BW; elsewhere LLVM lowers plain vectors.
+
+A *table* is a flat int32 array: ``HEADER`` words, then the rows of parameters that the mode needs,
+each of ``pitch`` words, one word per channel.
 
 A code is saturated to 8 bits signed first and clamped in 8-bit lanes: an unsigned code travels as
 ``code - 128`` and its top bit is flipped at the end.
@@ -10,92 +12,202 @@ A code is saturated to 8 bits signed first and clamped in 8-bit lanes: an unsign
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
-LANES: Final = 16
+from hw_models._gemm_tiles import host_features
+from hw_models._requantize_modes import (
+    FLOAT,
+    LANES,
+    MODES,
+    SHIFT_PARITY,
+    SHIFT_PLAIN,
+    SHIFT_SIGN,
+    V32,
+    clamp,
+    const,
+    indices,
+    load,
+    splat,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+BLOCK: Final = 4 * LANES
+# Words of a table before its rows: low, high and flip of the codes; then the mode's own.
+HEADER: Final = 8
+_AHEAD: Final = 2  # pixels
+PACKS: Final = {"avx512f", "avx512bw"} <= host_features()
+
 _I32, _I64 = ir.IntType(32), ir.IntType(64)
 _V8 = ir.VectorType(ir.IntType(8), LANES)
-_V32, _V64 = ir.VectorType(_I32, LANES), ir.VectorType(_I64, LANES // 2)
+_B8, _B16 = ir.VectorType(ir.IntType(8), BLOCK), ir.VectorType(ir.IntType(16), BLOCK // 2)
 
 
-def _splat(builder: Any, value: Any, kind: Any) -> Any:
-    one = builder.insert_element(ir.Constant(kind, ir.Undefined), value, ir.Constant(_I32, 0))
-    zeros = ir.Constant(ir.VectorType(_I32, kind.count), [0] * kind.count)
-    return builder.shuffle_vector(one, ir.Constant(kind, ir.Undefined), zeros)
+# What these make is within the codes' range before it is packed.
+_EXACT_RANGE: Final = (FLOAT, SHIFT_PLAIN, SHIFT_SIGN, SHIFT_PARITY)
 
 
-def _const(kind: Any, value: int) -> Any:
-    return ir.Constant(kind, [value] * kind.count)
+class _Loop:
+    """Emits one mode: blocks of one or of four vectors, with what they share in registers."""
+
+    def __init__(self, b: Any, table: Any, mode: int, x: Any, y: Any) -> None:
+        self.b, self.mode, self.x, self.y, self.table = b, mode, x, y, table
+        words = [splat(b, b.load(self._at(table, i)), V32) for i in range(6)]
+        self.bounds, self.own = words[:3], words[3:]
+
+    def _at(self, pointer: Any, offset: Any) -> Any:
+        index = ir.Constant(_I64, offset) if isinstance(offset, int) else offset
+        return self.b.gep(pointer, [index])
+
+    def prefetch(self, offset: Any, groups: int) -> None:
+        """Ask for what comes soon: channels of a wide image are too far apart to be foreseen.
+
+        A prefetch never faults, so that it may point beyond the array.
+        """
+        b, byte = self.b, ir.IntType(8).as_pointer()
+        signature = ir.FunctionType(ir.VoidType(), [byte, _I32, _I32, _I32])
+        fetch = b.module.declare_intrinsic("llvm.prefetch", (byte,), signature)
+        how = [ir.Constant(_I32, i) for i in (0, 3, 1)]  # to read, into every cache, data
+        # One line for each vector, and the last element's: arrays need not start on a line.
+        for element in (*range(0, LANES * groups, LANES), LANES * groups - 1):
+            where = self._at(self._at(self.x, offset), element)
+            b.call(fetch, [b.bitcast(where, byte), *how])
+
+    def parameters(self, column: Any, pitch: Any, group: int | None) -> list[Any]:
+        """Load the rows of one channel into all lanes, or of a group of sixteen channels."""
+        rows, b = [], self.b
+        for row in range(MODES[self.mode][0]):
+            start = b.add(column, b.mul(pitch, ir.Constant(_I64, row)))
+            pointer = self._at(self._at(self.table, HEADER + LANES * (group or 0)), start)
+            rows.append(splat(b, b.load(pointer), V32) if group is None else load(b, pointer))
+        return rows
+
+    def block(self, offset: Any, groups: Sequence[Sequence[Any]]) -> None:
+        """Requantize one vector per group, next to each other in memory from offset on."""
+        b, compute = self.b, MODES[self.mode][1]
+        codes = []
+        for index, rows in enumerate(groups):
+            at = self._at(self._at(self.x, offset), LANES * index)
+            codes.append(compute(b, load(b, at), rows, self.own))
+        if PACKS and len(codes) == BLOCK // LANES:
+            self._store(_pack(b, codes), offset)
+            return
+        limits = const(V32, -128), const(V32, 127)
+        for index, code in enumerate(codes):
+            bytes_ = b.trunc(clamp(b, code, *limits), _V8)
+            self._store(bytes_, b.add(offset, ir.Constant(_I64, LANES * index)))
+
+    def _store(self, code: Any, offset: Any) -> None:
+        b, kind = self.b, code.type
+        low, high, flip = (
+            splat(b, b.trunc(b.extract_element(v, ir.Constant(_I32, 0)), kind.element), kind)
+            for v in self.bounds
+        )
+        if self.mode not in _EXACT_RANGE:
+            code = clamp(b, code, low, high)
+        code = b.xor(code, flip)
+        stored = b.store(code, b.bitcast(self._at(self.y, offset), kind.as_pointer()))
+        stored.align = 1
 
 
-def _load(builder: Any, pointer: Any) -> Any:
-    vector = builder.load(builder.bitcast(pointer, _V32.as_pointer()))
-    vector.align = 4
-    return vector
+def _pack(b: Any, codes: Sequence[Any]) -> Any:
+    """Saturate four vectors of int32 to 64 int8 in order."""
+    module = b.module
+    words = module.declare_intrinsic(
+        "llvm.x86.avx512.packssdw.512", (), ir.FunctionType(_B16, [V32] * 2)
+    )
+    bytes_ = module.declare_intrinsic(
+        "llvm.x86.avx512.packsswb.512", (), ir.FunctionType(_B8, [_B16] * 2)
+    )
+    pairs = [b.call(words, codes[:2]), b.call(words, codes[2:])]
+    # The packs work within 128 bits: word 4 * lane + vector belongs at 4 * vector + lane.
+    order = indices([4 * (i % 4) + i // 4 for i in range(LANES)])
+    mixed = b.bitcast(b.call(bytes_, pairs), V32)
+    return b.bitcast(b.shuffle_vector(mixed, mixed, order), _B8)
 
 
-def _halves(builder: Any, x: Any) -> tuple[Any, Any]:
-    """The even and the odd lanes, as int64."""
-    pairs, by = builder.bitcast(x, _V64), _const(_V64, 32)
-    return builder.ashr(builder.shl(pairs, by), by), builder.ashr(pairs, by)
+def _emit_rows(b: Any, loop: _Loop, width: Any, pitch: Any, size: Any, outer: Any) -> None:
+    def word(value: int) -> Any:
+        return ir.Constant(_I64, value)
+
+    def vectors(first: Any) -> None:
+        rows = loop.parameters(column.index, pitch, None)
+        with cgutils.for_range(b, b.lshr(size, word(6))) as blocks:
+            at = b.add(first, b.mul(blocks.index, word(BLOCK)))
+            loop.block(at, [rows] * (BLOCK // LANES))
+        start = b.and_(size, word(-BLOCK))
+        with cgutils.for_range(b, b.lshr(b.sub(size, start), word(4))) as rest:
+            loop.block(b.add(first, b.add(start, b.mul(rest.index, word(LANES)))), [rows])
+        with b.if_then(b.icmp_signed("!=", b.and_(size, word(LANES - 1)), word(0))):
+            # Overlaps what is done: the same codes again.
+            loop.block(b.add(first, b.sub(size, word(LANES))), [rows])
+
+    with cgutils.for_range(b, outer) as images, cgutils.for_range(b, width) as column:
+        vectors(b.mul(b.add(b.mul(images.index, width), column.index), size))
 
 
-def _upper(builder: Any, even: Any, odd: Any, drop: int) -> Any:
-    """Bits ``drop`` to ``drop + 31`` of each product, back in 32-bit lanes."""
-    low = builder.and_(builder.lshr(even, _const(_V64, drop)), _const(_V64, (1 << 32) - 1))
-    high = builder.and_(builder.shl(odd, _const(_V64, 32 - drop)), _const(_V64, -(1 << 32)))
-    return builder.bitcast(builder.or_(low, high), _V32)
+def _emit_columns(groups: int) -> Callable[..., None]:
+    def emit(b: Any, loop: _Loop, column: Any, pitch: Any, step: Any, count: Any) -> None:
+        rows = [loop.parameters(column, pitch, group) for group in range(groups)]
+        with cgutils.for_range(b, count) as pixels:
+            offset = b.mul(pixels.index, step)
+            loop.prefetch(b.add(offset, b.mul(step, ir.Constant(_I64, _AHEAD))), groups)
+            loop.block(offset, rows)
+
+    return emit
 
 
-def _clamp(builder: Any, x: Any, low: Any, high: Any) -> Any:
-    x = builder.select(builder.icmp_signed(">", x, low), x, low)
-    return builder.select(builder.icmp_signed("<", x, high), x, high)
+def _switch(b: Any, args: Sequence[Any], emit: Callable[..., None]) -> None:
+    """Emit every mode's loop, chosen once per call."""
+    x, y, table, mode, *rest = args
+    done = b.append_basic_block("requantized")
+    switch = b.switch(mode, done)
+    for number in range(len(MODES)):
+        block = b.append_basic_block(f"mode{number}")
+        switch.add_case(number, block)
+        with b.goto_block(block):
+            emit(b, _Loop(b, table, number, x, y), *rest)
+            b.branch(done)
+    b.position_at_end(done)
 
 
-def _store(builder: Any, x: Any, pointer: Any, bounds: tuple[Any, ...]) -> None:
-    low, high, flip = (_splat(builder, builder.trunc(v, _V8.element), _V8) for v in bounds)
-    code = builder.trunc(_clamp(builder, x, _const(_V32, -128), _const(_V32, 127)), _V8)
-    code = builder.xor(_clamp(builder, code, low, high), flip)
-    stored = builder.store(code, builder.bitcast(pointer, _V8.as_pointer()))
-    stored.align = 1
+_WORD, _BYTE, _INDEX = types.CPointer(types.int32), types.CPointer(types.int8), types.int64
 
 
-def _single(builder: Any, args: Any, m: Any, r: Any, e: Any) -> None:
-    (x, mx) = (_halves(builder, v) for v in (_load(builder, args[0]), m))
-    even, odd = (builder.mul(p, q) for p, q in zip(x, mx, strict=True))
-    h = builder.ashr(builder.add(_upper(builder, even, odd, 32), r), e)
-    _store(builder, h, args[1], args[-3:])
+@intrinsic
+def rows(
+    typingctx: Any, x: Any, y: Any, table: Any, mode: Any, width: Any, pitch: Any, size: Any,
+    outer: Any,
+) -> Any:  # fmt: skip
+    """Requantize ``outer`` times ``width`` channels of ``size >= 16`` neighbours each."""
+    del typingctx, x, y, table, mode, width, pitch, size, outer
+    signature = types.void(_WORD, _BYTE, _WORD, *[_INDEX] * 5)
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        del sig
+        _switch(builder, args, _emit_rows)
+        return context.get_dummy_value()
+
+    return signature, codegen
 
 
-def _double(builder: Any, args: Any, m: Any, r: Any, e: Any) -> None:
-    (x, mx) = (_halves(builder, v) for v in (_load(builder, args[0]), m))
-    nudge = _const(_V64, 1 << 30)
-    even, odd = (builder.add(builder.mul(p, q), nudge) for p, q in zip(x, mx, strict=True))
-    h = _upper(builder, even, odd, 31)
-    h = builder.add(h, builder.ashr(h, _const(_V32, 31)))
-    h = builder.ashr(builder.add(builder.ashr(h, e), r), _const(_V32, 1))
-    _store(builder, h, args[1], args[-3:])
-
-
-def _intrinsic(emit: Any, *, lanes: bool) -> Any:
-    """An intrinsic of (x, y, m, r, e, low, high, flip); m, r, e are pointers where lanes."""
-    word, byte = types.CPointer(types.int32), types.CPointer(types.int8)
-    parameter = word if lanes else types.int32
-    signature = types.void(word, byte, *[parameter] * 3, *[types.int32] * 3)
-
+def _columns(groups: int) -> Any:
     def typed(
-        typingctx: Any, x: Any, y: Any, m: Any, r: Any, e: Any, low: Any, high: Any, flip: Any
-    ) -> Any:
-        del typingctx, x, y, m, r, e, low, high, flip
+        typingctx: Any, x: Any, y: Any, table: Any, mode: Any, column: Any, pitch: Any, step: Any,
+        count: Any,
+    ) -> Any:  # fmt: skip
+        del typingctx, x, y, table, mode, column, pitch, step, count
+        signature = types.void(_WORD, _BYTE, _WORD, *[_INDEX] * 5)
 
         def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
             del sig
-            bring = _load if lanes else lambda b, v: _splat(b, v, _V32)
-            emit(builder, args, *(bring(builder, v) for v in args[2:5]))
+            _switch(builder, args, _emit_columns(groups))
             return context.get_dummy_value()
 
         return signature, codegen
@@ -103,10 +215,8 @@ def _intrinsic(emit: Any, *, lanes: bool) -> Any:
     return intrinsic(typed)
 
 
-single_rows16 = _intrinsic(_single, lanes=False)
-single_lanes16 = _intrinsic(_single, lanes=True)
-double_rows16 = _intrinsic(_double, lanes=False)
-double_lanes16 = _intrinsic(_double, lanes=True)
+# Requantize 16 or 64 neighbours, each of its own column, ``count`` times, ``step`` elements apart.
+columns16, columns64 = _columns(1), _columns(BLOCK // LANES)
 
 
 @intrinsic

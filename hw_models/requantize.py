@@ -17,24 +17,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
-
-from hw_models import _requantize as exact
-from hw_models import _requantize_fast as fast
-from hw_models._pointwise import (
-    INT64_MAX,
-    INT64_MIN,
-    Layout,
-    channel_view,
-    extremes,
-    output_range,
-    require_axis,
-    require_int,
-    require_output,
-    require_signed,
-)
-from hw_models.errors import ContractError
+from hw_models._pointwise import output_range
+from hw_models._requantize_plan import RequantizePlan
 from hw_models.formats import FixedFormat, IntArray
 from hw_models.schemes import FixedPoint, FloatScale, PowerOfTwo, Requantizer, if_else
 
@@ -42,7 +26,7 @@ if TYPE_CHECKING:
     from hw_models.ledger import Ledger
     from hw_models.schemes import Select
 
-Array64 = npt.NDArray[np.int64]
+__all__ = ["RequantizePlan", "reference", "requantize", "requantize_plan"]
 
 
 def reference(
@@ -76,6 +60,18 @@ def reference(
     return select(value < low, low, select(value > high, high, value))
 
 
+def requantize_plan(
+    requantizer: Requantizer,
+    zero_point: int = 0,
+    output: FixedFormat = FixedFormat(8),  # noqa: B008  # frozen
+    clamp: tuple[int, int] | None = None,
+    axis: int = 1,
+    input_zero_point: int = 0,
+) -> RequantizePlan:
+    """Check and prepare a requantization for many calls; arguments as in requantize()."""
+    return RequantizePlan(requantizer, zero_point, output, clamp, axis, input_zero_point)
+
+
 def requantize(
     acc: IntArray,
     requantizer: Requantizer,
@@ -105,135 +101,31 @@ def requantize(
     Raises:
         ContractError: for arguments outside the contract.
     """
-    x = require_signed(acc, "acc")
-    low, high = output_range(require_output(output), clamp)
-    zero = require_int(zero_point, "zero_point", -(1 << 32), 1 << 32)
-    offset = require_int(input_zero_point, "input_zero_point", -(1 << 32), 1 << 32)
-    if not isinstance(requantizer, (FixedPoint, PowerOfTwo, FloatScale)):
-        raise ContractError(
-            f"requantizer must be a scheme object, not {requantizer!r} (accepted: FixedPoint, "
-            "PowerOfTwo, FloatScale)"
-        )
-    channels = requantizer.channels
-    if channels:
-        length = x.shape[axis] if -x.ndim <= axis < x.ndim else 0
-        axis = require_axis(axis, x.ndim, length, channels, "requantizer")
-        channels = length
-    if _is_stochastic(requantizer):
-        x = np.ascontiguousarray(x).reshape(x.shape)  # the draws count in C order
-    view, layout = channel_view(x, axis, channels)
-    if ledger is None and offset == 0 and view.dtype == np.int32 and output.bits <= 8:
-        quick = fast.run(view, requantizer, low, high, zero)
-        if quick is not None:
-            return layout.restore(quick if output.signed else quick.view(np.uint8))
-    bounds = np.array([low, high, zero], np.int64)
-    y = np.empty(view.shape, np.int32)
-    flags = np.empty(view.shape if ledger is not None else (0, 0, 0), np.bool_)
-    stats = np.array([INT64_MAX, INT64_MIN, 0], np.int64)
-    wide = x.size > 0 and _run(view, layout, offset, requantizer, (y, flags, stats, bounds))
-    if ledger is not None:
-        span = (int(stats[0]), int(stats[1]))
-        if wide:
-            ends = _exact_ends(view, requantizer, offset, zero)
-            # Draws make right shifts less than monotone: there the kernel's extremes are exact.
-            ends += list(span) if _is_stochastic(requantizer) else []
-            span = (min(ends), max(ends))
-        _fill(ledger, x.size, span, int(stats[2]), layout, flags)
-        ledger.kernel = f"requantize-{'wide' if wide else 'int64'}"
-        ledger.reason = "the product " + (
-            "may exceed 64 bits: two limbs" if wide else "fits 64 bits, by the extremes of acc"
-        )
-    codes = y.view(np.uint32) if not output.signed else y
-    return layout.restore(codes.astype(output.dtype, copy=False))
+    plan = _remembered(requantizer, zero_point, output, clamp, axis, input_zero_point)
+    return plan(acc, ledger)
 
 
-def _fill(
-    ledger: Ledger,
-    size: int,
-    span: tuple[int, int],
-    clamped: int,
-    layout: Layout,
-    flags: npt.NDArray[np.bool_],
-) -> None:
-    ledger.elements, ledger.overflows, ledger.clamped = size, 0, clamped
-    ledger.minimum, ledger.maximum = (int(span[0]), int(span[1])) if size else (0, 0)
-    ledger.first = layout.first(flags) if clamped else None
-
-
-def _is_stochastic(requantizer: Requantizer) -> bool:
-    return isinstance(requantizer, PowerOfTwo) and requantizer.rounding == "stochastic"
-
-
-def _per_channel(values: npt.NDArray[Any], view: IntArray) -> npt.NDArray[Any]:
-    """A table with one entry for each channel of the view (a scalar is repeated)."""
-    return values if len(values) == view.shape[1] else np.repeat(values, view.shape[1], axis=0)
-
-
-def _run(
-    view: IntArray, layout: Layout, offset: int, requantizer: Requantizer, out: tuple[Any, ...]
-) -> bool:
-    """Fill the output of one call; return whether the two-limb kernel was needed."""
-    least, most = (value - offset for value in extremes(view))
-    in64 = least >= INT64_MIN and most <= INT64_MAX
-    x = view.astype(np.int64, copy=False)
-    if isinstance(requantizer, FixedPoint) and requantizer.rounding == "double":
-        if least < -(1 << 31) or most >= 1 << 31:
-            _refuse_double(view, layout, offset)
-        n = requantizer.bits - 1
-        shifts = _per_channel(requantizer.shifts, view)
-        lefts, rights = np.maximum(n - shifts, 0), np.maximum(shifts - n, 0)
-        multipliers = _per_channel(requantizer.multipliers, view)
-        exact.double(x - offset, *out, multipliers, lefts, rights, n)
-        return False
-    if isinstance(requantizer, FloatScale):
-        if not in64:
-            raise ContractError(
-                f"acc - input_zero_point must fit 64 bits for a float scale, not {least}..{most} "
-                "(accepted: a 64-bit signed difference)"
-            )
-        exact.float_scale(x - offset, *out, _per_channel(requantizer.scales, view))
-        return False
-    rounding = requantizer.rounding if isinstance(requantizer, PowerOfTwo) else "half_up"
-    table = _per_channel(exact.rounding_table(requantizer.shifts, rounding), view)
-    if _is_stochastic(requantizer):
-        if not in64:
-            raise ContractError(
-                f"acc - input_zero_point must fit 64 bits to round stochastically, not "
-                f"{least}..{most} (accepted: a 64-bit signed difference)"
-            )
-        exact.stochastic(x - offset, *out, table, np.uint64(requantizer.seed))  # type: ignore[union-attr]  # a PowerOfTwo
-        widest = max(abs(least), abs(most)) << int(table[:, 1].max())
-        return widest >= exact.LIMIT and bool((table[:, 0] == 0).any())
-    if isinstance(requantizer, FixedPoint):
-        multipliers = _per_channel(requantizer.multipliers, view)
-    else:
-        multipliers = np.ones(view.shape[1], np.int64)
-    largest = max(abs(least), abs(most)) * max(abs(m) for m in extremes(multipliers))
-    largest = (largest + 2 * int(table[:, 2].max()) + 2) << int(table[:, 1].max())
-    if largest < exact.LIMIT:
-        exact.affine(x - offset, *out, multipliers, table)
-        return False
-    exact.affine_wide(x, *out, multipliers, table, offset)
-    return True
-
-
-def _refuse_double(view: IntArray, layout: Layout, offset: int) -> None:
-    values = layout.restore(view)
-    info = np.iinfo(view.dtype)
-    low, high = max(offset - (1 << 31), info.min), min(offset + (1 << 31) - 1, info.max)
-    index = tuple(int(i) for i in np.argwhere((values < low) | (values > high))[0])
-    raise ContractError(
-        "double rounding is defined on 32-bit accumulators, not on "
-        f"{int(values[index]) - offset} at index {index} (accepted: -2**31..2**31-1; "
-        "rounding='single' takes 64 bits)"
+def _remembered(
+    requantizer: Requantizer,
+    zero_point: int,
+    output: FixedFormat,
+    clamp: tuple[int, int] | None,
+    axis: int,
+    input_zero_point: int,
+) -> RequantizePlan:
+    """Return the plan of these arguments, kept in the requantizer, which is immutable."""
+    arguments = (zero_point, output, clamp, axis, input_zero_point)
+    # Only plain ints: True and 1.0 equal 1 as keys, and the plan refuses them.
+    plain = type(zero_point) is type(axis) is type(input_zero_point) is int and (
+        clamp is None or (type(clamp) is tuple and [type(code) for code in clamp] == [int, int])
     )
-
-
-def _exact_ends(view: IntArray, requantizer: Requantizer, offset: int, zero: int) -> list[int]:
-    """The values beyond 64 bits at each channel's ends: exact shifts and products are monotone."""
-    ends = []
-    for c in range(view.shape[1]):
-        if _is_stochastic(requantizer) and requantizer.shifts[c % len(requantizer.shifts)] > 0:  # type: ignore[union-attr]
-            continue
-        ends += [requantizer.reference(x - offset, c) + zero for x in extremes(view[:, c])]
-    return ends
+    if not plain or not isinstance(requantizer, (FixedPoint, PowerOfTwo, FloatScale)):
+        return RequantizePlan(requantizer, *arguments)
+    kept = requantizer.prepared
+    plan: RequantizePlan | None = kept.get(arguments) if type(output) is FixedFormat else None
+    if plan is None:
+        plan = RequantizePlan(requantizer, *arguments)
+        if len(kept) >= 16:
+            kept.clear()
+        kept[arguments] = plan
+    return plan

@@ -82,7 +82,9 @@ def single_rounding(x: Any, m: int, right_shift: int, bits: int, select: Select 
     return round_shift(x * m, right_shift, "half_up", select=select)
 
 
-# A new fixed-point rounding is one entry here and one in requantize.FIXED_KERNELS.
+# A new fixed-point rounding is one entry here, a name in FixedRounding, its exact kernel in
+# _requantize.py chosen in requantize._run, and (or it must be declined there) its arithmetic in
+# _requantize_fast._fixed with a mode in _requantize_vector.
 FIXED_REFERENCES: Final[dict[str, Callable[..., Any]]] = {
     "double": double_rounding,
     "single": single_rounding,

@@ -42,7 +42,7 @@ def _clamp(attributes: Attributes) -> tuple[int, int] | None:
 def _prepare_requantize(
     operands: Sequence[Operand], attributes: Attributes, constants: Constants
 ) -> Kernel:
-    from hw_models.requantize import requantize
+    from hw_models.requantize import requantize_plan
 
     scheme = decode_scheme(attributes["scheme"], constants)
     axis = attributes["axis"]
@@ -55,7 +55,8 @@ def _prepare_requantize(
         "clamp": _clamp(attributes),
         "axis": axis,
     }
-    return lambda arrays, ledger: requantize(arrays[0], scheme, **keywords, ledger=ledger)
+    plan = requantize_plan(scheme, **keywords)
+    return lambda arrays, ledger: plan(arrays[0], ledger)
 
 
 def _infer_add(

@@ -158,6 +158,13 @@ def test_random_against_the_definition(kind, seed, channels, layout, dtype):
     check(x, scheme, output=output, zero_point=zero, input_zero_point=offset)
 
 
+@pytest.mark.parametrize("shift", [-12, [-12, 3], [-12, -20]])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_stochastic_left_shifts_beyond_64_bits_keep_exact_extremes(shift, sign):
+    x = np.array([[9_223_274_239_738_818_592, (1 << 62) + 5]]) * sign
+    check(x, PowerOfTwo(shift, "stochastic", seed=5), zero_point=3263)
+
+
 def test_memory_order_is_kept_and_empty_arrays_pass():
     x = np.ones((2, 3, 4, 5), np.int32).transpose(0, 3, 1, 2)
     y = requantize(x, FixedPoint([1 << 30] * 5, [31] * 5))

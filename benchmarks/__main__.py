@@ -1,0 +1,20 @@
+"""Every benchmark, one table after another: ``make bench``.
+
+QSIM_BENCH_ROUNDS sets how many turns each contender gets (40 by default).
+"""
+
+from __future__ import annotations
+
+from benchmarks import bench_correlation, bench_requantize
+
+
+def main() -> None:
+    """Print the tables."""
+    print("int8 correlation; peers: torch's quantized engines, torch int32 matmul, NumPy\n")
+    bench_correlation.main()
+    print("\nrequantize int32 -> int8; peer: torch.quantize_per_tensor on as many elements\n")
+    bench_requantize.main()
+
+
+if __name__ == "__main__":
+    main()

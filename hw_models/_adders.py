@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import numpy as np
 
+from hw_models._arguments import require_accumulator, require_name, require_scale, show
 from hw_models._pointwise import require_int
 from hw_models.errors import AccumulatorOverflowError, ContractError
 from hw_models.formats import Accumulator
@@ -26,9 +27,14 @@ ADD_FORMULAS: Final[tuple[AddFormula, ...]] = (
     "mlas",
     "torch_scalar",
 )
+_FAR: Final = 1 << 16  # no format has so many fraction bits
 
 
-def _scalar(scheme: FixedPoint | PowerOfTwo, name: str) -> None:
+def _scalar(scheme: object, name: str, kind: type[FixedPoint | PowerOfTwo]) -> None:
+    if not isinstance(scheme, kind):
+        raise ContractError(
+            f"{name} must be a {kind.__name__}, not {show(scheme)} (accepted: {kind.__name__})"
+        )
     if scheme.channels:
         raise ContractError(
             f"{name} must be per tensor, not one of {scheme.channels} channels (accepted: scalars)"
@@ -37,10 +43,19 @@ def _scalar(scheme: FixedPoint | PowerOfTwo, name: str) -> None:
 
 def _positive(**scales: float) -> None:
     for name, scale in scales.items():
-        if not (isinstance(scale, (int, float, np.floating)) and 0 < scale < math.inf):
-            raise ContractError(
-                f"{name} must be positive and finite, not {scale!r} (accepted: a number above 0)"
-            )
+        require_scale(scale, name)
+
+
+def _float32(scale: float, name: str) -> np.float32:
+    """Return a scale as float32, neither zero nor infinite."""
+    with np.errstate(over="ignore", under="ignore"):
+        narrow = np.float32(require_scale(scale, name))
+    if not 0 < narrow < np.inf:
+        raise ContractError(
+            f"{name} must be positive and finite as float32, not {scale!r} "
+            "(accepted: 2e-45 to 3e38)"
+        )
+    return narrow
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +75,7 @@ class ShiftedAdd:
     def __post_init__(self) -> None:
         require_int(self.left_shift, "ShiftedAdd.left_shift", 0, 30)
         for name in ("a", "b", "out"):
-            _scalar(getattr(self, name), f"ShiftedAdd.{name}")
+            _scalar(getattr(self, name), f"ShiftedAdd.{name}", FixedPoint)
 
     @classmethod
     def from_scales(
@@ -76,6 +91,7 @@ class ShiftedAdd:
         The inputs are rescaled to twice the larger input scale, so their sum cannot overflow.
         """
         _positive(scale_a=scale_a, scale_b=scale_b, scale_out=scale_out)
+        require_int(left_shift, "left_shift", 0, 30)
         twice = 2.0 * max(float(scale_a), float(scale_b))
         real = (
             float(scale_a) / twice,
@@ -111,7 +127,8 @@ class AlignedAdd:
     def __post_init__(self) -> None:
         require_int(self.left_a, "AlignedAdd.left_a", 0, 30)
         require_int(self.left_b, "AlignedAdd.left_b", 0, 30)
-        _scalar(self.out, "AlignedAdd.out")
+        _scalar(self.out, "AlignedAdd.out", PowerOfTwo)
+        require_accumulator(self.accumulator)
 
     @classmethod
     def from_fractions(
@@ -123,6 +140,8 @@ class AlignedAdd:
         accumulator: Accumulator = Accumulator(),  # noqa: B008  # frozen
     ) -> AlignedAdd:
         """Align fixed-point formats by their fraction bits (scale = 2**-fraction)."""
+        for name, value in (("a", fraction_a), ("b", fraction_b), ("out", fraction_out)):
+            require_int(value, f"fraction_{name}", -_FAR, _FAR)
         finer = max(fraction_a, fraction_b)
         shift = PowerOfTwo(finer - fraction_out, rounding)
         return cls(finer - fraction_a, finer - fraction_b, shift, accumulator)
@@ -160,13 +179,23 @@ class MultiplierAdd:
             require_int(getattr(self, name), f"MultiplierAdd.{name}", -(1 << 23), (1 << 23) - 1)
         require_int(self.right_shift, "MultiplierAdd.right_shift", 0, 31)
         if rounding_code(self.rounding) == rounding_code("stochastic"):
-            raise ContractError("MultiplierAdd.rounding must be deterministic (accepted: the rest)")
+            raise ContractError(
+                f"MultiplierAdd.rounding must be deterministic, not {self.rounding!r} "
+                "(accepted: every other rounding)"
+            )
 
     @classmethod
     def from_scales(cls, scale_a: float, scale_b: float, scale_out: float) -> MultiplierAdd:
         """Derive QNNPACK's parameters: 22 bits of the larger float32 ratio, half even."""
-        _positive(scale_a=scale_a, scale_b=scale_b, scale_out=scale_out)
-        ratios = [float(np.float32(s) / np.float32(scale_out)) for s in (scale_a, scale_b)]
+        out = _float32(scale_out, "scale_out")
+        scales = (_float32(scale_a, "scale_a"), _float32(scale_b, "scale_b"))
+        with np.errstate(over="ignore", under="ignore"):
+            ratios = [float(scale / out) for scale in scales]
+        if not 0 < max(ratios) < math.inf:
+            raise ContractError(
+                f"the ratios of the scales must fit float32, not {ratios} "
+                "(accepted: the larger scale within 2**-9..2**22 of scale_out)"
+            )
         shift = 22 - math.frexp(max(ratios))[1]
         a, b = (round(math.ldexp(ratio, shift)) for ratio in ratios)
         return cls(a, b, shift)
@@ -192,11 +221,7 @@ class FloatAdd:
     formula: AddFormula = "torch"
 
     def __post_init__(self) -> None:
-        if self.formula not in ADD_FORMULAS:
-            raise ContractError(
-                f"FloatAdd.formula must be one of its names, not {self.formula!r} "
-                f"(accepted: {', '.join(ADD_FORMULAS)})"
-            )
+        require_name(self.formula, "FloatAdd.formula", ADD_FORMULAS)
         for name in ("scale_a", "scale_b", "scale_out"):
             value = getattr(self, name)
             _positive(**{name: value})
@@ -215,14 +240,14 @@ class FloatAdd:
         if self.formula == "mlas":
             ra, rb = f32(sa / so), f32(sb / so)
             fixed = f32(f32(zo) - f32(ra * f32(za) + f32(rb * f32(zb))))
-            return round(f32(ra * a + f32(rb * b + fixed)))
+            return round(f32(ra * f32(a) + f32(rb * f32(b) + fixed)))
         if self.formula == "torch_quantized":
-            parts = [f32(s * q + f32(s * -f32(z))) for s, q, z in ((sa, a, za), (sb, b, zb))]
+            parts = [f32(s * f32(q) + f32(s * -f32(z))) for s, q, z in ((sa, a, za), (sb, b, zb))]
         else:
             parts = [f32(f32(q - z) * s) for s, q, z in ((sa, a, za), (sb, b, zb))]
         total = f32(parts[0] + parts[1])
         if self.formula == "torch_scalar":
-            return round(f32(f32(total * f32(1 / so)) + zo))
+            return round(f32(f32(total * f32(1 / so)) + f32(zo)))
         return round(f32(total / so) if self.formula == "onnx" else f32(total * f32(1 / so))) + zo
 
 

@@ -8,6 +8,7 @@ from typing import TypeAlias, cast
 
 import numpy as np
 
+from hw_models._arguments import as_array
 from hw_models.errors import ContractError
 from hw_models.formats import IntArray, Order, is_int
 
@@ -19,7 +20,7 @@ CODE_MIN, CODE_MAX = -(1 << 31), (1 << 32) - 1
 
 def check_codes(name: str, array: object) -> IntArray:
     """Return array as an ndarray after checking that it holds integers of at most 32 bits."""
-    codes = np.asarray(array)
+    codes = as_array(array, name)
     if codes.dtype.kind not in "iu":
         raise ContractError(
             f"{name} must have an integer dtype, not {codes.dtype} (accepted: int8 to uint64)"
@@ -61,6 +62,7 @@ def _per_dimension(name: str, value: object, dimensions: int, minimum: int) -> t
     values = (value,) * dimensions if is_int(value) else value
     if (
         not isinstance(values, Sequence)
+        or isinstance(values, (str, bytes))
         or len(values) != dimensions
         or not all(is_int(item) for item in values)
     ):
@@ -73,6 +75,10 @@ def _per_dimension(name: str, value: object, dimensions: int, minimum: int) -> t
             raise ContractError(
                 f"{name} must be at least {minimum}, not {item} (accepted: {minimum} or more)"
             )
+        if item >= 1 << 31:
+            raise ContractError(
+                f"{name} must be below 2**31, not {item} (accepted: {minimum}..2**31-1)"
+            )
     return tuple(int(item) for item in values)
 
 
@@ -83,7 +89,7 @@ def _pads(value: object, dimensions: int) -> tuple[Pair, ...]:
                 f"padding must give one (before, after) per spatial dimension, not {value!r} "
                 f"(accepted: {dimensions} pairs)"
             )
-        pairs = [_per_dimension("padding", item, 2, 0) for item in value]
+        pairs = [_per_dimension("padding", () if is_int(item) else item, 2, 0) for item in value]
         return tuple((before, after) for before, after in pairs)
     return tuple((size, size) for size in _per_dimension("padding", value, dimensions, 0))
 

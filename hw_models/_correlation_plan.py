@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
+from hw_models._arguments import require_accumulator, require_ledger
 from hw_models._bounds import Bounds, WeightNorms
 from hw_models._correlation_fast import Codes, FastKernels
 from hw_models._correlation_geometry import (
@@ -83,6 +84,7 @@ class CorrelationPlan:
         pad_value: int | None = None,
         accumulator: Accumulator = Accumulator(),  # noqa: B008 (a frozen value)
     ) -> None:
+        require_accumulator(accumulator)
         codes = check_codes("weight", weight)
         self.geometry = Geometry.of(codes.shape, stride, padding, dilation, groups)
         self.accumulator = accumulator
@@ -106,6 +108,7 @@ class CorrelationPlan:
 
     def __call__(self, x: npt.ArrayLike, ledger: Ledger | None = None) -> IntArray:
         """Correlate x [N, C, *spatial]; arguments, result and errors as in correlation()."""
+        require_ledger(ledger)
         view = self.geometry.view(check_codes("x", x))
         size = self.geometry.output_size(view.shape[2], view.shape[3])
         shape = (view.shape[0], self.geometry.outputs, *size)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from hw_models._arguments import as_array
 from hw_models.errors import ContractError
 from hw_models.formats import FixedFormat, IntArray, is_int
 
@@ -22,7 +23,7 @@ INT64_MIN, INT64_MAX = -(1 << 63), (1 << 63) - 1
 
 def require_integers(x: object, name: str) -> IntArray:
     """Return x as an integer array, or raise ContractError."""
-    array = np.asarray(x)
+    array = as_array(x, name)
     if array.dtype.kind not in "iu":
         raise ContractError(
             f"{name} must be an integer array, not {array.dtype} (accepted: int8 to int64, "

@@ -52,7 +52,8 @@ def spatial_dims(x: IntArray) -> int:
 
 def per_dim(value: Any, name: str, dims: int, low: int) -> tuple[int, ...]:
     """Return one int per spatial dimension from an int or a sequence."""
-    items = (value,) * dims if is_int(value) else tuple(value) if np.iterable(value) else ()
+    many = np.iterable(value) and not isinstance(value, (str, bytes))
+    items = (value,) * dims if is_int(value) else tuple(value) if many else ()
     if len(items) != dims or not all(is_int(item) for item in items):
         raise ContractError(
             f"{name} must be an integer or {dims} integers, not {value!r} (accepted: {low} or more)"
@@ -61,6 +62,10 @@ def per_dim(value: Any, name: str, dims: int, low: int) -> tuple[int, ...]:
         if item < low:
             raise ContractError(
                 f"{name} must be at least {low}, not {item} (accepted: {low} or more)"
+            )
+        if item >= 1 << 31:
+            raise ContractError(
+                f"{name} must be below 2**31, not {item} (accepted: {low}..2**31-1)"
             )
     return tuple(int(item) for item in items)
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from hw_models import _requantize as exact
 from hw_models import _requantize_fast as fast
+from hw_models._arguments import axis_length, require_ledger
 from hw_models._pointwise import (
     INT64_MAX,
     INT64_MIN,
@@ -82,7 +83,9 @@ class RequantizePlan:
                 f"requantizer must be a scheme object, not {requantizer!r} (accepted: FixedPoint, "
                 "PowerOfTwo, FloatScale)"
             )
-        self.requantizer, self.output, self.axis = requantizer, output, axis
+        self.requantizer, self.output = requantizer, output
+        # No array of NumPy's has more than 64 dimensions; the array's own are checked with it.
+        self.axis = require_int(axis, "axis", -64, 63)
         quick = output.bits <= 8 and self.input_zero_point == 0
         self._parameters = (
             fast.prepare(requantizer, self.low, self.high, self.zero_point) if quick else None
@@ -152,7 +155,7 @@ class RequantizePlan:
         channels, axis = self.requantizer.channels, self.axis
         if not channels:
             return 0, 0
-        length = x.shape[axis] if -x.ndim <= axis < x.ndim else 0
+        length = axis_length(x.shape, axis)
         return length, require_axis(axis, x.ndim, length, channels, "requantizer")
 
     def _into(self, acc: IntArray, ledger: Ledger | None, out: IntArray) -> IntArray:
@@ -176,6 +179,7 @@ class RequantizePlan:
         return out
 
     def _exact(self, acc: IntArray, ledger: Ledger | None) -> IntArray:
+        require_ledger(ledger)
         x = require_signed(acc, "acc")
         channels, axis = self._channels(x)
         requantizer, offset, zero = self.requantizer, self.input_zero_point, self.zero_point

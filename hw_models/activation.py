@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numba import njit
 
+from hw_models._arguments import as_array, require_ledger
 from hw_models._pointwise import memory_order, require_int, require_integers
 from hw_models.errors import ContractError
 from hw_models.formats import FixedFormat, IntArray
@@ -58,7 +59,8 @@ def clamp(x: IntArray, low: int, high: int, ledger: Ledger | None = None) -> Int
     Raises:
         ContractError: for a float array, or low above high.
     """
-    codes = require_integers(x, "x")
+    require_ledger(ledger)
+    codes = require_integers(as_array(x, "x"), "x")
     low, high = (require_int(v, n, -_FAR, _FAR) for v, n in ((low, "low"), (high, "high")))
     if low > high:
         raise ContractError(f"low must not exceed high, not {low} > {high} (accepted: low <= high)")
@@ -80,7 +82,8 @@ def clamp(x: IntArray, low: int, high: int, ledger: Ledger | None = None) -> Int
 
 def relu(x: IntArray, zero_point: int = 0, ledger: Ledger | None = None) -> IntArray:
     """Replace codes below the zero point with it; arguments and errors as ``clamp``."""
-    return clamp(x, zero_point, max(zero_point, _FAR), ledger)
+    low = require_int(zero_point, "zero_point", -_FAR, _FAR)
+    return clamp(x, low, _FAR, ledger)
 
 
 def relu6(
@@ -107,7 +110,13 @@ def relu6(
     Raises:
         ContractError: as ``clamp`` and ``quantize``.
     """
-    codes = require_integers(x, "x")
-    form = output or FixedFormat(min(codes.dtype.itemsize * 8, 32), signed=codes.dtype.kind == "i")
+    require_ledger(ledger)
+    codes = require_integers(as_array(x, "x"), "x")
+    zero_point = require_int(zero_point, "zero_point", -(1 << 32), 1 << 32)
+    form = (
+        output
+        if output is not None
+        else FixedFormat(min(codes.dtype.itemsize * 8, 32), signed=codes.dtype.kind == "i")
+    )
     six = quantize(np.full((), 6.0, np.float32), scale, zero_point, form, formula)
     return clamp(codes, zero_point, max(int(six), zero_point), ledger)

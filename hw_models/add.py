@@ -51,6 +51,7 @@ from hw_models._adders import (
     ShiftedAdd,
     f32,
 )
+from hw_models._arguments import as_array, require_ledger, show
 from hw_models._pointwise import (
     INT64_MAX,
     INT64_MIN,
@@ -137,6 +138,12 @@ def add(
         ContractError: for arguments outside the contract.
         AccumulatorOverflowError: from an ``AlignedAdd`` whose accumulator's overflow is ``error``.
     """
+    require_ledger(ledger)
+    if not isinstance(adder, Adder):
+        raise ContractError(
+            f"adder must be a scheme object, not {show(adder)} (accepted: ShiftedAdd, AlignedAdd, "
+            "MultiplierAdd, FloatAdd)"
+        )
     low, high = output_range(require_output(output), clamp)
     zeros = [
         require_int(z, f"{name}zero_point", -(1 << 32), 1 << 32)
@@ -158,21 +165,18 @@ def add(
     elif isinstance(adder, ShiftedAdd):
         offset = (x - zeros[0], y - zeros[1])
         table = np.array([_row(s) for s in (adder.a, adder.b, adder.out)], np.int64)
-        bad = kernels.shifted(*offset, result, flags, stats, bounds, adder.left_shift, table)
-        if bad >= 0:
-            _refuse(layout, bad)
-    elif isinstance(adder, MultiplierAdd):
+        out = (result, flags, stats, bounds, adder.left_shift, table)
+        if kernels.shifted(*offset, *out) >= 0:
+            # Memory order found one; the first in C order is what every error names.
+            logical = [np.ascontiguousarray(layout.restore(v)).reshape(-1) for v in offset]
+            _refuse(layout, int(kernels.shifted(*logical, *out)))
+    else:
         total = (x - zeros[0]) * adder.multiplier_a + (y - zeros[1]) * adder.multiplier_b
         shift = PowerOfTwo(adder.right_shift, adder.rounding)
         return layout.restore(
             requantize(total, shift, zeros[2], output, (low, high), ledger=ledger)
             if ledger is None
             else _relabel(total, shift, zeros[2], output, (low, high), layout, ledger)
-        )
-    else:
-        raise ContractError(
-            f"adder must be a scheme object, not {adder!r} (accepted: ShiftedAdd, AlignedAdd, "
-            "MultiplierAdd, FloatAdd)"
         )
     if ledger is not None:
         ledger.elements, ledger.overflows, ledger.clamped = x.size, 0, int(stats[2])
@@ -184,10 +188,16 @@ def add(
 
 
 def _operands(a: IntArray, b: IntArray) -> tuple[npt.NDArray[Any], npt.NDArray[Any], Layout]:
-    arrays = [as_int64(require_integers(x, name), name) for x, name in ((a, "a"), (b, "b"))]
+    arrays = [
+        as_int64(require_integers(as_array(x, name), name), name)
+        for x, name in ((a, "a"), (b, "b"))
+    ]
     for name, array in zip(("a", "b"), arrays, strict=True):
         if array.size and not -(1 << 31) <= int(array.min()) <= int(array.max()) < 1 << 32:
-            raise ContractError(f"{name} must be codes of up to 32 bits (accepted: 32-bit codes)")
+            ends = f"{int(array.min())}..{int(array.max())}"
+            raise ContractError(
+                f"{name} must be codes of up to 32 bits, not {ends} (accepted: -2**31..2**32-1)"
+            )
     try:
         left, right = np.broadcast_arrays(*arrays)
     except ValueError:
@@ -208,11 +218,10 @@ def _row(scheme: FixedPoint) -> tuple[int, int, int, int, int]:
     return m, 0, s, 0, n
 
 
-def _refuse(layout: Layout, flat: int) -> None:
-    flags = np.zeros([layout.shape[i] for i in layout.order], np.bool_).reshape(-1)
-    flags[flat] = True
+def _refuse(layout: Layout, position: int) -> None:
+    index = tuple(int(i) for i in np.unravel_index(position, layout.shape))
     raise ContractError(
-        f"ShiftedAdd must stay within its 32-bit register, not so at index {layout.first(flags)} "
+        f"ShiftedAdd must stay within its 32-bit register, not so at index {index} "
         "(accepted: shifted inputs and their rescaled sum in -2**31..2**31-1)"
     )
 
@@ -227,7 +236,7 @@ def _relabel(
     ledger: Ledger,
 ) -> IntArray:
     """Requantize a flat array in memory order; name the first clamp by its logical index."""
-    logical = np.ascontiguousarray(layout.restore(total))
+    logical = np.ascontiguousarray(layout.restore(total)).reshape(layout.shape)
     codes = requantize(logical, shift, zero, output, clamp, ledger=ledger)
     return np.ascontiguousarray(codes.reshape(layout.shape).transpose(layout.order))
 

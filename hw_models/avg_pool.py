@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numba import njit
 
+from hw_models._arguments import as_array, require_flag, require_ledger
 from hw_models._pointwise import (
     INT64_MAX,
     INT64_MIN,
@@ -192,19 +193,25 @@ def avg_pool(
     Raises:
         ContractError: for arguments outside the contract.
     """
-    codes = require_signed(x, "x")
+    flags_given = ((count_include_pad, "count_include_pad"), (centered, "centered"))
+    for flag, name in (*flags_given, (ceil_mode, "ceil_mode")):
+        require_flag(flag, name)
+    require_ledger(ledger)
+    given = as_array(x, "x")
+    codes = require_signed(given, "x")
     mode = rounding_code(rounding)
     if rounding in ("jam", "stochastic"):
         raise ContractError(
             f"avg_pool's rounding must be a rule of the quotient, not {rounding!r} (accepted: "
             "floor, ceil, toward_zero, away, half_*)"
         )
-    form = require_output(output or _container(codes))
+    form = require_output(_container(given) if output is None else output)
     zero = require_int(zero_point, "zero_point", -(1 << 32), 1 << 32)
     spatial = windows(codes, kernel, stride, padding, 1, ceil_mode=ceil_mode)
     plane, channels_last = planes(codes)
     if plane.size and not -(1 << 32) <= int(plane.min()) <= int(plane.max()) <= 1 << 32:
-        raise ContractError("x must be codes of up to 33 bits (accepted: -2**32..2**32)")
+        ends = f"{int(plane.min())}..{int(plane.max())}"
+        raise ContractError(f"x must be codes of up to 33 bits, not {ends} (accepted: +-2**32)")
     inner = plane.astype(np.int64, copy=False)
     heights = tables(spatial)
     y = np.empty((len(inner), heights[0].size, heights[3].size, inner.shape[3]), np.int64)
@@ -230,11 +237,11 @@ def global_avg_pool(
     ledger: Ledger | None = None,
 ) -> IntArray:
     """Average each channel: ``avg_pool`` with a kernel as large as the input."""
-    codes = require_signed(x, "x")
-    spatial_dims(codes)
+    given = as_array(x, "x")
+    spatial_dims(given)
     return avg_pool(
-        codes,
-        codes.shape[2:],
+        given,
+        given.shape[2:],
         rounding=rounding,
         output=output,
         zero_point=zero_point,

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from hw_models._arguments import as_array, axis_length, require_accumulator, require_ledger
 from hw_models._pointwise import (
     channel_view,
     extremes,
@@ -102,15 +103,16 @@ def bias_add(
         ContractError: for arguments outside the contract.
         AccumulatorOverflowError: if the accumulator's overflow is ``error`` and a sum leaves it.
     """
-    x = require_signed(acc, "acc")
-    b = require_signed(bias, "bias").astype(np.int64, copy=False)
+    require_accumulator(accumulator)
+    require_ledger(ledger)
+    x = require_signed(as_array(acc, "acc"), "acc")
+    b = require_signed(as_array(bias, "bias"), "bias").astype(np.int64, copy=False)
     if b.ndim > 1:
         raise ContractError(
             f"bias must be a scalar or 1-D, not of shape {b.shape} (accepted: one per channel)"
         )
     if b.ndim == 1:
-        length = x.shape[axis] if -x.ndim <= axis < x.ndim else 0
-        axis = require_axis(axis, x.ndim, length, len(b), "bias")
+        axis = require_axis(axis, x.ndim, axis_length(x.shape, axis), len(b), "bias")
     view, layout = channel_view(x, axis, len(b) if b.ndim else 0)
     biases = np.ascontiguousarray(np.atleast_1d(b))
     y = np.empty(view.shape, accumulator.dtype)

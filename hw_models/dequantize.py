@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from hw_models._arguments import as_array, require_ledger, require_name
 from hw_models._pointwise import as_int64, require_integers
 from hw_models.errors import ContractError
 from hw_models.quantize import FORMULAS, parameter_view, parameters
@@ -77,18 +78,21 @@ def dequantize(
     Raises:
         ContractError: for arguments outside the contract.
     """
-    if formula not in FORMULAS:
-        raise ContractError(
-            f"formula must be one of its names, not {formula!r} (accepted: {', '.join(FORMULAS)})"
-        )
-    codes = as_int64(require_integers(q, "q"), "q")
+    require_name(formula, "formula", FORMULAS)
+    require_ledger(ledger)
+    codes = as_int64(require_integers(as_array(q, "q"), "q"), "q")
     if codes.size and (int(codes.min()) < -(1 << 32) or int(codes.max()) > 1 << 32):
-        raise ContractError("q must be codes of up to 33 bits (accepted: -2**32..2**32)")
+        ends = f"{int(codes.min())}..{int(codes.max())}"
+        raise ContractError(f"q must be codes of up to 33 bits, not {ends} (accepted: +-2**32)")
     scales, zeros, channels = parameters(codes.shape, scale, zero_point, axis, block)
     with np.errstate(over="ignore", under="ignore"):
         narrow = scales.astype(np.float32)
-    if not (np.isfinite(narrow) & (narrow > 0)).all():
-        raise ContractError("scale must be positive and finite as float32 (accepted: 2e-45..3e38)")
+    good = np.isfinite(narrow) & (narrow > 0)
+    if not good.all():
+        raise ContractError(
+            "scale must be positive and finite as float32, not "
+            f"{scales[int(np.argmin(good))]} (accepted: 2e-45..3e38)"
+        )
     view, layout = parameter_view(codes, axis, channels, block)
     y = np.empty(view.shape, np.float32)
     _dequantize(view, y, narrow, zeros, formula != "torch")

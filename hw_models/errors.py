@@ -7,7 +7,11 @@ from __future__ import annotations
 
 
 class ContractError(ValueError):
-    """An argument that the primitive's contract does not allow."""
+    """An argument that the primitive's contract does not allow; its message is one line."""
+
+    def __init__(self, message: str) -> None:
+        # NumPy shows an array on many lines.
+        super().__init__(" ".join(message.split()))
 
 
 class AccumulatorOverflowError(ArithmeticError):

@@ -36,6 +36,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from hw_models._arguments import as_array, axis_length, require_ledger
 from hw_models._pointwise import (
     INT64_MAX,
     INT64_MIN,
@@ -89,7 +90,7 @@ class FloatBias:
     tables: Table32 = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if self.kind not in FLOAT_BIAS_KINDS:
+        if not isinstance(self.kind, str) or self.kind not in FLOAT_BIAS_KINDS:
             raise ContractError(
                 f"kind must be one of its names, not {self.kind!r} "
                 f"(accepted: {', '.join(FLOAT_BIAS_KINDS)})"
@@ -143,7 +144,7 @@ class FloatBias:
 
 def _float32(value: object, name: str, *, positive: bool) -> Table32:
     accepted = f"{'positive ' if positive else ''}finite float32 numbers, a scalar or 1-D"
-    array = np.asarray(value)
+    array = as_array(value, name)
     if array.ndim > 1 or array.size == 0 or array.dtype.kind not in "fiu":
         raise ContractError(f"{name} must be numbers, not {value!r} (accepted: {accepted})")
     with np.errstate(over="ignore", under="ignore"):
@@ -285,6 +286,7 @@ def float_requantize(
     Raises:
         ContractError: for arguments outside the contract.
     """
+    require_ledger(ledger)
     x = require_integers(acc, "acc")
     low, high = output_range(require_output(output), clamp)
     zero = require_int(zero_point, "zero_point", -(1 << 24), 1 << 24)
@@ -292,7 +294,7 @@ def float_requantize(
         raise ContractError(f"scheme must be a FloatBias, not {scheme!r} (accepted: FloatBias)")
     channels = scheme.channels
     if channels:
-        length = x.shape[axis] if -x.ndim <= axis < x.ndim else 0
+        length = axis_length(x.shape, axis)
         axis = require_axis(axis, x.ndim, length, channels, "scheme")
         channels = length
     view, layout = channel_view(x, axis, channels)

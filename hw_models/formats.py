@@ -166,7 +166,7 @@ class Accumulator:
         for field, accepted in (("overflow", OVERFLOWS), ("at", ("mac", "sum")), ("order", ORDERS)):
             value = getattr(self, field)
             _require(
-                value in accepted,
+                isinstance(value, str) and value in accepted,
                 f"Accumulator.{field} must be one of its names",
                 value,
                 ", ".join(accepted),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hw_models._arguments import as_array, require_accumulator, require_ledger
 from hw_models._correlation_geometry import check_codes
 from hw_models._correlation_plan import CorrelationPlan, overflow_error
 from hw_models.correlation import reference as correlation_reference
@@ -55,7 +56,8 @@ class LinearPlan:
         weight_zero_point: int | npt.ArrayLike = 0,
         accumulator: Accumulator = Accumulator(),  # noqa: B008 (a frozen value)
     ) -> None:
-        codes = check_codes("weight", weight)
+        require_accumulator(accumulator)
+        codes = check_codes("weight", as_array(weight, "weight"))
         if codes.ndim != 2:
             raise ContractError(
                 f"weight must have shape [O, K], not {codes.shape} (accepted: 2 dimensions)"
@@ -63,12 +65,14 @@ class LinearPlan:
         self.features = (codes.shape[1], codes.shape[0])
         self._plan = CorrelationPlan(
             codes[:, :, None, None], x_zero_point=x_zero_point,
-            weight_zero_point=weight_zero_point, accumulator=accumulator,
+            weight_zero_point=as_array(weight_zero_point, "weight_zero_point"),
+            accumulator=accumulator,
         )  # fmt: skip
 
     def __call__(self, x: npt.ArrayLike, ledger: Ledger | None = None) -> IntArray:
         """Multiply x [..., K]; see linear()."""
-        codes = check_codes("x", x)
+        require_ledger(ledger)
+        codes = check_codes("x", as_array(x, "x"))
         if codes.ndim == 0 or codes.shape[-1] != self.features[0]:
             raise ContractError(
                 f"x must have shape [..., {self.features[0]}] as the weight has, not {codes.shape} "

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
+from hw_models._arguments import as_array, require_accumulator, require_ledger
 from hw_models._correlation_geometry import check_code, check_codes, check_zero_points
 from hw_models._correlation_plan import overflow_error
 from hw_models.errors import AccumulatorOverflowError, ContractError
@@ -107,14 +108,16 @@ def matmul(
         ContractError: an argument outside the contract.
         AccumulatorOverflowError: overflow="error" and a value did not fit.
     """
-    left, right = check_codes("a", a), check_codes("b", b)
+    require_accumulator(accumulator)
+    require_ledger(ledger)
+    left, right = check_codes("a", as_array(a, "a")), check_codes("b", as_array(b, "b"))
     batch = _check_shapes(left, right)
     added = (left.ndim == 1, right.ndim == 1)
     left = left[None, :] if added[0] else left
     right = right[:, None] if added[1] else right
     rows, columns = left.shape[-2], right.shape[-1]
     a_zero_point = check_code("a_zero_point", a_zero_point)
-    points = check_zero_points("b_zero_point", b_zero_point, columns)
+    points = check_zero_points("b_zero_point", as_array(b_zero_point, "b_zero_point"), columns)
     book = Ledger()
     parts: Iterator[tuple[tuple[int, ...], IntArray, LinearPlan]]
     if right.ndim == 2:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numba import njit
 
+from hw_models._arguments import as_array, require_flag, require_ledger
 from hw_models._pointwise import require_signed
 from hw_models._pool_windows import planes, result_layout, tables, windows
 
@@ -94,7 +95,10 @@ def max_pool(
     Raises:
         ContractError: for arguments outside the contract.
     """
-    codes = require_signed(x, "x")
+    require_flag(ceil_mode, "ceil_mode")
+    require_ledger(ledger)
+    given = as_array(x, "x")
+    codes = require_signed(given, "x")
     spatial = windows(codes, kernel, stride, padding, dilation, ceil_mode=ceil_mode)
     plane, channels_last = planes(codes)
     byte = plane.dtype.itemsize == 1
@@ -109,4 +113,4 @@ def max_pool(
         ledger.maximum = int(y.max()) if y.size else 0
         ledger.first, ledger.kernel, ledger.reason = None, "max_pool", "comparisons are exact"
     layout = result_layout(codes, shape, channels_last=channels_last)
-    return layout.restore(y.astype(codes.dtype, copy=False))
+    return layout.restore(y.astype(given.dtype, copy=False))

@@ -10,9 +10,9 @@ Real-number meaning: ``q ~ x / scale + zero_point``. Three float formulas are in
 | onnx       | ``rint(f32(x / f32(scale))) + zero_point``, exact         | QuantizeLinear, ORT  |
 
 Corners: torch takes the reciprocal in float64, so a float64 scale and its float32 neighbour may
-differ. The float32 sum with the zero point rounds above 2**24. Infinities saturate; NaN is
-refused. float16 and float64 inputs are rounded to float32 first. A scale whose float32 value or
-reciprocal is not positive and finite is refused.
+differ. But for onnx the zero point becomes a float32 too, and the float32 sum rounds above 2**24.
+Infinities saturate; NaN is refused. float16 and float64 inputs are rounded to float32 first. A
+scale whose float32 value or reciprocal is not positive and finite is refused.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from hw_models._arguments import as_array, axis_length, require_ledger, require_name, show
 from hw_models._pointwise import (
     INT64_MAX,
     INT64_MIN,
@@ -55,7 +56,7 @@ def reference(
     product = float(_f32(float(np.float32(x)) * float(_f32(inverse))))
     if abs(product) == float("inf"):
         return output.saturate(_integer(product))
-    return output.saturate(_integer(float(_f32(float(round(product)) + zero_point))))
+    return output.saturate(_integer(float(_f32(float(round(product)) + float(_f32(zero_point))))))
 
 
 def _f32(x: float) -> np.float32:
@@ -129,10 +130,8 @@ def quantize(
     Raises:
         ContractError: for NaN and for arguments outside the contract.
     """
-    if formula not in FORMULAS:
-        raise ContractError(
-            f"formula must be one of its names, not {formula!r} (accepted: {', '.join(FORMULAS)})"
-        )
+    require_name(formula, "formula", FORMULAS)
+    require_ledger(ledger)
     values = _floats(x)
     form = require_output(output)
     scales, zeros, channels = parameters(values.shape, scale, zero_point, axis, block)
@@ -152,7 +151,7 @@ def quantize(
 
 
 def _floats(x: Any) -> npt.NDArray[np.float32]:
-    array = np.asarray(x)
+    array = as_array(x, "x")
     if array.dtype.kind != "f":
         raise ContractError(
             f"x must be a float array, not {array.dtype} (accepted: float16, float32, float64)"
@@ -186,7 +185,9 @@ def parameters(
 
     Blocked parameters are spread to one per element, in C order.
     """
-    scales, zeros = np.asarray(scale), np.asarray(zero_point)
+    scales, zeros = as_array(scale, "scale"), as_array(zero_point, "zero_point")
+    if axis is not None:
+        require_axis(axis, len(shape), 0, 0, "")
     if scales.dtype.kind not in "fiu" or zeros.dtype.kind not in "iu":
         raise ContractError(
             f"scale must be numbers and zero_point integers, not {scales.dtype} and {zeros.dtype} "
@@ -198,7 +199,10 @@ def parameters(
         offender = float(scales.reshape(-1)[int(np.argmax(bad))])
         raise ContractError(f"scale must be positive and finite, not {offender} (accepted: > 0)")
     if zeros.size and (int(zeros.min()) < -(1 << 32) or int(zeros.max()) > 1 << 32):
-        raise ContractError("zero_point must be within 33 bits (accepted: -2**32..2**32)")
+        ends = f"{int(zeros.min())}..{int(zeros.max())}"
+        raise ContractError(
+            f"zero_point must be within 33 bits, not {ends} (accepted: -2**32..2**32)"
+        )
     if block is not None:
         return _blocked(shape, scales, zeros, axis, block)
     if scales.ndim > 1 or zeros.ndim > 1 or (axis is None and scales.ndim + zeros.ndim > 0):
@@ -208,7 +212,7 @@ def parameters(
         )
     if axis is None or scales.ndim + zeros.ndim == 0:
         return scales.reshape(1), zeros.reshape(1).astype(np.int64), 0
-    length = shape[axis] if -len(shape) <= axis < len(shape) else 0
+    length = axis_length(shape, axis)
     for what, table in (("scale", scales), ("zero_point", zeros)):
         if table.ndim:
             axis = require_axis(axis, len(shape), length, max(len(table), 0), what)
@@ -233,9 +237,10 @@ def _blocked(
     axis: int | None,
     block: int,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64], int]:
-    if axis is None or not -len(shape) <= axis < len(shape) or not is_int(block) or block < 1:
+    if axis is None or not is_int(block) or block < 1:
         raise ContractError(
-            f"a block needs an axis of the array and a length, not axis={axis}, block={block!r} "
+            f"a block needs an axis of the array and a length, not axis={axis}, "
+            f"block={show(block)} "
             "(accepted: an axis, and a block of 1 or more)"
         )
     axis %= len(shape)

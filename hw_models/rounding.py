@@ -70,7 +70,7 @@ _MASK64: Final = (1 << 64) - 1
 
 def rounding_code(rounding: str) -> int:
     """Return the number of a rounding mode, or raise ContractError."""
-    if rounding not in ROUNDINGS:
+    if not isinstance(rounding, str) or rounding not in ROUNDINGS:
         raise ContractError(
             f"rounding must be one of its names, not {rounding!r} (accepted: "
             f"{', '.join(ROUNDINGS)})"

@@ -39,6 +39,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from hw_models._arguments import as_array
 from hw_models.errors import ContractError
 from hw_models.formats import is_int
 from hw_models.rounding import Rounding, round_shift, rounding_code
@@ -97,7 +98,7 @@ def integers(value: object, name: str, low: int, high: int) -> Ints:
     if is_int(value):
         result: Ints = int(value)  # type: ignore[call-overload]  # is_int is no TypeGuard
     else:
-        array = np.asarray(value)
+        array = as_array(value, name)
         if array.ndim > 1 or array.size == 0 or array.dtype.kind not in "iu":
             raise ContractError(f"{name} must be {accepted}, not {value!r} (accepted: {accepted})")
         result = int(array) if array.ndim == 0 else tuple(array.tolist())
@@ -117,7 +118,7 @@ def _table(value: Ints | Floats, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
 
 
 def _scales(scale: object, name: str, *, zero: bool) -> npt.NDArray[np.float64]:
-    array = np.asarray(scale)
+    array = as_array(scale, name)
     accepted = f"finite numbers {'of at least' if zero else 'above'} 0, a scalar or 1-D"
     if array.ndim > 1 or array.size == 0 or array.dtype.kind not in "fiu":
         raise ContractError(f"{name} must be numbers, not {scale!r} (accepted: {accepted})")
@@ -226,7 +227,7 @@ class FixedPoint:
 
 
 def _check_fixed(rounding: object, bits: object) -> None:
-    if rounding not in FIXED_REFERENCES:
+    if not isinstance(rounding, str) or rounding not in FIXED_REFERENCES:
         names = ", ".join(FIXED_REFERENCES)
         raise ContractError(
             f"FixedPoint.rounding must be one of its names, not {rounding!r} (accepted: {names})"

@@ -24,7 +24,7 @@ _PROGRAM: Final = ("name", "inputs", "outputs", "tensors", "constants", "calls")
 _HOST: Final = ("operator", "layer", "reason")
 NETWORK: Final = (
     *("target", "target_hash", "model", "inputs", "outputs", "steps", "programs"),
-    *("constants", "host_operators"),
+    *("constants", "host_operators", "structure"),
 )
 
 
@@ -43,6 +43,7 @@ def to_document(network: Lowered) -> tuple[dict[str, Json], dict[str, Array]]:
         "programs": [_program(program) for program in network.programs],
         "constants": sorted(network.constants),
         "host_operators": [_fields(item, _HOST) for item in network.host_operators],
+        "structure": network.structure,
     }
     plain = {key: to_json(value) for key, value in document.items()}
     return plain, arrays
@@ -94,6 +95,7 @@ def from_document(document: Mapping[str, Any], arrays: Mapping[str, Array]) -> L
         {name: _array(arrays, f"host/{name}") for name in document["constants"]},
         [_host(item) for item in _list(document["host_operators"], "host_operators")],
         document["model"],
+        document["structure"],
     )
 
 

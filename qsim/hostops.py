@@ -54,6 +54,8 @@ _TAGGED: Final[Mapping[str, frozenset[str]]] = {
     "device": frozenset({"cpu"}),
     "float": frozenset({"inf", "-inf", "nan"}),
 }
+# The size of a dimension: it reads no element, so codes do as well as real numbers.
+SIZE: Final = "aten.sym_size.int"
 _SCALAR: Final[Mapping[str, Callable[[int, int], int]]] = {
     "scalar.add": operator.add,
     "scalar.floordiv": operator.floordiv,
@@ -124,6 +126,11 @@ def _encode(value: Any, reference: Callable[[Any], str | Mapping[str, str]]) -> 
     if tag in _TAGGED:
         return {tag: str(value).removeprefix("torch.")}
     raise bad("an argument of a host operator must be data", value, "tensors, numbers, lists")
+
+
+def computes(name: str) -> bool:
+    """Return whether an operator computes on tensors: not a size, nor one of several results."""
+    return name not in _SCALAR and name not in ("getitem", SIZE)
 
 
 def references(attributes: Mapping[str, Any], kind: str = "tensor") -> tuple[str, ...]:

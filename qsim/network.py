@@ -27,6 +27,7 @@ from qsim.attributes import (
 )
 from qsim.errors import InputError, ModelError
 from qsim.program import Call, Program, TensorSpec, check_range, check_shape_of
+from qsim.structure import build, plain
 from qsim.trace import Entry, Trace
 
 if TYPE_CHECKING:
@@ -144,6 +145,8 @@ class Lowered:
         constants: arrays of host operators.
         host_operators: what stayed in torch, with its layer and the reason.
         model: the name of the model, for reports.
+        structure: how the outputs are nested, see ``qsim.structure``; None for one bare output, or
+            a tuple of several.
 
     Raises:
         ModelError: steps, programs and values do not fit together.
@@ -159,6 +162,7 @@ class Lowered:
         constants: Mapping[str, Array] | None = None,
         host_operators: Sequence[HostOperator] = (),
         model: str = "",
+        structure: Json = None,
     ) -> None:
         self.target = target
         self.inputs = tuple(inputs)
@@ -168,6 +172,7 @@ class Lowered:
         self.constants = MappingProxyType(dict(constants or {}))
         self.host_operators = tuple(host_operators)
         self.model = model
+        self.structure = plain(len(self.outputs)) if structure is None else structure
         from qsim.wiring import check_network
 
         check_network(self)
@@ -188,7 +193,7 @@ class Lowered:
                 begins with -1, an empty one too.
 
         Returns:
-            The output, or a tuple where there are several, as the model returns them.
+            The outputs, nested as the model returns them: a bare one, tuples, lists, dicts.
 
         Raises:
             InputError: wrong count, kind, dtype, shape or device; NaN; a code out of its format.
@@ -199,7 +204,7 @@ class Lowered:
             _present(values[spec.name], spec.name, arrays, as_torch=torch_in)
             for spec in self.outputs
         )
-        return results[0] if len(results) == 1 else results
+        return build(self.structure, results)
 
     def trace(self, *inputs: Any) -> Trace:
         """Run and keep every tensor and ledger; arguments and errors as a call's."""

@@ -64,6 +64,8 @@ _PRIMITIVES: Final[Mapping[str, tuple[str, ...]]] = {
     "permute": ("permute",),
     "identity": (),
 }
+# What torch.export writes where a node comes from no module.
+_NO_MODULE: Final = "_empty_nn_module_stack"
 _OVERLOADS: Final[Mapping[str, tuple[str, ...]]] = {
     "conv": (
         "conv1d.default",
@@ -162,6 +164,46 @@ def primitives(node: Node) -> tuple[str, ...]:
     return (*needed, "bias_add") if has_bias else needed
 
 
+def why_none(node: Node) -> str:
+    """Return why an operator that no family takes has no primitive, in words for the report."""
+    name = table().get(node.target)
+    if name is None:
+        return "no primitive computes it"
+    if not is_float(node):
+        return f"it computes {kind(node)}; the primitives replace float32"
+    if name == "add":
+        return _why_no_add(node)
+    if name == "avg_pool":
+        return _why_no_avg_pool(node)
+    return _WHY_NONE[name]
+
+
+def kind(value: object) -> str:
+    """Return what a node is, in words: `a constant`, `float64`, `a size`."""
+    if is_parameter(value):
+        return "a constant"
+    dtype = getattr(getattr(value, "meta", {}).get("val"), "dtype", None)
+    return "a number" if dtype is None else str(dtype).removeprefix("torch.")
+
+
+def _why_no_add(node: Node) -> str:
+    a, b = node.args[:2]
+    if argument(node, 2, "alpha", 1) != 1:
+        return "it scales an operand; add takes alpha = 1"
+    if any(is_parameter(operand) or shape(operand) is None for operand in (a, b)):
+        return "one operand is a constant; add takes two activations"
+    return "its operands have unequal shapes; add does not broadcast"
+
+
+def _why_no_avg_pool(node: Node) -> str:
+    name = str(node.target)
+    if "mean" in name:
+        return "it is a mean over other than all spatial dimensions"
+    if not _batched(node, 3 if "pool1d" in name else 4):
+        return "its input has no batch dimension"
+    return "its windows differ in size" if "adaptive" in name else "its divisor is overridden"
+
+
 def layer(node: Node) -> str:
     """Return the module path that a node came from, `layer1.0.conv1`; its own name at the root."""
     paths = module_paths(node)
@@ -171,7 +213,8 @@ def layer(node: Node) -> str:
 def module_paths(node: Node) -> tuple[str, ...]:
     """Return the paths of the modules that a node is in, outermost first, without the root."""
     stack = node.meta.get("nn_module_stack") or {}
-    return tuple(str(path) for path, _ in stack.values() if path)
+    paths = (str(path) for path, _ in stack.values())
+    return tuple(path for path in paths if path and not path.startswith(_NO_MODULE))
 
 
 def shape(node: object) -> tuple[Any, ...] | None:
@@ -293,6 +336,8 @@ def adaptive_window(node: Node, dimensions: Sequence[object]) -> list[int] | Non
     """Return the window (= stride) of an adaptive average pool, or None where windows differ."""
     size = list(argument(node, 1, "output_size"))
     window = []
+    if len(dimensions) < len(size):
+        return None
     for length, wanted in zip(dimensions[-len(size) :], size, strict=True):
         if not isinstance(wanted, int) or not isinstance(length, int) or length % wanted:
             return None
@@ -390,4 +435,13 @@ _CHECKS: Final[Mapping[str, Any]] = {
     "reshape": _check_shape,
     "permute": _check_shape,
     "identity": _check_identity,
+}
+_WHY_NONE: Final[Mapping[str, str]] = {
+    "conv": "correlation takes a batch in 1 or 2 dimensions and constant weights, not transposed",
+    "linear": "its weight or bias is computed at run time",
+    "addmm": "only an activation times a constant matrix plus a constant vector is a linear layer",
+    "matmul": "matmul takes two activations, or one and a constant matrix, of 2 dimensions or more",
+    "relu": "its bounds are not constants in order",
+    "max_pool": "its input has no batch dimension",
+    "identity": "it is random: dropout in training mode",
 }

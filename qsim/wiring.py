@@ -9,8 +9,9 @@ import numpy as np
 
 from qsim.attributes import bad, check_keys, check_name, check_scale, format_from_json, is_int
 from qsim.errors import ModelError
-from qsim.hostops import check_torch_step, references
+from qsim.hostops import SIZE, check_torch_step, references
 from qsim.network import FORMULAS, HostOperator, Lowered, Step, ValueSpec
+from qsim.structure import check_structure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,6 +68,7 @@ def _check_outputs(network: Lowered, known: Mapping[str, FixedFormat | None]) ->
     for spec in network.outputs:
         if spec.name not in known:
             raise bad("nothing makes the output", spec.name, "a value of an input or step")
+    check_structure(network.structure, len(network.outputs))
 
 
 def _check_step(network: Lowered, step: Step, known: dict[str, FixedFormat | None]) -> None:
@@ -191,6 +193,7 @@ def integer_boundary(network: Lowered) -> Lowered:
         network.constants,
         network.host_operators,
         network.model,
+        network.structure,
     )
 
 
@@ -206,6 +209,7 @@ def _integer_input(
         return spec
     where, accepted = f"input {spec.name!r}", "inputs that only a quantize reads"
     users = [step for step in network.steps if spec.name in step.inputs]
+    users = [step for step in users if step.attributes.get("operator") != SIZE]
     if any(output.name == spec.name for output in network.outputs):
         raise ModelError("it is also an output, in float", where=where, accepted=accepted)
     if not users:
@@ -260,6 +264,8 @@ def _integer_output(network: Lowered, spec: ValueSpec, renamed: Mapping[str, str
 
 def _host_reason(network: Lowered, step: Step, verb: str) -> str:
     """Say which operator stands at the boundary, and why it is there."""
+    while step.attributes.get("operator") == "getitem":
+        step = next(maker for maker in network.steps if step.inputs[0] in maker.outputs)
     name = str(step.attributes.get("operator", step.kind))
     reasons = [
         f" ({item.reason})" for item in network.host_operators if name.startswith(item.operator)

@@ -7,11 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 from qsim import operators
 from qsim.errors import ModelError
-from qsim.hostops import encode_torch_step
+from qsim.hostops import computes, encode_torch_step
 from qsim.lowering.builder import format_json
 from qsim.lowering.match import Matcher, layer_of
 from qsim.lowering.plan import Item, Plan, make_plan, output_nodes
-from qsim.lowering.view import attribute, infer_shapes, operator_name, tensor_params
+from qsim.lowering.view import (
+    NotLowerableError,
+    attribute,
+    infer_shapes,
+    operator_name,
+    tensor_params,
+)
 from qsim.network import HostOperator, Lowered, Step, ValueSpec
 from qsim.program import Program, TensorSpec
 
@@ -21,6 +27,7 @@ if TYPE_CHECKING:
     import torch
     from torch.fx import Node
 
+    from qsim.attributes import Json
     from qsim.quantizer import Quantized
     from qsim.target import Target
 
@@ -45,10 +52,20 @@ def lower(quantized: Quantized, target: Target | None = None) -> Lowered:
     graph = quantized.graph
     with torch.no_grad():
         shapes = infer_shapes(graph, quantized.example_inputs, batch=quantized.batch)
-        matcher = Matcher(target, graph, shapes, quantized.host)
+        matcher = Matcher(target, graph, shapes, quantized.host, quantized.why)
         matcher.run()
         plan = make_plan(matcher)
         return Assembler(plan, target, quantized.example_inputs).run()
+
+
+def _as_numpy(value: torch.Tensor, where: str) -> npt.NDArray[Any]:
+    try:
+        return value.contiguous().numpy()
+    except TypeError:
+        dtype = str(value.dtype).removeprefix("torch.")
+        raise ModelError(
+            f"it is {dtype}, for which NumPy has no type", where=where, accepted="other dtypes"
+        ) from None
 
 
 @dataclass(slots=True)
@@ -81,12 +98,13 @@ class Assembler:
             programs=tuple(self.programs),
             constants=self.constants,
             host_operators=tuple(self.host),
+            structure=self._structure(),
         )
 
     # -- names in the host graph -------------------------------------------------------------
 
     def _codes_name(self, quantize: Node) -> str:
-        return f"{self.plan.matcher.codes[self.plan.source(quantize)].name}.codes"
+        return f"{self.plan.matcher.names[self.plan.source(quantize)]}.codes"
 
     def _host_name(self, node: Node) -> str:
         made = self.plan.producer(node)
@@ -185,7 +203,7 @@ class Assembler:
 
         attributes = encode_torch_step(node.target, node.args, node.kwargs, name_of)
         self._step("torch", node.name, tuple(reads), attributes)
-        if attributes["operator"] != "getitem":
+        if computes(str(attributes["operator"])):
             self.host.append(HostOperator(operator_name(node), layer_of(node), self._reason(node)))
 
     def _reason(self, node: Node) -> str:
@@ -204,7 +222,7 @@ class Assembler:
         if not hasattr(value, "numpy"):
             raise ModelError(f"the constant {node.name} is not a tensor", where=node.name)
         name = f"host.{node.name}"
-        self.constants[name] = value.contiguous().numpy()
+        self.constants[name] = _as_numpy(value, node.name)
         self.folded[node] = name
         return name
 
@@ -227,18 +245,31 @@ class Assembler:
                 f"the graph takes {len(placeholders)} inputs, the example has "
                 f"{len(self.example_inputs)}"
             )
+        for node, example in zip(placeholders, self.example_inputs, strict=True):
+            _as_numpy(example, f"input {node.name!r}")
         return tuple(
             self._value(node, str(example.dtype).removeprefix("torch."))
             for node, example in zip(placeholders, self.example_inputs, strict=True)
         )
 
     def _value(self, node: Node, dtype: str) -> ValueSpec:
-        name = self._host_name(node)
-        return ValueSpec(name=name, shape=self.plan.matcher.shapes.of(node), dtype=dtype)
+        try:
+            shape = self.plan.matcher.shapes.of(node)
+        except NotLowerableError as reason:
+            raise ModelError(str(reason), where=node.name) from None
+        return ValueSpec(name=self._host_name(node), shape=shape, dtype=dtype)
 
     def _outputs(self) -> tuple[ValueSpec, ...]:
         output = list(self.plan.matcher.graph.graph.nodes)[-1]
         return tuple(self._output(node) for node in output_nodes(output))
+
+    def _structure(self) -> Json:
+        """Return how the model nests its outputs."""
+        from qsim.structure import from_treespec
+
+        codegen = self.plan.matcher.graph.graph._codegen  # noqa: SLF001 - fx's one record of it
+        info = getattr(codegen, "pytree_info", None)
+        return None if info is None or info.out_spec is None else from_treespec(info.out_spec)
 
     def _output(self, node: Node) -> ValueSpec:
         if node in self.plan.constants:

@@ -51,6 +51,8 @@ class Matcher:
 
     Attributes:
         skipped: operators that the quantizer left in float, although codes flow in and out.
+        why: why it did, by name.
+        names: the name of every quantize node's result.
         codes: the integer tensor behind every quantize node.
         built: the calls of every quantize node whose operator was lowered.
         aliases: quantize nodes that only rename another integer tensor (identity operators).
@@ -61,6 +63,8 @@ class Matcher:
     graph: GraphModule
     shapes: Shapes
     skipped: frozenset[str] = frozenset()
+    why: Mapping[str, str] = field(default_factory=dict)
+    names: dict[Node, str] = field(default_factory=dict)
     codes: dict[Node, Codes] = field(default_factory=dict)
     built: dict[Node, Builder] = field(default_factory=dict)
     aliases: dict[Node, Node] = field(default_factory=dict)
@@ -68,20 +72,28 @@ class Matcher:
 
     def run(self) -> None:
         """Visit every quantize node."""
-        names: set[str] = set()
+        taken: set[str] = set()
         for node in self.graph.graph.nodes:
             if not is_quantize(node):
                 continue
             name = str(node.args[0])
-            while name in names:
+            while name in taken:
                 name = f"{name}.{node.name}"
-            names.add(name)
+            taken.add(name)
+            self.names[node] = name
             try:
                 self.codes[node] = Codes(name, tensor_params(node), self.shapes.of(node))
             except NotLowerableError as reason:
                 self.reasons[node] = str(reason)
+                self._refuse(chain(node), str(reason))
                 continue
             self._visit(node)
+
+    def _refuse(self, found: tuple[Node, tuple[Node, ...]], reason: str) -> None:
+        """Note why an operator, and the activations fused into it, stay on the host."""
+        anchor, clamps = found
+        for node in (anchor, *clamps):
+            self.reasons.setdefault(node, self.why.get(node.name, reason))
 
     def _visit(self, quantize: Node) -> None:
         anchor, clamps = chain(quantize)
@@ -91,7 +103,7 @@ class Matcher:
         if family is None:
             return
         if anchor.name in self.skipped:
-            self.reasons[anchor] = self.why_float(anchor)
+            self._refuse((anchor, clamps), self.why_float(anchor))
             return
         try:
             operands = self._operands(anchor, family)
@@ -108,18 +120,13 @@ class Matcher:
             rule(builder)
             self._check_available(builder)
         except (NotLowerableError, TargetError) as reason:
-            self.reasons[anchor] = str(reason)
+            self._refuse((anchor, clamps), str(reason))
             return
         self.built[quantize] = builder
 
     def why_float(self, anchor: Node) -> str:
-        """Return why the quantizer left an operator that has a family in float."""
-        for primitive in operators.primitives(anchor):
-            if not self.target.has(primitive):
-                return f"target {self.target.name} has no {primitive}"
-        if anchor.name in self.skipped:
-            return "the configuration leaves it in float"
-        return "its operands are not what the primitive takes: the quantizer left it in float"
+        """Return why an operator stays in float, as the quantizer noted it."""
+        return self.why.get(anchor.name, "it does not stand between dequantize and quantize")
 
     def _operands(self, anchor: Node, family: str) -> tuple[Codes, ...]:
         if family == "rescale":

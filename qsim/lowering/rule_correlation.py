@@ -57,6 +57,8 @@ def lower_linear(builder: Builder) -> None:
 
     target, match = builder.target, builder.match
     node, x = match.anchor, match.operands[0]
+    if len(x.shape) < 2:
+        raise NotLowerableError("its input has one dimension; linear takes 2 or more")
     channel_axis = operators.weight_axis(node)
     weight = constant(builder.graph, operators.operand(node, 1))
     if weight.codes.ndim != 2:

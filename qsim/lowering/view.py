@@ -181,5 +181,9 @@ def _shapes_at(graph: GraphModule, inputs: Sequence[torch.Tensor]) -> dict[Node,
         try:
             Recorder(graph).run(*[mode.from_tensor(x.contiguous()) for x in inputs])
         except (RuntimeError, ValueError, TypeError, NotImplementedError) as error:
-            raise ModelError(f"the quantized graph does not run: {error}") from error
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise ModelError(
+                f"the quantized graph does not run on shapes alone: {reason[:200]}",
+                accepted="a graph whose shapes do not depend on data",
+            ) from error
     return found

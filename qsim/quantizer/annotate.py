@@ -106,14 +106,14 @@ class TargetQuantizer(Quantizer):  # type: ignore[misc]  # torchao carries no ty
     Attributes:
         target: the contract.
         config: overrides, checked against the target.
-        host: names of the operators that were left in float.
+        host: names of the operators that were left in float, and why.
     """
 
     def __init__(self, target: Target, config: QuantizeConfig) -> None:
         super().__init__()
         self.target = target
         self.config = config
-        self.host: frozenset[str] = frozenset()
+        self.host: dict[str, str] = {}
         self._limits: list[tuple[Slot, Slot, Floats]] = []
 
     def annotate(self, model: GraphModule) -> GraphModule:
@@ -123,11 +123,11 @@ class TargetQuantizer(Quantizer):  # type: ignore[misc]  # torchao carries no ty
         )
         chosen = _drop_idle(self._choose(model))
         taken = {node for op in chosen for node in (op.node, op.result)}
-        self.host = frozenset(
-            node.name
+        self.host = {
+            node.name: self._why(node)
             for node in model.graph.nodes
             if node.op == "call_function" and node not in taken
-        )
+        }
         roots = _groups(chosen)
         firsts: dict[Node, Slot] = {}
         specs: dict[Slot, Any] = {}
@@ -172,6 +172,23 @@ class TargetQuantizer(Quantizer):  # type: ignore[misc]  # torchao carries no ty
                 fused.add(result)
             found.append(_Operator(node, name, settings, inputs, result or node))
         return found
+
+    def _why(self, node: Node) -> str:
+        """Return why an operator was not chosen."""
+        name = operators.family(node)
+        if name is None:
+            return operators.why_none(node)
+        for primitive in operators.primitives(node):
+            if not self.target.has(primitive):
+                return f"target {self.target.name} has no {primitive}"
+        for tensor in _activations(node, name):
+            if not _is_activation(tensor):
+                return (
+                    f"it reads {operators.kind(tensor)}; the primitives take activations in float32"
+                )
+        if self.config.settings(name, operators.module_paths(node)).skip:
+            return "the configuration leaves it in float"
+        return "nothing next to it computes in integers; it only moves data"
 
     def _runs(self, node: Node) -> bool:
         return all(self.target.has(primitive) for primitive in operators.primitives(node))

@@ -7,7 +7,9 @@ None changes what the graph computes. They run before PT2E, because PT2E
   convolutions share one weight, and then computes something else.
 
 ``functional`` removes in-place operators, ``positional`` puts keyword arguments in their places,
-``single_output_pools`` drops unused pooling indices, ``fold_constants`` computes what depends on
+``single_output_pools`` drops unused pooling indices, ``drop_whole_slices`` what ``x[:, :4]`` says
+of the dimensions that it leaves alone, ``plain_moves`` writes every reordering as transpose or
+permute, ``plain_factories`` sizes zeros by a tensor, ``fold_constants`` computes what depends on
 parameters only, and ``fold_batch_norm`` folds where it is exact and spells out the rest.
 """
 
@@ -28,17 +30,32 @@ _aten = torch.ops.aten
 # dropout in eval hands its input on, which its schema does not say.
 _ALIASES = frozenset({_aten.dropout.default})
 _BATCH_NORM = _aten.batch_norm.default
+_SLICE_END = 2**63 - 1
+_RANDOM = frozenset(
+    {"rand", "randn", "randint", "randperm", "rand_like", "randn_like", "randint_like"}
+    | {"bernoulli", "exponential", "multinomial", "normal", "poisson", "uniform"}
+)
+_FACTORIES = {
+    _aten.zeros.default: _aten.new_zeros.default,
+    _aten.ones.default: _aten.new_ones.default,
+    _aten.full.default: _aten.new_full.default,
+}
 
 
 def simplify(graph: GraphModule) -> GraphModule:
     """Run every rewrite, in order, on the graph itself.
 
     Raises:
-        ModelError: the model changes a buffer, or writes into a view that is read later.
+        ModelError: the model changes a buffer, writes into a view that is read later, or draws
+            random numbers.
     """
+    refuse_random(graph)
     functional(graph)
     positional(graph)
     single_output_pools(graph)
+    drop_whole_slices(graph)
+    plain_moves(graph)
+    plain_factories(graph)
     fold_constants(graph)
     fold_batch_norm(graph)
     graph.graph.eliminate_dead_code()
@@ -46,6 +63,19 @@ def simplify(graph: GraphModule) -> GraphModule:
     graph.graph.lint()
     graph.recompile()
     return graph
+
+
+def refuse_random(graph: GraphModule) -> None:
+    """Refuse operators whose result is another one at every run."""
+    for node in graph.graph.nodes:
+        name = str(node.target).removeprefix("aten.").partition(".")[0].rstrip("_")
+        drops = name.endswith("dropout") and operators.argument(node, 2, "train", False) is True
+        if node.op == "call_function" and (drops or name in _RANDOM):
+            raise ModelError(
+                f"{node.target} draws random numbers",
+                where=operators.layer(node),
+                accepted="a model whose outputs depend on its inputs alone",
+            )
 
 
 def functional(graph: GraphModule) -> None:
@@ -153,12 +183,57 @@ def single_output_pools(graph: GraphModule) -> None:
             graph.graph.erase_node(user)
 
 
+def drop_whole_slices(graph: GraphModule) -> None:
+    """Remove slices that take all of a dimension: ``x[:, :4]`` is exported as two slices."""
+    for node in list(graph.graph.nodes):
+        if node.target is not _aten.slice.Tensor or node.kwargs:
+            continue
+        start, end = operators.argument(node, 2, "start"), operators.argument(node, 3, "end")
+        step = operators.argument(node, 4, "step", 1)
+        if start in (0, None) and (end is None or end == _SLICE_END) and step == 1:
+            node.replace_all_uses_with(node.args[0])
+            graph.graph.erase_node(node)
+
+
+def plain_moves(graph: GraphModule) -> None:
+    """Write mT, swapaxes, movedim and unflatten as transpose, permute and reshape."""
+    for node in graph.graph.nodes:
+        name = str(node.target).removeprefix("aten.").partition(".")[0]
+        if node.op != "call_function" or node.kwargs or operators.shape(node) is None:
+            continue
+        if name == "mT":
+            node.target, node.args = _aten.transpose.int, (node.args[0], -2, -1)
+        elif name in ("swapaxes", "swapdims"):
+            node.target = _aten.transpose.int
+        elif name in ("movedim", "moveaxis"):
+            rank = len(operators.shape(node) or ())
+            probe = torch.empty([2] * rank, device="meta")  # all strides differ
+            moved = probe.movedim(*node.args[1:]).stride()
+            dims = [probe.stride().index(stride) for stride in moved]
+            node.target, node.args = _aten.permute.default, (node.args[0], dims)
+        elif name == "unflatten":
+            sizes = [d if isinstance(d, int) else -1 for d in operators.shape(node) or ()]
+            if sizes.count(-1) <= 1:
+                node.target, node.args = _aten.reshape.default, (node.args[0], sizes)
+
+
+def plain_factories(graph: GraphModule) -> None:
+    """Make zeros, ones and full of a symbolic size from the tensor that has the size."""
+    for node in list(graph.graph.nodes):
+        new = _FACTORIES.get(node.target)
+        sizes = [n for n in node.all_input_nodes if n.target is _aten.sym_size.int]
+        if new is None or not sizes:
+            continue
+        dtype = node.meta["val"].dtype
+        node.target, node.args = new, (sizes[0].args[0], *node.args)
+        node.kwargs = {"dtype": dtype}
+
+
 def fold_constants(graph: GraphModule) -> None:
-    """Compute operators that read parameters and buffers only, and keep their results."""
+    """Compute operators that read parameters and buffers only, or nothing; keep their results."""
     for node in list(graph.graph.nodes):
         schema = _schema(node)
-        operands = node.all_input_nodes
-        if schema is None or not operands or not all(map(operators.is_parameter, operands)):
+        if schema is None or not all(map(operators.is_parameter, node.all_input_nodes)):
             continue
         if torch.Tag.nondeterministic_seeded in node.target.tags or len(schema.returns) != 1:
             continue

@@ -58,10 +58,10 @@ def quantize(
     checked.check(target)
     program, batch = capture(model, examples)
     with quiet():
-        graph, float_graph, host = _convert(
+        graph, float_graph, why = _convert(
             program, target, checked, examples, calibration, progress
         )
-    return Quantized(graph, float_graph, target, batch, examples, host)
+    return Quantized(graph, float_graph, target, batch, examples, frozenset(why), why)
 
 
 def _config(config: QuantizeConfig | Mapping[str, Any] | None) -> QuantizeConfig:
@@ -79,7 +79,7 @@ def _convert(
     examples: tuple[torch.Tensor, ...],
     calibration: Iterable[Batch] | None,
     progress: Callable[[int], None] | None,
-) -> tuple[GraphModule, GraphModule, frozenset[str]]:
+) -> tuple[GraphModule, GraphModule, Mapping[str, str]]:
     from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 
     from qsim.quantizer.annotate import TargetQuantizer

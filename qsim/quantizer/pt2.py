@@ -73,6 +73,7 @@ def save_pt2(quantized: Quantized, path: str | os.PathLike[str]) -> None:
             # The saved sample is doubled where the example's batch is 1.
             "samples": [i.shape[0] if i.dim() else 1 for i in quantized.example_inputs],
             "host": sorted(quantized.host),
+            "why": dict(quantized.why),
             "names": {
                 "model": _names(quantized.graph),
                 "float": _names(quantized.float_graph),
@@ -196,6 +197,11 @@ def _quantized(programs: Mapping[str, ExportedProgram], about: Mapping[str, Any]
         isinstance(host, list) and all(isinstance(name, str) for name in host),
         f"has no list of host operators in {_EXTRA}",
     )
+    why = table(about.get("why"))
+    require(
+        all(isinstance(text, str) and text.isprintable() for text in why.values()),
+        f"has reasons that are not text in {_EXTRA}",
+    )
     sample = programs["model"].example_inputs
     sizes = about.get("samples")
     require(
@@ -212,6 +218,7 @@ def _quantized(programs: Mapping[str, ExportedProgram], about: Mapping[str, Any]
             for value, size in zip((sample or ((), {}))[0], sizes or (), strict=True)
         ),
         host=frozenset(host or ()),
+        why=why,
     )
 
 

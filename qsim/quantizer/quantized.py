@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from qsim.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Mapping
 
     import torch
     from torch.fx import GraphModule
@@ -30,6 +31,7 @@ class Quantized:
         host: names of the operators that the quantizer left in float, because the target lacks
             them or the config skips them. The graph alone does not tell: between two that are
             quantized, such an operator reads a dequantize and is read by a quantize too.
+        why: the reason for each of them, in words for the report.
     """
 
     graph: GraphModule
@@ -38,6 +40,7 @@ class Quantized:
     batch: bool
     example_inputs: tuple[torch.Tensor, ...]
     host: frozenset[str] = frozenset()
+    why: Mapping[str, str] = field(default_factory=dict)
 
     def __call__(self, *inputs: torch.Tensor) -> Any:
         """Run the Q/DQ graph, without gradients.

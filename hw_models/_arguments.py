@@ -36,6 +36,20 @@ def as_array(value: object, name: str) -> npt.NDArray[Any]:
         ) from None
 
 
+def require_sizes(values: Sequence[int], name: str, low: int) -> tuple[int, ...]:
+    """Return the sizes, one per dimension, or raise ContractError where one is out of range."""
+    for item in values:
+        if item < low:
+            raise ContractError(
+                f"{name} must be at least {low}, not {item} (accepted: {low} or more)"
+            )
+        if item >= 1 << 31:
+            raise ContractError(
+                f"{name} must be below 2**31, not {item} (accepted: {low}..2**31-1)"
+            )
+    return tuple(int(item) for item in values)
+
+
 def require_accumulator(value: object) -> Accumulator:
     """Return value, or raise ContractError where it is no Accumulator."""
     if not isinstance(value, Accumulator):

@@ -8,7 +8,7 @@ from typing import TypeAlias, cast
 
 import numpy as np
 
-from hw_models._arguments import as_array
+from hw_models._arguments import as_array, require_sizes
 from hw_models.errors import ContractError
 from hw_models.formats import IntArray, Order, is_int
 
@@ -70,16 +70,7 @@ def _per_dimension(name: str, value: object, dimensions: int, minimum: int) -> t
             f"{name} must be an integer or one per spatial dimension, not {value!r} "
             f"(accepted: {dimensions} integers)"
         )
-    for item in values:
-        if item < minimum:
-            raise ContractError(
-                f"{name} must be at least {minimum}, not {item} (accepted: {minimum} or more)"
-            )
-        if item >= 1 << 31:
-            raise ContractError(
-                f"{name} must be below 2**31, not {item} (accepted: {minimum}..2**31-1)"
-            )
-    return tuple(int(item) for item in values)
+    return require_sizes(values, name, minimum)
 
 
 def _pads(value: object, dimensions: int) -> tuple[Pair, ...]:

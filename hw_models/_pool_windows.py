@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from hw_models._arguments import require_sizes
 from hw_models._pointwise import Layout
 from hw_models.errors import ContractError
 from hw_models.formats import is_int
@@ -58,16 +59,7 @@ def per_dim(value: Any, name: str, dims: int, low: int) -> tuple[int, ...]:
         raise ContractError(
             f"{name} must be an integer or {dims} integers, not {value!r} (accepted: {low} or more)"
         )
-    for item in items:
-        if item < low:
-            raise ContractError(
-                f"{name} must be at least {low}, not {item} (accepted: {low} or more)"
-            )
-        if item >= 1 << 31:
-            raise ContractError(
-                f"{name} must be below 2**31, not {item} (accepted: {low}..2**31-1)"
-            )
-    return tuple(int(item) for item in items)
+    return require_sizes(items, name, low)
 
 
 def _paddings(value: Any, dims: int) -> tuple[tuple[int, int], ...]:

@@ -28,7 +28,7 @@ on bit-vectors of an SMT solver, wide enough that ``x + 2**k`` does not wrap.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
 
 from hw_models.errors import ContractError
 
@@ -50,20 +50,7 @@ Rounding: TypeAlias = Literal[
     "stochastic",
 ]
 # The position in this tuple is the mode's number in the kernels, in files and in the RTL.
-ROUNDINGS: Final[tuple[Rounding, ...]] = (
-    "floor",
-    "ceil",
-    "toward_zero",
-    "away",
-    "half_up",
-    "half_down",
-    "half_away",
-    "half_toward_zero",
-    "half_even",
-    "half_odd",
-    "jam",
-    "stochastic",
-)
+ROUNDINGS: Final[tuple[Rounding, ...]] = get_args(Rounding)
 
 _MASK64: Final = (1 << 64) - 1
 

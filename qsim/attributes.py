@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeGuard
 
 import numpy as np
@@ -74,6 +75,26 @@ def check_name(value: object, what: str) -> str:
     if isinstance(value, str) and 0 < len(value) <= MAX_NAME and value.isprintable():
         return value
     raise bad(f"{what} must be a name", value, f"1 to {MAX_NAME} printable characters")
+
+
+def name_list(value: Any, what: str) -> tuple[Any, ...]:
+    """Return value as a tuple if it is a list; what it holds is for the caller to check."""
+    if isinstance(value, (list, tuple)):
+        return tuple(value)
+    raise bad(f"{what} must be a list of names", value, "a list of names")
+
+
+def check_names(value: Any, what: str) -> tuple[str, ...]:
+    """Return value as a tuple if it is a list of names."""
+    return tuple(check_name(name, what) for name in name_list(value, what))
+
+
+def json_object(value: Any, where: str) -> Mapping[str, Json]:
+    """Return attributes as plain JSON that nobody changes any more."""
+    attributes = to_json(value)
+    if not isinstance(attributes, dict):
+        raise bad(f"{where}: attributes must be an object", attributes, "an object")
+    return MappingProxyType(attributes)
 
 
 def check_shape(value: object, what: str) -> tuple[int, ...]:

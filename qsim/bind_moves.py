@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 from qsim import attributes as check
 from qsim import shapes
@@ -15,6 +15,7 @@ from qsim.binding import (
     dims,
     pairs,
 )
+from qsim.target.sections import DivisionRounding
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -132,19 +133,6 @@ def _count(x: Array, ledger: Ledger | None) -> None:
             ledger.minimum, ledger.maximum = int(x.min()), int(x.max())
 
 
-_ROUNDINGS: Final = (
-    "floor",
-    "ceil",
-    "toward_zero",
-    "away",
-    "half_up",
-    "half_down",
-    "half_away",
-    "half_toward_zero",
-    "half_even",
-    "half_odd",
-)
-
 _POOL: Final[dict[str, Check]] = {
     "kernel": check.optional(check.per_dimension(1)),
     "stride": check.optional(check.per_dimension(1)),
@@ -164,7 +152,7 @@ MOVES: Final[Mapping[str, Binding]] = {
         ("x",),
         {
             **_POOL,
-            "rounding": check.one_of(*_ROUNDINGS),
+            "rounding": check.one_of(*get_args(DivisionRounding)),
             "count_include_pad": check.boolean,
             "zero_point": CODE,
             "output": check.output_format,

@@ -7,109 +7,27 @@ accumulators whose overflow mode is ``error``.
 
 from __future__ import annotations
 
-import dataclasses
 import functools
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from qsim.attributes import (
-    Array,
-    Json,
-    bad,
-    check_name,
-    check_scale,
-    check_shape,
-    is_int,
-    to_json,
-)
+from qsim.attributes import Array, bad, check_name, name_list
+from qsim.calls import Call, Observer, TensorSpec
 from qsim.errors import InputError, ModelError
-from qsim.primitives import PRIMITIVES, Binding, Kernel, Operand
+from qsim.liveness import last_uses
+from qsim.primitives import PRIMITIVES, Kernel, Operand
+from qsim.program_checks import check_program
+from qsim.values import check_codes
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from hw_models import FixedFormat, Ledger
 
-Observer = Callable[["Call", Array, "Ledger"], None]
-
-
-@dataclass(frozen=True, slots=True)
-class TensorSpec:
-    """What is known of a tensor of codes: real value = ``scale * (code - zero_point)``.
-
-    Attributes:
-        name: unique in its Program.
-        shape: sizes; -1 in front is any batch.
-        format: the codes that it may hold (for an accumulator, the accumulator's).
-        scale: None where there is no single real scale: accumulators, per-channel constants.
-        zero_point: the code of the real 0.
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    format: FixedFormat
-    scale: float | None = None
-    zero_point: int = 0
-
-    def __post_init__(self) -> None:
-        from hw_models import FixedFormat
-
-        check_name(self.name, "TensorSpec.name")
-        where = f"tensor {self.name!r}"
-        object.__setattr__(self, "shape", check_shape(self.shape, where))
-        if not isinstance(self.format, FixedFormat):
-            raise bad(f"{where}: format must be a FixedFormat", self.format, "a FixedFormat")
-        if self.scale is not None:
-            object.__setattr__(self, "scale", check_scale(self.scale, where))
-        if not is_int(self.zero_point) or not self.format.fits(self.zero_point):
-            raise bad(
-                f"{where}: zero_point must be a code of its format",
-                self.zero_point,
-                f"{self.format.min}..{self.format.max}",
-            )
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One primitive of a Program.
-
-    Attributes:
-        name: unique in its Program.
-        layer: the module path in the model that the call comes from, such as "layer1.0.conv1";
-            empty at the top level.
-        primitive: a key of ``qsim.primitives.PRIMITIVES``.
-        inputs: names of tensors or constants, in the primitive's order.
-        output: name of the tensor that it makes.
-        attributes: JSON values, exactly those of the primitive; kept as plain JSON.
-    """
-
-    name: str
-    layer: str
-    primitive: str
-    inputs: tuple[str, ...]
-    output: str
-    attributes: Mapping[str, Json]
-
-    def __post_init__(self) -> None:
-        check_name(self.name, "Call.name")
-        if self.layer != "":
-            check_name(self.layer, f"call {self.name!r}: layer")
-        check_name(self.output, f"call {self.name!r}: output")
-        for name in _names(self.inputs, f"call {self.name!r}: inputs"):
-            check_name(name, f"call {self.name!r}: inputs")
-        object.__setattr__(self, "inputs", tuple(self.inputs))
-        attributes = to_json(self.attributes)
-        if not isinstance(attributes, dict):
-            raise bad(f"call {self.name!r}: attributes must be an object", attributes, "an object")
-        object.__setattr__(self, "attributes", MappingProxyType(attributes))
-
-
-def _names(value: Any, what: str) -> tuple[Any, ...]:
-    if isinstance(value, (list, tuple)):
-        return tuple(value)
-    raise bad(f"{what} must be a list of names", value, "a list of names")
+__all__ = ["Call", "Program", "TensorSpec"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,13 +56,13 @@ class Program:
     def __post_init__(self) -> None:
         set_ = object.__setattr__  # the way to normalise a frozen dataclass
         check_name(self.name, "Program.name")
-        set_(self, "inputs", _names(self.inputs, f"program {self.name!r}: inputs"))
-        set_(self, "outputs", _names(self.outputs, f"program {self.name!r}: outputs"))
+        set_(self, "inputs", name_list(self.inputs, f"program {self.name!r}: inputs"))
+        set_(self, "outputs", name_list(self.outputs, f"program {self.name!r}: outputs"))
         set_(self, "tensors", MappingProxyType(dict(self.tensors)))
         frozen = {name: _freeze(array, name) for name, array in self.constants.items()}
         set_(self, "constants", MappingProxyType(frozen))
         set_(self, "calls", tuple(self.calls))
-        _Validation(self).run()
+        check_program(self)
 
     def operands(self, call: Call) -> tuple[Operand, ...]:
         """Return what is known of a call's operands."""
@@ -172,21 +90,14 @@ class Program:
         try:
             return binding.prepare(self.operands(call), call.attributes, self.constants)
         except ModelError as error:
-            raise _at(call, error) from None
+            raise call.at(error) from None
         except (ValueError, TypeError, OverflowError) as error:
-            raise ModelError(str(error), where=_where(call)) from None
+            raise ModelError(str(error), where=call.where) from None
 
     @functools.cached_property
     def _dying(self) -> tuple[tuple[str, ...], ...]:
-        """Return, for every call, the tensors that nothing needs after it."""
-        last = {name: index for index, call in enumerate(self.calls) for name in call.inputs}
-        last |= {call.output: index for index, call in enumerate(self.calls)} | last
-        kept = {*self.outputs, *self.constants}
-        dying: list[list[str]] = [[] for _ in self.calls]
-        for name, index in last.items():
-            if name not in kept:
-                dying[index].append(name)
-        return tuple(tuple(names) for names in dying)
+        uses = [(*call.inputs, call.output) for call in self.calls]
+        return last_uses(uses, {*self.outputs, *self.constants})
 
     def run(self, *arrays: Array, trace: Observer | None = None) -> tuple[Array, ...]:
         """Compute the outputs.
@@ -237,23 +148,11 @@ def _compute(call: Call, kernel: Kernel, arrays: list[Array], ledger: Ledger | N
     try:
         return kernel(arrays, ledger)
     except AccumulatorOverflowError as error:
-        raise InputError(str(error), where=_where(call)) from None
+        raise InputError(str(error), where=call.where) from None
     except ContractError as error:
-        raise ModelError(str(error), where=_where(call)) from None
+        raise ModelError(str(error), where=call.where) from None
     except MemoryError:
-        raise InputError("the output does not fit into memory", where=_where(call)) from None
-
-
-def _where(call: Call) -> str:
-    return f"call {call.name!r} ({call.primitive})"
-
-
-def _at(call: Call, error: ModelError, detail: str = "") -> ModelError:
-    return ModelError(
-        error.message,
-        where=_where(call) + (f" {detail}" if detail else ""),
-        accepted=error.accepted,
-    )
+        raise InputError("the output does not fit into memory", where=call.where) from None
 
 
 def _freeze(array: Any, name: str) -> Array:
@@ -270,162 +169,3 @@ def _container(array: Array) -> FixedFormat:
     from hw_models import FixedFormat
 
     return FixedFormat(array.dtype.itemsize * 8, array.dtype.kind == "i")
-
-
-def check_codes(array: Any, spec: TensorSpec, batch: int | None) -> int | None:
-    """Require codes of the tensor's format and shape; return the batch size once it is known.
-
-    Raises:
-        InputError: naming the input, what was found and what is accepted.
-    """
-    where = f"input {spec.name!r}"
-    if not isinstance(array, np.ndarray) or array.dtype.kind not in "iu":
-        found = getattr(array, "dtype", type(array).__name__)
-        raise InputError(
-            f"dtype must be an integer, not {found}", where=where, accepted=str(spec.format.dtype)
-        )
-    batch = check_shape_of(array.shape, spec.shape, where, batch)
-    check_range(array, spec.format, where)
-    return batch
-
-
-def check_shape_of(
-    found: tuple[int, ...], wanted: tuple[int, ...], where: str, batch: int | None
-) -> int | None:
-    """Require a shape, with one batch size for all inputs; return that batch size."""
-    symbolic = bool(wanted) and wanted[0] == -1
-    same = len(found) == len(wanted) and found[symbolic:] == wanted[symbolic:]
-    if not same:
-        raise InputError(
-            f"shape must be {show_shape(wanted)}, not {show_shape(found)}",
-            where=where,
-            accepted=show_shape(wanted) + (", N any batch size" if symbolic else ""),
-        )
-    if symbolic and batch is not None and found[0] != batch:
-        raise InputError(
-            f"the batch size must be that of the first input, not {found[0]}",
-            where=where,
-            accepted=str(batch),
-        )
-    return found[0] if symbolic else batch
-
-
-def show_shape(shape: tuple[int, ...]) -> str:
-    """Return a shape as people write it: ``[N, 3, 8, 8]``."""
-    return f"[{', '.join('N' if size == -1 else str(size) for size in shape)}]"
-
-
-def check_range(array: Array, codes: FixedFormat, where: str) -> None:
-    """Require every element to be a code of the format; name the first that is not."""
-    info = np.iinfo(array.dtype)
-    if codes.min <= info.min and info.max <= codes.max:
-        return
-    if codes.fits(array):
-        return
-    # Comparing in the array's own dtype needs limits that it can hold.
-    low, high = max(codes.min, int(info.min)), min(codes.max, int(info.max))
-    outside = (array < low) | (array > high)
-    index = tuple(int(i) for i in np.unravel_index(int(np.argmax(outside)), array.shape))
-    raise InputError(
-        f"{int(array[index])} at index {list(index)} is outside the format",
-        where=where,
-        accepted=f"{codes.min}..{codes.max}",
-    )
-
-
-class _Validation:
-    """The checks of a Program, in the order in which it would run."""
-
-    def __init__(self, program: Program) -> None:
-        self.program = program
-        self.known: set[str] = set(program.constants)
-        self.where = f"program {program.name!r}"
-
-    def run(self) -> None:
-        self._specs()
-        for name in self.program.inputs:
-            self._define(name, "input")
-        calls: set[str] = set()
-        for call in self.program.calls:
-            if call.name in calls:
-                raise self._error(f"two calls are named {call.name!r}", "unique names")
-            calls.add(call.name)
-            self._call(call)
-        for name in self.program.outputs:
-            if not isinstance(name, str) or name not in self.known - set(self.program.constants):
-                raise self._error(f"nothing makes the output {name!r}", "inputs or call outputs")
-        unknown = set(self.program.tensors) - self.known
-        if unknown:
-            raise self._error(f"nothing makes the tensor {min(unknown)!r}", "no unused tensors")
-
-    def _error(self, message: str, accepted: str) -> ModelError:
-        return ModelError(message, where=self.where, accepted=accepted)
-
-    def _specs(self) -> None:
-        for name, spec in self.program.tensors.items():
-            if not isinstance(spec, TensorSpec) or spec.name != name:
-                raise self._error(
-                    f"tensor {name!r} must have its own spec", "TensorSpec.name = key"
-                )
-            array = self.program.constants.get(name)
-            if array is None:
-                continue
-            if spec.shape != array.shape or array.dtype.kind == "f" or not spec.format.fits(array):
-                raise self._error(
-                    f"constant {name!r} does not fit its TensorSpec", "equal shape, codes in format"
-                )
-
-    def _define(self, name: Any, what: str) -> None:
-        if not isinstance(name, str) or name not in self.program.tensors:
-            raise self._error(f"{what} {name!r} has no TensorSpec", "one per input and call")
-        if name in self.known:
-            raise self._error(f"{what} {name!r} is defined twice", "unique names")
-        self.known.add(name)
-
-    def _call(self, call: Call) -> None:
-        binding = PRIMITIVES.get(call.primitive) if isinstance(call.primitive, str) else None
-        if binding is None:
-            error = bad("the primitive must be known", call.primitive, ", ".join(PRIMITIVES))
-            raise _at(call, error)
-        self._operands(call, binding)
-        self._attributes(call, binding)
-        try:
-            shape, codes = binding.infer(self.program.operands(call), call.attributes)
-        except ModelError as error:
-            raise _at(call, error) from None
-        self._define(call.output, f"the output of call {call.name!r}")
-        spec = self.program.tensors[call.output]
-        if check_shape(shape, _where(call)) != spec.shape:
-            raise _at(
-                call,
-                bad("the TensorSpec must have the shape made", spec.shape, show_shape(shape)),
-            )
-        if dataclasses.replace(spec.format, fraction=0) != dataclasses.replace(codes, fraction=0):
-            raise _at(
-                call, bad("the TensorSpec must have the format made", spec.format, str(codes))
-            )
-
-    def _operands(self, call: Call, binding: Binding) -> None:
-        if len(call.inputs) != len(binding.operands):
-            raise _at(call, bad("wrong operands", call.inputs, ", ".join(binding.operands)))
-        for name, operand in zip(call.inputs, binding.operands, strict=True):
-            array = self.program.constants.get(name)
-            if name not in self.known:
-                raise _at(call, bad("an operand must be made before it is used", name, "earlier"))
-            if operand in binding.constant and array is None:
-                raise _at(call, bad(f"{operand} must be a constant", name, "a constant"))
-            if array is not None and (array.dtype.kind == "f" or array.size == 0):
-                raise _at(call, bad(f"{operand} must hold integers", name, "one code or more"))
-
-    def _attributes(self, call: Call, binding: Binding) -> None:
-        found, wanted = set(call.attributes), set(binding.attributes)
-        wrong = (found ^ wanted) - (set(binding.optional) - found)
-        if wrong:
-            odd = min(wrong)
-            rule = f"attribute {odd!r} is {'unknown' if odd in found else 'missing'}"
-            raise _at(call, ModelError(rule, accepted=", ".join(binding.attributes)))
-        for name, value in call.attributes.items():
-            try:
-                binding.attributes[name](value, self.program.constants)
-            except ModelError as error:
-                raise _at(call, error, f"attribute {name!r}") from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from qsim import operators
+from qsim import families
 from qsim.errors import ModelError
 from qsim.hostops import computes, encode_torch_step
 from qsim.lowering.builder import format_json
@@ -13,12 +13,12 @@ from qsim.lowering.match import Matcher, layer_of
 from qsim.lowering.plan import Item, Plan, make_plan, output_nodes
 from qsim.lowering.view import (
     NotLowerableError,
-    attribute,
     infer_shapes,
     operator_name,
     tensor_params,
 )
 from qsim.network import HostOperator, Lowered, Step, ValueSpec
+from qsim.nodes import attribute
 from qsim.program import Program, TensorSpec
 
 if TYPE_CHECKING:
@@ -210,7 +210,7 @@ class Assembler:
         known = self.plan.matcher.reasons.get(node)
         if known is not None:
             return known
-        if operators.table().get(node.target) is None:
+        if families.table().get(node.target) is None:
             return "no primitive computes it"
         return self.plan.matcher.why_float(node)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from qsim import operators
+from qsim import families, nodes
 from qsim.errors import TargetError
 from qsim.lowering.builder import Builder, Codes, Match
 from qsim.lowering.rule_add import lower_add
@@ -99,7 +99,7 @@ class Matcher:
         anchor, clamps = chain(quantize)
         if anchor.op == "placeholder":
             return
-        family = "rescale" if is_dequantize(anchor) else operators.table().get(anchor.target)
+        family = "rescale" if is_dequantize(anchor) else families.table().get(anchor.target)
         if family is None:
             return
         if anchor.name in self.skipped:
@@ -132,10 +132,10 @@ class Matcher:
         if family == "rescale":
             return (self._activation(anchor),)
         if family in ("add", "matmul"):
-            second = operators.operand(anchor, 1)
-            first = self._activation(operators.operand(anchor, 0))
+            second = nodes.operand(anchor, 1)
+            first = self._activation(nodes.operand(anchor, 0))
             return (first, self._activation(second))
-        return (self._activation(operators.operand(anchor, 0)),)
+        return (self._activation(nodes.operand(anchor, 0)),)
 
     def _activation(self, node: object) -> Codes:
         source = _quantize_of(node)
@@ -188,12 +188,12 @@ def chain(quantize: Node) -> tuple[Node, tuple[Node, ...]]:
 
     source = quantize.args[0]
     clamps: list[Node] = []
-    while isinstance(source, Node) and operators.clamp_range(source) is not None:
+    while isinstance(source, Node) and nodes.clamp_range(source) is not None:
         before = source.args[0]
         fusable = (
             isinstance(before, Node)
             and len(before.users) == 1
-            and operators.table().get(before.target) not in (None, "identity")
+            and families.table().get(before.target) not in (None, "identity")
         )
         if not fusable:
             break
@@ -206,5 +206,5 @@ def chain(quantize: Node) -> tuple[Node, tuple[Node, ...]]:
 
 def layer_of(node: Node) -> str:
     """Return the path of the module that an operator came from, empty at the top level."""
-    paths = operators.module_paths(node)
+    paths = nodes.module_paths(node)
     return paths[-1] if paths else ""

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from qsim import operators
 from qsim.lowering.builder import format_json
 from qsim.lowering.view import NotLowerableError
+from qsim.nodes import clamp_range
 from qsim.schemes import encode_scheme
 from qsim.target import derive
 
@@ -33,7 +33,7 @@ def clamp_codes(
     params = params or builder.match.result.params
     low, high = params.format.min, params.format.max
     for node in builder.match.clamps if nodes is None else nodes:
-        bounds = operators.clamp_range(node)
+        bounds = clamp_range(node)
         if bounds is None:
             raise NotLowerableError("its activation's bounds are not constants")
         codes = [low, high]

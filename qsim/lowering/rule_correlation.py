@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from qsim import operators
+from qsim import families, nodes
 from qsim.lowering.requantization import clamp_codes, emit_requantize
-from qsim.lowering.view import Constant, NotLowerableError, attribute, constant
+from qsim.lowering.view import Constant, NotLowerableError, constant
+from qsim.nodes import attribute
 from qsim.target import derive
 
 if TYPE_CHECKING:
@@ -25,10 +26,10 @@ def lower_conv(builder: Builder) -> None:
 
     target, match = builder.target, builder.match
     node, x = match.anchor, match.operands[0]
-    weight = checked_weight(builder, constant(builder.graph, operators.operand(node, 1)), axis=0)
-    if operators.is_transposed(node):
+    weight = checked_weight(builder, constant(builder.graph, nodes.operand(node, 1)), axis=0)
+    if nodes.is_transposed(node):
         raise NotLowerableError("it is a transposed convolution, which has no primitive here")
-    stride, padding, dilation, groups = operators.convolution(node, weight.codes.shape[2:])
+    stride, padding, dilation, groups = nodes.convolution(node, weight.codes.shape[2:])
     zero_point = x.params.zero_point
     name = builder.constant("weight", weight.codes)
     accumulator = target.correlation.accumulator
@@ -48,7 +49,7 @@ def lower_conv(builder: Builder) -> None:
             "accumulator": accumulator_json(accumulator),
         },
     )
-    finish(builder, acc, weight, operators.bias(node), axis=1)
+    finish(builder, acc, weight, nodes.bias(node), axis=1)
 
 
 def lower_linear(builder: Builder) -> None:
@@ -59,8 +60,8 @@ def lower_linear(builder: Builder) -> None:
     node, x = match.anchor, match.operands[0]
     if len(x.shape) < 2:
         raise NotLowerableError("its input has one dimension; linear takes 2 or more")
-    channel_axis = operators.weight_axis(node)
-    weight = constant(builder.graph, operators.operand(node, 1))
+    channel_axis = nodes.weight_axis(node)
+    weight = constant(builder.graph, nodes.operand(node, 1))
     if weight.codes.ndim != 2:
         raise NotLowerableError(f"its weight has {weight.codes.ndim} dimensions; linear takes 2")
     weight = checked_weight(builder, weight, axis=channel_axis)
@@ -85,10 +86,10 @@ def lower_linear(builder: Builder) -> None:
             "accumulator": accumulator_json(accumulator),
         },
     )
-    # matmul(a, b) has no bias; `operators.bias` would read an argument that it does not have.
-    has_bias = operators.table().get(node.target) in ("linear", "addmm")
+    # matmul(a, b) has no bias; `nodes.bias` would read an argument that it does not have.
+    has_bias = families.table().get(node.target) in ("linear", "addmm")
     axis = len(match.result.shape) - 1
-    finish(builder, acc, weight, operators.bias(node) if has_bias else None, axis=axis)
+    finish(builder, acc, weight, nodes.bias(node) if has_bias else None, axis=axis)
 
 
 def checked_weight(builder: Builder, weight: Constant, *, axis: int) -> Constant:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qsim import operators
 from qsim.lowering.requantization import (
     clamp_codes,
     emit_rescale,
@@ -12,7 +11,7 @@ from qsim.lowering.requantization import (
     same_params,
 )
 from qsim.lowering.view import NotLowerableError
-from qsim.operators import argument, per_dimension
+from qsim.nodes import adaptive_window, argument, is_spatial_mean, per_dimension
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,7 +74,7 @@ def lower_avg_pool(builder: Builder) -> None:
     }
     name = str(node.target)
     if "adaptive" in name:
-        window = operators.adaptive_window(node, source.shape)
+        window = adaptive_window(node, source.shape)
         if window is None:
             raise NotLowerableError("its windows differ in size")
         attributes["kernel"] = attributes["stride"] = window
@@ -88,7 +87,7 @@ def lower_avg_pool(builder: Builder) -> None:
         attributes["padding"] = per_dimension(argument(node, 3, "padding", 0), rank)
         attributes["ceil_mode"] = bool(argument(node, 4, "ceil_mode", False))
         attributes["count_include_pad"] = bool(argument(node, 5, "count_include_pad", True))
-    elif not operators.is_spatial_mean(node, len(source.shape)):
+    elif not is_spatial_mean(node, len(source.shape)):
         raise NotLowerableError("it is a mean over other than all spatial dimensions")
     if "mean" in name and not argument(node, 2, "keepdim", False):
         _mean_without_dimensions(builder, attributes)

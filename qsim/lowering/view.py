@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from qsim.errors import ModelError
+from qsim.nodes import attribute
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -88,14 +89,6 @@ def tensor_params(node: Node) -> QParams:
     """Return the parameters of a per-tensor quantize or dequantize node."""
     _, scale, zero_point, low, high = node.args[:5]
     return QParams(float(scale), int(zero_point), code_format(int(low), int(high)))  # type: ignore[arg-type]
-
-
-def attribute(graph: GraphModule, node: Node) -> torch.Tensor:
-    """Return the tensor of a get_attr node."""
-    value: Any = graph
-    for part in str(node.target).split("."):
-        value = getattr(value, part)
-    return value.detach()  # type: ignore[no-any-return]
 
 
 def constant(graph: GraphModule, node: object) -> Constant:

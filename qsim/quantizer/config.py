@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from qsim.errors import UsageError
-from qsim.operators import FAMILIES
+from qsim.families import FAMILIES
 
 if TYPE_CHECKING:
     import os
@@ -70,7 +70,7 @@ class QuantizeConfig:
 
     Attributes:
         default: for every operator.
-        operators: by operator family, see ``qsim.operators.FAMILIES``.
+        operators: by operator family, see ``qsim.families.FAMILIES``.
         modules: by module path or glob; later entries win.
     """
 

@@ -83,7 +83,8 @@ def _convert(
     from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 
     from qsim.quantizer.annotate import TargetQuantizer
-    from qsim.quantizer.passes import drop_unused, simplify
+    from qsim.quantizer.pass_constants import drop_unused
+    from qsim.quantizer.passes import simplify
 
     # A copy: the exported program shares its parameters with the user's module.
     simple = simplify(copy.deepcopy(program.module(check_guards=False)))

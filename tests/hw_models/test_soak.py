@@ -545,6 +545,18 @@ def case_correlation(rng: Rng, scheme: str) -> tuple[int, str | None, str]:
     return elements, problem, about
 
 
+def _by_matrix(reference: Any, *arguments: Any) -> Any:
+    """Wrap a definition that indexes as a correlation, [M, O, 0]: drop that last index."""
+
+    def defined(ledger: hw.Ledger | None) -> Any:
+        out = reference(*arguments, ledger)
+        if ledger is not None and ledger.first is not None:
+            ledger.first = ledger.first[:-1]
+        return out
+
+    return defined
+
+
 def case_linear(rng: Rng, scheme: str) -> tuple[int, str | None, str]:
     lead = pick(rng, (), (1,), (3,), (2, 3), (0,), (17,), (7, 9), (2, 0))
     depth = int(pick(rng, 0, 1, 2, 7, 16, 65, 130)) if rng.integers(3) else 9
@@ -562,12 +574,7 @@ def case_linear(rng: Rng, scheme: str) -> tuple[int, str | None, str]:
     xs, ws = laid_out(rng, x), laid_out(rng, w)
     defined = None
     if len(lead) == 1 and sums.values.size * depth <= 6000 and register.overflow != "error":
-        # The definition indexes as a correlation, [M, O, 0]; drop that last index.
-        def defined(ledger: hw.Ledger | None) -> Any:
-            out = linear_reference(x, w, xz, wz, register, ledger)
-            if ledger is not None and ledger.first is not None:
-                ledger.first = ledger.first[:-1]
-            return out
+        defined = _by_matrix(linear_reference, x, w, xz, wz, register)
 
     problem = _compare_sums(
         lambda ledger: hw.linear(xs, ws, xz, wz, register, ledger), defined, sums, register
@@ -606,13 +613,7 @@ def case_matmul(rng: Rng, scheme: str) -> tuple[int, str | None, str]:
     sums = oracles.matmul(a, b, az, zeros, rule)
     defined = None
     if a.ndim == b.ndim == 2 and sums.values.size * depth <= 6000 and register.overflow != "error":
-
-        def defined(ledger: hw.Ledger | None) -> Any:
-            out = matmul_reference(a, b, az, bz, register, ledger)
-            if ledger is not None and ledger.first is not None:
-                ledger.first = ledger.first[:-1]
-            return out
-
+        defined = _by_matrix(matmul_reference, a, b, az, bz, register)
     xs, ys = laid_out(rng, a), laid_out(rng, b)
     problem = _compare_sums(
         lambda ledger: hw.matmul(xs, ys, az, bz, register, ledger), defined, sums, register

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
@@ -12,8 +10,8 @@ import pytest
 
 import qsim
 from qsim.cli import main
+from tests import fresh
 
-ROOT = Path(__file__).parents[2]
 COMMANDS = ("run", "compile", "inspect", "targets", "models", "doctor")
 PROBE = """
 import contextlib, io, sys
@@ -45,32 +43,21 @@ except Stop:
 """
 
 
-def probe(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", code, *arguments],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-
-
 @pytest.mark.parametrize(
     "arguments",
     [["--help"], ["run", "--help"], ["targets"], ["targets", "q7"], ["models"]],
     ids=str,
 )
 def test_light_commands_load_neither_torch_nor_numba(arguments: list[str]) -> None:
-    assert probe(PROBE, *arguments).stdout.split() == ["0"]
+    assert fresh.run(PROBE, *arguments).stdout.split() == ["0"]
 
 
 def test_import_qsim_is_light() -> None:
-    code = "import sys, qsim; print([m for m in ('torch', 'numba', 'numpy') if m in sys.modules])"
-    assert probe(code).stdout.strip() == "[]"
+    assert fresh.loaded("import qsim", "torch", "numba", "numpy") == []
 
 
 def test_first_line_of_run_comes_before_torch() -> None:
-    err = probe(FIRST_LINE).stderr
+    err = fresh.run(FIRST_LINE).stderr
     assert err.startswith("False False digits on tflite sha256:")
 
 
@@ -85,7 +72,7 @@ def test_facade_names_are_what_their_modules_define() -> None:
 
 
 def test_version_is_the_packages(capsys: pytest.CaptureFixture[str]) -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    project = tomllib.loads((fresh.ROOT / "pyproject.toml").read_text())["project"]
     assert qsim.__version__ == project["version"]
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"qsim {project['version']}\n"

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,23 +12,15 @@ import torch
 
 import qsim.models as models
 from qsim.errors import InputError, ModelError
+from tests.fresh import loaded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
-ROOT = Path(models.__file__).parents[2]
 NAMES = [known.name for known in models.builtin()]
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Threads that wait for a busy core cost seconds here, and win nothing."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
+pytestmark = pytest.mark.usefixtures("one_thread")
 HEAD = """
 import torch
 
@@ -130,18 +120,8 @@ def test_calibration_shares_no_image_with_the_samples() -> None:
 
 
 def test_listing_is_light() -> None:
-    code = (
-        "import sys, qsim.models as m; m.builtin(); m.Model;"
-        "print([n for n in ('torch', 'numba', 'numpy', 'sklearn') if n in sys.modules])"
-    )
-    run = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        check=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
-    assert run.stdout.strip() == "[]"
+    code = "import qsim.models as m; m.builtin(); m.Model"
+    assert loaded(code, "torch", "numba", "numpy", "sklearn") == []
 
 
 @pytest.mark.parametrize(

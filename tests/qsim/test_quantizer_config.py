@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 import torch
 from torch import nn
 
-from qsim import operators
+from qsim import families, nodes
 from qsim.errors import UsageError
 from qsim.quantizer import Override, QuantizeConfig, quantize
 from qsim.target import Target
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.fresh import loaded
 
 
 def network():
@@ -37,10 +32,10 @@ def products(q):
     """Weight and result parameters of every product, by layer."""
     found = {}
     for node in q.graph.graph.nodes:
-        if operators.table().get(node.target) in ("conv", "linear") and node.name not in q.host:
+        if families.table().get(node.target) in ("conv", "linear") and node.name not in q.host:
             reader = next(iter(node.users))
-            reader = next(iter(reader.users)) if operators.clamp_range(reader) else reader
-            found[operators.layer(node)] = (node.args[1], reader.args[1:])
+            reader = next(iter(reader.users)) if nodes.clamp_range(reader) else reader
+            found[nodes.layer(node)] = (node.args[1], reader.args[1:])
     return found
 
 
@@ -220,11 +215,5 @@ def test_missing_file(tmp_path):
 
 
 def test_importing_the_package_loads_neither_torch_nor_numba():
-    script = (
-        "import sys, qsim.quantizer, qsim.quantizer.pt2, qsim.capture, qsim.operators\n"
-        "print([m for m in ('torch', 'numba', 'torchao') if m in sys.modules])"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    assert done.stdout.strip() == "[]"
+    code = "import qsim.quantizer, qsim.quantizer.pt2, qsim.capture, qsim.operators"
+    assert loaded(code, "torch", "numba", "torchao") == []

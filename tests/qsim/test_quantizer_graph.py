@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812  # torch's own name for it
 from torch import nn
 
-from qsim import operators
+from qsim import families, nodes
 from qsim.errors import InputError, ModelError, TargetError, UsageError
 from qsim.quantizer import quantize
 from qsim.target import Target
@@ -69,7 +69,7 @@ class FnTwo(Fn):
 
 def family(node):
     """By overload: between dequantize and quantize the shapes and constants are gone."""
-    return operators.table().get(node.target)
+    return families.table().get(node.target)
 
 
 def is_q(node):
@@ -97,7 +97,7 @@ def activations(graph):
 def computed_in_codes(node):
     """Whether the operator reads dequantize only and is read by one quantize, a relu between."""
     readers = list(node.users)
-    while len(readers) == 1 and operators.clamp_range(readers[0]) is not None:
+    while len(readers) == 1 and nodes.clamp_range(readers[0]) is not None:
         readers = list(readers[0].users)
     return all(is_dq(n) for n in node.all_input_nodes) and len(readers) == 1 and is_q(readers[0])
 

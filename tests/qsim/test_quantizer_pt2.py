@@ -18,7 +18,8 @@ import torch
 from torch import nn
 
 from qsim.errors import FileFormatError, UsageError
-from qsim.operators import layer, table
+from qsim.families import table
+from qsim.nodes import layer
 from qsim.quantizer import Quantized, quantize
 from qsim.quantizer.pt2 import load_pt2, save_pt2
 from qsim.target import Target

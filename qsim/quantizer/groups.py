@@ -1,0 +1,81 @@
+"""Which tensors of a graph share one set of parameters.
+
+The operand and the result of an operator that only moves, picks, averages or clamps codes (pool,
+mean, reshape, permute, a relu of its own) are in one group. The first place of a group, in the
+order of the graph, carries the observer; all others refer to it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from torch.fx import Node
+
+from qsim.families import SHARING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from qsim.quantizer.config import Override
+
+# A place that an observer can stand at: behind a node, or between a node and one reader.
+Slot: TypeAlias = Node | tuple[Node, Node]
+_MOVING: Final = ("reshape", "permute", "identity")
+
+
+@dataclass(frozen=True)
+class Operator:
+    """One operator to be annotated.
+
+    Attributes:
+        node: the operator.
+        family: its family.
+        settings: what the config says about it.
+        inputs: its activation operands.
+        result: the node behind which its result's observer stands: itself, or the fused relu.
+    """
+
+    node: Node
+    family: str
+    settings: Override
+    inputs: tuple[Node, ...]
+    result: Node
+
+
+def slots(op: Operator) -> Iterator[tuple[Slot, Node]]:
+    """Give the places of an operator in the order in which PT2E makes their observers."""
+    for tensor in op.inputs:
+        yield (tensor, op.node), tensor
+    yield op.result, op.result
+
+
+def groups(chosen: list[Operator]) -> dict[Node, Node]:
+    """Return the representative of every tensor's group."""
+    parent: dict[Node, Node] = {}
+
+    def root(tensor: Node) -> Node:
+        parent.setdefault(tensor, tensor)
+        while parent[tensor] is not tensor:
+            parent[tensor] = parent[parent[tensor]]
+            tensor = parent[tensor]
+        return tensor
+
+    for op in chosen:
+        for tensor in (*op.inputs, op.result):
+            root(tensor)
+        if op.family in SHARING:
+            parent[root(op.result)] = root(op.inputs[0])
+    return {tensor: root(tensor) for tensor in list(parent)}
+
+
+def drop_idle(chosen: list[Operator]) -> list[Operator]:
+    """Leave out reshapes and the like in groups in which nothing computes."""
+    roots = groups(chosen)
+    busy = {
+        roots[tensor]
+        for op in chosen
+        if op.family not in _MOVING
+        for tensor in (*op.inputs, op.result)
+    }
+    return [op for op in chosen if op.family not in _MOVING or roots[op.result] in busy]

@@ -1,0 +1,97 @@
+"""Folds a batch norm into the convolution or linear before it where that is exact."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from qsim import nodes, operators
+from qsim.quantizer.pass_constants import add_constant
+
+if TYPE_CHECKING:
+    from torch.fx import GraphModule, Node
+
+_aten = torch.ops.aten
+_BATCH_NORM = _aten.batch_norm.default
+
+
+def fold_batch_norm(graph: GraphModule) -> None:
+    """Fold a batch norm into the convolution or linear that it alone reads; spell out the others.
+
+    Spelled out (a product and a sum with constants, on the host), because PT2E would fold it where
+    it must not, and while a batch norm is left its convert searches for patterns of QAT: half a
+    minute of torch.export.
+    """
+    for norm in list(graph.graph.nodes):
+        if norm.target is not _BATCH_NORM or not _is_constant(norm):
+            continue
+        producer = norm.args[0]
+        factor, offset = _affine(graph, norm)
+        if isinstance(producer, torch.fx.Node) and _folds(producer):
+            _fold(graph, producer, factor, offset)
+            norm.replace_all_uses_with(producer)
+        else:
+            _spell_out(graph, norm, factor, offset)
+        graph.graph.erase_node(norm)
+
+
+def _is_constant(norm: Node) -> bool:
+    constant = all(a is None or nodes.is_parameter(a) for a in norm.args[1:5])
+    return (
+        constant and norm.args[3] is not None and norm.args[4] is not None and norm.args[5] is False
+    )
+
+
+def _folds(producer: Node) -> bool:
+    family = operators.family(producer)
+    # A linear of more than two dimensions has its features last, batch norm normalises axis 1.
+    flat = len(nodes.shape(producer) or ()) == 2
+    return len(producer.users) == 1 and (family == "conv" or (family == "linear" and flat))
+
+
+def _double(graph: GraphModule, node: Any) -> torch.Tensor:
+    return nodes.attribute(graph, node).to(torch.float64)
+
+
+def _affine(graph: GraphModule, norm: Node) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return factor and offset per channel, in double: one rounding to fp32 comes at the end."""
+    gamma, beta, mean, variance = norm.args[1:5]
+    factor = torch.rsqrt(_double(graph, variance) + float(str(norm.args[7])))
+    factor = factor if gamma is None else factor * _double(graph, gamma)
+    offset = -_double(graph, mean) * factor
+    return factor, offset if beta is None else offset + _double(graph, beta)
+
+
+def _fold(graph: GraphModule, producer: Node, factor: torch.Tensor, offset: torch.Tensor) -> None:
+    weight = _double(graph, producer.args[1])
+    bias = nodes.bias(producer)
+    if bias is not None:
+        offset = offset + _double(graph, bias) * factor
+    scaled = weight * factor.reshape([-1] + [1] * (weight.dim() - 1))
+    args = [*producer.args, None][: max(3, len(producer.args))]
+    # New constants: the weight may be read by another operator too.
+    args[1] = add_constant(graph, producer, f"{producer.name}_weight", scaled.float())
+    args[2] = add_constant(graph, producer, f"{producer.name}_bias", offset.float())
+    producer.args = tuple(args)
+
+
+def _spell_out(graph: GraphModule, norm: Node, factor: torch.Tensor, offset: torch.Tensor) -> None:
+    value: Any = norm.args[0]
+    shape = [-1] + [1] * (len(nodes.shape(norm) or ()) - 2)
+    dtype = norm.meta["val"].dtype
+    steps = (("mul", factor), ("add", offset))
+    for name, constant in steps:
+        held = add_constant(
+            graph, norm, f"{norm.name}_{name}_by", constant.reshape(shape).to(dtype)
+        )
+        with graph.graph.inserting_before(norm):
+            step = graph.graph.create_node(
+                "call_function",
+                getattr(_aten, name).Tensor,
+                (value, held),
+                name=f"{norm.name}_{name}",
+            )
+        step.meta = dict(norm.meta)
+        value = step
+    norm.replace_all_uses_with(value)

@@ -1,0 +1,57 @@
+"""Passes over constants: folds what depends on parameters only, drops what nobody reads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from qsim import nodes
+
+if TYPE_CHECKING:
+    from torch.fx import GraphModule, Node
+
+
+def fold_constants(graph: GraphModule) -> None:
+    """Compute operators that read parameters and buffers only, or nothing; keep their results."""
+    for node in list(graph.graph.nodes):
+        schema = nodes.schema(node)
+        if schema is None or not all(map(nodes.is_parameter, node.all_input_nodes)):
+            continue
+        if torch.Tag.nondeterministic_seeded in node.target.tags or len(schema.returns) != 1:
+            continue
+        value = node.target(*_values(graph, node.args), **_values(graph, node.kwargs))
+        if isinstance(value, torch.Tensor):
+            constant = add_constant(graph, node, f"{node.name}_folded", value)
+            node.replace_all_uses_with(constant)
+            graph.graph.erase_node(node)
+
+
+def _values(graph: GraphModule, arguments: Any) -> Any:
+    return torch.fx.node.map_arg(arguments, lambda node: nodes.attribute(graph, node))
+
+
+def add_constant(graph: GraphModule, before: Node, name: str, value: torch.Tensor) -> Node:
+    """Add a buffer to the graph's module and a node that reads it."""
+    unique, count = name, 0
+    while hasattr(graph, unique):
+        count += 1
+        unique = f"{name}_{count}"
+    graph.register_buffer(unique, value.detach().clone())
+    with graph.graph.inserting_before(before):
+        node = graph.graph.get_attr(unique)
+    fake = before.meta["val"].fake_mode
+    node.meta["val"] = fake.from_tensor(value.detach(), static_shapes=True)
+    return node
+
+
+def drop_unused(graph: GraphModule) -> GraphModule:
+    """Delete parameters and buffers that no node reads."""
+    read = {str(node.target) for node in graph.graph.nodes if node.op == "get_attr"}
+    held = [name for name, _ in graph.named_parameters(remove_duplicate=False)]
+    held += [name for name, _ in graph.named_buffers(remove_duplicate=False)]
+    for name in held:
+        owner, _, leaf = name.rpartition(".")
+        if name not in read:
+            delattr(graph.get_submodule(owner), leaf)
+    return graph

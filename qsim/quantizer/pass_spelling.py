@@ -1,0 +1,103 @@
+"""Passes that leave one spelling of each: arguments, pools, slices, moves, sized constants."""
+
+from __future__ import annotations
+
+import operator
+from typing import TYPE_CHECKING
+
+import torch
+
+from qsim import families, nodes
+
+if TYPE_CHECKING:
+    from torch.fx import GraphModule
+
+_aten = torch.ops.aten
+_SLICE_END = 2**63 - 1
+_FACTORIES = {
+    _aten.zeros.default: _aten.new_zeros.default,
+    _aten.ones.default: _aten.new_ones.default,
+    _aten.full.default: _aten.new_full.default,
+}
+
+
+def positional(graph: GraphModule) -> None:
+    """Move keyword arguments of operators with a family to their positions, as far as they go."""
+    for node in graph.graph.nodes:
+        schema = nodes.schema(node)
+        if schema is None or not node.kwargs or node.target not in families.table():
+            continue
+        args, kwargs = list(node.args), dict(node.kwargs)
+        for argument in schema.arguments[len(args) :]:
+            if argument.kwarg_only or not kwargs:
+                break
+            if argument.name not in kwargs and not argument.has_default_value():
+                break
+            args.append(kwargs.pop(argument.name, argument.default_value))
+        node.args, node.kwargs = tuple(args), kwargs
+
+
+def single_output_pools(graph: GraphModule) -> None:
+    """Replace max_pool with indices by max_pool where nothing reads the indices."""
+    plain = {
+        _aten.max_pool2d_with_indices.default: _aten.max_pool2d.default,
+        _aten.max_pool1d_with_indices.default: _aten.max_pool1d.default,
+    }
+    for node in list(graph.graph.nodes):
+        if node.target not in plain:
+            continue
+        parts = [u for u in node.users if u.target is operator.getitem and u.users]
+        if any(part.args[1] != 0 for part in parts) or not parts:
+            continue
+        first = parts[0]
+        node.target = plain[node.target]
+        node.meta["val"] = first.meta["val"]
+        for user in list(node.users):
+            user.replace_all_uses_with(node)
+            graph.graph.erase_node(user)
+
+
+def drop_whole_slices(graph: GraphModule) -> None:
+    """Remove slices that take all of a dimension: ``x[:, :4]`` is exported as two slices."""
+    for node in list(graph.graph.nodes):
+        if node.target is not _aten.slice.Tensor or node.kwargs:
+            continue
+        start, end = nodes.argument(node, 2, "start"), nodes.argument(node, 3, "end")
+        step = nodes.argument(node, 4, "step", 1)
+        if start in (0, None) and (end is None or end == _SLICE_END) and step == 1:
+            node.replace_all_uses_with(node.args[0])
+            graph.graph.erase_node(node)
+
+
+def plain_moves(graph: GraphModule) -> None:
+    """Write mT, swapaxes, movedim and unflatten as transpose, permute and reshape."""
+    for node in graph.graph.nodes:
+        name = nodes.operator_name(node)
+        if node.op != "call_function" or node.kwargs or nodes.shape(node) is None:
+            continue
+        if name == "mT":
+            node.target, node.args = _aten.transpose.int, (node.args[0], -2, -1)
+        elif name in ("swapaxes", "swapdims"):
+            node.target = _aten.transpose.int
+        elif name in ("movedim", "moveaxis"):
+            rank = len(nodes.shape(node) or ())
+            probe = torch.empty([2] * rank, device="meta")  # all strides differ
+            moved = probe.movedim(*node.args[1:]).stride()
+            dims = [probe.stride().index(stride) for stride in moved]
+            node.target, node.args = _aten.permute.default, (node.args[0], dims)
+        elif name == "unflatten":
+            sizes = [d if isinstance(d, int) else -1 for d in nodes.shape(node) or ()]
+            if sizes.count(-1) <= 1:
+                node.target, node.args = _aten.reshape.default, (node.args[0], sizes)
+
+
+def plain_factories(graph: GraphModule) -> None:
+    """Make zeros, ones and full of a symbolic size from the tensor that has the size."""
+    for node in list(graph.graph.nodes):
+        new = _FACTORIES.get(node.target)
+        sizes = [n for n in node.all_input_nodes if n.target is _aten.sym_size.int]
+        if new is None or not sizes:
+            continue
+        dtype = node.meta["val"].dtype
+        node.target, node.args = new, (sizes[0].args[0], *node.args)
+        node.kwargs = {"dtype": dtype}

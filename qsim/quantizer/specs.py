@@ -1,0 +1,153 @@
+"""What PT2E is told of one tensor: container and range of its codes, and its observer."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import torch
+from torchao.quantization.pt2e.quantizer import DerivedQuantizationSpec, QuantizationSpec
+
+from qsim import nodes
+from qsim.errors import ModelError, TargetError
+from qsim.quantizer.observers import ActivationObserver, PerChannelWeightObserver, WeightObserver
+from qsim.quantizer.qparams import Floats, power_of_two_above, symmetric_scale
+
+if TYPE_CHECKING:
+    from torch.fx import GraphModule, Node
+
+    from qsim.quantizer.groups import Operator
+    from qsim.target import Target
+
+_WIDE: Final = 1.0 - 2.0**-20
+
+
+def container(quant_min: int, quant_max: int) -> torch.dtype:
+    """Return the dtype that holds the codes in a PT2E graph.
+
+    Unsigned codes of 9 to 31 bits live in int32, which more of torch's operators take than uint16.
+
+    Raises:
+        TargetError: unsigned codes of 32 bits, for which PT2E has no container.
+    """
+    for dtype in (torch.uint8, torch.int8, torch.int16, torch.int32):
+        info = torch.iinfo(dtype)
+        if info.min <= quant_min and quant_max <= info.max and (quant_min < 0 or info.min == 0):
+            return dtype
+    if quant_min == 0 and quant_max <= torch.iinfo(torch.int32).max:
+        return torch.int32
+    raise TargetError(
+        f"codes {quant_min}..{quant_max} have no container in PyTorch",
+        where="input.bits",
+        accepted="1 to 32 bits signed, 1 to 31 bits unsigned",
+    )
+
+
+def activation_spec(target: Target, op: Operator) -> QuantizationSpec:
+    """Return how the activations that an operator reads or makes are observed."""
+    settings = op.settings
+    low, high = _codes(target.input.format, settings.activation_bits)
+    scheme = settings.activation_scheme or target.input.scheme
+    affine = scheme == "asymmetric"
+    return QuantizationSpec(
+        dtype=container(low, high),
+        observer_or_fake_quant_ctr=ActivationObserver.with_args(
+            scheme=scheme,
+            method=settings.activation_observer or "min_max",
+            layer=nodes.layer(op.node),
+        ),
+        quant_min=low,
+        quant_max=high,
+        qscheme=torch.per_tensor_affine if affine else torch.per_tensor_symmetric,
+    )
+
+
+def weight_spec(target: Target, op: Operator) -> QuantizationSpec:
+    """Return how the weight of an operator is observed."""
+    section, settings = target.weight, op.settings
+    low, high = _codes(section.format, settings.weight_bits)
+    per_channel = section.per_channel if settings.per_channel is None else settings.per_channel
+    affine = section.scheme == "asymmetric"
+    axis = nodes.weight_axis(op.node)
+    names = (
+        (torch.per_channel_affine, torch.per_channel_symmetric)
+        if per_channel
+        else (torch.per_tensor_affine, torch.per_tensor_symmetric)
+    )
+    observer: type[WeightObserver] = PerChannelWeightObserver if per_channel else WeightObserver
+    return QuantizationSpec(
+        dtype=container(low, high),
+        observer_or_fake_quant_ctr=observer.with_args(
+            scheme=section.scheme,
+            method=settings.weight_observer or "min_max",
+            layer=nodes.layer(op.node),
+        ),
+        quant_min=low,
+        quant_max=high,
+        qscheme=names[0] if affine else names[1],
+        ch_axis=axis if per_channel else None,
+    )
+
+
+def bias_need(target: Target, model: GraphModule, op: Operator, bias: Node) -> Floats:
+    """Return the scale that each value of a bias needs in order to fit the target's format.
+
+    Raises:
+        ModelError: the bias holds a NaN or an infinity.
+    """
+    fmt = target.bias.format
+    values = nodes.attribute(model, bias).to(torch.float64).numpy()
+    if not np.isfinite(values).all():
+        raise ModelError(
+            "the bias holds a NaN or an infinity",
+            where=nodes.layer(op.node),
+            accepted="finite weights",
+        )
+    # Beyond 24 bits fp32 cannot clamp to the last codes.
+    room = _WIDE if target.bias.bits > 24 else 1.0
+    return symmetric_scale(values, values, fmt.min, fmt.max) / room
+
+
+def bias_spec(
+    target: Target, op: Operator, need: Floats, *, per_channel: bool
+) -> DerivedQuantizationSpec:
+    """Return how the codes of a bias follow from the scales of activation and weight."""
+    low, high = target.bias.format.min, target.bias.format.max
+    own = target.bias.scale == "power_of_two"
+
+    def derive(observers: list[Any]) -> tuple[torch.Tensor, torch.Tensor]:
+        return _bias_qparams(observers, need if own else None, per_channel=per_channel)
+
+    return DerivedQuantizationSpec(
+        derived_from=[(op.inputs[0], op.node), (nodes.operand(op.node, 1), op.node)],
+        derive_qparams_fn=derive,
+        dtype=container(low, high),
+        quant_min=low,
+        quant_max=high,
+        qscheme=torch.per_channel_symmetric if per_channel else torch.per_tensor_symmetric,
+        ch_axis=0 if per_channel else None,
+    )
+
+
+def _bias_qparams(
+    observers: list[Any], own: Floats | None, *, per_channel: bool
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the bias's scale ``s_x * s_w`` in fp32, or an own one, at least ``own``.
+
+    An own scale is ``s_x * s_w * 2**k`` with the smallest ``k >= 0`` that fits: the datapath shifts
+    bias codes left by k into the accumulator.
+    """
+    (x_scale, _), (w_scale, _) = (observer.calculate_qparams() for observer in observers)
+    scale = (x_scale * w_scale).to(torch.float32)
+    if own is not None:
+        accumulator = scale.to(torch.float64).numpy()
+        need = own if per_channel else own.max(keepdims=True)
+        factor = power_of_two_above(np.maximum(need / accumulator, 1.0))
+        scale = torch.from_numpy((accumulator * factor).astype(np.float32))
+    return scale, torch.zeros(scale.shape, dtype=torch.int32)
+
+
+def _codes(fmt: Any, bits: int | None) -> tuple[int, int]:
+    narrowed = fmt if bits is None else dataclasses.replace(fmt, bits=bits)
+    return narrowed.min, narrowed.max

@@ -1,0 +1,53 @@
+"""Collects what a traced run makes; :mod:`qsim.trace` is what comes of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from qsim.trace import Entry
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hw_models import Ledger
+    from qsim.attributes import Array
+    from qsim.calls import Call, Observer, TensorSpec
+    from qsim.program import Program
+
+
+class Recorder:
+    """Collects what a traced run makes."""
+
+    def __init__(self) -> None:
+        self.tensors: dict[str, Array] = {}
+        self.specs: dict[str, TensorSpec] = {}
+        self.entries: list[Entry] = []
+
+    def _key(self, program: Program, name: str) -> str:
+        return name if name not in self.tensors else f"{program.name}.{name}"
+
+    def _keep(self, key: str, array: Array, spec: TensorSpec) -> None:
+        self.tensors[key] = np.ascontiguousarray(array)
+        self.specs[key] = spec
+
+    def observe(self, program: Program, arrays: Sequence[Array]) -> Observer:
+        """Return the observer of one run of a program, after keeping its inputs."""
+        for name, array in zip(program.inputs, arrays, strict=True):
+            spec = program.tensors[name]
+            codes = array.astype(spec.format.dtype)
+            same = self.tensors.get(name)
+            if same is None or not (same.dtype == codes.dtype and np.array_equal(same, codes)):
+                self._keep(self._key(program, name), codes, spec)
+
+        def visit(call: Call, array: Array, ledger: Ledger) -> None:
+            spec = program.tensors[call.output]
+            key = self._key(program, call.output)
+            self._keep(key, array, spec)
+            macs = program.macs(call)
+            self.entries.append(
+                Entry(call.name, call.layer, call.primitive, array.shape, macs, ledger, key, spec)
+            )
+
+        return visit

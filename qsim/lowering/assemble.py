@@ -20,6 +20,7 @@ from qsim.lowering.view import (
 from qsim.network import HostOperator, Lowered, Step, ValueSpec
 from qsim.nodes import attribute
 from qsim.program import Program, TensorSpec
+from qsim.target import Target
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
     from qsim.attributes import Json
     from qsim.quantizer import Quantized
-    from qsim.target import Target
 
 
 def lower(quantized: Quantized, target: Target | None = None) -> Lowered:
@@ -48,7 +48,7 @@ def lower(quantized: Quantized, target: Target | None = None) -> Lowered:
     """
     import torch
 
-    target = target or quantized.target
+    target = quantized.target if target is None else Target.require(target)
     graph = quantized.graph
     with torch.no_grad():
         shapes = infer_shapes(graph, quantized.example_inputs, batch=quantized.batch)
@@ -64,7 +64,9 @@ def _as_numpy(value: torch.Tensor, where: str) -> npt.NDArray[Any]:
     except TypeError:
         dtype = str(value.dtype).removeprefix("torch.")
         raise ModelError(
-            f"it is {dtype}, for which NumPy has no type", where=where, accepted="other dtypes"
+            f"it is {dtype}, for which NumPy has no type",
+            where=where,
+            accepted="float32 (call .float() on the model)",
         ) from None
 
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     import torch
 
+    Samples = tuple[torch.Tensor | tuple[torch.Tensor, ...], torch.Tensor | None]
+
 _RETURNS = (
     "a qsim.models.Model or (module, example_inputs[, calibration[, samples]]) with a "
     "torch.nn.Module and a tuple of tensors"
@@ -41,15 +43,16 @@ class Model:
         module: the float network.
         example_inputs: one tensor for each argument; dimension 0 is the batch, 1 or more.
         calibration: input tuples that show the ranges of activations; None where there are none.
-        samples: ``(inputs, labels)`` to measure on: inputs ``[N, ...]``, labels integers ``[N]``,
-            or None where there is nothing to be right or wrong about; None where there are none.
+        samples: ``(inputs, labels)`` to measure on: inputs ``[N, ...]`` (a tuple of tensors for a
+            model of several inputs), labels integers ``[N]``, or None where there is nothing to be
+            right or wrong about; None where there are none.
         name: how reports call it.
     """
 
     module: torch.nn.Module
     example_inputs: tuple[torch.Tensor, ...]
     calibration: Sequence[tuple[torch.Tensor, ...]] | None = None
-    samples: tuple[torch.Tensor, torch.Tensor | None] | None = None
+    samples: Samples | None = None
     name: str = "model"
 
 
@@ -252,21 +255,29 @@ def _calibration(value: object, spec: str) -> tuple[tuple[torch.Tensor, ...], ..
     return tuple(_inputs(batch, "calibration batches", spec) for batch in value)
 
 
-def _samples(value: object, spec: str) -> tuple[torch.Tensor, torch.Tensor | None] | None:
-    import torch
-
+def _samples(value: object, spec: str) -> Samples | None:
     if value is None:
         return None
-    accepted = "(inputs, labels): a tensor [N, ...], and N integers or None"
+    accepted = "(inputs, labels): a tensor [N, ...] or a tuple of them, and N integers or None"
     if not (isinstance(value, (tuple, list)) and len(value) == 2):
         raise ModelError(f"the factory's samples are {_kind(value)}", where=spec, accepted=accepted)
-    inputs, labels = value
-    if not isinstance(inputs, torch.Tensor) or inputs.ndim == 0:
+    tensors = _inputs(value[0], "sample inputs", spec)
+    counts = {tensor.shape[0] for tensor in tensors}
+    if len(counts) > 1:
         raise ModelError(
-            f"the factory's sample inputs are {_kind(inputs)}", where=spec, accepted=accepted
+            f"the factory's sample inputs hold {sorted(counts)} samples",
+            where=spec,
+            accepted="as many of each input",
         )
+    inputs = tensors if isinstance(value[0], (tuple, list)) else tensors[0]
+    return inputs, _labels(value[1], counts.pop(), spec, accepted)
+
+
+def _labels(labels: object, count: int, spec: str, accepted: str) -> torch.Tensor | None:
+    import torch
+
     if labels is None:
-        return inputs, None
+        return None
     if not isinstance(labels, torch.Tensor):
         try:
             labels = torch.as_tensor(labels)
@@ -275,11 +286,11 @@ def _samples(value: object, spec: str) -> tuple[torch.Tensor, torch.Tensor | Non
                 f"the factory's labels are {_kind(labels)}", where=spec, accepted=accepted
             ) from None
     integral = not (labels.is_floating_point() or labels.is_complex())
-    if not integral or labels.shape != inputs.shape[:1]:
+    if not integral or labels.shape != (count,):
         raise ModelError(
             f"the factory's labels have shape {tuple(labels.shape)} and type {labels.dtype} for "
-            f"{inputs.shape[0]} samples",
+            f"{count} samples",
             where=spec,
             accepted=accepted,
         )
-    return inputs, labels
+    return labels

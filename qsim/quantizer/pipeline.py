@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from qsim.errors import InputError, ModelError, QsimError, UsageError
 from qsim.quantizer.config import QuantizeConfig
 from qsim.quantizer.quantized import Quantized, check_batch
+from qsim.target import Target
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     import torch
     from torch.export import ExportedProgram
     from torch.fx import GraphModule
-
-    from qsim.target import Target
 
     Batch = torch.Tensor | Sequence[torch.Tensor]
 
@@ -53,6 +52,7 @@ def quantize(
     """
     from qsim.capture import capture, check_inputs, quiet
 
+    Target.require(target)
     examples = check_inputs(model, example_inputs)
     checked = _config(config)
     checked.check(target)

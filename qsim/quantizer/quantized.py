@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from qsim.target import Target
 
 
-@dataclass
+@dataclass(repr=False)
 class Quantized:
     """What ``qsim.quantize`` returns and ``qsim.lower`` takes.
 
@@ -41,6 +41,12 @@ class Quantized:
     example_inputs: tuple[torch.Tensor, ...]
     host: frozenset[str] = frozenset()
     why: Mapping[str, str] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        shapes = ["x".join(map(str, x.shape[self.batch :])) for x in self.example_inputs]
+        batch = "any batch" if self.batch else "batch included"
+        left = f", {len(self.host)} operators in float" if self.host else ""
+        return f"<Quantized for {self.target.name}: inputs {', '.join(shapes)} ({batch}){left}>"
 
     def __call__(self, *inputs: torch.Tensor) -> Any:
         """Run the Q/DQ graph, without gradients.

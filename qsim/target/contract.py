@@ -11,6 +11,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from qsim.errors import UsageError
 from qsim.target.sections import (
     SECTIONS,
     Add,
@@ -39,7 +40,7 @@ _ALIASES: Final = {"linear": "correlation"}
 _NOT_HASHED: Final = ("name", "reproduces", "notes")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Target:
     """The contract of one datapath.
 
@@ -89,6 +90,24 @@ class Target:
         from qsim.target.load import load
 
         return load(target)
+
+    @classmethod
+    def require(cls, value: object) -> Target:
+        """Return value if it is a target, for functions that take one.
+
+        Raises:
+            UsageError: it is something else, such as a target's name.
+        """
+        if isinstance(value, Target):
+            return value
+        shown = repr(value) if isinstance(value, str) else type(value).__name__
+        raise UsageError(
+            f"the target must be a qsim.Target, not {shown:.80}",
+            accepted="qsim.Target.load(NAME or PATH)",
+        )
+
+    def __repr__(self) -> str:
+        return f"Target({self.name!r}, {self.short_hash})"
 
     @classmethod
     def from_toml(cls, text: str, where: str = "") -> Target:

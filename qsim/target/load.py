@@ -36,7 +36,12 @@ def names() -> tuple[str, ...]:
 
 def load(target: str | os.PathLike[str]) -> Target:
     """Return a shipped target by name, or the one in a ``.toml`` file."""
-    text = os.fspath(target)
+    try:
+        text = os.fspath(target)
+    except TypeError:
+        raise TargetError(
+            f"a target is named by text, not by {shown(target)}", accepted="a name or a path"
+        ) from None
     if not isinstance(text, str):
         raise TargetError(f"a path must be text, not {shown(text)}", accepted="a name or a path")
     if text in names():

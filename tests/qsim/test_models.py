@@ -290,3 +290,27 @@ def test_wrong_returns(write: Callable[[str], Path], result: str, message: str) 
     assert line.startswith(f"{spec}: the factory")
     assert message in line
     assert "(accepted: " in line
+
+
+def test_samples_of_several_inputs(tmp_path: Path) -> None:
+    file = tmp_path / "two.py"
+    file.write_text(
+        "import torch\n"
+        "class Two(torch.nn.Module):\n"
+        "    def forward(self, a, b):\n"
+        "        return a + b\n"
+        "def good():\n"
+        "    x = torch.ones(6, 3)\n"
+        "    return Two(), (x[:1], x[:1]), None, ((x, x), [0] * 6)\n"
+        "def bad():\n"
+        "    x = torch.ones(6, 3)\n"
+        "    return Two(), (x[:1], x[:1]), None, ((x, x[:5]), [0] * 6)\n"
+    )
+    model = models.load(f"{file}:good")
+    assert model.samples is not None
+    inputs, labels = model.samples
+    assert isinstance(inputs, tuple)
+    assert [tuple(x.shape) for x in inputs] == [(6, 3), (6, 3)]
+    assert labels is not None
+    with pytest.raises(ModelError, match=r"sample inputs hold \[5, 6\] samples"):
+        models.load(f"{file}:bad")

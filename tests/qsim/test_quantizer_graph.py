@@ -335,18 +335,14 @@ def test_other_float_types_stay_on_the_host():
     ],
 )
 def test_what_the_target_lacks_stays_on_the_host(missing, left):
-    target = Target.load("tflite")
-
-    class Without:
-        """The target without one primitive."""
-
-        def __getattr__(self, name):
-            return getattr(target, name)
+    class Without(Target):
+        """The target without one primitive, even one that a file could not leave out."""
 
         def has(self, primitive):
-            return primitive != missing and target.has(primitive)
+            return primitive != missing and Target.has(self, primitive)
 
-    q = quantize(Residual(), torch.randn(8, 1, 8, 8), Without())
+    fields = {f.name: getattr(Target.load("tflite"), f.name) for f in dataclasses.fields(Target)}
+    q = quantize(Residual(), torch.randn(8, 1, 8, 8), Without(**fields))
     host = {str(n.target).split(".")[1] for n in calls(q.graph) if n.name in q.host}
     assert (
         host & {"conv2d", "linear", "add", "max_pool2d", "adaptive_avg_pool2d", "flatten"} == left
@@ -576,3 +572,17 @@ def test_call_checks_its_inputs():
         q(torch.ones(7, 4).double())
     with pytest.raises(UsageError, match="0 inputs"):
         q()
+
+
+def test_a_target_is_no_name_and_a_quantized_prints_on_one_line() -> None:
+    import qsim
+
+    x = torch.ones(2, 4)
+    module = torch.nn.Linear(4, 3)
+    with pytest.raises(qsim.UsageError, match=r"must be a qsim.Target, not 'tflite'"):
+        qsim.quantize(module, (x,), "tflite")  # type: ignore[arg-type]
+    quantized = qsim.quantize(module, (x,), qsim.Target.load("tflite"))
+    with pytest.raises(qsim.UsageError, match=r"must be a qsim.Target, not int"):
+        qsim.lower(quantized, 5)  # type: ignore[arg-type]
+    assert repr(quantized) == "<Quantized for tflite: inputs 4 (any batch)>"
+    assert repr(quantized.target).startswith("Target('tflite', sha256:")

@@ -12,6 +12,7 @@ from typing import get_args
 import pytest
 
 import hw_models
+from qsim.errors import TargetError
 from qsim.target import Correlation, Target, sections
 from qsim.target.load import MAX_BYTES, SHIPPED
 from tests.fresh import ROOT, loaded
@@ -137,3 +138,9 @@ def test_every_field_is_documented() -> None:
     for name in NAMES:
         assert f"`{name}`" in page
     assert len((SHIPPED / "tflite.toml").read_bytes()) < MAX_BYTES
+
+
+@pytest.mark.parametrize("value", [None, 5, b"tflite", ["tflite"]])
+def test_a_target_is_named_by_text(value: object) -> None:
+    with pytest.raises(TargetError, match="text"):
+        Target.load(value)  # type: ignore[arg-type]

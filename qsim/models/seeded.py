@@ -26,10 +26,18 @@ class Classifier(nn.Module):
 
 @contextlib.contextmanager
 def undisturbed(seed: int = 0) -> Iterator[None]:
-    """Seed torch's CPU stream inside, and give the caller's back after."""
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
-        yield
+    """Seed torch's CPU stream and take one thread inside; give the caller's back after.
+
+    Threads change how torch splits float arithmetic, and so its last bits.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(seed)
+            yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def smooth_images(count: int, channels: int, size: int, seed: int) -> torch.Tensor:
@@ -125,12 +133,12 @@ def seeded_model(
     """
     from qsim.models.spec import Model
 
-    images = smooth_images(32 + samples, 3, size, seed)
-    calibration = torch.split(images[:32], 8)
     with undisturbed(seed):
+        images = smooth_images(32 + samples, 3, size, seed)
+        calibration = torch.split(images[:32], 8)
         net = make()
-    seed_weights(net, torch.Generator().manual_seed(seed))
-    settle_statistics(net, calibration)
-    balance_logits(net, net.fc, images[:32])
+        seed_weights(net, torch.Generator().manual_seed(seed))
+        settle_statistics(net, calibration)
+        balance_logits(net, net.fc, images[:32])
     measured = images[32:]
     return Model(net, (measured[:1],), tuple((b,) for b in calibration), (measured, None), name)

@@ -314,3 +314,21 @@ def test_samples_of_several_inputs(tmp_path: Path) -> None:
     assert labels is not None
     with pytest.raises(ModelError, match=r"sample inputs hold \[5, 6\] samples"):
         models.load(f"{file}:bad")
+
+
+def test_seeded_models_do_not_depend_on_threads() -> None:
+    threads = torch.get_num_threads()
+    made = []
+    try:
+        for count in (1, 2):
+            torch.set_num_threads(count)
+            made.append(models.load("mobilenet_v1"))
+            assert torch.get_num_threads() == count
+    finally:
+        torch.set_num_threads(threads)
+    one, two = (model.module.state_dict() for model in made)
+    assert all(torch.equal(one[name], two[name]) for name in one)
+    first, second = (model.samples[0] for model in made if model.samples is not None)
+    assert isinstance(first, torch.Tensor)
+    assert isinstance(second, torch.Tensor)
+    assert torch.equal(first, second)

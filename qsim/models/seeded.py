@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
+from qsim.threads import one_torch_thread
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -26,18 +28,10 @@ class Classifier(nn.Module):
 
 @contextlib.contextmanager
 def undisturbed(seed: int = 0) -> Iterator[None]:
-    """Seed torch's CPU stream and take one thread inside; give the caller's back after.
-
-    Threads change how torch splits float arithmetic, and so its last bits.
-    """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(seed)
-            yield
-    finally:
-        torch.set_num_threads(threads)
+    """Seed torch's CPU stream and take one thread inside; give the caller's back after."""
+    with one_torch_thread(), torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        yield
 
 
 def smooth_images(count: int, channels: int, size: int, seed: int) -> torch.Tensor:

@@ -9,6 +9,7 @@ from qsim.errors import InputError, ModelError, QsimError, UsageError
 from qsim.quantizer.config import QuantizeConfig
 from qsim.quantizer.quantized import Quantized, check_batch
 from qsim.target import Target
+from qsim.threads import one_torch_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -42,7 +43,8 @@ def quantize(
         progress: called after each calibration batch with the number of batches done.
 
     Returns:
-        The Q/DQ graph. The result depends on the arguments only: same arguments, same bits.
+        The Q/DQ graph. The result depends on the arguments only: same arguments, same bits. To
+        this end torch calibrates on one thread, whatever its setting.
 
     Raises:
         UsageError: an argument of the wrong type, or a config that matches nothing or asks for more
@@ -57,7 +59,7 @@ def quantize(
     checked = _config(config)
     checked.check(target)
     program, batch = capture(model, examples)
-    with quiet():
+    with quiet(), one_torch_thread():
         graph, float_graph, why = _convert(
             program, target, checked, examples, calibration, progress
         )

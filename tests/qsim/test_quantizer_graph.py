@@ -586,3 +586,27 @@ def test_a_target_is_no_name_and_a_quantized_prints_on_one_line() -> None:
         qsim.lower(quantized, 5)  # type: ignore[arg-type]
     assert repr(quantized) == "<Quantized for tflite: inputs 4 (any batch)>"
     assert repr(quantized.target).startswith("Target('tflite', sha256:")
+
+
+def test_calibration_does_not_depend_on_threads():
+    """A 1x1 convolution: torch splits its sums by threads."""
+    from qsim import models
+
+    model = models.load("mobilenet_v1")
+    threads = torch.get_num_threads()
+    scales = []
+    try:
+        for count in (1, 2):
+            torch.set_num_threads(count)
+            q = quantize(
+                model.module,
+                model.example_inputs,
+                Target.load("tflite"),
+                calibration=model.calibration[:1],
+            )
+            scales.append([n.args[1] for n in calls(q.graph) if "quantize_per_tensor" in n.name])
+            assert torch.get_num_threads() == count
+    finally:
+        torch.set_num_threads(threads)
+    assert scales[0] == scales[1]
+    assert scales[0]

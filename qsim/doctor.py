@@ -2,35 +2,37 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import platform
 import tempfile
-import warnings
 from dataclasses import asdict, dataclass
 from importlib import import_module, metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 Status = Literal["ok", "missing", "optional"]
 
+# qsim is installed from its checkout; no package index has it.
+_BASE: Final = "in the checkout: pip install -e ."
 # Distribution, import name, how to get it; the first group is needed.
 _NEEDED: Final = (
-    ("numpy", "numpy", "pip install qsim"),
-    ("numba", "numba", "pip install qsim"),
+    ("numpy", "numpy", _BASE),
+    ("numba", "numba", _BASE),
     ("torch", "torch", "pip install torch==2.13.0"),
     ("torchao", "torchao", "pip install torchao==0.18.0"),
-    ("safetensors", "safetensors", "pip install qsim"),
-    ("matplotlib", "matplotlib", "pip install qsim"),
-    ("jinja2", "jinja2", "pip install qsim"),
+    ("safetensors", "safetensors", _BASE),
+    ("matplotlib", "matplotlib", _BASE),
+    ("jinja2", "jinja2", _BASE),
 )
 _OPTIONAL: Final = (
-    ("scikit-learn", "sklearn", "the digits model's images: pip install 'qsim[models]'"),
-    ("onnxruntime", "onnxruntime", "comparison with ONNX Runtime: pip install 'qsim[peers]'"),
-    ("onnx", "onnx", "comparison with ONNX Runtime: pip install 'qsim[peers]'"),
+    ("scikit-learn", "sklearn", "the digits model's images: pip install -e '.[models]'"),
+    ("onnxruntime", "onnxruntime", "comparison with ONNX Runtime: pip install -e '.[peers]'"),
+    ("onnx", "onnx", "comparison with ONNX Runtime: pip install -e '.[peers]'"),
 )
 # PT2E graphs depend on private corners of these two; qsim is made for one pair of versions.
 _PINNED: Final = {"torch": "2.13.0", "torchao": "0.18.0"}
@@ -82,8 +84,7 @@ def _python() -> Check:
 def _package(distribution: str, module: str, how: str, *, needed: bool) -> Check:
     lacking: Status = "missing" if needed else "optional"
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with _silence():
             import_module(module)
         version = metadata.version(distribution)
     except Exception as error:
@@ -96,6 +97,22 @@ def _package(distribution: str, module: str, how: str, *, needed: bool) -> Check
     if wanted is not None and version.partition("+")[0] != wanted:
         return Check(distribution, "missing", version, f"qsim is made for {wanted}: {how}")
     return Check(distribution, "ok", version, "")
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """Keep off stderr what a package says while it is imported, unless ``QSIM_DEBUG=1``.
+
+    torchao, for one, lists the GPU libraries that it cannot load here. An error still comes as
+    an exception.
+    """
+    if os.environ.get("QSIM_DEBUG") == "1":
+        yield
+        return
+    from qsim.capture import quiet
+
+    with quiet():
+        yield
 
 
 def _processor() -> Check:

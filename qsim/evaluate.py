@@ -205,12 +205,17 @@ class Evaluator:
         """Return what all batches together gave."""
         joined = [join(parts) for parts in zip(*self._outputs, strict=True)]
         target = self.lowered.target
+        accuracy = {name: vote.accuracy for name, vote in self._votes.items()}
+        agreement = {name: self._votes[name].agreement for name in ("qdq", "hardware")}
+        if not self.layers:
+            # All of it ran in torch: there is no hardware whose score this could be.
+            accuracy["hardware"] = agreement["hardware"] = None
         return Evaluation(
             model=self.lowered.model,
             target={"name": target.name, "hash": target.hash},
             samples=self.samples,
-            accuracy={name: vote.accuracy for name, vote in self._votes.items()},
-            agreement={name: self._votes[name].agreement for name in ("qdq", "hardware")},
+            accuracy=accuracy,
+            agreement=agreement,
             host_operators=[dict(item) for item in self.lowered.host_operators],
             outputs_sha256=outputs_digest(joined),
             seconds=self.seconds,

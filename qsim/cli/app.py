@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 import qsim
-from qsim.cli.failure import CLOSED_PIPE, INTERNAL, Failure, describe
+from qsim.cli.failure import CLOSED_PIPE, INTERNAL, USAGE, Failure, describe, only_help
 from qsim.cli.output import ClosedPipeError, Output, write
 
 if TYPE_CHECKING:
@@ -19,6 +20,9 @@ _MODEL_HELP: Final = (
     "A built-in name (`qsim models`), package.module:factory, file.py:factory, or a .pt2 or .qsim "
     "file. A factory returns the float module and its example inputs."
 )
+
+# Typer would print `<bool>` beside every flag, as if it took a value.
+_NO_METAVAR: Final = ""
 
 ModelArgument = Annotated[
     str, typer.Argument(metavar="MODEL", help=_MODEL_HELP, show_default=False)
@@ -43,13 +47,44 @@ ConfigOption = Annotated[
 ]
 QuantizedIoOption = Annotated[
     bool,
-    typer.Option("--quantized-io", help="Integer inputs and outputs: no float at the boundary."),
+    typer.Option(
+        "--quantized-io",
+        metavar=_NO_METAVAR,
+        help="Integer inputs and outputs: no float at the boundary.",
+    ),
 ]
 JsonOption = Annotated[
-    bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else.")
+    bool,
+    typer.Option(
+        "--json", metavar=_NO_METAVAR, help="Print one JSON object on stdout and nothing else."
+    ),
 ]
 
+
+class _Command(TyperCommand):
+    """A command whose ``--help`` is shown as the flag that it is."""
+
+    def get_help_option(self, ctx: Any) -> Any:
+        """Return the option without a metavar."""
+        return _as_flag(super().get_help_option(ctx))
+
+
+class _Group(TyperGroup):
+    """The program: as :class:`_Command`."""
+
+    def get_help_option(self, ctx: Any) -> Any:
+        """Return the option without a metavar."""
+        return _as_flag(super().get_help_option(ctx))
+
+
+def _as_flag(option: Any) -> Any:
+    if option is not None:
+        option.metavar = _NO_METAVAR
+    return option
+
+
 app = typer.Typer(
+    cls=_Group,
     name="qsim",
     help="Run a quantized PyTorch network bit for bit as a fixed-point accelerator computes it.",
     epilog="Start with: qsim run digits",
@@ -76,19 +111,27 @@ def _version(wanted: bool) -> None:
 def _root(
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+        typer.Option(
+            "--version",
+            metavar=_NO_METAVAR,
+            callback=_version,
+            is_eager=True,
+            help="Print the version.",
+        ),
     ] = False,
 ) -> None:
     """Run a quantized PyTorch network bit for bit as a fixed-point accelerator computes it."""
 
 
 @app.command(
+    cls=_Command,
     epilog=_examples(
         "qsim run digits",
         "qsim run resnet8 --target narrow20 --samples 16 --report review.html",
-        "qsim run my_net.py:make --target my_chip.toml --inputs images.npy --trace traces",
+        "qsim run my_net.py:make -t my_chip.toml --inputs x.npy --labels y.npy",
+        "qsim run my_net.py:make --inputs x.npy --trace traces",
         "qsim run net.qsim --inputs codes.npy --quantized-io --json",
-    )
+    ),
 )
 def run(
     model: ModelArgument,
@@ -97,18 +140,25 @@ def run(
         list[Path] | None,
         typer.Option(
             metavar="F.npy",
-            help="A .npy file of samples, float32 or integer codes; once for each model input.",
+            help="A .npy file of samples: float32, or with --quantized-io integer codes; "
+            "once for each model input.",
             show_default=False,
+        ),
+    ] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="F.npy",
+            help="A .npy file with the class of each sample of --inputs, as integers.",
         ),
     ] = None,
     samples: Annotated[
         int | None,
-        typer.Option(min=1, metavar="N", help="Stop after this many samples.", show_default=False),
+        typer.Option(metavar="N", help="Stop after this many samples.", show_default=False),
     ] = None,
     batch: Annotated[
         int | None,
         typer.Option(
-            min=1,
             metavar="N",
             help="Samples per batch (default: by input size).",
             show_default=False,
@@ -129,14 +179,18 @@ def run(
     threads: Annotated[
         int | None,
         typer.Option(
-            min=1,
             metavar="N",
             help="Threads to use; the integers are the same.",
             show_default=False,
         ),
     ] = None,
     verbose: Annotated[
-        bool, typer.Option("--verbose", help="Also show reshapes and the kernel of each layer.")
+        bool,
+        typer.Option(
+            "--verbose",
+            metavar=_NO_METAVAR,
+            help="Also show reshapes and the kernel of each layer.",
+        ),
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -148,6 +202,7 @@ def run(
         model=model,
         target=target,
         inputs=tuple(inputs or ()),
+        labels=labels,
         samples=samples,
         batch=batch,
         quantized_io=quantized_io,
@@ -162,6 +217,7 @@ def run(
 
 @app.command(
     name="compile",
+    cls=_Command,
     epilog=_examples(
         "qsim compile digits -o digits.qsim",
         "qsim compile my_net.py:make -o net.qsim --target q7 --quantized-io",
@@ -189,7 +245,10 @@ def compile_(
     )
 
 
-@app.command(epilog=_examples("qsim inspect digits.qsim", "qsim inspect my_chip.toml --json"))
+@app.command(
+    cls=_Command,
+    epilog=_examples("qsim inspect digits.qsim", "qsim inspect my_chip.toml --json"),
+)
 def inspect(
     file: Annotated[
         Path, typer.Argument(metavar="FILE", help="A .qsim, .pt2 or target .toml file.")
@@ -202,11 +261,11 @@ def inspect(
     inspect_file(file, Output(as_json=as_json))
 
 
-@app.command(epilog=_examples("qsim targets", "qsim targets narrow20"))
+@app.command(cls=_Command, epilog=_examples("qsim targets", "qsim targets narrow20"))
 def targets(
     name: Annotated[
         str | None,
-        typer.Argument(metavar="[T]", help="Show every field of one.", show_default=False),
+        typer.Argument(metavar="TARGET", help="Show every field of one.", show_default=False),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -216,7 +275,7 @@ def targets(
     show_targets(name, Output(as_json=as_json))
 
 
-@app.command(epilog=_examples("qsim models", "qsim models --json"))
+@app.command(cls=_Command, epilog=_examples("qsim models", "qsim models --json"))
 def models(as_json: JsonOption = False) -> None:
     """List the built-in models."""
     from qsim.cli.listing import show_models
@@ -224,7 +283,7 @@ def models(as_json: JsonOption = False) -> None:
     show_models(Output(as_json=as_json))
 
 
-@app.command(epilog=_examples("qsim doctor", "qsim doctor --json"))
+@app.command(cls=_Command, epilog=_examples("qsim doctor", "qsim doctor --json"))
 def doctor(as_json: JsonOption = False) -> None:
     """Check what this machine has and what is missing; exit status 3 if something needed is."""
     from qsim.cli.listing import show_doctor
@@ -244,6 +303,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         except ClosedPipeError:
             return CLOSED_PIPE
         except (Exception, KeyboardInterrupt) as error:
+            if only_help(error):
+                return USAGE
             return _fail(error, as_json=as_json)
         if status == 130:
             return _fail(KeyboardInterrupt(), as_json=as_json)

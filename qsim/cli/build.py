@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from qsim.errors import FileFormatError, UsageError
+from qsim.errors import FileFormatError, ModelError, UsageError
 
 if TYPE_CHECKING:
     from qsim.cli.output import Output
@@ -90,8 +90,31 @@ def build(
     """
     built = _build(spec, target, config, output)
     if quantized_io:
+        _check_integer_outputs(built.lowered)
         return Built(built.lowered.quantized_io(), built.quantized, built.model)
     return built
+
+
+def _check_integer_outputs(lowered: Lowered) -> None:
+    """Refuse ``--quantized-io``, in the user's words, where the host makes an output.
+
+    Raises:
+        ModelError: names the output and the operator.
+    """
+    makers = {name: step for step in lowered.steps for name in step.outputs}
+    for spec in lowered.outputs:
+        step = makers.get(spec.name)
+        # A part of an operator's result: the operator itself is what the user knows.
+        while step is not None and step.attributes.get("operator") == "getitem":
+            step = makers.get(step.inputs[0])
+        if step is not None and step.kind == "torch" and "float" in spec.dtype:
+            raise ModelError(
+                f"its output comes from {step.attributes['operator']}, which runs on the host in "
+                "float",
+                where="--quantized-io",
+                accepted="a network that ends on the accelerator; drop the operator or run "
+                "without --quantized-io",
+            )
 
 
 def _build(spec: str, target: Target | None, config: Path | None, output: Output) -> Built:
@@ -107,10 +130,23 @@ def _build(spec: str, target: Target | None, config: Path | None, output: Output
     return Built(lowered, quantized, model)
 
 
-def _load_qsim(spec: str, target: Target | None) -> Lowered:
+def load_network(path: str | Path) -> Lowered:
+    """Return the network of a ``.qsim`` file.
+
+    Raises:
+        FileFormatError: always with what would be accepted.
+    """
     from qsim.store import load
 
-    lowered = load(spec)
+    try:
+        return load(path)
+    except FileFormatError as error:
+        whole = error.accepted or "a whole file, as `qsim compile` writes it"
+        raise FileFormatError(error.message, where=error.where, accepted=whole) from None
+
+
+def _load_qsim(spec: str, target: Target | None) -> Lowered:
+    lowered = load_network(spec)
     if target is not None and target.hash != lowered.target.hash:
         raise UsageError(
             f"{spec} was compiled for {lowered.target.name} {lowered.target.short_hash}, not for "

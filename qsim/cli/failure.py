@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from qsim.errors import QsimError
 
+USAGE: Final = 2
 INTERNAL: Final = 4
 INTERRUPTED: Final = 130
 CLOSED_PIPE: Final = 141
@@ -80,6 +81,12 @@ def describe(error: BaseException) -> Failure:
         "(QSIM_DEBUG=1 shows the traceback)"
     )
     return Failure(INTERNAL, "internal", text, "", "", text)
+
+
+def only_help(error: BaseException) -> bool:
+    """Return whether the error stands for `qsim` without arguments: help is printed already."""
+    # By name: where Typer keeps this class of Click's differs between its versions.
+    return type(error).__name__ == "NoArgsIsHelpError"
 
 
 def _usage(error: BaseException, text: str) -> Failure:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from qsim.cli.npy import read_labels, read_npy, shape_text
 from qsim.errors import InputError, UsageError
 from qsim.evaluate import Array, Arrays, Batch, as_arrays
 from qsim.report.words import plural
@@ -34,11 +36,15 @@ class Samples:
         arrays: one array per model input, dimension 0 counts the samples.
         labels: one integer per sample, or None.
         source: what they are, in words.
+        files: where each array came from; empty where they came with the model.
+        random: whether nobody chose them: they show integers, not quality.
     """
 
     arrays: Arrays
     labels: Array | None
     source: str
+    files: tuple[str, ...] = ()
+    random: bool = False
 
     @property
     def count(self) -> int:
@@ -51,15 +57,26 @@ class Samples:
             return self
         labels = None if self.labels is None else self.labels[:limit]
         source = f"the first {limit} of {self.source}"
-        return Samples(tuple(array[:limit] for array in self.arrays), labels, source)
+        arrays = tuple(array[:limit] for array in self.arrays)
+        return dataclasses.replace(self, arrays=arrays, labels=labels, source=source)
 
 
-def choose(files: Sequence[Path], model: Model | None, lowered: Lowered) -> Samples:
-    """Return the samples: files, else labelled samples, calibration, examples, random codes."""
+def choose(
+    files: Sequence[Path], model: Model | None, lowered: Lowered, labels_file: Path | None = None
+) -> Samples:
+    """Return the samples: files, else labelled samples, calibration, examples, random codes.
+
+    Raises:
+        InputError: a file cannot be read, or labels do not fit the samples or the output.
+    """
     if files:
         arrays = tuple(read_npy(path) for path in files)
-        name = ", ".join(map(str, files))
-        return Samples(arrays, None, _counted(arrays, f"samples of {name}"))
+        names = tuple(map(str, files))
+        source = _counted(arrays, f"samples of {', '.join(names)}")
+        if labels_file is None:
+            return Samples(arrays, None, source, names)
+        labels = read_labels(labels_file, arrays, lowered)
+        return Samples(arrays, labels, f"{source}, labels of {labels_file}", names)
     if model is not None and model.samples is not None:
         given, given_labels = model.samples
         arrays = as_arrays(given)
@@ -75,7 +92,8 @@ def choose(files: Sequence[Path], model: Model | None, lowered: Lowered) -> Samp
         arrays = as_arrays(model.example_inputs)
         return Samples(arrays, None, _counted(arrays, "example inputs (no others given)"))
     arrays = tuple(_random(spec, index) for index, spec in enumerate(lowered.inputs))
-    return Samples(arrays, None, _counted(arrays, "seeded random samples (give --inputs)"))
+    source = _counted(arrays, "seeded random samples, not representative (give --inputs)")
+    return Samples(arrays, None, source, random=True)
 
 
 def _counted(arrays: Arrays, what: str) -> str:
@@ -93,31 +111,6 @@ def _random(spec: ValueSpec, seed: int) -> Array:
     if np.dtype(spec.dtype).kind in "iu":
         return codes.astype(spec.dtype)
     return _real(codes, spec)
-
-
-def read_npy(path: Path) -> Array:
-    """Read one array; never a pickle.
-
-    Raises:
-        InputError: the file is missing, not a ``.npy`` file, or holds objects.
-    """
-    accepted = "a .npy file of float32 or integer codes, samples along dimension 0"
-    try:
-        with path.open("rb") as file:
-            loaded: Any = np.lib.format.read_array(file, allow_pickle=False)
-    except OSError as error:
-        reason = (error.strerror or type(error).__name__).lower()
-        raise InputError(f"cannot be read: {reason}", where=str(path), accepted=accepted) from None
-    except Exception as error:
-        # NumPy reports damage as ValueError, EOFError, SyntaxError, TokenError, MemoryError, ...
-        reason = str(error) or type(error).__name__
-        raise InputError(
-            f"is not a .npy file of numbers: {reason[:200]}", where=str(path), accepted=accepted
-        ) from None
-    array: Array = loaded
-    if array.dtype.kind not in "fiub":
-        raise InputError(f"holds {array.dtype}", where=str(path), accepted=accepted)
-    return array
 
 
 def batches(
@@ -138,8 +131,9 @@ def batches(
             accepted="one --inputs for each: "
             + ", ".join(f"{spec.name} {shape_text(spec.shape)}" for spec in lowered.inputs),
         )
-    for array, spec in zip(samples.arrays, lowered.inputs, strict=True):
-        check_input(array, spec)
+    files = samples.files or tuple(f"input {spec.name}" for spec in lowered.inputs)
+    for array, spec, file in zip(samples.arrays, lowered.inputs, files, strict=True):
+        check_input(array, spec, file)
     if len({array.shape[0] for array in samples.arrays}) != 1:
         counts = ", ".join(str(array.shape[0]) for array in samples.arrays)
         raise InputError(
@@ -179,28 +173,30 @@ def _batch_size(count: int, specs: Sequence[ValueSpec], asked: int | None) -> in
     return size
 
 
-def check_input(array: Array, spec: ValueSpec) -> None:
+def check_input(array: Array, spec: ValueSpec, where: str) -> None:
     """Check one array of samples: dimensions but the first, type, NaN.
 
+    Args:
+        array: the samples.
+        spec: the input they are for.
+        where: the file they came from, or which input they are for.
+
     Raises:
-        InputError: names the input, what was found and what is accepted.
+        InputError: names the file or input, what was found and what is accepted.
     """
     wanted = f"{spec.name} {shape_text(spec.shape)}"
     if array.ndim != len(spec.shape) or array.shape[1:] != tuple(spec.shape[1:]):
-        raise InputError(
-            f"has shape {shape_text(array.shape)}", where=f"input {spec.name}", accepted=wanted
-        )
+        raise InputError(f"has shape {shape_text(array.shape)}", where=where, accepted=wanted)
     kind = array.dtype.kind
     codes_fit = spec.format is not None and spec.scale is not None
     dtype = np.dtype(spec.dtype)
     if array.dtype != dtype and not (codes_fit and (kind in "iu" or array.dtype == np.float32)):
-        accepted = f"{dtype}" + (f" or {spec.format.dtype} codes" if spec.format else "")
-        raise InputError(f"holds {array.dtype}", where=f"input {spec.name}", accepted=accepted)
+        raise InputError(f"holds {array.dtype}", where=where, accepted=_accepted_type(array, spec))
     if kind == "f" and not np.isfinite(array).all():
         index = tuple(map(int, np.argwhere(~np.isfinite(array))[0]))
         raise InputError(
             f"holds {array[index]} at index {list(index)}",
-            where=f"input {spec.name}",
+            where=where,
             accepted="finite numbers",
         )
     if kind in "iu" and codes_fit and spec.format is not None and not spec.format.fits(array):
@@ -208,9 +204,22 @@ def check_input(array: Array, spec: ValueSpec) -> None:
         index = tuple(map(int, np.argwhere(outside)[0]))
         raise InputError(
             f"holds the code {array[index]} at index {list(index)}",
-            where=f"input {spec.name}",
+            where=where,
             accepted=f"{spec.format.min}..{spec.format.max}",
         )
+
+
+def _accepted_type(array: Array, spec: ValueSpec) -> str:
+    """Return which types an input takes, and how samples of another become one of them."""
+    dtype, kind = np.dtype(spec.dtype), array.dtype.kind
+    if spec.format is not None:
+        cure = '; save it with .astype("float32")' if kind == "f" else ""
+        return f"float32 or {spec.format.dtype} codes{cure}"
+    if kind == dtype.kind or (kind in "iu" and dtype.kind in "iu"):
+        return f'{dtype}; save it with .astype("{dtype}")'
+    if kind in "iu" and dtype == np.float32:
+        return f"{dtype}, or integer codes with --quantized-io"
+    return str(dtype)
 
 
 def _for_hardware(array: Array, spec: ValueSpec, formula: Formula) -> Array:
@@ -238,8 +247,3 @@ def _real(codes: Array, spec: ValueSpec) -> Array:
     scale = 1.0 if spec.scale is None else spec.scale
     real: Array = hw_models.dequantize(codes, scale, spec.zero_point)
     return real
-
-
-def shape_text(shape: Sequence[int]) -> str:
-    """Return a shape as ``(N, 1, 8, 8)``, N where any batch is taken."""
-    return f"({', '.join('N' if size == -1 else str(size) for size in shape)})"

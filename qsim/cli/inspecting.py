@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from rich.padding import Padding
 from rich.text import Text
 
-from qsim.cli.inputs import shape_text
-from qsim.cli.listing import plain_table, target_fields
+from qsim.cli.listing import add_row, plain_table, target_fields
+from qsim.cli.npy import shape_text
 from qsim.cli.run import quiet
 from qsim.errors import UsageError
 from qsim.report.table import short_hash
@@ -39,10 +39,10 @@ def inspect_file(path: Path, output: Output) -> None:
         case ".toml":
             _inspect_target(path, output)
         case ".qsim":
-            from qsim.store import load
+            from qsim.cli.build import load_network
 
             with quiet(output):
-                lowered = load(path)
+                lowered = load_network(path)
             _inspect_lowered(path, lowered, output)
         case ".pt2":
             _inspect_pt2(path, output)
@@ -88,7 +88,7 @@ def _print_graph(
     table = plain_table("operator", "nodes")
     table.columns[1].justify = "right"
     for name, number in operators.most_common():
-        table.add_row(name, count(number))
+        add_row(table, name, count(number))
     output.text(title, table)
     output.json(
         {
@@ -131,7 +131,7 @@ def _boundary(lowered: Lowered) -> RenderableType:
             zero = NONE if value["scale"] is None else str(value["zero_point"])
             codes = NONE if value["codes"] is None else "{}..{}".format(*value["codes"])
             shape = shape_text(spec.shape)
-            table.add_row(side, spec.name, shape, spec.dtype, scale, zero, codes)
+            add_row(table, side, spec.name, shape, spec.dtype, scale, zero, codes)
     return table
 
 
@@ -140,7 +140,8 @@ def _calls(program: Program) -> RenderableType:
     table.columns[4].justify = table.columns[5].justify = "right"
     for call in program.calls:
         spec = program.tensors[call.output]
-        table.add_row(
+        add_row(
+            table,
             call.name,
             call.primitive,
             call.layer,

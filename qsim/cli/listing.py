@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rich import box
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -25,6 +26,11 @@ def plain_table(*titles: str, header: bool = True) -> Table:
     return table
 
 
+def add_row(table: Table, *cells: str | Text) -> None:
+    """Add a row as it stands: rich would take ``[peers]`` in a plain string for markup."""
+    table.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in cells))
+
+
 def show_targets(name: str | None, output: Output) -> None:
     """Print the shipped targets, or every field of one.
 
@@ -40,8 +46,10 @@ def show_targets(name: str | None, output: Output) -> None:
         return
     loaded = [Target.load(each) for each in Target.names()]
     table = plain_table("target", "hash", "reproduces")
+    table.columns[0].no_wrap = table.columns[1].no_wrap = True
     for target in loaded:
-        table.add_row(Text(target.name, "bold"), Text(target.short_hash, "cyan"), target.reproduces)
+        name_, hash_ = Text(target.name, "bold"), Text(target.short_hash, "cyan")
+        add_row(table, name_, hash_, target.reproduces)
     output.text(table, Text("`qsim targets NAME` shows every field.", style="dim"))
     output.json(
         {
@@ -61,9 +69,10 @@ def target_fields(target: Target) -> list[RenderableType]:
             continue
         for index, (field, value) in enumerate(values.items()):
             shown = ", ".join(value) if isinstance(value, list) else plain_value(value)
-            table.add_row(Text(section if not index else "", "bold"), field, shown)
-    title = Text(target.name, "bold").append(f" {target.hash}", "cyan")
-    parts: list[RenderableType] = [title, Text(target.reproduces)]
+            add_row(table, Text(section if not index else "", "bold"), field, shown)
+    # A line of its own, cut at its end where the terminal is narrow; --json has all of it.
+    full = Padding(Text(target.hash, "cyan", no_wrap=True, overflow="ellipsis"), 0)
+    parts: list[RenderableType] = [Text(target.name, "bold"), full, Text(target.reproduces)]
     if target.notes:
         parts.append(Text(target.notes, "dim"))
     return [*parts, table]
@@ -82,7 +91,7 @@ def show_models(output: Output) -> None:
     table = plain_table("model", "parameters", "what it is")
     table.columns[1].justify = "right"
     for item in found:
-        table.add_row(Text(item.name, "bold"), compact(item.parameters), item.description)
+        add_row(table, Text(item.name, "bold"), compact(item.parameters), item.description)
     hint = "Your own: `qsim run file.py:factory`; the factory returns (module, example_inputs)."
     output.text(table, Text(hint, style="dim"))
     output.json(
@@ -111,7 +120,7 @@ def show_doctor(output: Output) -> int:
             "missing": ("missing", "bold red"),
             "optional": ("optional", "yellow"),
         }[check.status]
-        table.add_row(Text(mark, style), check.name, check.found, check.note)
+        add_row(table, Text(mark, style), check.name, check.found, check.note)
     ready = healthy(checks)
     verdict = "qsim is ready." if ready else "Something needed is missing; see its note."
     output.text(table, Text(verdict, "bold green" if ready else "bold red"))

@@ -98,6 +98,6 @@ def render(*parts: RenderableType, terminal: bool, columns: int | None = None) -
         legacy_windows=False,
     )
     for part in parts:
-        console.print(part)
+        console.print(part, markup=False)
     lines = (line.rstrip() for line in buffer.getvalue().splitlines())
     return "".join(f"{line}\n" for line in lines)

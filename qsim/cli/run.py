@@ -8,7 +8,7 @@ import sys
 import warnings
 from contextlib import ExitStack, nullcontext, redirect_stdout
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qsim.cli.build import Built, build, check_model_name, target_of
 from qsim.cli.output import Output, width
@@ -29,6 +29,7 @@ class RunOptions:
     model: str
     target: str | None
     inputs: tuple[Path, ...]
+    labels: Path | None
     samples: int | None
     batch: int | None
     quantized_io: bool
@@ -41,6 +42,7 @@ class RunOptions:
 
 def run(options: RunOptions, output: Output) -> None:
     """Run a model and print what it costs."""
+    _check_numbers(options)
     target = target_of(options.model, options.target)
     check_model_name(options.model)
     _check_destinations(options)
@@ -59,6 +61,19 @@ def run(options: RunOptions, output: Output) -> None:
     _print(evaluation, samples, options, output)
 
 
+def _check_numbers(options: RunOptions) -> None:
+    numbers = {"samples": options.samples, "batch": options.batch, "threads": options.threads}
+    for name, value in numbers.items():
+        if value is not None and value < 1:
+            raise UsageError(f"--{name} must be at least 1, not {value}", accepted="1 or more")
+    if options.labels is not None and not options.inputs:
+        raise UsageError(
+            "labels are of samples that were not given",
+            where="--labels",
+            accepted="--labels with --inputs",
+        )
+
+
 def _check_destinations(options: RunOptions) -> None:
     """Find out that a result cannot be written before the work, not after it."""
     from qsim.atomic import check_fresh
@@ -69,6 +84,12 @@ def _check_destinations(options: RunOptions) -> None:
     if options.report is not None:
         if options.report.is_dir():
             raise UsageError("is a directory", where=str(options.report), accepted="a file name")
+        if options.report.suffix.lower() != ".html":
+            raise UsageError(
+                "the report is an HTML page",
+                where=str(options.report),
+                accepted="a name that ends in .html",
+            )
         _check_parent(options.report, "--report")
 
 
@@ -121,7 +142,7 @@ def _evaluate(built: Built, options: RunOptions, output: Output) -> tuple[Evalua
     from qsim.evaluate import Evaluator
 
     lowered = built.lowered
-    samples = choose(options.inputs, built.model, lowered).first(options.samples)
+    samples = choose(options.inputs, built.model, lowered, options.labels).first(options.samples)
     formula = lowered.target.quantize.formula
     slices, stream = batches(samples, lowered, formula, options.batch)
     with ExitStack() as stack:
@@ -134,10 +155,16 @@ def _evaluate(built: Built, options: RunOptions, output: Output) -> tuple[Evalua
             evaluator.add(batch)
             advance(1)
         evaluation = evaluator.result()
-        evaluation.model = options.model
+        evaluation.model, evaluation.random = options.model, samples.random
         if writer is not None:
-            writer.finish(evaluation)
+            writer.finish(_document(evaluation, samples, options))
     return evaluation, samples
+
+
+def _document(evaluation: Evaluation, samples: Samples, options: RunOptions) -> dict[str, Any]:
+    """Return the object of ``--json``."""
+    extra = {"source": samples.source, "quantized_io": options.quantized_io}
+    return evaluation.to_dict() | extra
 
 
 def _write_report(
@@ -157,6 +184,7 @@ def command(options: RunOptions) -> str:
     words += ["--target", options.target] if options.target else []
     for path in options.inputs:
         words += ["--inputs", str(path)]
+    words += ["--labels", str(options.labels)] if options.labels else []
     words += ["--samples", str(options.samples)] if options.samples else []
     words += ["--quantized-io"] if options.quantized_io else []
     words += ["--config", str(options.config)] if options.config else []
@@ -165,8 +193,7 @@ def command(options: RunOptions) -> str:
 
 def _print(evaluation: Evaluation, samples: Samples, options: RunOptions, output: Output) -> None:
     if output.as_json:
-        extra = {"source": samples.source, "quantized_io": options.quantized_io}
-        output.json(evaluation.to_dict() | extra)
+        output.json(_document(evaluation, samples, options))
         return
     from rich.text import Text
 

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from qsim.evaluate import Array
     from qsim.network import Lowered
     from qsim.program import TensorSpec
-    from qsim.report.result import Evaluation
     from qsim.trace import Trace
 
 
@@ -80,8 +79,8 @@ class TraceWriter:
             else:
                 np.save(file, array, allow_pickle=False)
 
-    def finish(self, evaluation: Evaluation) -> None:
-        """Write ``trace.json`` and ``trace.png``."""
+    def finish(self, result: dict[str, Any]) -> None:
+        """Write ``trace.json``, with the object of ``--json`` in it, and ``trace.png``."""
         first = self._first
         if first is None:
             return
@@ -89,7 +88,7 @@ class TraceWriter:
             if isinstance(array, np.memmap):
                 array.flush()
         self._arrays.clear()
-        document = evaluation.to_dict() | {
+        document = result | {
             "tensors": [
                 self._describe(name, first.tensors[name], first.specs.get(name))
                 for name in self._files

@@ -78,8 +78,8 @@ def images() -> tuple[torch.Tensor, torch.Tensor]:
         from sklearn.datasets import load_digits
     except ImportError:
         raise MissingToolError(
-            "the model digits needs scikit-learn, which holds the images; get it with "
-            "pip install 'qsim[models]'"
+            "the model digits needs scikit-learn, which holds the images; in the "
+            "checkout: pip install -e '.[models]'"
         ) from None
     data = load_digits()
     pixels = torch.from_numpy(data.data).to(torch.float32).reshape(-1, 1, 8, 8) / 16.0

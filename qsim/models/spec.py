@@ -11,6 +11,7 @@ import difflib
 import hashlib
 import importlib
 import importlib.util
+import inspect
 import sys
 import sysconfig
 import traceback
@@ -85,8 +86,7 @@ def load(spec: str) -> Model:
 
 
 def _unknown(spec: str) -> ModelError:
-    names = [known.name for known in builtin()]
-    names.sort(key=lambda name: -difflib.SequenceMatcher(None, spec[:64], name).ratio())
+    names = _closest_first(spec, [known.name for known in builtin()])
     hint = f" (for a file, say which factory: {spec}:NAME)" if spec.endswith(".py") else ""
     return ModelError(
         f"there is no model {spec!r}{hint}",
@@ -175,17 +175,24 @@ def _function(module: ModuleType, name: str, spec: str) -> Callable[[], Any]:
     own = sorted(
         key
         for key, value in vars(module).items()
-        if callable(value)
+        if inspect.isfunction(value)  # a class can be called, but is no factory
         and not key.startswith("_")
         and getattr(value, "__module__", "") == module.__name__
     )
-    close = difflib.get_close_matches(name, own, len(own) or 1, 0.0)
+    close = _closest_first(name, own)
     fault = "is not callable" if function is not None else "does not exist"
     raise ModelError(
         f"the factory {name!r} {fault}",
         where=spec,
         accepted=", ".join(close[:8]) if close else "a function of that module",
     )
+
+
+def _closest_first(name: str, names: Sequence[str]) -> list[str]:
+    """Return names with the one most like ``name`` in front, the rest in alphabetical order."""
+    rest = sorted(names)
+    close = difflib.get_close_matches(name[:64], rest, 1)
+    return [*close, *(each for each in rest if each not in close)]
 
 
 def _as_model(made: object, spec: str, name: str) -> Model:

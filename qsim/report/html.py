@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 _ROW: Final = 24
 _BAR: Final = 200
-_TITLES: Final = {"float": "float", "qdq": "Q/DQ", "hardware": "hardware"}
 
 
 @dataclass(frozen=True)
@@ -80,8 +79,9 @@ def render_html(evaluation: Evaluation, target: Target, source: str, command: st
         command=command,
         cards=_cards(evaluation, layers),
         findings=words.findings(evaluation),
+        nothing=words.nothing(evaluation),
         host=words.host_lines(evaluation.host_operators),
-        rows=_rows(layers),
+        rows=_rows(layers, judged=not evaluation.random),
         chart_height=_ROW * len(layers) + 44,
         kernels=words.kernels(layers),
         contract=_contract(target),
@@ -90,13 +90,10 @@ def render_html(evaluation: Evaluation, target: Target, source: str, command: st
 
 def _cards(evaluation: Evaluation, layers: Sequence[Layer]) -> list[tuple[str, str, str]]:
     """Return (title, value, note) of the figures at the top."""
-    labelled = evaluation.accuracy["hardware"] is not None
-    scores = evaluation.accuracy if labelled else evaluation.agreement
-    note = "accuracy" if labelled else "argmax agrees with float"
+    note = "accuracy" if evaluation.labelled else "argmax agrees with float"
     cards = [
-        (_TITLES[name], words.percent(value), note)
-        for name, value in scores.items()
-        if value is not None
+        (words.GRAPHS[name], words.percent(value), note)
+        for name, value in evaluation.scores.items()
     ]
     overflowed = sum(1 for layer in layers if layer.overflows)
     macs = words.compact(sum(layer.macs for layer in layers))
@@ -108,7 +105,7 @@ def _cards(evaluation: Evaluation, layers: Sequence[Layer]) -> list[tuple[str, s
     ]
 
 
-def _rows(layers: Sequence[Layer]) -> list[Row]:
+def _rows(layers: Sequence[Layer], *, judged: bool) -> list[Row]:
     decibels = [
         layer.sqnr_db
         for layer in layers
@@ -127,7 +124,7 @@ def _rows(layers: Sequence[Layer]) -> list[Row]:
             layer=layer,
             cells=_cells(layer),
             bars=(
-                _sqnr_bar(layer, most_db),
+                _sqnr_bar(layer, most_db, judged=judged),
                 _bits_bar(layer, most_bits),
                 _share_bar(layer, share, most_share),
             ),
@@ -136,12 +133,12 @@ def _rows(layers: Sequence[Layer]) -> list[Row]:
     ]
 
 
-def _sqnr_bar(layer: Layer, most: float) -> Bar:
+def _sqnr_bar(layer: Layer, most: float, *, judged: bool) -> Bar:
     value = layer.sqnr_db
     if value is None:
         return Bar(0, 0, words.NONE)
     length = _BAR if value == math.inf else _BAR * max(0.0, value) / most
-    return Bar(length, 0, words.decibel(value), value < words.LOW_SQNR_DB)
+    return Bar(length, 0, words.decibel(value), judged and value < words.LOW_SQNR_DB)
 
 
 def _bits_bar(layer: Layer, most: int) -> Bar:

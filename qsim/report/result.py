@@ -138,12 +138,15 @@ class Evaluation:
 
     Attributes:
         accuracy: fractions of right labels for ``float``, ``qdq`` and ``hardware``; None
-            where there are no labels or no such graph.
+            where there are no labels or no such graph, and for the hardware where nothing runs on
+            the accelerator.
         agreement: fractions of outputs whose argmax is that of the float graph, for ``qdq``
-            and ``hardware``; None where there is no float graph or nothing to take an argmax of.
+            and ``hardware``; None where there is no float graph or nothing to take an argmax of,
+            and for the hardware where nothing runs on the accelerator.
         outputs_sha256: see :func:`outputs_digest`.
         seconds: wall time of the hardware part.
         host_operators: what ran in torch: operator, layer, reason.
+        random: whether the samples are random: integers and widths mean something, quality not.
     """
 
     model: str
@@ -155,6 +158,25 @@ class Evaluation:
     outputs_sha256: str
     seconds: float
     layers: list[Layer] = field(default_factory=list)
+    random: bool = False
+
+    @property
+    def labelled(self) -> bool:
+        """Whether the samples have labels that some graph's output can be right about."""
+        return any(value is not None for value in self.accuracy.values())
+
+    @property
+    def scores(self) -> dict[str, float | None]:
+        """Accuracy, or agreement where there are no labels; empty where neither says anything.
+
+        The hardware's is None where nothing runs on the accelerator.
+        """
+        values = self.accuracy if self.labelled else self.agreement
+        if self.random or not any(value is not None for value in values.values()):
+            return {}
+        return {
+            name: value for name, value in values.items() if value is not None or name == "hardware"
+        }
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON object of ``qsim run --json``."""

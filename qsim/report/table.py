@@ -74,21 +74,26 @@ _PATH: Final = _Column("kernel", 1, lambda layer: layer.path or words.NONE, righ
 def headline(model: str, target: Any, columns: int) -> Text:
     """Return the first line: model, target, hash, the real system, cut to the width."""
     text = Text(no_wrap=True, overflow="ellipsis", end="")
-    text.append(words.tail(model, max(12, columns // 3)), style="bold")
+    name, least = str(target.name), max(12, columns // 3)
+    # A hash is shortened or left out, never cut somewhere: what is shown can be searched for.
+    room = columns - len(f" on {name}")
+    digits = next((d for d in (16, 8) if room - len(f" sha256:{'0' * d}") >= min(least, 12)), 0)
+    shown = f" {short_hash(target.hash, digits)}" if digits else ""
+    text.append(words.tail(model, max(8, min(least, room - len(shown)))), style="bold")
     text.append(" on ")
-    text.append(str(target.name), style="bold")
-    text.append(f" {short_hash(target.hash)}", style="cyan")
+    text.append(name, style="bold")
+    text.append(shown, style="cyan")
     reproduces = " ".join(str(getattr(target, "reproduces", "")).split())
-    if reproduces:
+    if reproduces and columns - len(text) >= _LEAST_NAME:
         text.append(f" · {reproduces}", style="dim")
     text.truncate(columns, overflow="ellipsis")
     return text
 
 
-def short_hash(value: str) -> str:
-    """Return ``sha256:`` and the first 16 hexadecimal digits."""
+def short_hash(value: str, length: int = 16) -> str:
+    """Return ``sha256:`` and the first hexadecimal digits."""
     head, _, digits = value.rpartition(":")
-    return f"{head}:{digits[:16]}" if head else digits[:16]
+    return f"{head}:{digits[:length]}" if head else digits[:length]
 
 
 def run_report(
@@ -111,16 +116,17 @@ def run_report(
     if layers:
         parts += [_layer_table(layers, columns, verbose=verbose)]
     else:
-        parts.append(Text("\nNo layer runs on the accelerator.", style="yellow"))
-    if not evaluation.host_operators:
+        parts += [Text(), _note(words.nothing(evaluation), "yellow")]
+    if evaluation.layers and not evaluation.host_operators:
         parts.append(_note("Everything runs on the accelerator; no host operators."))
-    else:
+    if evaluation.host_operators:
         lines = words.host_lines(evaluation.host_operators)
         parts.append(_note(f"{words.plural(len(lines), 'operator')} on the host, in torch:"))
         parts += [Padding(Text(line), (0, 0, 0, 4)) for line in lines]
     if layers:
         parts.append(_note(f"Kernels: {words.kernels(layers)}."))
-    parts.append(_note(f"Output sha256:{evaluation.outputs_sha256}"))
+    digest = Text(f"Output sha256:{evaluation.outputs_sha256}", no_wrap=True, overflow="ellipsis")
+    parts.append(Padding(digest, (0, 0, 0, 2)))
     parts += [_note(finding, "bold yellow") for finding in words.findings(evaluation)]
     return parts
 
@@ -130,19 +136,15 @@ def _note(text: str, style: str = "") -> Padding:
 
 
 def _scores(evaluation: Evaluation) -> Text:
-    labelled = evaluation.accuracy["hardware"] is not None
-    if labelled:
-        title, values = "accuracy", evaluation.accuracy
-    else:
-        title, values = "argmax agrees with float", evaluation.agreement
-    names = {"float": "float", "qdq": "Q/DQ", "hardware": "hardware"}
-    shown = [(names[key], value) for key, value in values.items() if value is not None]
     text = Text("  ")
-    if not shown:
+    if evaluation.random:
+        return text.append("random samples: nothing to score", style="dim")
+    if not evaluation.scores:
         return text.append("no labels and no float graph: nothing to score against", style="dim")
+    title = "accuracy" if evaluation.labelled else "argmax agrees with float"
     text.append(f"{title}  ", style="bold")
-    for name, value in shown:
-        text.append(f"  {name} ")
+    for name, value in evaluation.scores.items():
+        text.append(f"  {words.GRAPHS[name]} ")
         text.append(words.percent(value), style="bold green" if name == "hardware" else "bold")
     return text
 
@@ -164,8 +166,9 @@ def _layer_table(layers: Sequence[Layer], columns: int, *, verbose: bool) -> Tab
         )
     for layer in layers:
         style = "yellow" if layer.overflows else ""
-        cells = [column.cell(layer) for column in chosen]
-        table.add_row(words.tail(layer.name, room), *cells, style=style)
+        # Text: rich would take a "[0]" in a plain string for markup.
+        cells = [words.tail(layer.name, room), *(column.cell(layer) for column in chosen)]
+        table.add_row(*map(Text, cells), style=style)
     return table
 
 

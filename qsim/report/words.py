@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -11,10 +12,16 @@ if TYPE_CHECKING:
     from qsim.report.result import Evaluation, Layer
 
 NONE: Final = "–"
+GRAPHS: Final = {"float": "float", "qdq": "Q/DQ", "hardware": "hardware"}
 # Below this, a layer's output keeps fewer than about two significant bits.
 LOW_SQNR_DB: Final = 10.0
 # A finding names so many layers; the table has them all.
-MOST_NAMED: Final = 6
+MOST_NAMED: Final = 5
+RANDOM: Final = (
+    "The samples are random and not representative: integers, widths and overflows are exact, "
+    "but SQNR and agreement say nothing about quality. Give --inputs (and --labels)."
+)
+_NOT_FLOAT32: Final = re.compile(r"\b(float16|bfloat16|float64)\b")
 _VERBS: Final = {"wrap": "wrapped around", "error": "overflowed"}
 
 
@@ -79,7 +86,26 @@ def plural(number: int, noun: str) -> str:
 
 def findings(evaluation: Evaluation) -> list[str]:
     """Return what a reader must know beyond the numbers, one sentence each."""
-    return [*_overflowed(evaluation.layers), *_weak(evaluation.layers)]
+    quality = [RANDOM] if evaluation.random else _weak(evaluation.layers)
+    return [*_hints(evaluation), *_overflowed(evaluation.layers), *quality]
+
+
+def nothing(evaluation: Evaluation) -> str:
+    """Return why the table of layers is empty."""
+    if evaluation.layers:
+        return "No layer computes on the accelerator; some move data there."
+    number = len(evaluation.host_operators)
+    if not number:
+        return "Nothing runs on the accelerator: the network computes nothing."
+    stay = "its only operator stays" if number == 1 else f"all {number:,} operators stay"
+    return f"Nothing runs on the accelerator: {stay} on the host."
+
+
+def _hints(evaluation: Evaluation) -> list[str]:
+    reasons = [item.get("reason", "") for item in evaluation.host_operators]
+    if evaluation.layers or not any(map(_NOT_FLOAT32.search, reasons)):
+        return []
+    return ["The weights or inputs are not float32: call .float() on the model and its inputs."]
 
 
 def _overflowed(layers: Sequence[Layer]) -> list[str]:

@@ -25,12 +25,33 @@ class Net(torch.nn.Module):
     def forward(self, x):
         return self.head(x)
 
+class Soft(Net):
+    def forward(self, x):
+        return torch.softmax(self.head(x), 1)
+
+class Parts(Net):
+    def forward(self, x):
+        return torch.topk(self.head(x), 2)[0]
+
+class Scalar(Net):
+    def forward(self, x):
+        return self.head(x)[:, 0]
+
 class Branching(Net):
     def forward(self, x):
         return x if x.sum() > 0 else -x
 
 def make():
     return Net(), (torch.ones(2, 4),)
+
+def soft():
+    return Soft(), (torch.ones(2, 4),)
+
+def parts():
+    return Parts(), (torch.ones(2, 4),)
+
+def scalar():
+    return Scalar(), (torch.ones(2, 4),)
 
 def branching():
     return Branching(), (torch.ones(2, 4),)
@@ -62,6 +83,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "double": good.astype(np.float64),
         "codes": good.astype(np.int8),
         "text": np.array(["a"]),
+        "labels": np.array([0, 1, 1]),
+        "labels2": np.array([0, 1]),
+        "labels_2d": np.array([[0], [1], [1]]),
+        "labels_float": np.ones(3, np.float32),
+        "labels_bool": np.ones(3, bool),
+        "labels_high": np.array([0, 1, 2]),
+        "labels_low": np.array([0, -1, 1]),
         "nan": nan,
         "good": good,
     }.items():
@@ -83,6 +111,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 M = "m.py:make"
+G = ["run", M, "--inputs", "good.npy", "--labels"]
 BAD = [
     (["run", "digit"], "model", "there is no model 'digit'"),
     (["run", "net.py"], "model", "net.py:NAME"),
@@ -95,6 +124,7 @@ BAD = [
     (["run", "x.pte"], "usage", "ExecuTorch programs"),
     (["run", "gone.qsim"], "file", "gone.qsim"),
     (["run", "broken.qsim"], "file", "broken.qsim"),
+    (["run", "broken.qsim"], "file", "(accepted: a whole file, as `qsim compile` writes it)"),
     (["run", "gone.pt2"], "file", "gone.pt2"),
     (["run", "broken.pt2"], "file", "broken.pt2"),
     (["run", M, "--target", "tflit"], "target", "tflite"),
@@ -106,8 +136,32 @@ BAD = [
     (["run", M, "--inputs", "shape.npy"], "input", "has shape (3, 5) (accepted: x (N, 4))"),
     (["run", M, "--inputs", "flat.npy"], "input", "has shape ()"),
     (["run", M, "--inputs", "none.npy"], "input", "there are no samples"),
-    (["run", M, "--inputs", "double.npy"], "input", "holds float64 (accepted: float32)"),
-    (["run", M, "--inputs", "codes.npy"], "input", "holds int8"),
+    (
+        ["run", M, "--inputs", "double.npy"],
+        "input",
+        'double.npy: holds float64 (accepted: float32; save it with .astype("float32"))',
+    ),
+    (
+        ["run", M, "--inputs", "double.npy", "--quantized-io"],
+        "input",
+        'holds float64 (accepted: float32 or int8 codes; save it with .astype("float32"))',
+    ),
+    (
+        ["run", M, "--inputs", "codes.npy"],
+        "input",
+        "codes.npy: holds int8 (accepted: float32, or integer codes with --quantized-io)",
+    ),
+    (["run", M, "--labels", "labels.npy"], "usage", "(accepted: --labels with --inputs)"),
+    ([*G, "gone.npy"], "input", "gone.npy: cannot be read"),
+    ([*G, "object.npy"], "input", "one class for each sample"),
+    ([*G, "labels2.npy"], "input", "has shape (2) for 3 samples (accepted: one class for each"),
+    ([*G, "labels2.npy", "--samples", "2"], "input", "has shape (2) for 3 samples"),
+    ([*G, "labels_2d.npy"], "input", "has shape (3, 1) for 3 samples"),
+    ([*G, "labels_float.npy"], "input", "labels_float.npy: holds float32 (accepted: integer"),
+    ([*G, "labels_bool.npy"], "input", "holds bool (accepted: integer classes)"),
+    ([*G, "labels_high.npy"], "input", "holds the class 2 at index [2] (accepted: 0..1)"),
+    ([*G, "labels_low.npy"], "input", "holds the class -1 at index [1] (accepted: 0..1)"),
+    (["run", "m.py:scalar", *G[2:], "labels.npy"], "input", "has no classes"),
     (["run", M, "--inputs", "nan.npy"], "input", "holds nan at index [1, 2]"),
     (["run", M, "--inputs", "text.npy"], "input", "holds <U1"),
     (["run", M, "--inputs", "object.npy"], "input", "is not a .npy file of numbers"),
@@ -120,7 +174,21 @@ BAD = [
     (["run", M, "--trace", "gone/t"], "usage", "not a writable directory"),
     (["run", M, "--report", "gone/r.html"], "usage", "not a writable directory"),
     (["run", M, "--report", "full"], "usage", "is a directory"),
-    (["run", M, "--samples", "0"], "usage", "--samples"),
+    (["run", M, "--report", "x.txt"], "usage", "(accepted: a name that ends in .html)"),
+    (["run", M, "--report", "html"], "usage", "(accepted: a name that ends in .html)"),
+    (["run", M, "--samples", "0"], "usage", "qsim: --samples must be at least 1, not 0 (accepted"),
+    (["run", M, "--threads", "0"], "usage", "qsim: --threads must be at least 1, not 0 (accepted"),
+    (["run", M, "--batch", "-1"], "usage", "qsim: --batch must be at least 1, not -1 (accepted"),
+    (
+        ["run", "m.py:soft", "--quantized-io"],
+        "model",
+        (
+            "its output comes from aten.softmax.int, which runs on the host in float (accepted: a "
+            "network that ends on the accelerator; drop the operator or run without --quantized-io)"
+        ),
+    ),
+    (["run", "m.py:parts", "--quantized-io"], "model", "comes from aten.topk.default, which"),
+    (["compile", "m.py:soft", "-o", "x.qsim", "--quantized-io"], "model", "aten.softmax.int"),
     (["run", M, "--batch", "many"], "usage", "--batch"),
     (["run", M, "--threads", "100000"], "usage", "--threads"),
     (["run", M, "--tarjet", "q7"], "usage", "--tarjet"),
@@ -134,7 +202,7 @@ BAD = [
     (["compile", "broken.qsim", "-o", "x.pt2"], "usage", "Q/DQ graph"),
     (["compile", "m.py:branching", "-o", "x.qsim"], "model", "cannot be exported"),
     (["inspect", "m.py"], "usage", ".qsim, .pt2 or target .toml"),
-    (["inspect", "broken.qsim"], "file", "broken.qsim"),
+    (["inspect", "broken.qsim"], "file", "(accepted: a whole file, as `qsim compile` writes it)"),
     (["inspect", "broken.toml"], "target", "broken.toml"),
     (["targets", "tflite2"], "target", "tflite"),
 ]

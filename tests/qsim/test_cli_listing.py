@@ -93,6 +93,29 @@ def test_help_of_each_has_worked_examples(command: str, capsys: pytest.CaptureFi
     assert f"qsim {command}" in out.split("Examples:")[1]
 
 
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_help_at_80_columns(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Flags take no value, optional arguments have one pair of brackets, examples one line."""
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main([*command.split(), "--help"]) == 0
+    out = capsys.readouterr().out
+    assert "<bool>" not in out
+    assert "[[" not in out
+    examples = out.partition("Examples:")[2].split("\n")[1:]
+    assert all(line.strip() == "" or line.startswith(" qsim ") for line in examples)
+    assert any(line.strip() for line in examples) == bool(command)
+
+
+def test_bare_qsim_prints_help_and_no_error(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 2
+    bare = capsys.readouterr()
+    assert bare.err == ""
+    assert main(["--help"]) == 0
+    assert bare.out.split() == capsys.readouterr().out.split()
+
+
 def test_targets_lists_all(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["targets"]) == 0
     out = capsys.readouterr().out
@@ -137,6 +160,35 @@ def test_doctor_finds_this_machine_ready(capsys: pytest.CaptureFixture[str]) -> 
     assert "AVX512" in checks["processor"]["note"]
     assert main(["doctor"]) == 0
     assert "qsim is ready." in capsys.readouterr().out
+
+
+def test_doctor_keeps_brackets_and_names_what_can_be_installed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from qsim import doctor
+
+    lacking = [(name, "nowhere_at_all", how) for name, _, how in doctor._OPTIONAL]
+    checks = [doctor._package(*item, needed=False) for item in lacking]
+    checks.append(doctor.Check("odd", "ok", "[bold]1", "[2]"))
+    monkeypatch.setattr(doctor, "examine", lambda: checks)
+    assert main(["doctor"]) == 0
+    out = capsys.readouterr().out
+    assert out.count("pip install -e '.[peers]'") == 2
+    assert "pip install -e '.[models]'" in out
+    assert "[bold]1" in out
+    assert "[2]" in out
+    extras = tomllib.loads((fresh.ROOT / "pyproject.toml").read_text())["project"]
+    assert {"models", "peers"} <= set(extras["optional-dependencies"])
+    # No index has a package of this name that is this program.
+    for _, _, how in (*doctor._NEEDED, *doctor._OPTIONAL):
+        assert "install qsim" not in how
+        assert "'qsim" not in how
+
+
+def test_doctor_says_nothing_of_other_packages_on_stderr() -> None:
+    done = fresh.run("from qsim.cli import main; main(['doctor'])")
+    assert done.stderr == ""
+    assert "torchao" in done.stdout
 
 
 def test_doctor_tells_broken_and_wrong_packages(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -66,6 +66,14 @@ class Static(torch.nn.Module):
 def static():
     return Static(), (torch.rand(2, 4),), [(torch.rand(2, 4),), (torch.rand(2, 4),)]
 
+def half():
+    net, x = _make()
+    return net.half(), (x[:2].half(),)
+
+def double():
+    net, x = _make()
+    return net.double(), (x[:2].double(),)
+
 def host():
     net, x = _make(host=True)
     print("a factory may print")
@@ -262,6 +270,80 @@ def test_two_inputs_and_two_outputs(folder: Path, capsys: pytest.CaptureFixture[
     assert "the inputs have 6, 5 samples" in capsys.readouterr().err
 
 
+def test_labels_give_a_compiled_file_its_accuracy(
+    folder: Path, compiled: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.save(folder / "x.npy", _samples())
+    np.save(folder / "y.npy", np.arange(20) % 3)
+    np.save(folder / "y_big.npy", (np.arange(20) % 3).astype(">u2"))
+    capsys.readouterr()
+    direct = run_json(capsys, f"{folder}/net.py:make")["accuracy"]
+    for model, known in ((str(compiled), ["hardware"]), (f"{folder}/net.py:bare", [*direct])):
+        for labels in ("y", "y_big"):
+            given = (
+                *("--inputs", f"{folder}/x.npy"),
+                *("--labels", f"{folder}/{labels}.npy"),
+            )
+            found = run_json(capsys, model, *given)
+            assert found["source"].endswith(f"labels of {folder}/{labels}.npy")
+            assert [key for key in direct if found["accuracy"][key] is not None] == known
+            if model == str(compiled):
+                assert found["accuracy"]["hardware"] == direct["hardware"]
+    part = run_json(capsys, str(compiled), *given, "--samples", "3")
+    codes = qsim.load(compiled)(_samples()[:3])
+    assert part["accuracy"]["hardware"] == (codes.argmax(1) == [0, 1, 2]).mean()
+    assert main(["run", str(compiled), *given, "--report", f"{folder}/labels.html"]) == 0
+    assert "accuracy    hardware" in capsys.readouterr().out
+    assert f"--labels {folder}/y_big.npy" in (folder / "labels.html").read_text()
+
+
+def test_byte_order_changes_nothing(
+    folder: Path, compiled: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    found = []
+    for order in "<>":
+        np.save(folder / f"order{order}.npy", _samples().astype(f"{order}f4"))
+        inputs = ("--inputs", f"{folder}/order{order}.npy")
+        found.append(run_json(capsys, str(compiled), *inputs)["outputs_sha256"])
+        codes = (np.arange(500).reshape(20, 1, 5, 5) % 100).astype(f"{order}i2")
+        np.save(folder / f"codes{order}.npy", codes)
+        inputs = ("--inputs", f"{folder}/codes{order}.npy", "--quantized-io")
+        found.append(run_json(capsys, str(compiled), *inputs)["outputs_sha256"])
+    assert found[:2] == found[2:]
+    assert found[0] != found[1]
+
+
+def test_random_samples_are_called_that(
+    compiled: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = folder / "random.pt2"
+    assert main(["compile", f"{folder}/net.py:make", "-o", str(file)]) == 0
+    for model in (file, compiled):
+        capsys.readouterr()
+        assert main(["run", str(model)]) == 0
+        out = capsys.readouterr().out
+        assert "8 seeded random samples, not representative (give --inputs)" in out
+        assert "random samples: nothing to score" in out
+        assert "agrees with float" not in out
+        assert "below 10 dB" not in out
+
+
+@pytest.mark.parametrize("factory", ["half", "double"])
+def test_a_model_that_stays_on_the_host_has_no_hardware_score(
+    folder: Path, factory: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = run_json(capsys, f"{folder}/net.py:{factory}")
+    assert found["layers"] == []
+    assert found["accuracy"]["hardware"] is None
+    assert found["agreement"] == {"qdq": 1.0, "hardware": None}
+    assert main(["run", f"{folder}/net.py:{factory}"]) == 0
+    out = capsys.readouterr().out
+    assert "Q/DQ 100.00 %  hardware –" in out
+    assert "Nothing runs on the accelerator" in out
+    assert "call .float() on the model" in out
+
+
 def test_a_fixed_batch_is_kept(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     model = f"{folder}/net.py:static"
     found = run_json(capsys, model)
@@ -277,6 +359,9 @@ def test_trace_holds_every_tensor(folder: Path, capsys: pytest.CaptureFixture[st
     path = folder / "traces"
     assert main(["run", f"{folder}/net.py:make", "--batch", "8", "--trace", str(path)]) == 0
     document = json.loads((path / "trace.json").read_text())
+    assert set(document) == {*RUN_KEYS, "tensors", "calls"}
+    assert document["source"] == "20 labelled samples of the model"
+    assert document["quantized_io"] is False
     tensors = {item["name"]: np.load(path / item["file"]) for item in document["tensors"]}
     for item in document["tensors"]:
         array = tensors[item["name"]]

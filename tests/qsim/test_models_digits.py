@@ -121,7 +121,7 @@ def test_without_scikit_learn(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
-    with pytest.raises(MissingToolError, match=r"pip install 'qsim\[models\]'") as caught:
+    with pytest.raises(MissingToolError, match=r"pip install -e '\.\[models\]'") as caught:
         models.load("digits")
     assert caught.value.exit_status == 3
     assert train_digits.main(["--epochs", "1"]) == 3

@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from qsim.cli.listing import target_fields
 from qsim.cli.output import render
 from qsim.report import words
 from qsim.report.html import render_html
@@ -106,7 +107,7 @@ def test_many_findings_are_counted_not_listed() -> None:
     assert sentence.startswith(
         "20 layers are below 10 dB against float, worst first: l19 (-13.0 dB)"
     )
-    assert sentence.endswith("and 14 more.")
+    assert sentence.endswith("and 15 more.")
 
 
 def test_without_labels_the_agreement_is_shown() -> None:
@@ -123,11 +124,81 @@ def test_layers_that_only_move_data_are_left_out() -> None:
     assert "flatten" in text(evaluation(layer(), reshape), verbose=True)
 
 
-def test_no_layer_at_all() -> None:
-    assert "No layer runs on the accelerator." in text(evaluation())
-    assert "No layer runs on the accelerator." in render_html(
-        evaluation(), Target.load("q7"), "8 samples"
+def test_weak_layers_that_only_move_data_are_not_blamed() -> None:
+    weak = layer("flatten", primitive="reshape", accumulators=[], noise=1e6)
+    assert words.findings(evaluation(layer(), weak)) == []
+    (sentence,) = words.findings(evaluation(layer("fc", noise=1e6), weak))
+    assert "flatten" not in sentence
+    assert sentence.startswith("1 layer is below 10 dB")
+
+
+@pytest.mark.parametrize(
+    ("reason", "hinted"),
+    [
+        ("it reads float16; the primitives take float32", True),
+        ("it reads bfloat16", True),
+        ("it reads float64", True),
+        ("the target has no softmax; the primitives take activations in float32", False),
+    ],
+)
+def test_nothing_on_the_accelerator_is_not_a_score(reason: str, hinted: bool) -> None:
+    host = [{"operator": "aten.linear.default", "layer": "head", "reason": reason}]
+    result = evaluation(
+        host_operators=host,
+        accuracy={"float": 0.99, "qdq": 0.98, "hardware": None},
+        agreement={"qdq": 1.0, "hardware": None},
     )
+    shown = text(result, 150)
+    page = render_html(result, Target.load("q7"), "8 samples")
+    assert "accuracy    float 99.00 %  Q/DQ 98.00 %  hardware –" in shown
+    assert '<div class="value">–</div>' in page
+    for output in (shown, page):
+        assert "Nothing runs on the accelerator: its only operator stays on the host." in output
+        assert reason in output
+        assert ("call .float() on the model" in output) == hinted
+    assert ".float()" not in text(evaluation(layer(), host_operators=host))
+
+
+def test_no_layer_and_no_operator() -> None:
+    for output in (text(evaluation()), render_html(evaluation(), Target.load("q7"), "8 samples")):
+        assert "Nothing runs on the accelerator: the network computes nothing." in output
+        assert "Everything runs" not in output
+
+
+def test_random_samples_are_not_judged() -> None:
+    weak = layer("fc", noise=1e6)
+    nothing = {"float": None, "qdq": None, "hardware": None}
+    chosen = evaluation(weak, saturated(), accuracy=nothing)
+    chance = evaluation(weak, saturated(), accuracy=nothing, random=True)
+    pages = [render_html(each, Target.load("q7"), "8") for each in (chosen, chance)]
+    assert 'class="alarm" x="200"' in pages[0]
+    assert 'class="alarm" x="200"' not in pages[1]
+    for judged, unjudged in ((text(chosen), text(chance)), pages):
+        assert "below 10 dB" in judged
+        assert "agrees with float" in judged
+        assert "below 10 dB" not in unjudged
+        assert "agrees with float" not in unjudged
+        assert "random and not representative" in " ".join(unjudged.split())
+        assert "random" not in judged
+        assert "1 accumulator saturated" in unjudged
+
+
+@pytest.mark.parametrize("columns", [40, 44, 50, 60, 79, 80, 100])
+def test_hashes_are_shortened_never_broken(columns: int) -> None:
+    lines = text(evaluation(layer()), columns).splitlines()
+    (digest,) = (line for line in lines if "Output sha256:" in line)
+    assert digest.endswith("ab" * 32 if columns >= 80 else "…")
+    assert not any(line.strip().startswith("abab") for line in lines)
+    target = Target.load("narrow20")
+    first = headline(LONG, target, columns).plain
+    assert re.search("sha256:([0-9a-f]{8}|[0-9a-f]{16})( ·|$)", first), first
+    shown = render(*target_fields(target), terminal=False, columns=columns).splitlines()[1]
+    assert shown == (target.hash if columns >= 71 else f"{target.hash[: columns - 1]}…")
+
+
+def test_module_names_are_not_markup() -> None:
+    assert "blocks[0].conv" in text(evaluation(layer("blocks[0].conv")))
+    assert "[red]x" in text(evaluation(layer("[red]x")))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,83 @@
+"""``.npy`` files of samples and of labels: read, never unpickled, and checked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from qsim.errors import InputError
+from qsim.report.words import plural
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from qsim.evaluate import Array, Arrays
+    from qsim.network import Lowered
+
+_NPY: Final = "a .npy file of float32 or integer codes, samples along dimension 0"
+
+
+def read_npy(path: Path, accepted: str = _NPY) -> Array:
+    """Read one array, in this machine's byte order; never a pickle.
+
+    Raises:
+        InputError: the file is missing, not a ``.npy`` file, or holds objects.
+    """
+    try:
+        with path.open("rb") as file:
+            loaded: Any = np.lib.format.read_array(file, allow_pickle=False)
+    except OSError as error:
+        reason = (error.strerror or type(error).__name__).lower()
+        raise InputError(f"cannot be read: {reason}", where=str(path), accepted=accepted) from None
+    except Exception as error:
+        # NumPy reports damage as ValueError, EOFError, SyntaxError, TokenError, MemoryError, ...
+        reason = str(error) or type(error).__name__
+        raise InputError(
+            f"is not a .npy file of numbers: {reason[:200]}", where=str(path), accepted=accepted
+        ) from None
+    array: Array = loaded
+    if array.dtype.kind not in "fiub":
+        raise InputError(f"holds {array.dtype}", where=str(path), accepted=accepted)
+    # The other byte order is the same numbers.
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def read_labels(path: Path, arrays: Arrays, lowered: Lowered) -> Array:
+    """Return the class of each sample, checked against the samples and the first output.
+
+    Raises:
+        InputError: the file cannot be read, or its labels fit neither.
+    """
+    labels = read_npy(path, "a .npy file of integers, one class for each sample")
+    count = arrays[0].shape[0] if arrays[0].ndim else 0
+    if labels.dtype.kind not in "iu":
+        raise InputError(f"holds {labels.dtype}", where=str(path), accepted="integer classes")
+    if labels.shape != (count,):
+        raise InputError(
+            f"has shape {shape_text(labels.shape)} for {plural(count, 'sample')}",
+            where=str(path),
+            accepted=f"one class for each sample, shape {shape_text((count,))}",
+        )
+    shape = lowered.outputs[0].shape
+    if len(shape) != 2 or shape[1] < 2:
+        raise InputError(
+            f"the model's first output {shape_text(shape)} has no classes",
+            where="--labels",
+            accepted="--labels with an output (N, classes)",
+        )
+    outside = (labels < 0) | (labels >= shape[1])
+    if outside.any():
+        index = int(np.flatnonzero(outside)[0])
+        raise InputError(
+            f"holds the class {labels[index]} at index [{index}]",
+            where=str(path),
+            accepted=f"0..{shape[1] - 1}",
+        )
+    return labels
+
+
+def shape_text(shape: Sequence[int]) -> str:
+    """Return a shape as ``(N, 1, 8, 8)``, N where any batch is taken."""
+    return f"({', '.join('N' if size == -1 else str(size) for size in shape)})"

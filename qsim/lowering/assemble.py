@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from qsim import families
+from qsim.attributes import format_to_json
 from qsim.errors import ModelError
 from qsim.hostops import computes, encode_torch_step
-from qsim.lowering.builder import format_json
 from qsim.lowering.match import Matcher, layer_of
 from qsim.lowering.plan import Item, Plan, make_plan, output_nodes
 from qsim.lowering.view import (
@@ -177,7 +177,7 @@ class Assembler:
         attributes = {
             "scale": params.scale,
             "zero_point": params.zero_point,
-            "output": format_json(params.format),
+            "output": format_to_json(params.format),
             "formula": self.target.quantize.formula,
         }
         real = codes.removesuffix(".codes") + ".real"

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from torch.fx import GraphModule, Node
 
     from hw_models import FixedFormat
-    from hw_models.formats import Accumulator
     from qsim.lowering.view import QParams, Shapes
     from qsim.target import Target
 
@@ -98,18 +97,3 @@ class Builder:
         codes = self.match.result
         params = codes.params
         return TensorSpec(codes.name, codes.shape, params.format, params.scale, params.zero_point)
-
-
-def accumulator_json(accumulator: Accumulator) -> dict[str, Any]:
-    """Return an accumulator as call attributes."""
-    return {
-        "bits": accumulator.bits,
-        "overflow": accumulator.overflow,
-        "at": accumulator.at,
-        "order": accumulator.order,
-    }
-
-
-def format_json(fmt: FixedFormat) -> dict[str, Any]:
-    """Return a format as call attributes."""
-    return {"bits": fmt.bits, "signed": fmt.signed, "narrow": fmt.narrow}

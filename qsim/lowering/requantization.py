@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from qsim.lowering.builder import format_json
+from qsim.attributes import format_to_json
 from qsim.lowering.view import NotLowerableError
 from qsim.nodes import clamp_range
 from qsim.schemes import encode_scheme
@@ -76,7 +76,7 @@ def emit_requantize(
             "scheme": scheme,
             "zero_point": params.zero_point,
             "input_zero_point": input_zero_point,
-            "output": format_json(params.format),
+            "output": format_to_json(params.format),
             "clamp": clamp,
             "axis": axis,
         },

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qsim.lowering.builder import format_json
+from qsim.attributes import format_to_json
 from qsim.lowering.requantization import clamp_codes
 from qsim.lowering.view import NotLowerableError
 from qsim.schemes import encode_scheme
@@ -31,7 +31,7 @@ def lower_add(builder: Builder) -> None:
             "a_zero_point": a.params.zero_point,
             "b_zero_point": b.params.zero_point,
             "zero_point": y.zero_point,
-            "output": format_json(y.format),
+            "output": format_to_json(y.format),
             "clamp": clamp_codes(builder),
         },
     )

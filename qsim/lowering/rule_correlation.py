@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from qsim import families, nodes
+from qsim.attributes import accumulator_to_json
 from qsim.lowering.requantization import clamp_codes, emit_requantize
 from qsim.lowering.view import Constant, NotLowerableError, constant
 from qsim.nodes import attribute
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
 def lower_conv(builder: Builder) -> None:
     """Emit a 1-D or 2-D convolution."""
-    from qsim.lowering.builder import accumulator_json
-
     target, match = builder.target, builder.match
     node, x = match.anchor, match.operands[0]
     weight = checked_weight(builder, constant(builder.graph, nodes.operand(node, 1)), axis=0)
@@ -46,7 +45,7 @@ def lower_conv(builder: Builder) -> None:
             "x_zero_point": zero_point,
             "weight_zero_point": weight_zero_points(builder, weight),
             "pad_value": derive.pad_value(target, zero_point),
-            "accumulator": accumulator_json(accumulator),
+            "accumulator": accumulator_to_json(accumulator),
         },
     )
     finish(builder, acc, weight, nodes.bias(node), axis=1)
@@ -54,8 +53,6 @@ def lower_conv(builder: Builder) -> None:
 
 def lower_linear(builder: Builder) -> None:
     """Emit linear, addmm, or a matmul whose second operand is constant."""
-    from qsim.lowering.builder import accumulator_json
-
     target, match = builder.target, builder.match
     node, x = match.anchor, match.operands[0]
     if len(x.shape) < 2:
@@ -83,7 +80,7 @@ def lower_linear(builder: Builder) -> None:
         {
             "x_zero_point": x.params.zero_point,
             "weight_zero_point": weight_zero_points(builder, weight),
-            "accumulator": accumulator_json(accumulator),
+            "accumulator": accumulator_to_json(accumulator),
         },
     )
     # matmul(a, b) has no bias; `nodes.bias` would read an argument that it does not have.
@@ -119,8 +116,6 @@ def weight_zero_points(builder: Builder, weight: Constant) -> Any:
 
 def finish(builder: Builder, acc: str, weight: Constant, bias: object, *, axis: int) -> None:
     """Emit what follows the products: bias_add where there is a bias, then requantize."""
-    from qsim.lowering.builder import accumulator_json
-
     target, match = builder.target, builder.match
     if bias is not None:
         from torch.fx import Node
@@ -136,7 +131,7 @@ def finish(builder: Builder, acc: str, weight: Constant, bias: object, *, axis: 
             "bias_add",
             (acc, builder.constant("bias", codes)),
             spec,
-            {"axis": axis, "accumulator": accumulator_json(accumulator)},
+            {"axis": axis, "accumulator": accumulator_to_json(accumulator)},
         )
     x, y = match.operands[0].params, match.result.params
     requantizer = derive.requantizer(target, x.scale, weight.scale, y.scale)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qsim.lowering.builder import accumulator_json
+from qsim.attributes import accumulator_to_json
 from qsim.lowering.requantization import clamp_codes, emit_requantize
 from qsim.target import derive
 
@@ -25,7 +25,7 @@ def lower_matmul(builder: Builder) -> None:
         {
             "a_zero_point": a.params.zero_point,
             "b_zero_point": b.params.zero_point,
-            "accumulator": accumulator_json(accumulator),
+            "accumulator": accumulator_to_json(accumulator),
         },
     )
     scheme = derive.requantizer(target, a.params.scale, b.params.scale, match.result.params.scale)

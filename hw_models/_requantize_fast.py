@@ -2,9 +2,14 @@
 
 It returns what the exact kernels return; ``prepare`` declines (None) where that is not provable.
 
-Only the product is 64 bits wide. With a shift s of 33 or more, the half of it that matters after
-rounding is its upper one: floor((p + r) >> s) = ((p >> 32) + (r >> 32)) >> (s - 32) where r is a
-multiple of 2**32. The zero point rides on that rounding constant.
+A fixed-point scale whose every channel has a line of ``_requantize_lines`` is that: a conversion to
+float32 and two fused multiply-adds. The second adds 2**24 - 2**11, where float32 has the integers
+and no others, and the bits of positive floats are in their order. That sum is positive down to the
+least x, or x is kept from below -2**25, where the code is the smallest already.
+
+Else only the product is 64 bits wide. With a shift s of 33 or more, the half of it that matters
+after rounding is its upper one: floor((p + r) >> s) = ((p >> 32) + (r >> 32)) >> (s - 32) where r
+is a multiple of 2**32. The zero point rides on that rounding constant.
 
 ``double`` is one such shift too. With h = (p + 2**30) >> 31 its second step, half away from zero,
 is (h + 2**(e-1) - (h < 0)) >> e, and nested floors are one: with s = e + 31
@@ -33,28 +38,42 @@ import numpy as np
 from numba import njit
 
 from hw_models._requantize import rounding_table
+from hw_models._requantize_lines import REACH, fit, thresholds
 from hw_models._requantize_modes import (
     DOUBLE,
     DOUBLED,
     FLOAT,
     LANES,
+    LINE,
     MAGIC,
     SHIFT_JAM,
     SHIFT_PARITY,
     SHIFT_PLAIN,
     SHIFT_SIGN,
     SINGLE,
+    TOP,
 )
-from hw_models._requantize_vector import BLOCK, HEADER, columns16, columns64, pointer, rows
+from hw_models._requantize_vector import (
+    BLOCK,
+    FUSED,
+    HEADER,
+    columns16,
+    columns64,
+    pointer,
+    rows,
+)
 from hw_models.schemes import FixedPoint, FloatScale
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from hw_models.formats import IntArray
     from hw_models.schemes import PowerOfTwo, Requantizer
 
     Rows = npt.NDArray[np.int64]
 
+# What a line may be at least: added to 2**24 - 2**11, it is positive.
+_DEEPEST: Final = -float((1 << 24) - (1 << 12))
 # Channels innermost: pixels are taken in tiles of about so many elements (they stay in L1).
 _TILE: Final = 16384
 
@@ -149,7 +168,7 @@ def prepare(requantizer: Requantizer, low: int, high: int, zero: int) -> Paramet
     if isinstance(requantizer, FloatScale):
         return _float(requantizer.scales, header, limits, zero - flip)
     if isinstance(requantizer, FixedPoint):
-        return _fixed(requantizer, header, zero - flip)
+        return _fixed(requantizer, header, limits, zero - flip)
     return _shift(requantizer, header, limits, zero - flip)
 
 
@@ -166,7 +185,9 @@ def _float(
     return Parameters(FLOAT, (*header, *words, zero - MAGIC), bits[None])
 
 
-def _fixed(requantizer: FixedPoint, header: tuple[int, ...], zero: int) -> Parameters | None:
+def _fixed(
+    requantizer: FixedPoint, header: tuple[int, ...], limits: tuple[int, int], zero: int
+) -> Parameters | None:
     """Rows multiplier, rounding constant with zero point, shift after the upper half."""
     double = requantizer.rounding == "double"
     # A narrow multiplier is made 32 bits wide, exactly, so that the shift reaches 33.
@@ -178,6 +199,9 @@ def _fixed(requantizer: FixedPoint, header: tuple[int, ...], zero: int) -> Param
         return None
     if double and multipliers.min() == -(1 << 31):  # its product saturates at one accumulator
         return None
+    found = _line(multipliers, e + 32, double, header, limits, zero) if FUSED else None
+    if found is not None:
+        return found
     rounders = (np.int64(1) << (e - 1)) + (np.int64(zero) << e)
     if abs(rounders).max() >= 1 << 30:  # |p >> 32| is at most 2**30: the sum stays in 32 bits
         return None
@@ -188,6 +212,34 @@ def _fixed(requantizer: FixedPoint, header: tuple[int, ...], zero: int) -> Param
         # x counts from -2**31 there, which adds the multiplier to the upper half.
         return Parameters(DOUBLED, header, np.stack([2 * multipliers, rounders - multipliers, e]))
     return Parameters(DOUBLE, header, np.stack([multipliers, rounders // 2, e - 1]))
+
+
+def _line(
+    multipliers: IntArray,
+    shifts: IntArray,
+    double: bool,
+    header: tuple[int, ...],
+    limits: tuple[int, int],
+    zero: int,
+) -> Parameters | None:
+    """Rows first, second, offset, below. Header: constant with zero point, floor of x.
+
+    Limits on one side of zero are reached on that side only: there one offset is enough.
+    """
+    reached = thresholds(multipliers, shifts, double, limits)
+    if reached is None:
+        return None
+    slopes = np.ldexp(multipliers.astype(np.float64), -shifts)
+    signed = double and limits[0] < 0 < limits[1]
+    lines = fit(reached, limits[0] + 1, slopes, signed)
+    if lines is None:
+        return None
+    first, second, _, below = lines.T
+    deep = bool((second * (first * -(2.0**31) + below)).min() < _DEEPEST)
+    floor = int(np.float32(-REACH).view(np.int32))
+    rows = lines[:, : 4 if signed else 3].astype(np.float32).view(np.int32).astype(np.int64)
+    header = (*header, zero - TOP, floor)
+    return Parameters(LINE + 2 * signed + deep, header, rows.T)
 
 
 def _shift(

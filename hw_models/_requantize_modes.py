@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 LANES: Final = 16
 MAGIC: Final = 0x4B400000  # the bits of 1.5 * 2**23 in float32
+TOP: Final = 0x4B7FF800  # of 2**24 - 2**11
 
 _I32, _I64 = ir.IntType(32), ir.IntType(64)
 V32: Final = ir.VectorType(_I32, LANES)
@@ -110,6 +111,28 @@ def _float(b: Any, x: Any, rows: Sequence[Any], own: Sequence[Any]) -> Any:
     return b.add(bits, own[2])
 
 
+def _fma(b: Any, x: Any, y: Any, z: Any) -> Any:
+    name = f"llvm.fma.v{LANES}f32"
+    return b.call(b.module.declare_intrinsic(name, (), ir.FunctionType(_VF, [_VF] * 3)), [x, y, z])
+
+
+def _line(signed: bool, floor: bool) -> Callable[..., Any]:
+    """signed: negative x has an offset of its own; floor: x is kept from below the header's."""
+
+    def emit(b: Any, x: Any, rows: Sequence[Any], own: Sequence[Any]) -> Any:
+        first, second, offset, *below = (b.bitcast(row, _VF) for row in rows)
+        value = b.sitofp(x, _VF)
+        if floor:
+            low = b.bitcast(own[1], _VF)
+            value = b.select(b.fcmp_ordered(">", value, low), value, low)
+        if signed:
+            offset = b.select(b.icmp_signed("<", x, const(V32, 0)), below[0], offset)
+        value = _fma(b, _fma(b, value, first, offset), second, b.bitcast(const(V32, TOP), _VF))
+        return b.add(b.bitcast(value, V32), own[0])
+
+    return emit
+
+
 def _shift_plain(b: Any, x: Any, rows: Sequence[Any], own: Sequence[Any]) -> Any:
     del own
     low, high, bias, e = rows
@@ -147,5 +170,12 @@ MODES: Final[tuple[tuple[int, Callable[..., Any]], ...]] = (
     (5, _shift_sign),
     (6, _shift_parity),
     (5, _shift_jam),
+    # LINE + 2 * signed + floor
+    (3, _line(signed=False, floor=False)),
+    (3, _line(signed=False, floor=True)),
+    (4, _line(signed=True, floor=False)),
+    (4, _line(signed=True, floor=True)),
 )
-SINGLE, DOUBLE, DOUBLED, FLOAT, SHIFT_PLAIN, SHIFT_SIGN, SHIFT_PARITY, SHIFT_JAM = range(len(MODES))
+SINGLE, DOUBLE, DOUBLED, FLOAT, SHIFT_PLAIN, SHIFT_SIGN, SHIFT_PARITY, SHIFT_JAM, LINE = range(
+    len(MODES) - 3
+)

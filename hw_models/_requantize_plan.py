@@ -110,17 +110,15 @@ class RequantizePlan:
             return self._into(acc, ledger, out)
         if ledger is None and self._parameters is not None and type(acc) is np.ndarray:
             last = self._last
-            if acc.shape != last[0] or acc.strides != last[1] or acc.dtype != _INT32:
+            if acc.shape != last[0] or acc.strides != last[1] or acc.dtype is not _INT32:
                 last = self._arrange(acc)
-            size, view, arguments = last[2:]
+            _, _, size, (shape, back), arguments = last
             if size:
-                y = np.empty(size, _INT8)
-                fast.run(acc.ravel("K"), y, *arguments)
+                y = np.empty(shape, _INT8)
+                fast.run(acc.ravel("K"), y.ravel(), *arguments)
                 if self._bytes is not None:
                     y = y.view(self._bytes)
-                if view[1] is None:
-                    return y.reshape(view[0])
-                return y.reshape(view[0]).transpose(view[1])
+                return y if back is None else y.transpose(back)
         return self._exact(acc, ledger)
 
     def _arrange(self, acc: IntArray) -> _Arranged:
@@ -170,7 +168,7 @@ class RequantizePlan:
         same = out.flags.c_contiguous and last[3][1] is None and type(acc) is np.ndarray
         if (
             same and ledger is None and last[2]
-            and acc.shape == last[0] and acc.strides == last[1] and acc.dtype == _INT32
+            and acc.shape == last[0] and acc.strides == last[1] and acc.dtype is _INT32
             and not np.may_share_memory(acc, out)
         ):  # fmt: skip
             fast.run(acc.ravel("K"), out.reshape(-1).view(_INT8), *last[4])

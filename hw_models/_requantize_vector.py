@@ -1,7 +1,7 @@
 """The loops of requantize's fast kernels, as LLVM IR emitted from Numba.
 
-Four vectors of codes are packed into one store, and a channel's parameters stay in registers. Only
-the packing names instructions, of AVX512-BW; elsewhere LLVM lowers plain vectors.
+Four vectors of codes are packed together, and a channel's parameters stay in registers. Only the
+packing names instructions, of AVX512-BW and of AVX2; elsewhere LLVM lowers plain vectors.
 
 A *table* is a flat int32 array: ``HEADER`` words, then the rows of parameters that the mode needs,
 each of ``pitch`` words, one word per channel.
@@ -42,11 +42,14 @@ BLOCK: Final = 4 * LANES
 # Words of a table before its rows: low, high and flip of the codes; then the mode's own.
 HEADER: Final = 8
 _AHEAD: Final = 2  # pixels
-PACKS: Final = {"avx512f", "avx512bw"} <= host_features()
+_FEATURES: Final = host_features()
+# Bits of the registers that the CPU packs, 0 if it does not.
+PACKS: Final = 512 if {"avx512f", "avx512bw"} <= _FEATURES else 256 if "avx2" in _FEATURES else 0
+# Without it, a product and a sum rounded once are a call of the C library for each element.
+FUSED: Final = "fma" in _FEATURES
 
 _I32, _I64 = ir.IntType(32), ir.IntType(64)
 _V8 = ir.VectorType(ir.IntType(8), LANES)
-_B8, _B16 = ir.VectorType(ir.IntType(8), BLOCK), ir.VectorType(ir.IntType(16), BLOCK // 2)
 
 
 # What these make is within the codes' range before it is packed.
@@ -90,11 +93,11 @@ class _Loop:
 
     def block(self, offset: Any, groups: Sequence[Sequence[Any]]) -> None:
         """Requantize one vector per group, next to each other in memory from offset on."""
-        b, compute = self.b, MODES[self.mode][1]
-        codes = []
-        for index, rows in enumerate(groups):
-            at = self._at(self._at(self.x, offset), LANES * index)
-            codes.append(compute(b, load(b, at), rows, self.own))
+        b = self.b
+        codes = [
+            self._codes(b.add(offset, ir.Constant(_I64, LANES * index)), rows)
+            for index, rows in enumerate(groups)
+        ]
         if PACKS and len(codes) == BLOCK // LANES:
             self._store(_pack(b, codes), offset)
             return
@@ -102,6 +105,18 @@ class _Loop:
         for index, code in enumerate(codes):
             bytes_ = b.trunc(clamp(b, code, *limits), _V8)
             self._store(bytes_, b.add(offset, ir.Constant(_I64, LANES * index)))
+
+    def four(self, offsets: Sequence[Any], rows: Sequence[Any]) -> None:
+        """Requantize one vector of a channel at each of four offsets, which may overlap."""
+        b = self.b
+        packed = _pack(b, [self._codes(at, rows) for at in offsets])
+        for index, at in enumerate(offsets):
+            own = indices(list(range(LANES * index, LANES * (index + 1))))
+            self._store(b.shuffle_vector(packed, packed, own), at)
+
+    def _codes(self, offset: Any, rows: Sequence[Any]) -> Any:
+        x = load(self.b, self._at(self.x, offset))
+        return MODES[self.mode][1](self.b, x, rows, self.own)
 
     def _store(self, code: Any, offset: Any) -> None:
         b, kind = self.b, code.type
@@ -118,38 +133,68 @@ class _Loop:
 
 def _pack(b: Any, codes: Sequence[Any]) -> Any:
     """Saturate four vectors of int32 to 64 int8 in order."""
-    module = b.module
-    words = module.declare_intrinsic(
-        "llvm.x86.avx512.packssdw.512", (), ir.FunctionType(_B16, [V32] * 2)
-    )
-    bytes_ = module.declare_intrinsic(
-        "llvm.x86.avx512.packsswb.512", (), ir.FunctionType(_B8, [_B16] * 2)
-    )
-    pairs = [b.call(words, codes[:2]), b.call(words, codes[2:])]
-    # The packs work within 128 bits: word 4 * lane + vector belongs at 4 * vector + lane.
-    order = indices([4 * (i % 4) + i // 4 for i in range(LANES)])
-    mixed = b.bitcast(b.call(bytes_, pairs), V32)
-    return b.bitcast(b.shuffle_vector(mixed, mixed, order), _B8)
+    if PACKS == 512:
+        return _saturate(b, codes, "llvm.x86.avx512.pack{}.512")
+    half = LANES // 2
+    halves = [
+        b.shuffle_vector(code, code, indices(list(range(first, first + half))))
+        for code in codes
+        for first in (0, half)
+    ]
+    low, high = (_saturate(b, halves[i : i + 4], "llvm.x86.avx2.pack{}") for i in (0, 4))
+    return b.shuffle_vector(low, high, indices(list(range(BLOCK))))
+
+
+def _saturate(b: Any, codes: Sequence[Any], name: str) -> Any:
+    """Saturate four registers of int32 to one of int8, in order."""
+    count = codes[0].type.count
+    kinds = [ir.VectorType(ir.IntType(32 >> i), count << i) for i in range(3)]
+    for step, source, result in (("ssdw", *kinds[:2]), ("sswb", *kinds[1:])):
+        signature = ir.FunctionType(result, [source] * 2)
+        function = b.module.declare_intrinsic(name.format(step), (), signature)
+        codes = [b.call(function, codes[i : i + 2]) for i in range(0, len(codes), 2)]
+    # The packs work within 128 bits: word 4 * lane + register belongs at lanes * register + lane.
+    lanes = count // 4
+    mixed = b.bitcast(codes[0], kinds[0])
+    order = indices([4 * (i % lanes) + i // lanes for i in range(count)])
+    return b.bitcast(b.shuffle_vector(mixed, mixed, order), kinds[2])
+
+
+def _word(value: int) -> Any:
+    return ir.Constant(_I64, value)
 
 
 def _emit_rows(b: Any, loop: _Loop, width: Any, pitch: Any, size: Any, outer: Any) -> None:
-    def word(value: int) -> Any:
-        return ir.Constant(_I64, value)
-
-    def vectors(first: Any) -> None:
-        rows = loop.parameters(column.index, pitch, None)
-        with cgutils.for_range(b, b.lshr(size, word(6))) as blocks:
-            at = b.add(first, b.mul(blocks.index, word(BLOCK)))
-            loop.block(at, [rows] * (BLOCK // LANES))
-        start = b.and_(size, word(-BLOCK))
-        with cgutils.for_range(b, b.lshr(b.sub(size, start), word(4))) as rest:
-            loop.block(b.add(first, b.add(start, b.mul(rest.index, word(LANES)))), [rows])
-        with b.if_then(b.icmp_signed("!=", b.and_(size, word(LANES - 1)), word(0))):
-            # Overlaps what is done: the same codes again.
-            loop.block(b.add(first, b.sub(size, word(LANES))), [rows])
-
     with cgutils.for_range(b, outer) as images, cgutils.for_range(b, width) as column:
-        vectors(b.mul(b.add(b.mul(images.index, width), column.index), size))
+        rows = loop.parameters(column.index, pitch, None)
+        first = b.mul(b.add(b.mul(images.index, width), column.index), size)
+        with cgutils.for_range(b, b.lshr(size, _word(6))) as blocks:
+            at = b.add(first, b.mul(blocks.index, _word(BLOCK)))
+            loop.block(at, [rows] * (BLOCK // LANES))
+        _emit_rest(b, loop, rows, first, size)
+
+
+def _emit_rest(b: Any, loop: _Loop, rows: Sequence[Any], first: Any, size: Any) -> None:
+    """Requantize what whole blocks leave. Some of it twice, to the same codes."""
+    start, left = b.add(first, b.and_(size, _word(-BLOCK))), b.and_(size, _word(BLOCK - 1))
+    last = b.add(first, b.sub(size, _word(LANES)))
+
+    def each() -> None:
+        with cgutils.for_range(b, b.lshr(left, _word(4))) as rest:
+            loop.block(b.add(start, b.mul(rest.index, _word(LANES))), [rows])
+        with b.if_then(b.icmp_signed("!=", b.and_(left, _word(LANES - 1)), _word(0))):
+            loop.block(last, [rows])
+
+    if not PACKS:
+        each()
+        return
+    with b.if_else(b.icmp_signed(">", left, _word(2 * LANES))) as (many, few):
+        with many:
+            second, third = (b.add(start, _word(LANES * i)) for i in (1, 2))
+            third = b.select(b.icmp_signed("<", third, last), third, last)
+            loop.four([start, second, third, last], rows)
+        with few:
+            each()
 
 
 def _emit_columns(groups: int) -> Callable[..., None]:
@@ -157,7 +202,7 @@ def _emit_columns(groups: int) -> Callable[..., None]:
         rows = [loop.parameters(column, pitch, group) for group in range(groups)]
         with cgutils.for_range(b, count) as pixels:
             offset = b.mul(pixels.index, step)
-            loop.prefetch(b.add(offset, b.mul(step, ir.Constant(_I64, _AHEAD))), groups)
+            loop.prefetch(b.add(offset, b.mul(step, _word(_AHEAD))), groups)
             loop.block(offset, rows)
 
     return emit

@@ -20,6 +20,7 @@ from hw_models.float_requantize import FLOAT_BIAS_KINDS, FloatBias, float_requan
 from hw_models.formats import Accumulator, FixedFormat
 from hw_models.ledger import Ledger
 from hw_models.linear import LinearPlan, linear, linear_plan
+from hw_models.lookup import lookup
 from hw_models.matmul import matmul
 from hw_models.max_pool import max_pool
 from hw_models.quantize import quantize
@@ -58,6 +59,7 @@ __all__ = [
     "global_avg_pool",
     "linear",
     "linear_plan",
+    "lookup",
     "matmul",
     "max_pool",
     "quantize",

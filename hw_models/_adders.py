@@ -12,12 +12,13 @@ import numpy as np
 from hw_models._arguments import require_accumulator, require_name, require_scale, show
 from hw_models._pointwise import require_int
 from hw_models.errors import AccumulatorOverflowError, ContractError
-from hw_models.formats import Accumulator
+from hw_models.formats import Accumulator, if_else
 from hw_models.rounding import Rounding, round_shift, rounding_code
-from hw_models.schemes import FixedPoint, PowerOfTwo, if_else
+from hw_models.schemes import FixedPoint, PowerOfTwo
 
 if TYPE_CHECKING:
-    from hw_models.schemes import FixedRounding, Select
+    from hw_models.formats import Select
+    from hw_models.schemes import FixedRounding
 
 AddFormula: TypeAlias = Literal["torch", "onnx", "torch_quantized", "mlas", "torch_scalar"]
 ADD_FORMULAS: Final[tuple[AddFormula, ...]] = (
@@ -146,17 +147,14 @@ class AlignedAdd:
         shift = PowerOfTwo(finer - fraction_out, rounding)
         return cls(finer - fraction_a, finer - fraction_b, shift, accumulator)
 
-    def reference(self, a: int, b: int, *, draw: int = 0) -> int:
-        """Add two offset codes in exact integers: the definition."""
+    def reference(self, a: Any, b: Any, *, draw: Any = 0, select: Select = if_else) -> Any:
+        """Add two offset codes in exact integers (or bit-vectors): the definition."""
         total = a * (1 << self.left_a) + b * (1 << self.left_b)
         accumulator = self.accumulator
-        if not accumulator.min <= total <= accumulator.max:
-            if accumulator.overflow == "error":
-                accepted = f"{accumulator.min}..{accumulator.max}"
-                raise AccumulatorOverflowError("add", (), total, accepted)
-            wraps = accumulator.overflow == "wrap"
-            total = (accumulator.format.wrap if wraps else accumulator.format.saturate)(total)
-        return int(self.out.reference(total, draw=draw))
+        if accumulator.overflow == "error" and not accumulator.min <= total <= accumulator.max:
+            accepted = f"{accumulator.min}..{accumulator.max}"
+            raise AccumulatorOverflowError("add", (), total, accepted)
+        return self.out.reference(accumulator.hold(total, select), draw=draw, select=select)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,25 +25,25 @@ from hw_models._pointwise import (
     require_signed,
 )
 from hw_models.errors import AccumulatorOverflowError, ContractError
-from hw_models.formats import Accumulator, IntArray
+from hw_models.formats import Accumulator, IntArray, if_else
 
 if TYPE_CHECKING:
     from hw_models._pointwise import Layout
+    from hw_models.formats import Select
     from hw_models.ledger import Ledger
 
 
-def reference(acc: int, bias: int, accumulator: Accumulator) -> int:
-    """Return one sum after the overflow rule, in exact integers: the definition."""
+def reference(acc: Any, bias: Any, accumulator: Accumulator, *, select: Select = if_else) -> Any:
+    """Return one sum after the overflow rule, in exact integers (or bit-vectors): the definition.
+
+    Bit-vectors must be wide enough for the exact sum, and the rule none that raises.
+    """
     total = acc + bias
-    if accumulator.min <= total <= accumulator.max:
-        return total
-    if accumulator.overflow == "error":
+    if accumulator.overflow == "error" and not accumulator.min <= total <= accumulator.max:
         raise AccumulatorOverflowError(
             "bias_add", (), total, f"{accumulator.min}..{accumulator.max}"
         )
-    if accumulator.overflow == "wrap":
-        return accumulator.format.wrap(total)
-    return accumulator.format.saturate(total)
+    return accumulator.hold(total, select)
 
 
 @njit(cache=True)

@@ -7,18 +7,22 @@ fixed-point format, or ``scale * (code - zero_point)`` in a quantized tensor.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias, cast, overload
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from hw_models.errors import ContractError
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 IntArray: TypeAlias = npt.NDArray[np.integer]
 FloatArray: TypeAlias = npt.NDArray[np.floating]
 Overflow: TypeAlias = Literal["wrap", "saturate", "saturate_symmetric", "error"]
 At: TypeAlias = Literal["mac", "sum"]
 Order: TypeAlias = Literal["channel_first", "channel_last"]
+Select: TypeAlias = "Callable[[Any, Any, Any], Any]"
 
 OVERFLOWS: Final[tuple[Overflow, ...]] = ("wrap", "saturate", "saturate_symmetric", "error")
 ORDERS: Final[tuple[Order, ...]] = ("channel_first", "channel_last")
@@ -27,6 +31,11 @@ ORDERS: Final[tuple[Order, ...]] = ("channel_first", "channel_last")
 def _require(ok: bool, rule: str, offender: object, accepted: str) -> None:
     if not ok:
         raise ContractError(f"{rule}, not {offender!r} (accepted: {accepted})")
+
+
+def if_else(condition: Any, then: Any, other: Any) -> Any:
+    """Choose as Python does; an SMT solver passes its own ``If`` instead."""
+    return then if condition else other
 
 
 def is_int(value: object) -> bool:
@@ -186,6 +195,16 @@ class Accumulator:
     def max(self) -> int:
         """The largest value that is not an overflow."""
         return self.format.max
+
+    def hold(self, total: Any, select: Select = if_else) -> Any:
+        """Return what the register holds of an exact sum: an integer, or a wider bit-vector.
+
+        Rule ``error`` wraps here; who wants the error raises it.
+        """
+        if self.overflow in ("wrap", "error"):
+            sign = 1 << (self.bits - 1)
+            return ((total & ((1 << self.bits) - 1)) ^ sign) - sign
+        return select(total < self.min, self.min, select(total > self.max, self.max, total))
 
     @property
     def dtype(self) -> np.dtype[np.integer]:

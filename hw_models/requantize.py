@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING, Any
 
 from hw_models._pointwise import output_range
 from hw_models._requantize_plan import RequantizePlan
-from hw_models.formats import FixedFormat, IntArray
-from hw_models.schemes import FixedPoint, FloatScale, PowerOfTwo, Requantizer, if_else
+from hw_models.formats import FixedFormat, IntArray, if_else
+from hw_models.schemes import FixedPoint, FloatScale, PowerOfTwo, Requantizer
 
 if TYPE_CHECKING:
+    from hw_models.formats import Select
     from hw_models.ledger import Ledger
-    from hw_models.schemes import Select
 
 __all__ = ["RequantizePlan", "reference", "requantize", "requantize_plan"]
 
@@ -56,8 +56,13 @@ def reference(
     """
     low, high = output_range(output or FixedFormat(8), clamp)
     value = requantizer.reference(acc - input_zero_point, channel, draw=draw, select=select)
-    value = value + zero_point
-    return select(value < low, low, select(value > high, high, value))
+    return code(value, zero_point, low, high, select)
+
+
+def code(value: Any, zero_point: Any, low: Any, high: Any, select: Select = if_else) -> Any:
+    """Return the code of a rescaled value: zero point first, then the clamp."""
+    total = value + zero_point
+    return select(total < low, low, select(total > high, high, total))
 
 
 def requantize_plan(

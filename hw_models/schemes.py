@@ -41,24 +41,20 @@ import numpy.typing as npt
 
 from hw_models._arguments import as_array
 from hw_models.errors import ContractError
-from hw_models.formats import is_int
+from hw_models.formats import if_else, is_int
 from hw_models.rounding import Rounding, round_shift, rounding_code
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from hw_models.formats import Select
+
 FixedRounding: TypeAlias = Literal["double", "single"]
 Ints: TypeAlias = int | tuple[int, ...]
 Floats: TypeAlias = float | tuple[float, ...]
-Select: TypeAlias = "Callable[[Any, Any, Any], Any]"
 
 MAX_SHIFT: Final = 62
 FLOAT_LIMIT: Final = 1 << 62
-
-
-def if_else(condition: Any, then: Any, other: Any) -> Any:
-    """Choose as Python does; an SMT solver passes its own ``If`` instead."""
-    return then if condition else other
 
 
 def double_rounding(x: Any, m: int, right_shift: int, bits: int, select: Select = if_else) -> Any:
@@ -72,8 +68,7 @@ def double_rounding(x: Any, m: int, right_shift: int, bits: int, select: Select 
     up = (product + half) >> n
     down = -(-(product + 1 - half) >> n)
     b = select(product >= 0, up, down)
-    if m == -(1 << n):
-        b = select(a == -sign, sign - 1, b)
+    b = select(m == -(1 << n), select(a == -sign, sign - 1, b), b)
     return round_shift(b, right, "half_away", select=select)
 
 

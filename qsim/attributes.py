@@ -233,6 +233,13 @@ def integer_or_constant(low: int, high: int) -> Check:
     return check
 
 
+def table(value: Any, constants: Constants) -> None:
+    """Accept a constant that holds a 1-D integer array of up to 2**16 entries."""
+    array = constant(value, constants)
+    if array.ndim != 1 or not 1 <= array.size <= 1 << 16 or array.dtype.kind not in "iu":
+        raise bad("must be a 1-D integer constant", array.shape, "one entry per code")
+
+
 def resolve(value: Any, constants: Constants) -> Any:
     """Return an attribute's value, a private copy of the array where it names a constant."""
     return constant(value, constants).copy() if isinstance(value, dict) else value

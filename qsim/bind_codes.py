@@ -1,4 +1,4 @@
-"""Bindings of the primitives that make codes: rescaling, addition, activation."""
+"""Bindings of the primitives that make codes: rescaling, addition, activation, tables."""
 
 from __future__ import annotations
 
@@ -105,6 +105,25 @@ def _prepare_clamp(
     return lambda arrays, ledger: clamp(arrays[0], lo, hi, ledger=ledger)
 
 
+def _infer_lookup(
+    operands: Sequence[Operand], attributes: Attributes
+) -> tuple[tuple[int, ...], FixedFormat]:
+    (x,) = operands
+    if x.format.bits > 16:
+        raise bad("a table needs codes of few bits", f"{x.format.bits} bits", "1..16 bits")
+    return x.shape, check.format_from_json(attributes["output"])
+
+
+def _prepare_lookup(
+    operands: Sequence[Operand], attributes: Attributes, constants: Constants
+) -> Kernel:
+    from hw_models.lookup import lookup
+
+    table = check.resolve(attributes["table"], constants)
+    codes, output = operands[0].format, check.format_from_json(attributes["output"])
+    return lambda arrays, ledger: lookup(arrays[0], table, codes, output, ledger)
+
+
 CODE_MAKERS: Final[Mapping[str, Binding]] = {
     "requantize": Binding(
         ("acc",),
@@ -133,4 +152,10 @@ CODE_MAKERS: Final[Mapping[str, Binding]] = {
         _prepare_add,
     ),
     "clamp": Binding(("x",), {"lo": CODE, "hi": CODE}, _infer_clamp, _prepare_clamp),
+    "lookup": Binding(
+        ("x",),
+        {"table": check.table, "output": check.output_format},
+        _infer_lookup,
+        _prepare_lookup,
+    ),
 }

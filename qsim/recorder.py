@@ -34,20 +34,33 @@ class Recorder:
 
     def observe(self, program: Program, arrays: Sequence[Array]) -> Observer:
         """Return the observer of one run of a program, after keeping its inputs."""
+        keys: dict[str, str] = {}  # by the names of the program's own tensors
         for name, array in zip(program.inputs, arrays, strict=True):
             spec = program.tensors[name]
             codes = array.astype(spec.format.dtype)
             same = self.tensors.get(name)
+            keys[name] = name
             if same is None or not (same.dtype == codes.dtype and np.array_equal(same, codes)):
-                self._keep(self._key(program, name), codes, spec)
+                keys[name] = self._key(program, name)
+                self._keep(keys[name], codes, spec)
 
         def visit(call: Call, array: Array, ledger: Ledger) -> None:
             spec = program.tensors[call.output]
             key = self._key(program, call.output)
             self._keep(key, array, spec)
-            macs = program.macs(call)
+            keys[call.output] = key
             self.entries.append(
-                Entry(call.name, call.layer, call.primitive, array.shape, macs, ledger, key, spec)
+                Entry(
+                    call=call.name,
+                    layer=call.layer,
+                    primitive=call.primitive,
+                    shape=array.shape,
+                    macs=program.macs(call),
+                    ledger=ledger,
+                    tensor=key,
+                    spec=spec,
+                    operands=tuple(keys.get(name, name) for name in call.inputs),
+                )
             )
 
         return visit

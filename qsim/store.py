@@ -136,7 +136,7 @@ def from_bytes(data: bytes) -> Lowered:
     """
     document = _document(data)
     _check_version(document)
-    arrays = _arrays(data)
+    arrays = read_arrays(data)
     if document.get("sha256") != digest(document, arrays):
         raise FileFormatError("the SHA-256 does not match: the file is damaged")
     body = {k: v for k, v in document.items() if k not in ("format_version", "sha256")}
@@ -220,7 +220,12 @@ def parse(data: bytes, what: str) -> Any:
         raise FileFormatError(f"{what}: {str(error)[:120]}") from None
 
 
-def _arrays(data: bytes) -> dict[str, Array]:
+def read_arrays(data: bytes) -> dict[str, Array]:
+    """Return the arrays of a safetensors file, in this machine's byte order.
+
+    Raises:
+        FileFormatError: the file is damaged, or holds a dtype that NumPy does not have.
+    """
     import safetensors
 
     deserialize: Any = safetensors.deserialize

@@ -29,6 +29,8 @@ class Entry:
         ledger: what happened in its accumulator or at its output range.
         tensor: the name of its output in ``Trace.tensors``.
         spec: format, scale and zero point of its output.
+        operands: what it read, in the primitive's order: names in ``Trace.tensors``, or of
+            constants of its program.
     """
 
     call: str
@@ -39,6 +41,7 @@ class Entry:
     ledger: Ledger
     tensor: str
     spec: TensorSpec
+    operands: tuple[str, ...]
 
 
 @dataclass

@@ -62,9 +62,16 @@ class Samples:
 
 
 def choose(
-    files: Sequence[Path], model: Model | None, lowered: Lowered, labels_file: Path | None = None
+    files: Sequence[Path],
+    model: Model | None,
+    lowered: Lowered,
+    labels_file: Path | None = None,
+    seed: int | None = None,
+    draw: int = RANDOM_SAMPLES,
 ) -> Samples:
     """Return the samples: files, else labelled samples, calibration, examples, random codes.
+
+    With a seed, and no files: ``draw`` samples of random codes whatever the model brings.
 
     Raises:
         InputError: a file cannot be read, or labels do not fit the samples or the output.
@@ -77,6 +84,8 @@ def choose(
             return Samples(arrays, None, source, names)
         labels = read_labels(labels_file, arrays, lowered)
         return Samples(arrays, labels, f"{source}, labels of {labels_file}", names)
+    if seed is not None:
+        model = None
     if model is not None and model.samples is not None:
         given, given_labels = model.samples
         arrays = as_arrays(given)
@@ -91,7 +100,10 @@ def choose(
     if model is not None:
         arrays = as_arrays(model.example_inputs)
         return Samples(arrays, None, _counted(arrays, "example inputs (no others given)"))
-    arrays = tuple(_random(spec, index) for index, spec in enumerate(lowered.inputs))
+    seeds = [[index] if seed is None else [seed, index] for index in range(len(lowered.inputs))]
+    arrays = tuple(
+        _random(spec, own, draw) for spec, own in zip(lowered.inputs, seeds, strict=True)
+    )
     source = _counted(arrays, "seeded random samples, not representative (give --inputs)")
     return Samples(arrays, None, source, random=True)
 
@@ -101,10 +113,10 @@ def _counted(arrays: Arrays, what: str) -> str:
     return f"{count} {what}"
 
 
-def _random(spec: ValueSpec, seed: int) -> Array:
+def _random(spec: ValueSpec, seed: list[int], count: int) -> Array:
     """Return samples whose codes are uniform over the input's format."""
     generator = np.random.default_rng(seed)
-    shape = (RANDOM_SAMPLES if spec.shape[0] == -1 else spec.shape[0], *spec.shape[1:])
+    shape = (count if spec.shape[0] == -1 else spec.shape[0], *spec.shape[1:])
     if spec.format is None:
         return generator.standard_normal(shape).astype(spec.dtype)
     codes = generator.integers(spec.format.min, spec.format.max, shape, endpoint=True)

@@ -273,6 +273,17 @@ TARGETS: dict[str, Target] = {
         {"x": IMAGE, "low": -3, "high": 3},
         {"x": NO_CODES, "low": [*NO_INT, 4], "high": [*NO_INT, -4], "ledger": NO_LEDGER},
     ),
+    "lookup": Target(
+        hw.lookup,
+        {"x": IMAGE, "table": np.arange(-128, 128)},
+        {
+            "x": [*NO_CODES, np.full(2, 128), np.array(-129)],
+            "table": [*NO_CODES, *_SHAPED, np.arange(-127, 129), np.arange(-127, 128)],
+            "input": [*NO_FORMAT, hw.FixedFormat(17), hw.FixedFormat(9)],
+            "output": [*NO_FORMAT, hw.FixedFormat(7)],
+            "ledger": NO_LEDGER,
+        },
+    ),
     "relu": Target(
         hw.relu, {"x": IMAGE}, {"x": NO_CODES, "zero_point": NO_INT, "ledger": NO_LEDGER}
     ),

@@ -21,6 +21,7 @@ from hw_models.bias_add import reference as bias_add_one
 from hw_models.correlation import reference as correlate
 from hw_models.formats import signed_bits
 from hw_models.linear import reference as multiply
+from hw_models.lookup import reference as lookup_one
 from hw_models.requantize import reference as requantize_one
 from qsim.program import Call, Program
 from qsim.schemes import decode_scheme
@@ -220,6 +221,14 @@ def _clamp(x: Sequence[Array], a: dict[str, Any], program: Program, book: Book) 
     return result
 
 
+def _lookup(x: Sequence[Array], a: dict[str, Any], program: Program, book: Book) -> Array:
+    del book
+    codes = program.tensors[program.inputs[0]].format
+    table = a["table"].tolist()
+    flat = [lookup_one(code, table, codes) for code in x[0].ravel().tolist()]
+    return np.array(flat, np.int64).reshape(x[0].shape)
+
+
 def _per_dimension(value: Any, rank: int) -> list[Any]:
     return list(value) if isinstance(value, list) else [value] * rank
 
@@ -321,6 +330,7 @@ DEFINITIONS: dict[str, Callable[[Sequence[Array], dict[str, Any], Program, Book]
     "requantize": _requantize,
     "add": _add,
     "clamp": _clamp,
+    "lookup": _lookup,
     "max_pool": _max_pool,
     "avg_pool": _avg_pool,
     "reshape": _reshape,

@@ -13,8 +13,11 @@ import hw_models as hw
 from hw_models.dequantize import reference as dequantize_one
 from hw_models.quantize import reference as quantize_one
 from qsim import Target, lower, quantize
+from qsim.attributes import format_to_json
+from qsim.calls import TensorSpec
 from qsim.network import Lowered, Step
 from qsim.primitives import PRIMITIVES
+from qsim.program import Call, Program
 from qsim.trace import Trace
 from tests.qsim.architectures import MODELS
 from tests.qsim.architectures import example as example_of
@@ -116,6 +119,21 @@ def test_whole_architectures_equal_the_definition(name: str, target: str) -> Non
         quantize(MODELS[name](), example_of(name, 2), loaded, calibration=[example_of(name, 8)])
     )
     assert check_run(lowered, lowered.trace(*example_of(name, 2, scale=1.5))) > 0
+
+
+@pytest.mark.parametrize("codes", [hw.FixedFormat(4), hw.FixedFormat(9, signed=False)])
+def test_a_lookup_equals_the_definition(codes: hw.FixedFormat) -> None:
+    rng = np.random.default_rng(codes.bits)
+    output = hw.FixedFormat(12)
+    table = rng.integers(output.min, output.max + 1, 1 << codes.bits).astype(np.int16)
+    attributes = {"table": {"constant": "t"}, "output": format_to_json(output)}
+    tensors = {"x": TensorSpec("x", (-1, 5), codes), "y": TensorSpec("y", (-1, 5), output)}
+    call = Call("sigmoid", "", "lookup", ("x",), "y", attributes)
+    program = Program("p", ("x",), ("y",), tensors, {"t": table}, (call,))
+    x = rng.integers(codes.min, codes.max + 1, (40, 5)).astype(codes.dtype)
+    (y,) = program.run(x)
+    assert y.dtype == np.int16
+    np.testing.assert_array_equal(y, interpret(program, [x])[0]["y"])
 
 
 def test_the_interpreter_knows_every_primitive() -> None:

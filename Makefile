@@ -3,12 +3,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 WORKERS ?= 2
 
-.PHONY: help run test lint unit soak bench clean setup-run setup-test
+.PHONY: help run test lint unit soak mutation bench clean setup-run setup-test
 
 help:
 	@echo "make run     set up .venv and run the main job: qsim run digits"
 	@echo "make test    set up the rest, then lint, type-check and run every test"
 	@echo "make soak    the long randomized runs (SOAK=count of cases per primitive)"
+	@echo "make mutation mutants of every RTL module against the golden sets"
 	@echo "make bench   speed ratios against torch and NumPy"
 	@echo "make clean   remove .venv and caches"
 
@@ -16,7 +17,7 @@ setup-run:
 	@$(PYTHON) tools/bootstrap.py models
 
 setup-test:
-	@$(PYTHON) tools/bootstrap.py models peers dev
+	@$(PYTHON) tools/bootstrap.py models peers cosim formal dev
 
 run: setup-run
 	@$(BIN)/qsim run digits
@@ -33,6 +34,9 @@ test: lint unit
 
 soak: setup-test
 	$(BIN)/pytest -m soak
+
+mutation: setup-test
+	$(BIN)/python -m tools.mutation
 
 bench: setup-test
 	$(BIN)/python -m benchmarks

@@ -15,6 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from qsim import cosim, golden
     from qsim.errors import (
         FileFormatError,
         InputError,
@@ -47,11 +48,14 @@ __all__ = [
     "Trace",
     "UsageError",
     "__version__",
+    "cosim",
+    "golden",
     "load",
     "lower",
     "quantize",
 ]
 
+_MODULES: Final = ("cosim", "golden")
 _HOMES: Final = {
     **dict.fromkeys(
         (
@@ -77,6 +81,8 @@ _HOMES: Final = {
 
 
 def __getattr__(name: str) -> object:
+    if name in _MODULES:
+        return import_module(f"qsim.{name}")
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module 'qsim' has no attribute {name!r}")

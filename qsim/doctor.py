@@ -12,6 +12,8 @@ from importlib import import_module, metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from qsim.errors import MissingToolError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -33,6 +35,7 @@ _OPTIONAL: Final = (
     ("scikit-learn", "sklearn", "the digits model's images: pip install -e '.[models]'"),
     ("onnxruntime", "onnxruntime", "comparison with ONNX Runtime: pip install -e '.[peers]'"),
     ("onnx", "onnx", "comparison with ONNX Runtime: pip install -e '.[peers]'"),
+    ("cocotb", "cocotb", "qsim cosim --lane cocotb: pip install -e '.[cosim]'"),
 )
 # PT2E graphs depend on private corners of these two; qsim is made for one pair of versions.
 _PINNED: Final = {"torch": "2.13.0", "torchao": "0.18.0"}
@@ -64,6 +67,7 @@ def examine() -> list[Check]:
     checks = [_python()]
     checks += [_package(*item, needed=True) for item in _NEEDED]
     checks += [_package(*item, needed=False) for item in _OPTIONAL]
+    checks += _simulators()
     if importlib.util.find_spec("llvmlite") is not None:
         checks.append(_processor())
     checks.append(_threads())
@@ -97,6 +101,22 @@ def _package(distribution: str, module: str, how: str, *, needed: bool) -> Check
     if wanted is not None and version.partition("+")[0] != wanted:
         return Check(distribution, "missing", version, f"qsim is made for {wanted}: {how}")
     return Check(distribution, "ok", version, "")
+
+
+def _simulators() -> list[Check]:
+    """Return one check for each simulator of ``qsim cosim``."""
+    from qsim.cosim.toolchain import SIMULATORS, find
+
+    checks = []
+    for name in SIMULATORS:
+        try:
+            found = find(name)
+        except MissingToolError as error:
+            note = f"qsim cosim: {error.message}: {error.accepted}"
+            checks.append(Check(name, "optional", "", note))
+        else:
+            checks.append(Check(name, "ok", found.version, _short(found.compiler)))
+    return checks
 
 
 @contextlib.contextmanager

@@ -1,6 +1,6 @@
 """Make, check or rebuild `.venv`. Standard library only: runs before anything is installed.
 
-    python3 tools/bootstrap.py EXTRA...     `models` for `make run`, `models peers dev` for tests
+    python3 tools/bootstrap.py EXTRA...     `models` for `make run`, all of them for tests
 
 The environment is complete when its stamp says so *and* every file that its packages recorded is
 still there with its recorded size. Anything else (an interrupted install, a deleted package,
@@ -10,6 +10,7 @@ another Python, changed requirements) is told in one line and rebuilt or brought
 from __future__ import annotations
 
 import csv
+import ctypes.util
 import hashlib
 import json
 import os
@@ -24,6 +25,8 @@ STAMP = VENV / "qsim-stamp.json"
 PYTHON = VENV / "bin" / "python"
 # Torch goes first and alone: where pip finds a CPU build, nothing else may widen the choice.
 FIRST = "torch=="
+# What the extra `cosim` takes from the system: program, Debian's package.
+TOOLS = (("iverilog", "iverilog"), ("g++", "g++"), ("make", "make"), ("perl", "perl"))
 
 
 def say(text: str) -> None:
@@ -88,6 +91,23 @@ def stamp() -> dict[str, object]:
     return loaded if isinstance(loaded, dict) else {}
 
 
+def apt_install(packages: list[str]) -> None:
+    """Install Debian packages."""
+    sudo = [] if os.geteuid() == 0 else ["sudo"]
+    run(*sudo, "apt-get", "update")
+    run(*sudo, "apt-get", "install", "-y", "--no-install-recommends", *packages)
+
+
+def lacking_tools() -> list[str]:
+    """Return the Debian packages that co-simulation needs and this machine lacks."""
+    packages = [package for program, package in TOOLS if shutil.which(program) is None]
+    # cocotb loads Python as a shared library; Debian packs that apart.
+    shared = ctypes.util.find_library(f"python3.{sys.version_info.minor}")
+    if sys.base_prefix == "/usr" and shared is None:
+        packages.append(f"libpython3.{sys.version_info.minor}")
+    return packages
+
+
 def create() -> None:
     """Create an empty environment; install Debian's venv module first where it is missing."""
     if VENV.is_dir() and not VENV.is_symlink():
@@ -97,9 +117,7 @@ def create() -> None:
     probe = [sys.executable, "-c", "import ensurepip, venv"]
     if subprocess.run(probe, capture_output=True, check=False).returncode:
         say("this Python has no venv module; installing Debian's python3-venv")
-        sudo = [] if os.geteuid() == 0 else ["sudo"]
-        run(*sudo, "apt-get", "update")
-        run(*sudo, "apt-get", "install", "-y", "python3-venv")
+        apt_install(["python3-venv"])
     run(sys.executable, "-m", "venv", VENV)
 
 
@@ -121,6 +139,10 @@ def main(arguments: list[str]) -> int:
     if sys.version_info < (3, 11):
         sys.exit(f"bootstrap: Python 3.11 or newer is needed, this is {sys.version.split()[0]}")
     wanted, digest = set(arguments), requirements_digest()
+    lacking = lacking_tools() if "cosim" in wanted else []
+    if lacking:
+        say(f"installing Debian's {', '.join(lacking)} for co-simulation")
+        apt_install(lacking)
     broken = why_broken()
     if broken:
         if VENV.exists():

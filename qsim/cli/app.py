@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
+from pathlib import Path  # noqa: TC003 - typer reads annotations when it runs
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
-from typer.core import TyperCommand, TyperGroup
 
 import qsim
+from qsim.cli import cosim, prove
 from qsim.cli.failure import CLOSED_PIPE, INTERNAL, USAGE, Failure, describe, only_help
+from qsim.cli.golden import golden_app
+from qsim.cli.options import (
+    NO_METAVAR,
+    Command,
+    ConfigOption,
+    Group,
+    JsonOption,
+    TargetOption,
+    examples,
+)
 from qsim.cli.output import ClosedPipeError, Output, write
 
 if TYPE_CHECKING:
@@ -21,70 +31,20 @@ _MODEL_HELP: Final = (
     "file. A factory returns the float module and its example inputs."
 )
 
-# Typer would print `<bool>` beside every flag, as if it took a value.
-_NO_METAVAR: Final = ""
-
 ModelArgument = Annotated[
     str, typer.Argument(metavar="MODEL", help=_MODEL_HELP, show_default=False)
-]
-TargetOption = Annotated[
-    str | None,
-    typer.Option(
-        "--target",
-        "-t",
-        help="A shipped target (`qsim targets`) or a .toml file "
-        "(default: tflite, or what the file was made for).",
-        metavar="T",
-        show_default=False,
-    ),
-]
-ConfigOption = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="F.toml",
-        help="How to quantize, in TOML: observers, bits and skips by type or name.",
-    ),
 ]
 QuantizedIoOption = Annotated[
     bool,
     typer.Option(
         "--quantized-io",
-        metavar=_NO_METAVAR,
+        metavar=NO_METAVAR,
         help="Integer inputs and outputs: no float at the boundary.",
     ),
 ]
-JsonOption = Annotated[
-    bool,
-    typer.Option(
-        "--json", metavar=_NO_METAVAR, help="Print one JSON object on stdout and nothing else."
-    ),
-]
-
-
-class _Command(TyperCommand):
-    """A command whose ``--help`` is shown as the flag that it is."""
-
-    def get_help_option(self, ctx: Any) -> Any:
-        """Return the option without a metavar."""
-        return _as_flag(super().get_help_option(ctx))
-
-
-class _Group(TyperGroup):
-    """The program: as :class:`_Command`."""
-
-    def get_help_option(self, ctx: Any) -> Any:
-        """Return the option without a metavar."""
-        return _as_flag(super().get_help_option(ctx))
-
-
-def _as_flag(option: Any) -> Any:
-    if option is not None:
-        option.metavar = _NO_METAVAR
-    return option
-
 
 app = typer.Typer(
-    cls=_Group,
+    cls=Group,
     name="qsim",
     help="Run a quantized PyTorch network bit for bit as a fixed-point accelerator computes it.",
     epilog="Start with: qsim run digits",
@@ -94,11 +54,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode="rich",
 )
-
-
-def _examples(*lines: str) -> str:
-    """Return an epilog with one worked example a line."""
-    return "Examples:\n\n" + "\n\n".join(lines)
 
 
 def _version(wanted: bool) -> None:
@@ -113,7 +68,7 @@ def _root(
         bool,
         typer.Option(
             "--version",
-            metavar=_NO_METAVAR,
+            metavar=NO_METAVAR,
             callback=_version,
             is_eager=True,
             help="Print the version.",
@@ -124,8 +79,8 @@ def _root(
 
 
 @app.command(
-    cls=_Command,
-    epilog=_examples(
+    cls=Command,
+    epilog=examples(
         "qsim run digits",
         "qsim run resnet8 --target narrow20 --samples 16 --report review.html",
         "qsim run my_net.py:make -t my_chip.toml --inputs x.npy --labels y.npy",
@@ -188,7 +143,7 @@ def run(
         bool,
         typer.Option(
             "--verbose",
-            metavar=_NO_METAVAR,
+            metavar=NO_METAVAR,
             help="Also show reshapes and the kernel of each layer.",
         ),
     ] = False,
@@ -217,8 +172,8 @@ def run(
 
 @app.command(
     name="compile",
-    cls=_Command,
-    epilog=_examples(
+    cls=Command,
+    epilog=examples(
         "qsim compile digits -o digits.qsim",
         "qsim compile my_net.py:make -o net.qsim --target q7 --quantized-io",
         "qsim compile digits -o digits.pt2   [dim](the Q/DQ graph, for PyTorch)[/dim]",
@@ -246,8 +201,8 @@ def compile_(
 
 
 @app.command(
-    cls=_Command,
-    epilog=_examples("qsim inspect digits.qsim", "qsim inspect my_chip.toml --json"),
+    cls=Command,
+    epilog=examples("qsim inspect digits.qsim", "qsim inspect my_chip.toml --json"),
 )
 def inspect(
     file: Annotated[
@@ -261,7 +216,12 @@ def inspect(
     inspect_file(file, Output(as_json=as_json))
 
 
-@app.command(cls=_Command, epilog=_examples("qsim targets", "qsim targets narrow20"))
+app.add_typer(golden_app, name="golden")
+cosim.register(app)
+prove.register(app)
+
+
+@app.command(cls=Command, epilog=examples("qsim targets", "qsim targets narrow20"))
 def targets(
     name: Annotated[
         str | None,
@@ -275,7 +235,7 @@ def targets(
     show_targets(name, Output(as_json=as_json))
 
 
-@app.command(cls=_Command, epilog=_examples("qsim models", "qsim models --json"))
+@app.command(cls=Command, epilog=examples("qsim models", "qsim models --json"))
 def models(as_json: JsonOption = False) -> None:
     """List the built-in models."""
     from qsim.cli.listing import show_models
@@ -283,7 +243,7 @@ def models(as_json: JsonOption = False) -> None:
     show_models(Output(as_json=as_json))
 
 
-@app.command(cls=_Command, epilog=_examples("qsim doctor", "qsim doctor --json"))
+@app.command(cls=Command, epilog=examples("qsim doctor", "qsim doctor --json"))
 def doctor(as_json: JsonOption = False) -> None:
     """Check what this machine has and what is missing; exit status 3 if something needed is."""
     from qsim.cli.listing import show_doctor

@@ -96,3 +96,31 @@ def test_changed_requirements_are_installed(
     monkeypatch.setattr(bootstrap, "requirements_digest", lambda: "other")
     bootstrap.main(["models"])
     assert asked == [{"models"}]
+
+
+def test_system_tools_are_installed_for_cosim(
+    bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _environment(bootstrap)
+    ran: list[tuple[object, ...]] = []
+    monkeypatch.setattr(bootstrap, "run", lambda *words: ran.append(words))
+    monkeypatch.setattr(bootstrap, "install", lambda _extras: None)
+    monkeypatch.setattr(bootstrap, "lacking_tools", lambda: ["iverilog", "perl"])
+    assert bootstrap.main(["models"]) == 0
+    assert ran == []
+    assert bootstrap.main(["models", "cosim"]) == 0
+    assert [words[-4:] for words in ran][-1] == (
+        "-y", "--no-install-recommends", "iverilog", "perl"
+    )  # fmt: skip
+
+
+def test_lacking_tools_are_told_by_package(
+    bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = {"g++", "make"}
+    monkeypatch.setattr(bootstrap.shutil, "which", lambda name: name if name in here else None)
+    monkeypatch.setattr(bootstrap.sys, "base_prefix", "/opt/python")
+    assert bootstrap.lacking_tools() == ["iverilog", "perl"]
+    monkeypatch.setattr(bootstrap.sys, "base_prefix", "/usr")
+    monkeypatch.setattr(bootstrap.ctypes.util, "find_library", lambda _name: None)
+    assert bootstrap.lacking_tools()[-1].startswith("libpython3.")

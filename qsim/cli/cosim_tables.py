@@ -1,0 +1,110 @@
+"""What a co-simulation found, as text: a table of calls, then every difference."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from qsim.cli.listing import add_row, plain_table
+from qsim.report.words import count, plural
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.table import Table
+
+    from qsim.cosim.report import CallResult, Report
+
+_MOST_TOLD = 8  # calls whose differences are printed in full
+
+
+def report_parts(report: Report, columns: int) -> list[RenderableType]:
+    """Return the report for a terminal of so many columns."""
+    parts: list[RenderableType] = [_headline(report, columns), _table(report)]
+    if report.skipped:
+        parts += _skipped(report)
+    for call in report.differing[:_MOST_TOLD]:
+        parts += _difference(call)
+    if len(report.differing) > _MOST_TOLD:
+        parts.append(Text(f"{len(report.differing) - _MOST_TOLD} more calls differ; see --json."))
+    parts.append(_verdict(report))
+    return parts
+
+
+def _headline(report: Report, columns: int) -> Text:
+    text = Text(no_wrap=True, overflow="ellipsis")
+    text.append(report.source, "bold")
+    text.append(
+        f" on {report.simulator} {report.version} ({report.lane}), "
+        f"{report.target.name} {report.target.short_hash}"
+    )
+    text.truncate(columns, overflow="ellipsis")
+    return text
+
+
+def _table(report: Report) -> Table:
+    table = plain_table("layer", "primitive", "elements", "cycles", "mismatches", "time")
+    for column in table.columns[2:]:
+        column.justify = "right"
+    table.columns[0].no_wrap, table.columns[0].overflow = True, "ellipsis"
+    for call in report.calls:
+        wrong = Text(_mismatches(call), "" if call.agrees else "bold red")
+        name = call.layer or call.name
+        add_row(
+            table,
+            name,
+            call.primitive,
+            count(call.elements),
+            count(call.cycles),
+            wrong,
+            _seconds(call.seconds),
+        )
+    cycles = sum(call.cycles for call in report.calls)
+    seconds = sum(call.seconds for call in report.calls)
+    table.add_section()
+    cells = (count(report.elements), count(cycles), count(report.mismatches), _seconds(seconds))
+    add_row(table, Text(plural(len(report.calls), "call"), "bold"), "", *cells)
+    return table
+
+
+def _mismatches(call: CallResult) -> str:
+    if call.mismatches or not call.problems:
+        return count(call.mismatches)
+    return "see below"
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
+
+
+def _skipped(report: Report) -> list[RenderableType]:
+    """Return the calls that no RTL computed, by reason."""
+    reasons = dict.fromkeys(each.reason for each in report.skipped)
+    parts: list[RenderableType] = [Text("Not simulated:", "bold")]
+    for reason in reasons:
+        names = [each.layer or each.name for each in report.skipped if each.reason == reason]
+        shown = ", ".join(dict.fromkeys(names))
+        parts.append(Text(f"  {plural(len(names), 'call')}: {reason} ({shown})"))
+    return parts
+
+
+def _difference(call: CallResult) -> list[RenderableType]:
+    where = f"{call.layer}: " if call.layer else ""
+    parts: list[RenderableType] = [Text(f"{where}{call.primitive} {call.name}", "bold red")]
+    parts += [Text(f"  {problem}") for problem in call.problems]
+    if call.first is not None:
+        parts += [Text(f"  {line}") for line in call.first.lines()]
+    if call.waves is not None:
+        parts.append(Text(f"  waves: {call.waves}"))
+    return parts
+
+
+def _verdict(report: Report) -> Text:
+    took = f"{report.seconds:.1f} s, of which builds {report.build_seconds:.1f} s"
+    if report.ok:
+        return Text(f"Every bit agrees: {count(report.elements)} elements in {took}.", "bold green")
+    calls = plural(len(report.differing), "call")
+    return Text(
+        f"{calls} of {len(report.calls)} differ, {plural(report.mismatches, 'element')}; {took}.",
+        "bold red",
+    )

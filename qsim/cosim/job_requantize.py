@@ -1,0 +1,134 @@
+"""Jobs of requantize, and of clamp, which is a requantization by a shift of 0."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from qsim.cosim.beats import Field, Layout
+from qsim.cosim.elementwise import (
+    RESCALE_SOURCES,
+    SHIFT,
+    code_fields,
+    code_limits,
+    code_width,
+    draws,
+    no_rtl,
+    one_beat_each,
+    per_element,
+    signed_width,
+)
+from qsim.cosim.unit import Unit
+
+if TYPE_CHECKING:
+    from hw_models import FixedFormat
+    from hw_models.schemes import FixedPoint, PowerOfTwo
+    from qsim.attributes import Array
+    from qsim.cosim.unit import Job
+    from qsim.golden.case import Case
+    from qsim.target import Target
+
+SOURCES: Final = (
+    *RESCALE_SOURCES,
+    "requantize_round.sv",
+    "requantize_core.sv",
+    "requantize.sv",
+)
+ACCEPTED: Final = "fixed_point, power_of_two"
+
+
+def job(case: Case, target: Target) -> Job:
+    """Return the beats of one requantization, an element of the result each, in C order.
+
+    Raises:
+        UsageError: a scheme without RTL.
+    """
+    from hw_models.schemes import FixedPoint, PowerOfTwo
+    from qsim.schemes import decode_scheme
+
+    attributes: Any = case.attributes
+    scheme = decode_scheme(attributes["scheme"], case.constants)
+    if not isinstance(scheme, (FixedPoint, PowerOfTwo)):
+        raise no_rtl(case, f"the scheme {attributes['scheme']['kind']}", ACCEPTED)
+    points = attributes["zero_point"], attributes["input_zero_point"]
+    return _job(case, target, scheme, points, code_limits(case), attributes["axis"])
+
+
+def clamp_job(case: Case, target: Target) -> Job:
+    """Return the beats of one clamp: a shift of 0 and the clamp of requantize."""
+    from hw_models.schemes import PowerOfTwo
+
+    attributes: Any = case.attributes
+    limits = attributes["lo"], attributes["hi"]
+    return _job(case, target, PowerOfTwo(0, "floor"), (0, 0), limits, 0)
+
+
+def _job(
+    case: Case,
+    target: Target,
+    scheme: FixedPoint | PowerOfTwo,
+    points: tuple[int, int],
+    limits: tuple[int, int],
+    axis: int,
+) -> Job:
+    from hw_models.schemes import FixedPoint
+
+    (codes,) = case.operands.values()
+    zero, input_zero = points
+    values: dict[str, Array | int] = {
+        "acc": codes.reshape(-1),
+        "shift": per_element(scheme.shifts, axis, codes.shape),
+        "input_zero_point": input_zero,
+        "zero_point": zero,
+        "low": limits[0],
+        "high": limits[1],
+    }
+    if isinstance(scheme, FixedPoint):
+        values["multiplier"] = per_element(scheme.multipliers, axis, codes.shape)
+    elif scheme.rounding == "stochastic":
+        values["draw"] = draws(scheme.seed, codes.size)
+    operand, output = case.formats[next(iter(case.operands))], case.formats["output"]
+    made = unit(case.primitive, target, scheme, operand, output, points)
+    return one_beat_each(case, made, values)
+
+
+def unit(
+    primitive: str,
+    target: Target,
+    scheme: FixedPoint | PowerOfTwo,
+    acc: FixedFormat,
+    output: FixedFormat,
+    points: tuple[int, int] = (0, 0),
+) -> Unit:
+    """Return the requantizer of a target, wider where the call needs it.
+
+    Args:
+        primitive: ``requantize``, or what else is computed on it.
+        target: states the widths that all calls of a network share.
+        scheme: of the call.
+        acc: format of what enters.
+        output: format of the codes.
+        points: zero point of the output and of the input.
+    """
+    from hw_models import FixedFormat
+    from hw_models.rounding import rounding_code
+    from hw_models.schemes import FixedPoint
+
+    registers = (FixedFormat(target.correlation.bits), FixedFormat(target.sum.bits))
+    acc_w = signed_width(*registers, target.input.format, acc)
+    zi_w = code_width(target.input.bits, points[1]) + 1
+    out_w = code_width(max(target.output.bits, output.bits), points[0])
+    parameters = {"ACC_W": acc_w, "ZI_W": zi_w, "OUT_W": out_w, "SCHEME": 2, "ROUNDING": 0}
+    fields = [Field("acc", acc_w, signed=True), Field("shift", SHIFT, signed=True)]
+    fields += [Field("input_zero_point", zi_w, signed=True), *code_fields(out_w)]
+    if isinstance(scheme, FixedPoint):
+        # `double` first rounds by the multiplier's own width; `single` does not know it.
+        double = scheme.rounding == "double"
+        wide = scheme.bits if double else max(scheme.bits, target.requantize.multiplier_bits)
+        parameters |= {"SCHEME": int(not double), "MUL_W": wide}
+        fields.insert(1, Field("multiplier", wide, signed=True))
+    else:
+        parameters["ROUNDING"] = rounding_code(scheme.rounding)
+        if scheme.rounding == "stochastic":
+            fields.append(Field("draw", 64, signed=False))
+    outputs = Layout((Field("y", out_w, signed=output.signed),))
+    return Unit(primitive, "requantize", SOURCES, parameters, Layout(tuple(fields)), outputs)

@@ -1,0 +1,60 @@
+"""Which RTL serves a primitive, and the beats of a call on it.
+
+A target that reshapes, permutes or counts in float32 does that without these modules: such calls
+have no RTL, and asking for it is an error that says so.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+from qsim.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from qsim.cosim.unit import Job
+    from qsim.golden.case import Case
+    from qsim.target import Target
+
+# Primitive to (module, function); modules are loaded when a job is made.
+_MAKERS: Final[Mapping[str, tuple[str, str]]] = {
+    "correlation": ("job_correlation", "job"),
+    "linear": ("job_correlation", "job"),
+    "matmul": ("job_correlation", "job"),
+    "bias_add": ("job_bias_add", "job"),
+    "requantize": ("job_requantize", "job"),
+    "add": ("job_add", "job"),
+    "clamp": ("job_requantize", "clamp_job"),
+    "lookup": ("job_lookup", "job"),
+    "max_pool": ("job_pool", "job"),
+    "avg_pool": ("job_pool", "job"),
+}
+
+
+def has_rtl(primitive: str) -> bool:
+    """Return whether a module computes a primitive, in one scheme of it at least."""
+    return primitive in _MAKERS
+
+
+def job(case: Case, target: Target) -> Job:
+    """Return what one call sends through the RTL of a target, and what must come out.
+
+    Args:
+        case: the call.
+        target: states the widths and the geometry of the RTL.
+
+    Raises:
+        UsageError: a primitive or a scheme without RTL.
+    """
+    found = _MAKERS.get(case.primitive)
+    if found is None:
+        raise UsageError(
+            f"no RTL for the primitive {case.primitive}",
+            where=f"case {case.name!r}",
+            accepted=", ".join(_MAKERS),
+        )
+    module, function = found
+    make: Callable[[Case, Target], Job] = getattr(import_module(f"qsim.cosim.{module}"), function)
+    return make(case, target)

@@ -1,0 +1,153 @@
+"""What a co-simulation found, call by call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from qsim.compare import Mismatch
+    from qsim.cosim.lane import LaneName
+    from qsim.target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class CallResult:
+    """One call on the RTL.
+
+    Attributes:
+        name, layer, primitive: of the case.
+        module: what computed it.
+        elements: of its result, compared.
+        cycles: from the end of reset to the last output beat.
+        mismatches: elements that differ.
+        first: the first of them, or None.
+        problems: everything else that is wrong, one line each: no progress, a beat too much, a
+            broken handshake, a wrong tlast.
+        seconds: of the simulation.
+        cycle: of ``first``, or of the first problem; None where nothing is wrong.
+        waves: the file with the cycles around the first difference, where asked for.
+    """
+
+    name: str
+    layer: str
+    primitive: str
+    module: str
+    elements: int
+    cycles: int
+    mismatches: int
+    first: Mismatch | None
+    problems: tuple[str, ...]
+    seconds: float
+    cycle: int | None = None
+    waves: Path | None = None
+
+    @property
+    def agrees(self) -> bool:
+        """Whether nothing differs and no rule is broken."""
+        return not self.mismatches and not self.problems
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON object."""
+        return {
+            "name": self.name,
+            "layer": self.layer,
+            "primitive": self.primitive,
+            "module": self.module,
+            "elements": self.elements,
+            "cycles": self.cycles,
+            "mismatches": self.mismatches,
+            "first": None if self.first is None else self.first.to_dict(),
+            "problems": list(self.problems),
+            "seconds": self.seconds,
+            "waves": None if self.waves is None else str(self.waves),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A call that did not go through RTL, and why."""
+
+    name: str
+    layer: str
+    primitive: str
+    elements: int
+    reason: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON object."""
+        return {
+            "name": self.name,
+            "layer": self.layer,
+            "primitive": self.primitive,
+            "elements": self.elements,
+            "reason": self.reason,
+        }
+
+
+@dataclass(frozen=True)
+class Report:
+    """A co-simulation.
+
+    Attributes:
+        source: what was simulated: a model, a golden set, a primitive.
+        simulator, version: what simulated it.
+        lane: which bench.
+        target: the contract of both sides.
+        seed: of stalls, of drawn vectors, of what reset leaves.
+        calls: in the order of execution.
+        skipped: calls without RTL.
+        seconds: all of it, with builds.
+        build_seconds: the builds alone; next to nothing when they are kept from before.
+    """
+
+    source: str
+    simulator: str
+    version: str
+    lane: LaneName
+    target: Target
+    seed: int
+    calls: tuple[CallResult, ...]
+    skipped: tuple[Skipped, ...]
+    seconds: float
+    build_seconds: float
+
+    @property
+    def elements(self) -> int:
+        """Elements that were compared."""
+        return sum(call.elements for call in self.calls)
+
+    @property
+    def mismatches(self) -> int:
+        """Elements that differ."""
+        return sum(call.mismatches for call in self.calls)
+
+    @property
+    def differing(self) -> tuple[CallResult, ...]:
+        """The calls on which something is wrong."""
+        return tuple(call for call in self.calls if not call.agrees)
+
+    @property
+    def ok(self) -> bool:
+        """Whether every bit agrees."""
+        return not self.differing
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the object of ``--json``."""
+        return {
+            "source": self.source,
+            "simulator": self.simulator,
+            "version": self.version,
+            "lane": self.lane,
+            "target": {"name": self.target.name, "hash": self.target.hash},
+            "seed": self.seed,
+            "elements": self.elements,
+            "mismatches": self.mismatches,
+            "ok": self.ok,
+            "seconds": self.seconds,
+            "build_seconds": self.build_seconds,
+            "calls": [call.to_dict() for call in self.calls],
+            "skipped": [each.to_dict() for each in self.skipped],
+        }

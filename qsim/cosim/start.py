@@ -1,0 +1,131 @@
+"""The public way in: a golden set, a network with its input, or a primitive, through RTL."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from qsim.cosim.lane import Stimulus
+from qsim.cosim.lanes import require_lane
+from qsim.cosim.runner import Settings, run_cases
+from qsim.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from os import PathLike
+
+    from qsim.cosim.report import Report
+    from qsim.cosim.unit import Unit
+    from qsim.cosim.wrapper import Design
+    from qsim.golden import Case, GoldenSet
+    from qsim.network import Lowered
+    from qsim.target import Target
+
+    Source: TypeAlias = "GoldenSet | Lowered | str | PathLike[str]"
+
+
+def run(
+    source: Source,
+    x: Any = None,
+    *,
+    simulator: str = "verilator",
+    target: Target | None = None,
+    dut: str | PathLike[str] | None = None,
+    engine: bool = False,
+    lane: str = "bulk",
+    seed: int = 0,
+    stall: float = 0.0,
+    vectors: int | None = None,
+    waves: str | PathLike[str] | None = None,
+    workers: int = 2,
+    timeout: float = 3600.0,
+) -> Report:
+    """Send every call of a source through RTL and compare every element of its result.
+
+    Args:
+        source: a golden set, the folder of one, a network (with ``x``), or a primitive's name.
+        x: the network's input.
+        simulator: ``verilator`` or ``icarus``.
+        target: of a primitive (needed); of a golden set or network, which it must be.
+        dut: a ``dut.toml`` that binds other RTL to one primitive; the repository's RTL if None.
+        engine: whole convolution layers through ``conv_engine``; other calls as ever.
+        lane: ``bulk`` or ``cocotb``.
+        seed: of stalls and of drawn vectors.
+        stall: probability with which each side of the design waits in a cycle.
+        vectors: of a primitive: how many elements at least, beside its directed vectors.
+        waves: a folder for the waves around the first differences.
+        workers: builds and simulations side by side.
+        timeout: seconds for one call.
+
+    Raises:
+        MissingToolError: the simulator is not there, or too old.
+        UsageError: the source does not fit its options, is of another target, or has no RTL.
+        FileFormatError: the golden set is damaged.
+        BuildError: the RTL does not compile.
+        SimulationError: a simulation did not run to its end.
+    """
+    settings = Settings(
+        simulator=simulator,
+        lane=require_lane(lane),
+        stimulus=Stimulus(seed=seed, stall_input=stall, stall_output=stall),
+        workers=workers,
+        waves=None if waves is None else Path(waves),
+        timeout=timeout,
+        engine=engine,
+    )
+    cases, contract, name = _cases(source, x, target, seed, vectors)
+    return run_cases(cases, contract, with_dut(settings, dut), name)
+
+
+def with_dut(settings: Settings, path: str | PathLike[str] | None) -> Settings:
+    """Return settings for the RTL that a ``dut.toml`` binds; as they are without one.
+
+    Raises:
+        UsageError: the file is not acceptable, or whole layers are asked for as well.
+    """
+    if path is None:
+        return settings
+    from qsim.cosim import dut_file, dut_wrapper
+
+    if settings.engine:
+        raise UsageError("a design of one primitive is no engine of whole layers", where=str(path))
+    dut = dut_file.load(Path(path))
+
+    def wrap(unit: Unit) -> Design:
+        return dut_wrapper.design(dut, unit)
+
+    return replace(settings, wrap=wrap, dut=dut)
+
+
+def _cases(
+    source: Source, x: Any, target: Target | None, seed: int, vectors: int | None
+) -> tuple[Iterable[Case], Target, str]:
+    from qsim import golden
+    from qsim.golden.sets import require_target
+    from qsim.primitives import PRIMITIVES
+
+    if isinstance(source, str) and source in PRIMITIVES and not Path(source).is_dir():
+        from qsim.cosim.vectors import vectors as draw
+
+        if target is None or x is not None:
+            raise UsageError(
+                f"vectors of {source} are made for a target",
+                accepted="target=qsim.Target.load(...), and no input",
+            )
+        return draw(source, target, seed, vectors), target, source
+    if vectors is not None:
+        raise UsageError("vectors are drawn for a primitive only", accepted=", ".join(PRIMITIVES))
+    if isinstance(source, golden.GoldenSet):
+        require_target(source, target)
+        return source.cases, source.target, str(source.directory)
+    from qsim.network import Lowered
+
+    if isinstance(source, Lowered):
+        if x is None:
+            raise UsageError("a network needs an input", accepted="run(lowered, x)")
+        if target is not None and target.hash != source.target.hash:
+            raise UsageError(f"the network is lowered for {source.target.name}, not {target.name}")
+        return golden.cases(source, x), source.target, source.model
+    held = golden.load(source, target=target)
+    return held.cases, held.target, str(source)

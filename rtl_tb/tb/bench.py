@@ -1,0 +1,195 @@
+"""One run of a job: every cycle, what both ends of the design's streams do.
+
+A cycle is a rising edge of the clock, counted from 0 at the first one with reset low. A reset
+starts the stream and what is expected of it from the beginning; the checks are those of the bulk
+bench.
+"""
+
+from __future__ import annotations
+
+import gc
+from dataclasses import dataclass, field
+from random import Random
+from typing import TYPE_CHECKING, Final
+
+from rtl_tb.tb.ports import READY, RST, VALID
+from rtl_tb.tb.scoreboard import Scoreboard
+from rtl_tb.tb.stream import Rules, Sink, Source
+
+if TYPE_CHECKING:
+    from rtl_tb.tb.job import Job, Stimulus
+    from rtl_tb.tb.ports import Ports
+    from rtl_tb.tb.scoreboard import Difference
+
+_FIRST_RESET: Final = 4  # cycles
+_DRAIN: Final = 64  # cycles in which superfluous results may still come
+_KNOWN: Final = frozenset({"00", "01", "10", "11"})
+KINDS: Final = ("hang", "extra", "unstable", "dropped", "unknown", "reset")
+
+
+@dataclass
+class Outcome:
+    """What a run found.
+
+    Attributes:
+        cycles: up to the last result taken, this one included.
+        beats_in, beats_out: of the whole run.
+        outstanding: results that did not come.
+        differing: results that were not as expected.
+        differences: the first of them.
+        problems: the cycle in which each kind of broken rule was first seen.
+        events: how often each thing happened that coverage asks for.
+    """
+
+    cycles: int = 0
+    beats_in: int = 0
+    beats_out: int = 0
+    outstanding: int = 0
+    differing: int = 0
+    differences: list[Difference] = field(default_factory=list)
+    problems: dict[str, int] = field(default_factory=dict)
+    events: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def agrees(self) -> bool:
+        """Whether every result came, as expected, by the rules."""
+        return not self.differing and not self.problems and not self.outstanding
+
+    def problem(self, kind: str, cycle: int) -> None:
+        """Note a broken rule; only the first of a kind counts."""
+        self.problems.setdefault(kind, cycle)
+
+    def happened(self, event: str) -> None:
+        """Count an event."""
+        self.events[event] = self.events.get(event, 0) + 1
+
+
+class Bench:
+    """A job on the design's ports."""
+
+    def __init__(self, ports: Ports, job: Job, stimulus: Stimulus, limit: int = 1 << 20) -> None:
+        # A generator each: how one side stalls does not depend on what the other does.
+        offers, takes = Random(stimulus.seed), Random(stimulus.seed ^ 0x5BD1E995)  # noqa: S311
+        self._ports = ports
+        self._job = job
+        self._stimulus = stimulus
+        self._source = Source(job.rows, ports.words, stimulus.stall_input, offers)
+        self._sink = Sink(stimulus.stall_output, takes, wait_for_valid=stimulus.wait_for_valid)
+        self._rules = Rules()
+        self._board = Scoreboard(job.expected, limit)
+        self._resets = list(stimulus.resets)
+        self._idle = 0
+        self._driven = -1
+        self._outcome = Outcome()
+
+    async def run(self, window: tuple[int, int] | None = None) -> Outcome:
+        """Play the job to its end.
+
+        Args:
+            window: first and last cycle of the waves; nothing is simulated after it.
+        """
+        gc.collect()
+        gc.freeze()  # the beats are many, and stay: nothing is gained by looking at them again
+        begin, end = window or (-1, -1)
+        await self._reset(_FIRST_RESET, 0)
+        self._drive()
+        edge, read = self._ports.edge, self._ports.read
+        cycle = 0
+        while True:
+            await edge
+            going = self._cycle(read(), cycle)
+            if cycle == begin:
+                self._ports.dump()
+            if not going or cycle == end:
+                break
+            if self._resets and self._resets[0] == cycle:
+                cycle = await self._restart(cycle)
+            self._drive()
+            cycle += 1
+        self._ports.control(RST)
+        return self._finish()
+
+    def _drive(self) -> None:
+        """Set the inputs of the coming cycle."""
+        self._source.offer()
+        driven = (VALID if self._source.valid else 0) | (READY if self._sink.ready else 0)
+        if driven != self._driven:
+            self._driven = driven
+            self._ports.control(driven)
+
+    def _cycle(self, seen: str, cycle: int) -> bool:
+        """Act on what a rising edge found; return whether there is more to do."""
+        outcome, source, board = self._outcome, self._source, self._board
+        ready = self._sink.ready
+        if seen[:2] not in _KNOWN:
+            outcome.problem("unknown", cycle)
+            return False
+        self._idle += 1
+        result = seen[1] == "1"
+        if self._rules.waited is not None or (result and not ready):
+            broken = self._rules.check(seen, ready=ready)
+            if broken:
+                outcome.problem(broken, cycle)
+        if source.valid:
+            if seen[0] == "1":
+                source.accept()
+                outcome.beats_in += 1
+                self._idle = 0
+            else:
+                outcome.happened("input_held")
+        elif source.offered < len(self._job.rows):
+            outcome.happened("input_paused")
+        if result:
+            if board.left <= 0:
+                outcome.problem("extra", cycle)
+            if ready:
+                board.take(seen[2:], cycle)
+                outcome.beats_out += 1
+                outcome.cycles = cycle + 1
+                self._idle = 0
+            else:
+                outcome.happened("output_held")
+        if not self._sink.always:
+            self._sink.decide(waiting=result and not ready)
+        # While beats move by the rules there is nothing to end.
+        return (not self._idle and not outcome.problems) or self._goes_on(cycle)
+
+    def _goes_on(self, cycle: int) -> bool:
+        done = self._board.left <= 0 and self._source.accepted >= len(self._job.rows)
+        if done and not self._resets:
+            return self._idle <= _DRAIN and "extra" not in self._outcome.problems
+        if self._idle >= self._stimulus.idle_limit:
+            self._outcome.problem("hang", cycle)
+            return False
+        return True
+
+    async def _restart(self, cycle: int) -> int:
+        """Reset in mid-stream; return the last cycle of reset."""
+        del self._resets[0]
+        if self._source.accepted < 2:
+            self._outcome.happened("reset_at_the_first_beat")
+        elif self._source.accepted >= len(self._job.rows):
+            self._outcome.happened("reset_at_the_last_beat")
+        else:
+            self._outcome.happened("reset_in_between")
+        for part in (self._source, self._sink, self._rules, self._board):
+            part.restart()
+        self._idle = 0
+        return await self._reset(self._stimulus.reset_cycles, cycle)
+
+    async def _reset(self, cycles: int, cycle: int) -> int:
+        self._driven = RST
+        self._ports.control(RST)
+        for passed in range(cycles):
+            await self._ports.edge
+            cycle += 1
+            # The first edge in reset is the one that it acts on.
+            if passed and self._ports.read()[1] != "0":
+                self._outcome.problem("reset", cycle)
+        return cycle
+
+    def _finish(self) -> Outcome:
+        outcome, board = self._outcome, self._board
+        outcome.outstanding = max(board.left, 0)
+        outcome.differing, outcome.differences = board.differing, board.differences
+        return outcome

@@ -1,0 +1,105 @@
+"""cocotb tests of add, and what is to be covered of it."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import cocotb
+
+from rtl_tb.tb import arithmetic, checks
+from rtl_tb.tb.coverage import Plan
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from rtl_tb.tb.coverage import Parameters
+    from rtl_tb.tb.job import Values
+
+_ALIGNED, _MULTIPLIER = 2, 3  # SCHEME
+
+
+def sample(
+    beats: Sequence[Values], _results: Sequence[Values], parameters: Parameters
+) -> Iterator[str]:
+    """Yield the bins that one addition reaches."""
+    beat = {name: lanes[0] for name, lanes in beats[0].items()}
+    a, b = beat["a"] - beat["a_zero_point"], beat["b"] - beat["b_zero_point"]
+    if a and b:
+        yield f"{arithmetic.sign(a)}_and_{arithmetic.sign(b)}"
+    else:
+        yield "operand_zero"
+    if parameters["SCHEME"] == _ALIGNED:
+        value, shift = (a << beat["a_left"]) + (b << beat["b_left"]), beat["shift"]
+        yield from arithmetic.ties(value, 1 << max(shift, 0))
+        real = value * Fraction(2) ** -shift
+    elif parameters["SCHEME"] == _MULTIPLIER:
+        value, shift = a * beat["a_multiplier"] + b * beat["b_multiplier"], beat["shift"]
+        yield from arithmetic.ties(value, 1 << shift)
+        real = Fraction(value, 1 << shift)
+    else:
+        value = _rescaled(a, "a", beat, parameters) + _rescaled(b, "b", beat, parameters)
+        multiplier, shift = beat["out_multiplier"], beat["out_shift"]
+        scheme, mul_w = parameters["SCHEME"], parameters["MUL_W"]
+        yield from arithmetic.fixed_ties(value, multiplier, shift, scheme, mul_w)
+        real = Fraction(value * multiplier, 1 << shift)
+    yield from arithmetic.range_bins(real + beat["zero_point"], beat["low"], beat["high"])
+
+
+def _rescaled(x: int, name: str, beat: Mapping[str, int], parameters: Parameters) -> int:
+    multiplier, shift = beat[f"{name}_multiplier"], beat[f"{name}_shift"]
+    lifted = x << parameters["LEFT_SHIFT"]
+    return arithmetic.fixed(lifted, multiplier, shift, parameters["SCHEME"], parameters["MUL_W"])
+
+
+PLAN = Plan(
+    bins=(
+        "negative_and_negative",
+        "negative_and_positive",
+        "positive_and_negative",
+        "positive_and_positive",
+        "operand_zero",
+        "tie_negative",
+        "tie_positive",
+        "saturates_low",
+        "saturates_high",
+        "inside",
+    ),
+    sample=sample,
+)
+
+
+@cocotb.test()
+async def full_rate(top: Any) -> None:
+    """All beats at full rate."""
+    await checks.full_rate(top, PLAN)
+
+
+@cocotb.test()
+async def random_stalls(top: Any) -> None:
+    """Valid and ready low at random."""
+    await checks.random_stalls(top, PLAN)
+
+
+@cocotb.test()
+async def ready_after_valid(top: Any) -> None:
+    """A receiver that waits for tvalid."""
+    await checks.ready_after_valid(top, PLAN)
+
+
+@cocotb.test()
+async def reset_in_midstream(top: Any) -> None:
+    """A reset at any beat."""
+    await checks.reset_in_midstream(top, PLAN)
+
+
+@cocotb.test()
+async def back_to_back(top: Any) -> None:
+    """Packets without a pause."""
+    await checks.back_to_back(top, PLAN)
+
+
+@cocotb.test()
+async def single(top: Any) -> None:
+    """One beat alone."""
+    await checks.single(top, PLAN)

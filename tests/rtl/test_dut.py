@@ -1,0 +1,178 @@
+"""Designs of other styles behind the wrapper: every handshake and packing, on both simulators."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from qsim.cosim.beats import Field, Layout
+from qsim.cosim.build import BuildError, build
+from qsim.cosim.bulk import bulk_recipe, run_bulk
+from qsim.cosim.dut_errors import explain
+from qsim.cosim.dut_file import load
+from qsim.cosim.dut_wrapper import design
+from qsim.cosim.jobs import job
+from qsim.cosim.lane import Stimulus
+from qsim.cosim.toolchain import find
+from qsim.cosim.unit import Job, Unit
+from qsim.errors import UsageError
+from qsim.golden import directed
+from qsim.target import Target
+
+if TYPE_CHECKING:
+    from qsim.cosim.build import Build
+    from qsim.cosim.dut import Dut
+
+DUTS = Path(__file__).parent / "duts"
+SCALER = Path(__file__).parents[2] / "rtl_tb" / "examples" / "scaler"
+SIMULATORS = ("icarus", "verilator")
+STIMULI = (
+    Stimulus(),
+    Stimulus(seed=1, stall_input=0.4, stall_output=0.4),
+    Stimulus(seed=2, stall_input=0.2, stall_output=0.6, resets=(40,)),
+)
+
+
+def made(dut: Dut, unit: Unit, simulator: str) -> Build:
+    return build(bulk_recipe(design(dut, unit), find(simulator)))
+
+
+def sums(count: int, *, wide: bool) -> Job:
+    """Additions of 20-bit operands: 24-bit sums, or sums that wrap in 20 bits."""
+    rng = np.random.default_rng(count)
+    ends = [-(1 << 19), (1 << 19) - 1, -1, 0, 1]
+    values = {
+        name: np.concatenate([rng.choice(ends, count // 2), rng.integers(ends[0], ends[1], count)])
+        for name in ("acc", "bias")
+    }
+    beats = len(values["acc"])
+    total = values["acc"] + values["bias"]
+    bits = 24 if wide else 20
+    drop = 64 - bits
+    fields = tuple(Field(name, 20, signed=True) for name in values)
+    outputs = Layout((Field("sum", bits, signed=True),))
+    unit = Unit("bias_add", "bias_add", (), {}, Layout(fields), outputs)
+    last = np.arange(beats) == beats - 1
+    expected = outputs.pack({"sum": (total << drop) >> drop}, beats)
+    packed = unit.inputs.pack(values, beats)
+    element = np.arange(beats)[:, None]
+    return Job("sums", "", "bias_add", unit, packed, last, expected, last, "sum", element, (beats,))
+
+
+@pytest.mark.parametrize("simulator", SIMULATORS)
+@pytest.mark.parametrize("name", ["adder_streams", "adder_lanes", "adder_ports"])
+def test_every_handshake_and_packing_agrees(name: str, simulator: str) -> None:
+    work = sums(301, wide=name == "adder_lanes")  # 451 beats: a last group of three lanes
+    program = made(load(DUTS / f"{name}.toml"), work.unit, simulator)
+    for stimulus in STIMULI:
+        result = run_bulk(work, program, stimulus)
+        assert result.agrees, (stimulus, result)
+
+
+@pytest.mark.parametrize("simulator", SIMULATORS)
+def test_lanes_in_the_wrong_order_are_found(simulator: str) -> None:
+    dut = dataclasses.replace(load(DUTS / "adder_lanes.toml"), lane_order="first_lowest")
+    work = sums(40, wide=True)
+    # The sums come out in the reversed order again: only operands that change places show it.
+    swapped = dataclasses.replace(dut.operands["acc"], lsb=0)
+    dut = dataclasses.replace(dut, operands={"acc": swapped, "bias": dut.operands["acc"]})
+    assert run_bulk(work, made(dut, work.unit, simulator)).agrees  # a + b is b + a
+    narrow = dataclasses.replace(dut.results["sum"], bits=20, stride=20)
+    dut = dataclasses.replace(dut, results={"sum": narrow})
+    result = run_bulk(work, made(dut, work.unit, simulator))
+    assert result.differing > 0
+    assert result.differences[0].beat < 4
+
+
+@pytest.fixture(scope="module")
+def vectors() -> list[Job]:
+    target = Target.load("tflite")
+    return [job(case, target) for case in directed.cases("requantize", target, 0, 200)]
+
+
+@pytest.mark.parametrize("simulator", SIMULATORS)
+def test_the_example_agrees(simulator: str, vectors: list[Job]) -> None:
+    dut = load(SCALER / "scaler.toml")
+    program = made(dut, vectors[0].unit, simulator)
+    for work in vectors:
+        for stimulus in STIMULI[:2]:
+            assert run_bulk(work, program, stimulus).agrees, work.name
+
+
+@pytest.mark.parametrize("simulator", SIMULATORS)
+def test_the_wrong_tie_of_the_example_is_found_where_it_is(
+    simulator: str, vectors: list[Job]
+) -> None:
+    dut = dataclasses.replace(load(SCALER / "scaler.toml"), parameters={"TIES_AWAY": 0})
+    program = made(dut, vectors[0].unit, simulator)
+    work = vectors[0]
+    result = run_bulk(work, program)
+    assert 0 < result.differing < work.elements
+    for difference in result.differences:
+        expected, actual = (int(text, 16) for text in (difference.expected, difference.actual))
+        # Ties of negative values: up instead of away from zero.
+        assert (actual - expected) % 256 == 1
+
+
+@pytest.mark.parametrize("simulator", SIMULATORS)
+def test_another_latency_is_found(simulator: str, vectors: list[Job]) -> None:
+    dut = dataclasses.replace(load(SCALER / "scaler.toml"), latency=3)
+    assert run_bulk(vectors[0], made(dut, vectors[0].unit, simulator)).differing > 100
+
+
+def copy(tmp_path: Path, old: str, new: str, file: str = "scaler.toml") -> Dut:
+    folder = tmp_path / "scaler"
+    shutil.copytree(SCALER, folder)
+    path = folder / file
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    return load(folder / "scaler.toml")
+
+
+@pytest.mark.parametrize("simulator", SIMULATORS)
+@pytest.mark.parametrize(
+    ("old", "new", "message", "accepted"),
+    [
+        ('port = "acc"', 'port = "accu"', "operands.acc: port 'accu' is not a port of", "acc, "),
+        ('port = "code"', 'port = "y"', "results.y: port 'y' is not a port of", "limits, code"),
+        ('clock = "clk"', 'clock = "clock"', "clock: port 'clock' is not a port", "clk, rst_n"),
+        ('port = "rst_n"', 'port = "rst"', "reset.port: port 'rst' is not a port", "clk, rst_n"),
+        ("TIES_AWAY = 1", "TIES = 1", "parameters.TIES: parameter 'TIES' is not", "TIES_AWAY"),
+        ('top = "scaler"', 'top = "scalar"', "top: no source has a module 'scalar'", "scaler"),
+    ],
+)
+def test_a_wrong_name_is_told_as_one(
+    tmp_path: Path, vectors: list[Job], simulator: str, old: str, new: str, message: str,
+    accepted: str,
+) -> None:  # fmt: skip
+    dut = copy(tmp_path, old, new)
+    with pytest.raises((UsageError, BuildError)) as caught:
+        made(dut, vectors[0].unit, simulator)
+    error = caught.value
+    told = explain(error, dut) if isinstance(error, BuildError) else error
+    assert message in str(told)
+    assert accepted in told.accepted
+
+
+def test_an_open_input_is_refused(tmp_path: Path, vectors: list[Job]) -> None:
+    dut = copy(tmp_path, "input             clk,", "input             enable, clk,", "scaler.v")
+    with pytest.raises(UsageError, match="nothing drives the input 'enable' of module scaler"):
+        design(dut, vectors[0].unit)
+
+
+@pytest.mark.parametrize("simulator", SIMULATORS)
+def test_other_errors_stay_the_compilers_own(
+    tmp_path: Path, vectors: list[Job], simulator: str
+) -> None:
+    dut = copy(tmp_path, "code <= 0;", "code <= nothing;", "scaler.v")
+    with pytest.raises(BuildError) as caught:
+        made(dut, vectors[0].unit, simulator)
+    assert explain(caught.value, dut) is caught.value
+    assert "nothing" in str(caught.value)
+    assert "scaler.v:" in str(caught.value)

@@ -103,8 +103,9 @@ def _verdict(report: Report) -> Text:
     took = f"{report.seconds:.1f} s, of which builds {report.build_seconds:.1f} s"
     if report.ok:
         return Text(f"Every bit agrees: {count(report.elements)} elements in {took}.", "bold green")
-    calls = plural(len(report.differing), "call")
+    differ = "differs" if len(report.differing) == 1 else "differ"
     return Text(
-        f"{calls} of {len(report.calls)} differ, {plural(report.mismatches, 'element')}; {took}.",
+        f"{len(report.differing)} of {plural(len(report.calls), 'call')} {differ}, "
+        f"{plural(report.mismatches, 'element')}; {took}.",
         "bold red",
     )

@@ -91,7 +91,7 @@ def test_the_command_tells_what_differs(
         f"actual {now} 0x{now & 255:02x}",
         "2 of 24 elements differ",
         "1 call: no RTL for the scheme float_scale (FLOATS)",
-        "1 call of 2 differ, 2 elements",
+        "1 of 2 calls differs, 2 elements",
     ):
         assert " ".join(part.split()) in " ".join(text.split()), part
     (waves,) = (tmp_path / "cosim-waves").iterdir()

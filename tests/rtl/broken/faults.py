@@ -9,19 +9,10 @@ from typing import Any, NamedTuple
 from qsim.cosim.jobs import job
 from qsim.cosim.unit import Job
 from qsim.golden import Case, directed
-from qsim.target import Target
 from tests.qsim import array_cases as make
 from tests.rtl.broken import formulas as f
 from tests.rtl.broken.elements import Element, together
-
-
-def target(name: str, **changes: Any) -> Target:
-    """Return a shipped target with a small array; ``section__key`` states another value."""
-    document = make.target(2, 2, name).to_dict()
-    for path, value in changes.items():
-        section, key = path.split("__")
-        document[section][key] = value
-    return Target.from_dict(document)
+from tests.rtl.targets import target
 
 
 @cache

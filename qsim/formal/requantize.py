@@ -1,0 +1,213 @@
+"""The proof of requantize: ``rtl_tb/rtl/requantize_core.sv`` against ``hw_models.schemes``.
+
+Two kinds of goals. *Of a program*: each (multiplier, right shift) of its layers, as constants.
+*Of a target*: each right shift, with a free multiplier. Everything else is free in both kinds: the
+accumulator, both zero points and the clamp.
+
+Widths: the definition runs on bit-vectors so wide that nothing wraps. The widest values are the
+product, ``ACC_W + 1 + MUL_W`` bits, and a power of two's left shift, ``ACC_W + 1 + 62`` bits; a
+rounding constant and a zero point add one bit each, ``draw`` is unsigned and has 64.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import z3
+
+from hw_models.formats import FixedFormat
+from hw_models.requantize import code, reference
+from hw_models.schemes import FIXED_REFERENCES, MAX_SHIFT, FixedPoint, PowerOfTwo
+from qsim.attributes import format_from_json, format_to_json
+from qsim.cosim.job_requantize import ACCEPTED, unit
+from qsim.errors import UsageError
+from qsim.formal.goal import Formula, Goal
+from qsim.formal.plan import calls_of, elaboration, sources_of
+from qsim.formal.run import Task
+from qsim.formal.vector import seed_of, vector
+from qsim.formal.words import own_ports, wide
+from qsim.schemes import decode_scheme, encode_scheme
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from hw_models.rounding import Rounding
+    from hw_models.schemes import FixedRounding
+    from qsim.calls import Call
+    from qsim.cosim.beats import Field
+    from qsim.cosim.unit import Unit
+    from qsim.golden.case import Case
+    from qsim.network import Lowered
+    from qsim.program import Program
+    from qsim.target import Target
+
+_INT32: Final = 1 << 31
+
+
+@dataclass(frozen=True)
+class RequantizeProblem:
+    """One elaboration of requantize_core.
+
+    Attributes:
+        unit: module, parameters and fields.
+        scheme: the kind of requantizer: class, rounding and width; its numbers do not matter.
+        output: the format of the code.
+    """
+
+    unit: Unit
+    scheme: FixedPoint | PowerOfTwo
+    output: FixedFormat
+
+    @property
+    def ports(self) -> Mapping[str, tuple[str, ...]]:
+        """One for each field."""
+        return own_ports(self.unit)
+
+    @property
+    def result(self) -> Field:
+        """The core's output."""
+        return self.unit.outputs.fields[0]
+
+    @property
+    def double(self) -> bool:
+        """Whether the scheme rounds twice, in a 32-bit register."""
+        return self.scheme.rounding == "double"
+
+    @property
+    def preconditions(self) -> tuple[str, ...]:
+        """What is assumed, in words."""
+        clamp = f"{self.output.min} <= low <= high <= {self.output.max}"
+        if self.double:
+            return (clamp, "acc - input_zero_point fits 32 bits (the definition refuses others)")
+        return (clamp,)
+
+    def formula(self, inputs: Mapping[str, Any], goal: Goal) -> Formula:
+        """Return the goal over these inputs."""
+        width = int(self.unit.parameters["ACC_W"]) + 64 + 8
+        fields = self.unit.inputs.fields
+        values = {field.name: wide(inputs[field.name], field, width) for field in fields}
+        low, high = values["low"], values["high"]
+        x = values["acc"] - values["input_zero_point"]
+        assumptions = [self.output.min <= low, low <= high, high <= self.output.max]
+        if self.double:
+            assumptions += [x >= -_INT32, x < _INT32]
+        shift = goal.fixed["shift"]
+        if isinstance(self.scheme, FixedPoint) and "multiplier" not in goal.fixed:
+            # FixedPoint holds integers; this is the function that its reference() calls.
+            rescale, bits = FIXED_REFERENCES[self.scheme.rounding], self.scheme.bits
+            rescaled = rescale(x, values["multiplier"], shift, bits, z3.If)
+        else:
+            draw = values.get("draw", 0)
+            rescaled = self.scheme_of(goal.fixed).reference(x, draw=draw, select=z3.If)
+        return Formula(tuple(assumptions), code(rescaled, values["zero_point"], low, high, z3.If))
+
+    def case(self, values: Mapping[str, int]) -> Case:
+        """Return integers as a golden vector; ``hw_models.requantize`` defines its code."""
+        scheme = self.scheme_of(values)
+        codes = reference(
+            values["acc"],
+            scheme,
+            values["zero_point"],
+            self.output,
+            (values["low"], values["high"]),
+            values["input_zero_point"],
+            draw=values.get("draw", 0),
+        )
+        attributes = {
+            "scheme": encode_scheme(scheme, "scheme", {}),
+            "zero_point": values["zero_point"],
+            "input_zero_point": values["input_zero_point"],
+            "output": format_to_json(self.output),
+            "clamp": [values["low"], values["high"]],
+            "axis": 0,
+        }
+        acc = FixedFormat(self.unit.inputs.fields[0].bits)
+        return vector("requantize", attributes, {"acc": (values["acc"], acc)}, codes, self.output)
+
+    def scheme_of(self, values: Mapping[str, int]) -> FixedPoint | PowerOfTwo:
+        """Return the requantizer with these numbers."""
+        if isinstance(self.scheme, PowerOfTwo):
+            seed = seed_of(values["draw"]) if "draw" in values else 0
+            return PowerOfTwo(values["shift"], self.scheme.rounding, seed)
+        numbers = values["multiplier"], values["shift"]
+        return FixedPoint(*numbers, self.scheme.rounding, self.scheme.bits)
+
+    def all_goals(self) -> list[Goal]:
+        """Return the goals of a target: every right shift, with a free multiplier."""
+        if isinstance(self.scheme, PowerOfTwo):
+            return [Goal(f"shift {s}", {"shift": s}) for s in range(-MAX_SHIFT, MAX_SHIFT + 1)]
+        bits = self.scheme.bits
+        top = bits + 30 if self.double else MAX_SHIFT
+        hints = tuple({"multiplier": m} for m in (1, -1, 1 << (bits - 2), -(1 << (bits - 1))))
+        return [Goal(f"shift {s}", {"shift": s}, hints) for s in range(top + 1)]
+
+    def goals_of(self, schemes: Iterable[FixedPoint | PowerOfTwo]) -> list[Goal]:
+        """Return the goals of a program: each (multiplier, right shift) of its layers."""
+        goals: dict[str, Goal] = {}
+        for scheme in schemes:
+            if isinstance(scheme, FixedPoint):
+                pairs = zip(scheme.multipliers.tolist(), scheme.shifts.tolist(), strict=True)
+                for m, s in pairs:
+                    name = f"multiplier {m}, shift {s}"
+                    goals[name] = Goal(name, {"multiplier": m, "shift": s})
+            else:
+                for s in scheme.shifts.tolist():
+                    goals[f"shift {s}"] = Goal(f"shift {s}", {"shift": s})
+        return list(goals.values())
+
+
+def tasks(target: Target, lowered: Lowered | None, rtl: Path | None) -> list[Task]:
+    """Return what there is to prove: see ``qsim.formal.plan``."""
+    if lowered is None:
+        problem = _of_target(target)
+        goals = problem.all_goals()
+        sources = sources_of(problem.unit, rtl)
+        return [Task(problem, "requantize_core", sources, tuple(goals))]
+    groups: dict[Any, tuple[RequantizeProblem, list[FixedPoint | PowerOfTwo]]] = {}
+    for program, call in calls_of(lowered, "requantize"):
+        problem, scheme = _of_call(target, program, call)
+        groups.setdefault(elaboration(problem.unit), (problem, []))[1].append(scheme)
+    return [
+        Task(
+            problem,
+            "requantize_core",
+            sources_of(problem.unit, rtl),
+            tuple(problem.goals_of(schemes)),
+        )
+        for problem, schemes in groups.values()
+    ]
+
+
+def _of_target(target: Target) -> RequantizeProblem:
+    r = target.requantize
+    scheme: FixedPoint | PowerOfTwo
+    if r.scheme == "fixed_point":
+        rounding = cast("FixedRounding", r.rounding)
+        scheme = FixedPoint(0, 0, rounding, r.multiplier_bits)
+    elif r.scheme == "power_of_two":
+        scheme = PowerOfTwo(0, cast("Rounding", r.rounding))
+    else:
+        raise _no_rtl(r.scheme)
+    output = target.output.format
+    made = unit("requantize", target, scheme, target.sum.accumulator.format, output)
+    return RequantizeProblem(made, scheme, output)
+
+
+def _of_call(
+    target: Target, program: Program, call: Call
+) -> tuple[RequantizeProblem, FixedPoint | PowerOfTwo]:
+    attributes: Any = call.attributes
+    scheme = decode_scheme(attributes["scheme"], program.constants)
+    if not isinstance(scheme, (FixedPoint, PowerOfTwo)):
+        raise _no_rtl(attributes["scheme"]["kind"])
+    output = format_from_json(attributes["output"])
+    points = attributes["zero_point"], attributes["input_zero_point"]
+    acc = program.tensors[call.inputs[0]].format
+    made = unit("requantize", target, scheme, acc, output, points)
+    return RequantizeProblem(made, scheme, output), scheme
+
+
+def _no_rtl(scheme: str) -> UsageError:
+    return UsageError(f"no RTL for the scheme {scheme}", accepted=ACCEPTED)

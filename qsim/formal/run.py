@@ -1,0 +1,103 @@
+"""Many goals, in two processes at a time."""
+
+from __future__ import annotations
+
+import multiprocessing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from qsim.errors import FileFormatError
+from qsim.formal import yosys
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from qsim.formal.circuit import Circuit
+    from qsim.formal.goal import Goal, Problem, Verdict
+
+_loaded: list[Any] = []  # of a worker process: problem, circuit, timeout
+
+
+@dataclass(frozen=True)
+class Task:
+    """Goals about one elaboration of a core.
+
+    Attributes:
+        problem: the definition.
+        core: the module's name.
+        sources: its files.
+        goals: what is to be proved.
+    """
+
+    problem: Problem
+    core: str
+    sources: tuple[Path, ...]
+    goals: tuple[Goal, ...]
+
+
+def prove(
+    task: Task, timeout: float, workers: int, advance: Callable[[int], None] = lambda _count: None
+) -> list[Verdict]:
+    """Decide the goals of a task, until one has a counterexample.
+
+    Args:
+        task: what to prove.
+        timeout: seconds for each query to the solver.
+        workers: processes.
+        advance: called with 1 when a goal is decided.
+
+    Returns:
+        The verdicts so far, in the order of the goals.
+
+    Raises:
+        FileFormatError: yosys refuses a file, or the core has other ports.
+        MissingToolError: no yosys or no z3.
+    """
+    smt2 = yosys.smt2(task.sources, task.core, task.problem.unit.parameters)
+    load(task.problem, smt2)
+    context = multiprocessing.get_context("spawn")
+    verdicts: dict[int, Verdict] = {}
+    jobs = [(index, goal) for index, goal in enumerate(task.goals)]
+    start = (task.problem, smt2, timeout)
+    with context.Pool(min(workers, len(jobs)), _start, start) as pool:
+        for index, verdict in pool.imap_unordered(_decide, jobs):
+            verdicts[index] = verdict
+            advance(1)
+            if verdict.status == "counterexample":
+                break
+    return [verdicts[index] for index in sorted(verdicts)]
+
+
+def load(problem: Problem, smt2: str) -> Circuit:
+    """Return the core, if it has the ports of its problem.
+
+    Raises:
+        FileFormatError: a port that is missing, or has another width.
+    """
+    from qsim.formal.circuit import parse
+
+    circuit = parse(smt2)
+    bits = {field.name: field.bits for field in problem.unit.inputs.fields}
+    wanted = {port: sum(bits[name] for name in names) for port, names in problem.ports.items()}
+    wanted[problem.result.name] = problem.result.bits
+    actual = {**circuit.inputs, **{name: term.size() for name, term in circuit.outputs.items()}}
+    for port, width in wanted.items():
+        if actual.get(port) != width:
+            raise FileFormatError(
+                f"the core must have a port {port} of {width} bits, not "
+                f"{actual.get(port, 'none of this name')}",
+                accepted=", ".join(f"{name} {bits}" for name, bits in wanted.items()),
+            )
+    return circuit
+
+
+def _start(problem: Problem, smt2: str, timeout: float) -> None:
+    _loaded[:] = [problem, load(problem, smt2), timeout]
+
+
+def _decide(job: tuple[int, Goal]) -> tuple[int, Verdict]:
+    from qsim.formal.decide import decide
+
+    problem, circuit, timeout = _loaded
+    return job[0], decide(problem, circuit, job[1], timeout)

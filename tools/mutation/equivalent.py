@@ -1,0 +1,104 @@
+"""Is a survivor the same module after all? Induction over both, side by side, in yosys."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+from qsim.errors import FileFormatError
+from qsim.formal import yosys
+
+if TYPE_CHECKING:
+    from qsim.cosim.unit import Unit
+    from tools.mutation.netlist import Mutants
+
+Answer: TypeAlias = Literal["equivalent", "different", "unknown"]
+_SECONDS: Final = 60
+_STEPS: Final = 3
+
+# Two copies get the same beats, and only beats that the header of the module allows; what they
+# show must agree while it counts: tdata and tlast only while tvalid is high.
+_PAIR: Final = """\
+module pair (
+    input clk, input rst, input v, input last, input r, input [{s}:0] data, output ok
+);
+  wire allowed = {allowed};
+  wire ready_a, ready_b, valid_a, valid_b, last_a, last_b;
+  wire [{m}:0] data_a, data_b;
+  mutant a (.clk(clk), .rst(rst), .s_axis_tvalid(v && allowed), .s_axis_tready(ready_a),
+      .s_axis_tdata(data), .s_axis_tlast(last), .m_axis_tvalid(valid_a), .m_axis_tready(r),
+      .m_axis_tdata(data_a), .m_axis_tlast(last_a), .mutsel(8'd0));
+  mutant b (.clk(clk), .rst(rst), .s_axis_tvalid(v && allowed), .s_axis_tready(ready_b),
+      .s_axis_tdata(data), .s_axis_tlast(last), .m_axis_tvalid(valid_b), .m_axis_tready(r),
+      .m_axis_tdata(data_b), .m_axis_tlast(last_b), .mutsel(8'd{mutant}));
+  assign ok = ready_a == ready_b && valid_a == valid_b
+      && (!valid_a || (data_a == data_b && last_a == last_b));
+endmodule
+"""
+
+
+def equivalent(mutants: Mutants, mutant: int) -> Answer:
+    """Compare a mutant with the module as it is, from reset on, for all beats that are allowed.
+
+    Returns:
+        ``different`` where yosys shows a run that tells them apart, ``unknown`` where its
+        induction (3 steps) or its time (60 s) does not suffice.
+    """
+    unit = mutants.unit
+    text = _PAIR.format(
+        s=unit.inputs.width - 1,
+        m=unit.outputs.width - 1,
+        mutant=mutant,
+        allowed=allowed(unit),
+    )
+    with tempfile.TemporaryDirectory(prefix="qsim-mutation-") as name:
+        folder = Path(name)
+        (folder / "pair.v").write_text(mutants.verilog + text, encoding="utf-8")
+        script = ["read_verilog -sv pair.v", "hierarchy -top pair", "proc", "flatten"]
+        script += ["memory_map", "opt -full", "async2sync", "opt -full"]
+        sat = f"sat -seq 1 -tempinduct -set-at 1 rst 1 -prove ok 1 -maxsteps {_STEPS} pair"
+        try:
+            # Not sat's own -timeout: it has no effect in WebAssembly.
+            log = yosys.run([*script, sat], folder, _SECONDS)
+        except (FileFormatError, subprocess.TimeoutExpired):
+            return "unknown"
+    if "Induction step proven: SUCCESS" in log:
+        return "equivalent"
+    return "different" if "model found for base case: FAIL" in log else "unknown"
+
+
+def allowed(unit: Unit) -> str:
+    """Return, in Verilog, which beats the module's header allows."""
+    offsets = unit.inputs.offsets()
+    bits = {
+        field.name: f"$signed(data[{offsets[field.name]}+:{field.bits}])"
+        for field in unit.inputs.fields
+    }
+    rules = []
+    if "low" in bits:
+        rules.append(f"{bits['low']} <= {bits['high']}")
+        width = unit.outputs.fields[0].bits
+        signed = unit.outputs.fields[0].signed
+        least, most = (
+            (-(1 << (width - 1)), (1 << (width - 1)) - 1)
+            if signed
+            else (
+                0,
+                (1 << width) - 1,
+            )
+        )
+        rules += [f"{bits['low']} >= {least}", f"{bits['high']} <= {most}"]
+    if unit.primitive == "requantize":
+        scheme = unit.parameters["SCHEME"]
+        least = -62 if scheme == 2 else 0
+        most = unit.parameters["MUL_W"] + 30 if scheme == 0 else 62
+        rules += [f"{bits['shift']} >= {least}", f"{bits['shift']} <= {most}"]
+        if scheme == 0:
+            wide = f"{bits['acc']} + 40'sd0 - {bits['input_zero_point']}"
+            rules += [f"{wide} >= -40'sd2147483648", f"{wide} <= 40'sd2147483647"]
+    if unit.primitive == "add" and unit.parameters["SCHEME"] < 2:
+        for name in ("a_shift", "b_shift", "out_shift"):
+            rules += [f"{bits[name]} >= 0", f"{bits[name]} <= 62"]
+    return " && ".join(f"({rule})" for rule in rules) or "1'b1"

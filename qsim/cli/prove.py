@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path  # noqa: TC003 - typer reads annotations when it runs
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,7 +17,10 @@ from qsim.cli.run import quiet
 from qsim.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from qsim.formal.goal import Verdict
+    from qsim.formal.report import Result
     from qsim.formal.run import Task
     from qsim.network import Lowered
     from qsim.target import Target
@@ -41,13 +44,6 @@ class ProveOptions:
     write: Path | None
 
 
-@dataclass(frozen=True)
-class _Result:
-    task: Task
-    verdicts: list[Verdict]
-    seconds: float
-
-
 def prove(options: ProveOptions, output: Output) -> int:
     """Prove what there is to prove; return the exit status: 0 proven, 1 not."""
     from qsim.formal import yosys
@@ -63,18 +59,18 @@ def prove(options: ProveOptions, output: Output) -> int:
     with quiet(output):
         target, lowered = _network(options, model, output)
         planned = tasks(options.primitive, target, lowered, options.rtl)
-        if sys.stderr.isatty():
-            sys.stderr.write("yosys takes most of a minute the first time it runs on a machine\n")
-        results = _prove(planned, options, output)
-    status = 0 if all(v.status == "proven" for r in results for v in r.verdicts) else 1
-    _print(options, model, target, results, output)
-    return status
+        _tell_of_yosys()
+        results = _prove(planned, target, options, output)
+    constants = f"the constants of {model}" if model else "all constants"
+    title = f"{options.primitive} on {target.name}, {constants}"
+    return _print(options, model, target, title, results, output)
 
 
 def _induct(options: ProveOptions, output: Output) -> int:
     """Prove what is proved over time: the module with its scoreboard."""
     from qsim.formal.induction import machine
     from qsim.formal.induction import prove as induct
+    from qsim.formal.report import Result
     from qsim.target import Target
 
     if options.write is not None:
@@ -85,33 +81,20 @@ def _induct(options: ProveOptions, output: Output) -> int:
         )
     target = Target.load(options.target or DEFAULT_TARGET)
     made = machine(options.primitive, target, options.rtl)
+    _tell_of_yosys()
+    start = time.perf_counter()
     verdicts = induct(made, options.timeout)
-    proven = all(verdict.status == "proven" for verdict in verdicts)
-    verdict = "proven" if proven else "not proven"
-    from rich.text import Text
+    seconds = time.perf_counter() - start
+    facts = tuple(("claim", claim) for claim in made.claims)
+    core, goals = f"{made.module}_formal", len(verdicts)
+    result = Result(core, made.parameters, facts, (), goals, {}, verdicts, seconds)
+    title = f"{made.module} on {target.name}, in every cycle after a reset"
+    return _print(options, None, target, title, [result], output)
 
-    title = Text(made.module, "bold").append(f" on {target.name}, by induction: ")
-    title.append(verdict, "bold green" if proven else "bold red")
-    output.text(title, *(Text(f"  {v.goal}: {v.status}, {v.seconds:.2f} s") for v in verdicts))
-    output.json(
-        {
-            "primitive": made.module,
-            "target": {"name": target.name, "hash": target.hash},
-            "model": None,
-            "verdict": verdict,
-            "proofs": [
-                {
-                    "core": f"{made.module}_formal",
-                    "parameters": dict(made.parameters),
-                    "verdicts": [
-                        {"goal": v.goal, "status": v.status, "seconds": round(v.seconds, 3)}
-                        for v in verdicts
-                    ],
-                }
-            ],
-        }
-    )
-    return 0 if proven else 1
+
+def _tell_of_yosys() -> None:
+    if sys.stderr.isatty():
+        sys.stderr.write("yosys takes most of a minute the first time it runs on a machine\n")
 
 
 def _check(options: ProveOptions, provable: tuple[str, ...]) -> None:
@@ -146,126 +129,84 @@ def _network(
     return lowered.target, lowered
 
 
-def _prove(planned: list[Task], options: ProveOptions, output: Output) -> list[_Result]:
+def _prove(
+    planned: Sequence[Task], target: Target, options: ProveOptions, output: Output
+) -> list[Result]:
+    """Decide all tasks, until there is a counterexample."""
+    from qsim.formal.report import Result, facts_of, layers_of
     from qsim.formal.run import prove as decide
 
-    results = []
+    results: list[Result] = []
     for task in planned:
         start = time.perf_counter()
         with output.stage("proving", len(task.goals)) as advance:
             verdicts = decide(task, options.timeout, options.workers, advance)
-        results.append(_Result(task, verdicts, time.perf_counter() - start))
-        if verdicts[-1].status == "counterexample":
-            break
+        seconds = time.perf_counter() - start
+        result = Result(
+            task.core,
+            task.problem.unit.parameters,
+            facts_of(task),
+            task.problem.preconditions,
+            len(task.goals),
+            layers_of(task.goals),
+            verdicts,
+            seconds,
+        )
+        if (found := result.found) is not None:
+            return [*results, _shown(result, found, task, target, options)]
+        results.append(result)
     return results
 
 
-def _print(
-    options: ProveOptions,
-    model: str | None,
-    target: Target,
-    results: list[_Result],
-    output: Output,
-) -> None:
-    from rich.text import Text
-
-    of = f"the constants of {model}" if model else "all constants"
-    title = Text(options.primitive, "bold").append(f" on {target.name}, {of}: ")
-    lines: list[Any] = []
-    documents = []
-    for result in results:
-        failed = [v for v in result.verdicts if v.status != "proven"]
-        lines += _summary(result)
-        found = next((v for v in failed if v.status == "counterexample"), None)
-        shown = _counterexample(found, result.task, target, options) if found else None
-        if shown is not None:
-            lines += [f"  {name}: {text}" for name, text in shown["text"].items()]
-        lines += [f"  not proven in time: {v.goal}" for v in failed if v is not found]
-        documents.append(_document(result, shown))
-    proven = all(v.status == "proven" for r in results for v in r.verdicts)
-    found_any = any(v.status == "counterexample" for r in results for v in r.verdicts)
-    verdict = "proven" if proven else "counterexample" if found_any else "not proven"
-    title.append(verdict, "bold green" if proven else "bold red")
-    output.text(title, *(Text(line) for line in lines))
-    output.json(
-        {
-            "primitive": options.primitive,
-            "target": {"name": target.name, "hash": target.hash},
-            "model": model,
-            "verdict": verdict,
-            "proofs": documents,
-        }
-    )
-
-
-def _summary(result: _Result) -> list[str]:
-    task, verdicts = result.task, result.verdicts
-    proven = sum(v.status == "proven" for v in verdicts)
-    parameters = " ".join(f"{k}={v}" for k, v in task.problem.unit.parameters.items())
-    slowest = max(v.seconds for v in verdicts)
-    lines = [f"{task.core} {parameters}"]
-    lines += [f"  assumed: {text}" for text in task.problem.preconditions]
-    lines.append(
-        f"  {proven} of {len(task.goals)} goals proven in {result.seconds:.0f} s, "
-        f"the slowest in {slowest:.1f} s"
-    )
-    return lines
-
-
-def _counterexample(
-    verdict: Verdict, task: Task, target: Target, options: ProveOptions
-) -> dict[str, Any]:
-    """Return a counterexample in words; simulate and write it."""
+def _shown(
+    result: Result, found: Verdict, task: Task, target: Target, options: ProveOptions
+) -> Result:
+    """Return a result with its counterexample in words; simulate and write it."""
     from qsim.formal.replay import replay
 
-    case = task.problem.case(verdict.values)
+    case = task.problem.case(found.values)
     bits = {field.name: field.bits for field in task.problem.unit.inputs.fields}
-    text = {"goal": verdict.goal}
-    text |= {name: _number(value, bits[name]) for name, value in verdict.values.items()}
+    rows = [("goal", found.goal)]
+    rows += [(name, _number(value, bits[name])) for name, value in found.values.items()]
     width = task.problem.result.bits
-    text["expected"] = _number(verdict.expected, width)
-    text["actual"] = _number(verdict.actual, width)
+    rows += [("expected", _number(found.expected, width)), ("actual", _number(found.actual, width))]
     simulated = replay(case, target, task.sources)
-    text["simulated"] = "no simulator" if simulated is None else ": ".join(simulated)
+    rows.append(("simulated", "no simulator" if simulated is None else ": ".join(simulated)))
     if options.write is not None:
         from qsim.golden.writing import write
 
         write([case], options.write, target)
-        text["written"] = str(options.write)
-    return {"text": text, "simulated": simulated}
+        rows.append(("written", str(options.write)))
+    return replace(result, shown=tuple(rows), simulated=simulated)
 
 
 def _number(value: int, bits: int) -> str:
     return f"{value} (0x{value & ((1 << bits) - 1):0{-(-bits // 4)}x})"
 
 
-def _document(result: _Result, shown: dict[str, Any] | None) -> dict[str, Any]:
-    found = next((v for v in result.verdicts if v.status == "counterexample"), None)
-    return {
-        "core": result.task.core,
-        "parameters": dict(result.task.problem.unit.parameters),
-        "assumed": list(result.task.problem.preconditions),
-        "goals": len(result.task.goals),
-        "seconds": round(result.seconds, 3),
-        "verdicts": [
-            {
-                "goal": v.goal,
-                "status": v.status,
-                "seconds": round(v.seconds, 3),
-                "after_products": v.products,
-            }
-            for v in result.verdicts
-        ],
-        "counterexample": None
-        if found is None
-        else {
-            "goal": found.goal,
-            "values": dict(found.values),
-            "expected": found.expected,
-            "actual": found.actual,
-            "simulated": None if shown is None else shown["simulated"],
-        },
-    }
+def _print(
+    options: ProveOptions,
+    model: str | None,
+    target: Target,
+    title: str,
+    results: Sequence[Result],
+    output: Output,
+) -> int:
+    """Print the results; return the exit status."""
+    from qsim.formal.report import document, text, verdict_of
+
+    output.text(*text(title, results))
+    verdict = verdict_of(results)
+    output.json(
+        {
+            "primitive": options.primitive,
+            "target": {"name": target.name, "hash": target.hash},
+            "model": model,
+            "verdict": verdict,
+            "proofs": [document(result) for result in results],
+        }
+    )
+    return 0 if verdict == "proven" else 1
 
 
 def register(app: typer.Typer) -> None:

@@ -198,4 +198,4 @@ def _of_call(target: Target, program: Program, call: Call) -> tuple[AddProblem, 
     job = job_add.job(case, target)
     beat = {name: int(value[0, 0]) for name, value in job.unit.inputs.unpack(job.beats).items()}
     fixed = {name: value for name, value in beat.items() if name not in _OWN}
-    return AddProblem(job.unit, adder, output), Goal(f"{call.name} ({call.layer})", fixed)
+    return AddProblem(job.unit, adder, output), Goal(call.name, fixed, (), (call.layer,))

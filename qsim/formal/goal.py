@@ -24,11 +24,13 @@ class Goal:
         fixed: values of inputs, as integers.
         hints: further values of inputs, to look for a counterexample with when the goal is not
             proved after the product.
+        layers: those of a model whose constants these are.
     """
 
     name: str
     fixed: Mapping[str, int]
     hints: Sequence[Mapping[str, int]] = ()
+    layers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,7 @@ class Verdict:
         products: how many products were cut out; 0 where they were kept.
         values: of every input, in a counterexample.
         expected, actual: the codes of a counterexample.
+        cycles: a counterexample over time: the signals in each cycle, from a reset on.
     """
 
     goal: str
@@ -93,3 +96,4 @@ class Verdict:
     values: Mapping[str, int] = field(default_factory=dict)
     expected: int = 0
     actual: int = 0
+    cycles: tuple[Mapping[str, int], ...] = ()

@@ -2,7 +2,8 @@
 
 Two kinds of goals. *Of a program*: each (multiplier, right shift) of its layers, as constants.
 *Of a target*: each right shift, with a free multiplier. Everything else is free in both kinds: the
-accumulator, both zero points and the clamp.
+accumulator, both zero points and the clamp. A program with more than ``MAX_PAIRS`` pairs has goals
+of the second kind, one for each right shift of its layers: they are fewer, and cover more.
 
 Widths: the definition runs on bit-vectors so wide that nothing wraps. The widest values are the
 product, ``ACC_W + 1 + MUL_W`` bits, and a power of two's left shift, ``ACC_W + 1 + 62`` bits; a
@@ -11,7 +12,7 @@ rounding constant and a zero point add one bit each, ``draw`` is unsigned and ha
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import z3
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from qsim.target import Target
 
 _INT32: Final = 1 << 31
+MAX_PAIRS: Final = 256  # a goal takes a second or two
 
 
 @dataclass(frozen=True)
@@ -143,19 +145,28 @@ class RequantizeProblem:
         hints = tuple({"multiplier": m} for m in (1, -1, 1 << (bits - 2), -(1 << (bits - 1))))
         return [Goal(f"shift {s}", {"shift": s}, hints) for s in range(top + 1)]
 
-    def goals_of(self, schemes: Iterable[FixedPoint | PowerOfTwo]) -> list[Goal]:
+    def goals_of(self, layers: Iterable[tuple[str, FixedPoint | PowerOfTwo]]) -> list[Goal]:
         """Return the goals of a program: each (multiplier, right shift) of its layers."""
-        goals: dict[str, Goal] = {}
-        for scheme in schemes:
+        users: dict[tuple[tuple[str, int], ...], dict[str, None]] = {}  # in the order of layers
+        for layer, scheme in layers:
+            columns = {"shift": scheme.shifts.tolist()}
             if isinstance(scheme, FixedPoint):
-                pairs = zip(scheme.multipliers.tolist(), scheme.shifts.tolist(), strict=True)
-                for m, s in pairs:
-                    name = f"multiplier {m}, shift {s}"
-                    goals[name] = Goal(name, {"multiplier": m, "shift": s})
-            else:
-                for s in scheme.shifts.tolist():
-                    goals[f"shift {s}"] = Goal(f"shift {s}", {"shift": s})
-        return list(goals.values())
+                columns = {"multiplier": scheme.multipliers.tolist(), **columns}
+            for numbers in zip(*columns.values(), strict=True):
+                fixed = tuple(zip(columns, numbers, strict=True))
+                users.setdefault(fixed, {})[layer] = None
+        return [
+            Goal(", ".join(f"{k} {v}" for k, v in fixed), dict(fixed), (), tuple(names))
+            for fixed, names in users.items()
+        ]
+
+    def with_free_multiplier(self, pairs: Iterable[Goal]) -> list[Goal]:
+        """Return the goals of a target that cover these goals of a program."""
+        users: dict[int, dict[str, None]] = {}
+        for goal in pairs:
+            users.setdefault(goal.fixed["shift"], {}).update(dict.fromkeys(goal.layers))
+        every = {goal.fixed["shift"]: goal for goal in self.all_goals()}
+        return [replace(every[s], layers=tuple(users[s])) for s in sorted(users)]
 
 
 def tasks(target: Target, lowered: Lowered | None, rtl: Path | None) -> list[Task]:
@@ -165,19 +176,25 @@ def tasks(target: Target, lowered: Lowered | None, rtl: Path | None) -> list[Tas
         goals = problem.all_goals()
         sources = sources_of(problem.unit, rtl)
         return [Task(problem, "requantize_core", sources, tuple(goals))]
-    groups: dict[Any, tuple[RequantizeProblem, list[FixedPoint | PowerOfTwo]]] = {}
+    groups: dict[Any, tuple[RequantizeProblem, list[tuple[str, FixedPoint | PowerOfTwo]]]] = {}
     for program, call in calls_of(lowered, "requantize"):
         problem, scheme = _of_call(target, program, call)
-        groups.setdefault(elaboration(problem.unit), (problem, []))[1].append(scheme)
-    return [
-        Task(
-            problem,
-            "requantize_core",
-            sources_of(problem.unit, rtl),
-            tuple(problem.goals_of(schemes)),
-        )
-        for problem, schemes in groups.values()
-    ]
+        layers = groups.setdefault(elaboration(problem.unit), (problem, []))[1]
+        layers.append((call.layer or call.name, scheme))
+    return [_of_layers(problem, layers, rtl) for problem, layers in groups.values()]
+
+
+def _of_layers(
+    problem: RequantizeProblem,
+    layers: list[tuple[str, FixedPoint | PowerOfTwo]],
+    rtl: Path | None,
+) -> Task:
+    goals, note = problem.goals_of(layers), ""
+    if len(goals) > MAX_PAIRS:
+        note = f"covers the {len(goals)} pairs (multiplier, shift): the multiplier is free"
+        goals = problem.with_free_multiplier(goals)
+    sources = sources_of(problem.unit, rtl)
+    return Task(problem, "requantize_core", sources, tuple(goals), note)
 
 
 def _of_target(target: Target) -> RequantizeProblem:

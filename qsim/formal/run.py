@@ -28,12 +28,14 @@ class Task:
         core: the module's name.
         sources: its files.
         goals: what is to be proved.
+        note: what else a reader must know of the goals; empty where they say all.
     """
 
     problem: Problem
     core: str
     sources: tuple[Path, ...]
     goals: tuple[Goal, ...]
+    note: str = ""
 
 
 def prove(

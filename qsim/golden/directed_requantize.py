@@ -8,6 +8,7 @@ few significant bits; others take theirs from the whole range of multiplier and 
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from hw_models.requantize import reference
 from hw_models.rounding import ROUNDINGS, splitmix64
 from qsim.attributes import format_to_json
 from qsim.golden import directed_vectors as v
+from qsim.golden.directed_clamps import limits, single_bits, unit_scales
 from qsim.golden.directed_scales import Family, Scale, channels
 from qsim.schemes import encode_scheme
 
@@ -102,17 +104,31 @@ def _family_cases(
     rng = v.stream("requantize", seed, target.hash, prefix)
     found = list(calls(target, rng))
     extra = -(-count // (CHANNELS * len(found)))
-    return [_case(call, family, rng, extra, prefix, part) for part, call in enumerate(found)]
+    made = []
+    for part, call in enumerate(found):
+        scales = channels(family, CHANNELS, part, call.acc, call.output, rng)
+        rows = [_row(call, scale, rng, extra) for scale in scales]
+        made.append(_case(call, family, prefix, scales, rows))
+    acc, out = target.sum.accumulator.format, target.output.format
+    for name, zero_point, clamp in limits(out):
+        call = Call(name, acc, out, zero_point, 0, clamp)
+        scales = unit_scales(family)
+        sheets = [single_bits(scale, call.operands(scale), acc.bits) for scale in scales]
+        size = max(len(sheet.elements) for sheet in sheets)
+        rows = [
+            sheet.fill(size, functools.partial(_random, *_inside(call, scale), rng))
+            for sheet, scale in zip(sheets, scales, strict=True)
+        ]
+        made.append(_case(call, family, prefix, scales, rows))
+    return made
 
 
 def _case(
-    call: Call, family: Family, rng: random.Random, extra: int, prefix: str, part: int
+    call: Call, family: Family, prefix: str, scales: list[Scale], rows: list[list[tuple[int, str]]]
 ) -> Case:
-    scales = channels(family, CHANNELS, part, call.acc, call.output, rng)
-    rows = [_row(call, scale, rng, extra) for scale in scales]
     scheme = family.scheme(scales)
     codes = [x + call.input_zero_point for row in rows for x, _ in row]
-    size = DIRECTED + extra
+    size = len(rows[0])
     constants: dict[str, Array] = {}
     attributes: dict[str, Json] = {
         "scheme": encode_scheme(scheme, "scheme", constants),

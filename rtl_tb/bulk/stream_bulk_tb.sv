@@ -225,10 +225,10 @@ module stream_bulk_tb #(
                         want[M_W-1:0], m_last, m_data);
           end
         end
+        idle = 0;  // a beat that nobody expects is no progress: it could come for ever
       end
       taken = taken + 1;
       cycles = cycle + 1;
-      idle = 0;
     end
   endtask
 

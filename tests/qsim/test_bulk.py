@@ -119,6 +119,15 @@ def test_a_design_that_stops(built: Build) -> None:
     assert "4 of 12 beats accepted, 8 of 12 results outstanding" in result.problems[0].message
 
 
+@pytest.mark.parametrize("stall", [0.0, 0.5])
+def test_a_design_that_never_falls_silent(built: Build, stall: float) -> None:
+    stimulus = Stimulus(seed=1, stall_output=stall, idle_limit=LIMIT)
+    result = run_bulk(toy_job(12, {3: "babble"}), built, stimulus, timeout=60)
+    assert kinds(result) == ["extra", "hang"]
+    assert (result.beats_in, result.differing) == (4, 8)  # the other eight of twelve are wrong
+    assert result.beats_out > 12
+
+
 @pytest.mark.parametrize(("fault", "kind"), [("change", "unstable"), ("withdraw", "dropped")])
 def test_handshake(built: Build, fault: str, kind: str) -> None:
     faults = dict.fromkeys(range(10, 20), fault)

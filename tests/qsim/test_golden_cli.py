@@ -162,7 +162,7 @@ def test_directed_vectors_are_counted(
     assert {case["primitive"] for case in found["cases"]} == {primitive}
     code, out, _ = run(capsys, "check", tmp_path / "set", "-t", "narrow20")
     assert code == 0
-    assert f"directed vectors on narrow20" in out  # noqa: F541
+    assert "directed vectors on narrow20" in " ".join(out.split())  # a long path wraps the line
     code, out, _ = run(capsys, "record", primitive, *options, "--force")
     assert code == 0
     assert "random" in out

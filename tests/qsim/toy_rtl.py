@@ -27,6 +27,7 @@ FAULTS = (
     "tlast",  # tlast is inverted
     "stale",  # tvalid does not fall in reset
     "late",  # tvalid waits for tready
+    "babble",  # the result comes again and again, and nothing is accepted
 )
 TEXT = """\
 module toy #(
@@ -55,13 +56,13 @@ module toy #(
     end else begin
       if (take) begin
         full <= again;
-        again <= 0;
+        again <= fault == 12;
       end else if (full && fault == 5) y <= y ^ 8'h80;
       else if (full && fault == 6) full <= 0;
       if (s_axis_tvalid && s_axis_tready) begin
         full <= s_axis_tdata[11:8] != 2;
-        again <= s_axis_tdata[11:8] == 3;
-        stopped <= s_axis_tdata[11:8] == 4;
+        again <= s_axis_tdata[11:8] == 3 || s_axis_tdata[11:8] == 12;
+        stopped <= s_axis_tdata[11:8] == 4 || s_axis_tdata[11:8] == 12;
         stale <= s_axis_tdata[11:8] == 10;
         fault <= s_axis_tdata[11:8];
         y <= s_axis_tdata[7:0] + (s_axis_tdata[11:8] == 1 ? 8'd2 : 8'd1);

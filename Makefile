@@ -10,7 +10,7 @@ help:
 	@echo "make test    set up the rest, then lint, type-check and run every test"
 	@echo "make soak    the long randomized runs (SOAK=cases per primitive, SOAK_VECTORS=per RTL)"
 	@echo "make mutation mutants of every RTL module against the golden sets"
-	@echo "make bench   speed ratios against torch and NumPy"
+	@echo "make bench   speed ratios against torch and NumPy, and of the RTL benches"
 	@echo "make clean   remove .venv and caches"
 
 setup-run:

@@ -5,15 +5,17 @@ QSIM_BENCH_ROUNDS sets how many turns each contender gets (40 by default).
 
 from __future__ import annotations
 
-from benchmarks import bench_correlation, bench_requantize
+from benchmarks import bench_correlation, bench_lanes, bench_requantize
 
 
 def main() -> None:
     """Print the tables."""
     print("int8 correlation; peers: torch's quantized engines, torch int32 matmul, NumPy\n")
     bench_correlation.main()
-    print("\nrequantize int32 -> int8; peer: torch.quantize_per_tensor on as many elements\n")
+    print("\nrequantize int32 -> int8; peer: torch's quantize on as many elements\n")
     bench_requantize.main()
+    print("\nbeats a second through RTL, both lanes\n")
+    bench_lanes.main()
 
 
 if __name__ == "__main__":

@@ -148,7 +148,7 @@ def _prove(
             facts_of(task),
             task.problem.preconditions,
             len(task.goals),
-            layers_of(task.goals),
+            layers_of(task),
             verdicts,
             seconds,
         )
@@ -218,6 +218,7 @@ def register(app: typer.Typer) -> None:
             "qsim prove requantize --target tflite",
             "qsim prove requantize --target tflite --model digits",
             "qsim prove bias_add --target narrow20 --rtl my_rtl/bias_add_core.sv",
+            "qsim prove lookup",
             "qsim prove add --target q7 --model resnet8 --json",
         ),
     )(_command)

@@ -173,7 +173,13 @@ def tasks(target: Target, lowered: Lowered | None, rtl: Path | None) -> list[Tas
         problem, goal = _of_call(target, program, call)
         groups.setdefault(elaboration(problem.unit), (problem, []))[1].append(goal)
     return [
-        Task(problem, "add_core", sources_of(problem.unit, rtl), tuple(goals))
+        Task(
+            problem,
+            "add_core",
+            sources_of(problem.unit, rtl),
+            tuple(goals),
+            tuple(dict.fromkeys(name for goal in goals for name in goal.layers)),
+        )
         for problem, goals in groups.values()
     ]
 

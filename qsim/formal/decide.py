@@ -31,6 +31,10 @@ def decide(problem: Problem, circuit: Circuit, goal: Goal, timeout: float) -> Ve
     status, count = _without_products(problem, circuit, goal, milliseconds)
     if status == z3.unsat:
         return Verdict(goal.name, "proven", time.perf_counter() - start, count)
+    if goal.parts:
+        verdicts = (decide(problem, circuit, part, timeout) for part in goal.parts)
+        failed = next((verdict for verdict in verdicts if verdict.status != "proven"), None)
+        return failed or Verdict(goal.name, "proven", time.perf_counter() - start)
     if count:
         # The products that fail may not exist: look for real operands, easy ones first.
         for hint in goal.hints:

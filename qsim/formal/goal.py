@@ -25,12 +25,14 @@ class Goal:
         hints: further values of inputs, to look for a counterexample with when the goal is not
             proved after the product.
         layers: those of a model whose constants these are.
+        parts: what of it a model needs: if it is not proved after the product, these are asked.
     """
 
     name: str
     fixed: Mapping[str, int]
     hints: Sequence[Mapping[str, int]] = ()
     layers: tuple[str, ...] = ()
+    parts: tuple[Goal, ...] = ()
 
 
 @dataclass(frozen=True)

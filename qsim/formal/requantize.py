@@ -1,9 +1,9 @@
 """The proof of requantize: ``rtl_tb/rtl/requantize_core.sv`` against ``hw_models.schemes``.
 
-Two kinds of goals. *Of a program*: each (multiplier, right shift) of its layers, as constants.
-*Of a target*: each right shift, with a free multiplier. Everything else is free in both kinds: the
-accumulator, both zero points and the clamp. A program with more than ``MAX_PAIRS`` pairs has goals
-of the second kind, one for each right shift of its layers: they are fewer, and cover more.
+One goal for each right shift: of a target every one, of a program those of its layers. The
+multiplier is free, and so is everything else: the accumulator, both zero points and the clamp. A
+shift of a program that is not proved so is asked again for each multiplier that the layers have
+with it: what fails for other multipliers does not concern them.
 
 Widths: the definition runs on bit-vectors so wide that nothing wraps. The widest values are the
 product, ``ACC_W + 1 + MUL_W`` bits, and a power of two's left shift, ``ACC_W + 1 + 62`` bits; a
@@ -45,7 +45,6 @@ if TYPE_CHECKING:
     from qsim.target import Target
 
 _INT32: Final = 1 << 31
-MAX_PAIRS: Final = 256  # a goal takes a second or two
 
 
 @dataclass(frozen=True)
@@ -146,27 +145,28 @@ class RequantizeProblem:
         return [Goal(f"shift {s}", {"shift": s}, hints) for s in range(top + 1)]
 
     def goals_of(self, layers: Iterable[tuple[str, FixedPoint | PowerOfTwo]]) -> list[Goal]:
-        """Return the goals of a program: each (multiplier, right shift) of its layers."""
-        users: dict[tuple[tuple[str, int], ...], dict[str, None]] = {}  # in the order of layers
+        """Return the goals of a program: each right shift; its parts are the multipliers."""
+        pairs: dict[int, dict[int | None, dict[str, None]]] = {}
         for layer, scheme in layers:
-            columns = {"shift": scheme.shifts.tolist()}
+            shifts = scheme.shifts.tolist()
+            multipliers: list[int | None] = [None] * len(shifts)
             if isinstance(scheme, FixedPoint):
-                columns = {"multiplier": scheme.multipliers.tolist(), **columns}
-            for numbers in zip(*columns.values(), strict=True):
-                fixed = tuple(zip(columns, numbers, strict=True))
-                users.setdefault(fixed, {})[layer] = None
-        return [
-            Goal(", ".join(f"{k} {v}" for k, v in fixed), dict(fixed), (), tuple(names))
-            for fixed, names in users.items()
-        ]
-
-    def with_free_multiplier(self, pairs: Iterable[Goal]) -> list[Goal]:
-        """Return the goals of a target that cover these goals of a program."""
-        users: dict[int, dict[str, None]] = {}
-        for goal in pairs:
-            users.setdefault(goal.fixed["shift"], {}).update(dict.fromkeys(goal.layers))
+                multipliers = scheme.multipliers.tolist()
+            for m, s in zip(multipliers, shifts, strict=True):
+                pairs.setdefault(s, {}).setdefault(m, {})[layer] = None
         every = {goal.fixed["shift"]: goal for goal in self.all_goals()}
-        return [replace(every[s], layers=tuple(users[s])) for s in sorted(users)]
+        goals = []
+        for s in sorted(pairs):
+            users = pairs[s].items()
+            parts = tuple(_pair(m, s, tuple(names)) for m, names in users if m is not None)
+            named = dict.fromkeys(name for _, names in users for name in names)
+            goals.append(replace(every[s], layers=tuple(named), parts=parts))
+        return goals
+
+
+def _pair(multiplier: int, shift: int, layers: tuple[str, ...]) -> Goal:
+    fixed = {"multiplier": multiplier, "shift": shift}
+    return Goal(f"multiplier {multiplier}, shift {shift}", fixed, (), layers)
 
 
 def tasks(target: Target, lowered: Lowered | None, rtl: Path | None) -> list[Task]:
@@ -189,12 +189,12 @@ def _of_layers(
     layers: list[tuple[str, FixedPoint | PowerOfTwo]],
     rtl: Path | None,
 ) -> Task:
-    goals, note = problem.goals_of(layers), ""
-    if len(goals) > MAX_PAIRS:
-        note = f"covers the {len(goals)} pairs (multiplier, shift): the multiplier is free"
-        goals = problem.with_free_multiplier(goals)
+    goals = problem.goals_of(layers)
+    pairs = sum(len(goal.parts) for goal in goals)
+    note = f"covers the {pairs} pairs (multiplier, shift) of the layers" if pairs else ""
     sources = sources_of(problem.unit, rtl)
-    return Task(problem, "requantize_core", sources, tuple(goals), note)
+    names = tuple(dict.fromkeys(name for name, _ in layers))
+    return Task(problem, "requantize_core", sources, tuple(goals), names, note)
 
 
 def _of_target(target: Target) -> RequantizeProblem:

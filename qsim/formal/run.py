@@ -28,6 +28,7 @@ class Task:
         core: the module's name.
         sources: its files.
         goals: what is to be proved.
+        layers: those of a model, in its order, that the goals are about.
         note: what else a reader must know of the goals; empty where they say all.
     """
 
@@ -35,6 +36,7 @@ class Task:
     core: str
     sources: tuple[Path, ...]
     goals: tuple[Goal, ...]
+    layers: tuple[str, ...] = ()
     note: str = ""
 
 

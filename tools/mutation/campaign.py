@@ -17,6 +17,7 @@ from qsim.cosim.bulk import bulk_recipe, run_bulk
 from qsim.cosim.jobs import job
 from qsim.cosim.lane import SimulationError, Stimulus
 from tools.mutation.equivalent import equivalent
+from tools.mutation.explained import EXPLAINED
 from tools.mutation.netlist import mutants
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from qsim.target import Target
     from tools.mutation.netlist import Mutants
 
-Status: TypeAlias = Literal["killed", "equivalent", "survived"]
+Status: TypeAlias = Literal["killed", "equivalent", "explained", "survived"]
 _SECONDS: Final = 600.0  # of the module as it is
 _IDLE: Final = 4096  # cycles without a beat, of a module that answers within a packet
 # Lanes are copies: what a changed bit of one does, another shows as well. Few of them get more
@@ -44,8 +45,9 @@ class Mutant:
     Attributes:
         number: of the port that chooses it.
         change: in yosys' words.
-        status: ``equivalent`` is proved; ``survived`` is not, or is refuted.
-        note: what killed it, or what the proof of equivalence said.
+        status: ``equivalent`` is proved; ``explained`` is not, but :mod:`tools.mutation.explained`
+            says why no run can tell; ``survived`` is a gap, or nobody knows.
+        note: what killed it, what the proof of equivalence said, or the explanation.
     """
 
     number: int
@@ -76,7 +78,7 @@ class Score:
 
     @property
     def score(self) -> float:
-        """Killed, of those that are not equivalent."""
+        """Killed, of those that are not proved equivalent."""
         return self.count("killed") / max(len(self.mutants) - self.count("equivalent"), 1)
 
 
@@ -98,31 +100,37 @@ def run(
     with tempfile.TemporaryDirectory(prefix="qsim-mutation-") as name:
         built = build(bulk_recipe(made.design(Path(name)), simulator))
         start = time.perf_counter()
-        _kills(whole, built, 0, _SECONDS)
+        pace: dict[str, int] = {}
+        _kills(whole, built, 0, _SECONDS, pace)
         # A mutant may run for ever; ten times the module's own time is enough to agree.
         most = 10 * (time.perf_counter() - start) + 5
         with ThreadPoolExecutor(2) as pool:
             numbers = range(1, len(made.changes) + 1)
             verdicts = list(
-                pool.map(lambda number: _verdict(made, whole, built, number, most), numbers)
+                pool.map(lambda number: _verdict(made, whole, built, number, most, pace), numbers)
             )
     return Score(whole.primitive, dict(whole.unit.parameters), len(whole.beats), tuple(verdicts))
 
 
-def _verdict(made: Mutants, whole: Job, built: Build, number: int, most: float) -> Mutant:
+def _verdict(
+    made: Mutants, whole: Job, built: Build, number: int, most: float, pace: dict[str, int]
+) -> Mutant:
     change = made.changes[number - 1]
-    how = _kills(whole, built, number, most)
+    how = _kills(whole, built, number, most, pace)
     if how:
         return Mutant(number, change, "killed", how)
     answer = equivalent(made, number)
-    status: Status = "equivalent" if answer == "equivalent" else "survived"
-    return Mutant(number, change, status, answer)
+    if answer == "equivalent":
+        return Mutant(number, change, "equivalent", answer)
+    why = EXPLAINED.get(made.unit.module, {}).get(change)
+    return Mutant(number, change, "explained" if why else "survived", why or answer)
 
 
-def _kills(whole: Job, built: Build, number: int, most: float) -> str:
+def _kills(whole: Job, built: Build, number: int, most: float, pace: dict[str, int]) -> str:
     """Return which run tells a mutant from the module: at full rate, with stalls, and so on.
 
-    Mutant 0 is the module: it must agree, within ``most`` seconds a run.
+    Mutant 0 is the module: it must agree, within ``most`` seconds a run, and sets the pace: the
+    cycles that runs without random stalls take. (The seed of those chooses the mutant as well.)
     """
     middle = len(whole.beats)
     for name, stimulus in (
@@ -144,6 +152,9 @@ def _kills(whole: Job, built: Build, number: int, most: float) -> str:
             if not number:
                 raise AssertionError(f"{whole.unit.module} itself fails with {name}: {result}")
             return f"{name}: {_what(result)}"
+        free = not (stimulus.stall_input or stimulus.stall_output)
+        if free and pace.setdefault(name, result.cycles) != result.cycles:
+            return f"{name}: {result.cycles} cycles, not {pace[name]}"
     return ""
 
 

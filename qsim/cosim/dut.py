@@ -116,7 +116,7 @@ def require_unit(dut: Dut, unit: Unit) -> None:
         UsageError: a field without a port, a field that the unit does not have, lanes that do not
             divide into ports, or operations side by side where beats form packets.
     """
-    if unit.primitive not in {dut.primitive, _SERVES.get(unit.primitive, "")}:
+    if unit.primitive != dut.primitive:
         raise UsageError(
             f"the design computes {dut.primitive}, not {unit.primitive}", where=dut.where
         )
@@ -137,10 +137,6 @@ def require_unit(dut: Dut, unit: Unit) -> None:
     ):
         for name, binding in bindings.items():
             _require_lanes(dut, f"{section}.{name}", fields[name], binding)
-
-
-# The primitives that run on another one's module.
-_SERVES: Final = {"linear": "correlation", "matmul": "correlation", "clamp": "requantize"}
 
 
 def _require_names(dut: Dut, section: str, wanted: Mapping[str, Field], have: set[str]) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 from qsim.attributes import accumulator_from_json, resolve
 from qsim.cosim.beats import Field, Layout, bits_for
 from qsim.cosim.im2col import Product, count, products
+from qsim.cosim.job_bias_add import OVERFLOWS
 from qsim.cosim.operands import Width, width_of
 from qsim.cosim.unit import Job, Unit
 
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from qsim.target import Target
 
 SOURCES: Final = ("correlation_core.sv", "correlation.sv")
-OVERFLOWS: Final = {"wrap": 0, "saturate": 1, "saturate_symmetric": 2, "error": 0}
-"""Numbers of the overflow rules in the RTL; ``error`` never overflows in a run that completed."""
 _TAPS = 1 << 16  # products of a sum that every unit has room for
 _BEATS = 1 << 14  # beats that are put together at once: bounds what is needed beside the result
 

@@ -17,6 +17,8 @@ from rtl_tb.tb.scoreboard import Scoreboard
 from rtl_tb.tb.stream import Rules, Sink, Source
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from rtl_tb.tb.job import Job, Stimulus
     from rtl_tb.tb.ports import Ports
     from rtl_tb.tb.scoreboard import Difference
@@ -90,24 +92,26 @@ class Bench:
         """
         gc.collect()
         gc.freeze()  # the beats are many, and stay: nothing is gained by looking at them again
-        begin, end = window or (-1, -1)
-        await self._reset(_FIRST_RESET, 0)
+        await self._ports.play(self._cycles(*(window or (-1, -1))))
+        return self._finish()
+
+    def _cycles(self, begin: int, end: int) -> Generator[None, None, None]:
+        yield from self._reset(_FIRST_RESET, 0)
         self._drive()
-        edge, read = self._ports.edge, self._ports.read
+        read = self._ports.read
         cycle = 0
         while True:
-            await edge
+            yield
             going = self._cycle(read(), cycle)
             if cycle == begin:
                 self._ports.dump()
             if not going or cycle == end:
                 break
             if self._resets and self._resets[0] == cycle:
-                cycle = await self._restart(cycle)
+                cycle = yield from self._restart(cycle)
             self._drive()
             cycle += 1
         self._ports.control(RST)
-        return self._finish()
 
     def _drive(self) -> None:
         """Set the inputs of the coming cycle."""
@@ -163,7 +167,7 @@ class Bench:
             return False
         return True
 
-    async def _restart(self, cycle: int) -> int:
+    def _restart(self, cycle: int) -> Generator[None, None, int]:
         """Reset in mid-stream; return the last cycle of reset."""
         del self._resets[0]
         if self._source.accepted < 2:
@@ -175,13 +179,13 @@ class Bench:
         for part in (self._source, self._sink, self._rules, self._board):
             part.restart()
         self._idle = 0
-        return await self._reset(self._stimulus.reset_cycles, cycle)
+        return (yield from self._reset(self._stimulus.reset_cycles, cycle))
 
-    async def _reset(self, cycles: int, cycle: int) -> int:
+    def _reset(self, cycles: int, cycle: int) -> Generator[None, None, int]:
         self._driven = RST
         self._ports.control(RST)
         for passed in range(cycles):
-            await self._ports.edge
+            yield
             cycle += 1
             # The first edge in reset is the one that it acts on.
             if passed and self._ports.read()[1] != "0":

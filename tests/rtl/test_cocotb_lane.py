@@ -214,3 +214,10 @@ def test_wide_beats_reach_the_design_whole(build: Build) -> None:
     )
 
     assert run_cocotb(job, build).agrees
+
+
+def test_a_mistake_in_a_bench_fails_the_test_that_awaits_it(build: Build, tmp_path: Path) -> None:
+    cocotb_lane.play(toys.job(5), build, "tests.rtl.raising", tmp_path, Stimulus())
+
+    assert "LookupError: the mistake of the third cycle" in (tmp_path / "log.txt").read_text()
+    assert "<failure" in (tmp_path / "results.xml").read_text()

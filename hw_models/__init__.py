@@ -11,22 +11,47 @@ from __future__ import annotations
 
 from hw_models.activation import clamp, relu, relu6
 from hw_models.add import AlignedAdd, FloatAdd, MultiplierAdd, ShiftedAdd, add
+from hw_models.argmax import argmax
 from hw_models.avg_pool import avg_pool, global_avg_pool
 from hw_models.bias_add import bias_add
+from hw_models.concat import concat
 from hw_models.correlation import CorrelationPlan, correlation, correlation_plan
 from hw_models.dequantize import dequantize
 from hw_models.errors import AccumulatorOverflowError, ContractError
+from hw_models.extremum import maximum, minimum
 from hw_models.float_requantize import FLOAT_BIAS_KINDS, FloatBias, float_requantize
 from hw_models.formats import Accumulator, FixedFormat
+from hw_models.interpolation import interpolate, interpolation_table
 from hw_models.ledger import Ledger
 from hw_models.linear import LinearPlan, linear, linear_plan
 from hw_models.lookup import lookup
 from hw_models.matmul import matmul
 from hw_models.max_pool import max_pool
+from hw_models.mean import Division, mean, over_count
+from hw_models.mul import mul
+from hw_models.pad import pad
 from hw_models.quantize import quantize
 from hw_models.requantize import RequantizePlan, requantize, requantize_plan
+from hw_models.resize import ScaledResize, SizedResize, resize
 from hw_models.rounding import ROUNDINGS, round_shift
-from hw_models.schemes import FixedPoint, FloatScale, PowerOfTwo, Requantizer
+from hw_models.schemes import (
+    Converter,
+    FixedPoint,
+    Float64Scale,
+    FloatScale,
+    MulAddShift,
+    PowerOfTwo,
+    Requantizer,
+)
+from hw_models.shift import shift_right
+from hw_models.softmax import FixedSoftmax, FloatSoftmax, TableSoftmax, softmax
+from hw_models.sub import sub
+from hw_models.tables import TableArithmetic, table, unit_table
+from hw_models.transposed_correlation import (
+    TransposedCorrelationPlan,
+    transposed_correlation,
+    transposed_correlation_plan,
+)
 
 __all__ = [
     "FLOAT_BIAS_KINDS",
@@ -35,37 +60,66 @@ __all__ = [
     "AccumulatorOverflowError",
     "AlignedAdd",
     "ContractError",
+    "Converter",
     "CorrelationPlan",
+    "Division",
     "FixedFormat",
     "FixedPoint",
+    "FixedSoftmax",
+    "Float64Scale",
     "FloatAdd",
     "FloatBias",
     "FloatScale",
+    "FloatSoftmax",
     "Ledger",
     "LinearPlan",
+    "MulAddShift",
     "MultiplierAdd",
     "PowerOfTwo",
     "RequantizePlan",
     "Requantizer",
+    "ScaledResize",
     "ShiftedAdd",
+    "SizedResize",
+    "TableArithmetic",
+    "TableSoftmax",
+    "TransposedCorrelationPlan",
     "add",
+    "argmax",
     "avg_pool",
     "bias_add",
     "clamp",
+    "concat",
     "correlation",
     "correlation_plan",
     "dequantize",
     "float_requantize",
     "global_avg_pool",
+    "interpolate",
+    "interpolation_table",
     "linear",
     "linear_plan",
     "lookup",
     "matmul",
     "max_pool",
+    "maximum",
+    "mean",
+    "minimum",
+    "mul",
+    "over_count",
+    "pad",
     "quantize",
     "relu",
     "relu6",
     "requantize",
     "requantize_plan",
+    "resize",
     "round_shift",
+    "shift_right",
+    "softmax",
+    "sub",
+    "table",
+    "transposed_correlation",
+    "transposed_correlation_plan",
+    "unit_table",
 ]

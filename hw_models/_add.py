@@ -8,9 +8,10 @@ import numpy as np
 from numba import njit, types
 from numba.extending import intrinsic
 
-from hw_models._requantize import double_one
+from hw_models._requantize import fixed_one
 
 _LIMIT: Final = 1 << 62
+REACH: Final = 7  # the column after those of fixed_rows; 0: no rule of TOSA's
 
 
 @intrinsic
@@ -38,28 +39,41 @@ def _store(v: Any, i: Any, y: Any, flags: Any, stats: Any, bounds: Any) -> None:
 
 
 @njit(cache=True)
-def _rescale(x: Any, row: Any) -> Any:
-    if row[1]:
-        return double_one(x, row[0], row[2], row[3], row[4])
-    half = 1 << (row[2] - 1) if row[2] else 0
-    return (x * row[0] + half) >> row[2]
+def _refused(x: Any, y: Any, row: Any) -> Any:
+    """Whether TOSA refuses to make y of x: x wider than the shift allows, or y than 32 bits."""
+    if row[REACH] == 0:
+        return False
+    return x >> (row[REACH] - 1) != x >> 63 or y >> 31 != y >> 63
 
 
 @njit(cache=True)
 def shifted(
-    a: Any, b: Any, y: Any, flags: Any, stats: Any, bounds: Any, left: Any, table: Any
+    a: Any, b: Any, y: Any, flags: Any, stats: Any, bounds: Any, left: Any, table: Any, sign: Any
 ) -> Any:
-    """TFLite's addition; returns the first element that left its 32-bit register, or -1."""
+    """TFLite's addition; returns the first element that left its 32-bit register, or -1.
+
+    ``table`` has a row of ``fixed_rows`` per rescaling, of a, b and their sum, and in column
+    ``REACH`` the width of what TOSA lets it rescale. With sign -1 the rescaled b is subtracted.
+    """
     low, high = -(1 << 31), (1 << 31) - 1
+    # Views of rows are made once: inside the loop each would be counted in memory.
+    row_a, row_b, row_out = table[0], table[1], table[2]
+    tosa = row_a[REACH] or row_b[REACH] or row_out[REACH]
     for i in range(a.size):
         p, q = a[i] << left, b[i] << left
         if p < low or p > high or q < low or q > high:
             return i
-        p, q = _rescale(p, table[0]), _rescale(q, table[1])
-        # Two values of 2**62 at most: their sum cannot wrap 64 bits.
-        if p + q < low or p + q > high:
+        u, v = fixed_one(p, row_a), fixed_one(q, row_b)
+        if tosa and (_refused(p, u, row_a) or _refused(q, v, row_b)):
             return i
-        _store(_rescale(p + q, table[2]) + bounds[2], i, y, flags, stats, bounds)
+        # Two values of 2**62 at most: what a sum of two makes of 2**63 is outside as well.
+        total = u + sign * v
+        if total < low or total > high:
+            return i
+        code = fixed_one(total, row_out)
+        if tosa and _refused(total, code, row_out):
+            return i
+        _store(code + bounds[2], i, y, flags, stats, bounds)
     return -1
 
 

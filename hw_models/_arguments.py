@@ -82,18 +82,23 @@ def require_name(value: object, name: str, names: Sequence[str]) -> None:
         )
 
 
-def require_scale(value: object, name: str) -> float:
-    """Return value as a float, or raise ContractError where it is not positive and finite."""
+def require_scale(value: object, name: str, kind: type[np.floating[Any]] = np.float64) -> float:
+    """Return value as a float, or raise ContractError where it is not positive and finite.
+
+    Its value in ``kind``, the type that computes with it, must be positive and finite too.
+    """
     number = -1.0
     if is_int(value) or isinstance(value, (float, np.floating)):
         try:
             number = float(value)  # type: ignore[arg-type]  # is_int is no TypeGuard
         except OverflowError:
             number = math.inf
-    if not 0 < number < math.inf:
+    with np.errstate(over="ignore", under="ignore"):
+        held = float(kind(number))
+    if not (0 < number < math.inf and 0 < held < math.inf):
         raise ContractError(
             f"{name} must be a positive finite number, not {show(value)} "
-            "(accepted: a number above 0)"
+            f"(accepted: a number above 0 that a {kind.__name__} holds)"
         )
     return number
 

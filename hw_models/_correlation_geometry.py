@@ -58,7 +58,8 @@ def check_zero_points(name: str, value: object, channels: int) -> IntArray:
     return cast("IntArray", np.broadcast_to(points.astype(np.int64), (channels,)))
 
 
-def _per_dimension(name: str, value: object, dimensions: int, minimum: int) -> tuple[int, ...]:
+def per_dimension(name: str, value: object, dimensions: int, minimum: int) -> tuple[int, ...]:
+    """Return one integer of at least ``minimum`` per spatial dimension."""
     values = (value,) * dimensions if is_int(value) else value
     if (
         not isinstance(values, Sequence)
@@ -73,16 +74,21 @@ def _per_dimension(name: str, value: object, dimensions: int, minimum: int) -> t
     return require_sizes(values, name, minimum)
 
 
+def pairs_per_dimension(name: str, value: Sequence[object], dimensions: int) -> tuple[Pair, ...]:
+    """Return one (before, after) per spatial dimension from a sequence of pairs."""
+    if len(value) != dimensions:
+        raise ContractError(
+            f"{name} must give one (before, after) per spatial dimension, not {value!r} "
+            f"(accepted: {dimensions} pairs)"
+        )
+    pairs = [per_dimension(name, () if is_int(item) else item, 2, 0) for item in value]
+    return tuple((before, after) for before, after in pairs)
+
+
 def _pads(value: object, dimensions: int) -> tuple[Pair, ...]:
     if isinstance(value, (tuple, list)) and any(isinstance(v, (tuple, list)) for v in value):
-        if len(value) != dimensions:
-            raise ContractError(
-                f"padding must give one (before, after) per spatial dimension, not {value!r} "
-                f"(accepted: {dimensions} pairs)"
-            )
-        pairs = [_per_dimension("padding", () if is_int(item) else item, 2, 0) for item in value]
-        return tuple((before, after) for before, after in pairs)
-    return tuple((size, size) for size in _per_dimension("padding", value, dimensions, 0))
+        return pairs_per_dimension("padding", value, dimensions)
+    return tuple((size, size) for size in per_dimension("padding", value, dimensions, 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +139,8 @@ class Geometry:
                 f"groups must divide the {outputs} output channels, not {groups!r} "
                 "(accepted: a divisor, 1 or more)"
             )
-        steps = _per_dimension("stride", stride, dimensions, 1)
-        spread = _per_dimension("dilation", dilation, dimensions, 1)
+        steps = per_dimension("stride", stride, dimensions, 1)
+        spread = per_dimension("dilation", dilation, dimensions, 1)
         pads = _pads(padding, dimensions)
         if dimensions == 1:
             kernel, steps, spread = (1, weight_shape[2]), (1, *steps), (1, *spread)

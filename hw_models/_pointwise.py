@@ -47,6 +47,16 @@ def require_int(value: object, name: str, low: int, high: int) -> int:
     return int(value)  # type: ignore[call-overload, no-any-return]  # is_int is no TypeGuard
 
 
+def keep_ints(owner: object, low: int, high: int, *fields: str) -> None:
+    """Replace fields of a frozen dataclass with Python integers in low..high.
+
+    A NumPy integer would compute in its own few bits.
+    """
+    for field in fields:
+        name = f"{type(owner).__name__}.{field}"
+        object.__setattr__(owner, field, require_int(getattr(owner, field), name, low, high))
+
+
 def require_output(output: FixedFormat) -> FixedFormat:
     """Refuse a format wider than an operand may be."""
     if not isinstance(output, FixedFormat) or output.bits > 32:

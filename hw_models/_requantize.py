@@ -4,8 +4,13 @@ All take ``x[outer, channels, inner]`` (int64), write codes to ``y`` (the low 32
 and, where ``flags`` is not empty, what the output range clamped and ``stats`` = minimum, maximum,
 clamped count of the value before the clamp.
 
-Every rounding of one shift is one formula with a table per channel (``rounding_table``):
+Every rounding of one shift is one formula with a table per channel (``rounding_table``), of
+``p = x * multiplier + addend``:
 ``((p + bias + neg * (p < 0) + odd * (p >> s & 1)) >> s | jam) << left``.
+
+Every fixed-point scheme of hw_models.schemes is one formula with a row per channel (``fixed_rows``)
+as well, of ``p = x * multiplier`` or, where it rounds twice, of the first rounding's result:
+``(p + bias + neg * (p < 0)) >> s``. ``fixed_one`` is for the other primitives' kernels.
 """
 
 from __future__ import annotations
@@ -15,6 +20,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import numpy.typing as npt
 from numba import njit
+
+from hw_models._fixed_point import TWICE, FixedPoint, reduced_multiplier
 
 if TYPE_CHECKING:
     from hw_models.rounding import Rounding
@@ -48,6 +55,26 @@ def rounding_table(shifts: npt.NDArray[np.int64], rounding: Rounding) -> npt.NDA
     return table
 
 
+def fixed_rows(scheme: FixedPoint) -> npt.NDArray[np.int64]:
+    """Return one row (multiplier, twice, left, shift, n, bias, neg) per channel of the scheme."""
+    n = scheme.bits - 1
+    rows = np.zeros((len(scheme.shifts), 7), np.int64)
+    for row, m, k in zip(rows, scheme.multipliers.tolist(), scheme.shifts.tolist(), strict=True):
+        reduced = scheme.rounding == "s64-reduced"
+        twice = scheme.rounding in TWICE
+        s = max(k - n, 0) if twice else k - 16 if reduced else k
+        half = 1 << (s - 1) if s else 0
+        bias, neg = half, 0
+        if scheme.rounding == "double" and s:
+            neg = -1
+        elif scheme.rounding == "tosa-double" and k > 31:
+            bias, neg = half + (1 << 30), -(1 << 31)  # x < 0 where p < 0, or where m and y are 0
+        row[:] = (
+            reduced_multiplier(m) if reduced else m, twice, max(n - k, 0), s, n, bias, neg
+        )  # fmt: skip
+    return rows
+
+
 @njit(cache=True)
 def _finish(v: Any, o: Any, c: Any, i: Any, y: Any, flags: Any, stats: Any, bounds: Any) -> None:
     v += bounds[2]
@@ -62,38 +89,53 @@ def _finish(v: Any, o: Any, c: Any, i: Any, y: Any, flags: Any, stats: Any, boun
 
 @njit(cache=True)
 def affine(
-    x: Any, y: Any, flags: Any, stats: Any, bounds: Any, multipliers: Any, table: Any
+    x: Any,
+    y: Any,
+    flags: Any,
+    stats: Any,
+    bounds: Any,
+    multipliers: Any,
+    addends: Any,
+    table: Any,
 ) -> None:
     """One product and one rounding; the caller has shown that nothing exceeds 64 bits."""
     for o in range(x.shape[0]):
         for c in range(x.shape[1]):
-            m = multipliers[c]
+            m, addend = multipliers[c], addends[c]
             s, left, bias, neg, odd, jam = table[c]
             for i in range(x.shape[2]):
-                p = x[o, c, i] * m
+                p = x[o, c, i] * m + addend
                 p += bias + (neg if p < 0 else 0) + odd * ((p >> s) & 1)
                 _finish(((p >> s) | jam) << left, o, c, i, y, flags, stats, bounds)
 
 
 @njit(cache=True)
 def affine_wide(
-    x: Any, y: Any, flags: Any, stats: Any, bounds: Any, multipliers: Any, table: Any, offset: Any
+    x: Any,
+    y: Any,
+    flags: Any,
+    stats: Any,
+    bounds: Any,
+    multipliers: Any,
+    addends: Any,
+    table: Any,
+    offset: Any,
 ) -> None:
     """As affine, of ``x - offset``, on ``high * 2**32 + low``; saturates at +-LIMIT."""
     for o in range(x.shape[0]):
         for c in range(x.shape[1]):
-            m = multipliers[c]
+            m, addend = multipliers[c], addends[c]
             s, left, bias, neg, odd, jam = table[c]
             for i in range(x.shape[2]):
                 low = (x[o, c, i] & _LOW32) - offset
                 high = ((x[o, c, i] >> 32) + (low >> 32)) * m
-                low = (low & _LOW32) * m
-                high += low >> 32
+                low = (low & _LOW32) * m + (addend & _LOW32)
+                high += (addend >> 32) + (low >> 32)
                 low &= _LOW32
                 bit = (low >> s) & 1 if s < 32 else (high >> (s - 32)) & 1
-                addend = bias + (neg if high < 0 else 0) + odd * bit
-                low += addend & _LOW32
-                high += (addend >> 32) + (low >> 32)
+                nudge = bias + (neg if high < 0 else 0) + odd * bit
+                low += nudge & _LOW32
+                high += (nudge >> 32) + (low >> 32)
                 low &= _LOW32
                 if s >= 32:
                     v = high >> (s - 32)
@@ -141,38 +183,29 @@ def stochastic(x: Any, y: Any, flags: Any, stats: Any, bounds: Any, table: Any, 
 
 
 @njit(cache=True)
-def double_one(x: Any, m: Any, left: Any, right: Any, n: Any) -> Any:
-    """Rescale one int32 as gemmlowp does, left shift and saturation corner included.
+def fixed_one(x: Any, row: Any) -> Any:
+    """Rescale one value by a row of ``fixed_rows``; the product must fit 64 bits.
 
-    The C++ divides by 2**n with truncation and a nudge that depends on the sign. That equals
+    gemmlowp's C++ divides by 2**n with truncation and a nudge that depends on the sign. That equals
     ``(p + 2**(n-1)) >> n`` for either sign, because ceil((p + 1 - h) / 2h) = floor((p + h) / 2h).
     """
-    a = np.int64(np.int32(x << left))
-    h = min((a * m + (1 << (n - 1))) >> n, 0x7FFFFFFF)
-    if right:
-        h = (h + (1 << (right - 1)) - (1 if h < 0 else 0)) >> right
-    return h
+    if row[1]:
+        n = row[4]
+        a = np.int64(np.int32(x << row[2]))
+        p = min((a * row[0] + (1 << (n - 1))) >> n, np.int64(0x7FFFFFFF))
+    else:
+        p = x * row[0]
+    return (p + row[5] + (row[6] if p < 0 else 0)) >> row[3]
 
 
 @njit(cache=True)
-def double(
-    x: Any,
-    y: Any,
-    flags: Any,
-    stats: Any,
-    bounds: Any,
-    multipliers: Any,
-    lefts: Any,
-    rights: Any,
-    n: Any,
-) -> None:
-    """The fixed-point scheme with two roundings, values of x within int32."""
+def fixed(x: Any, y: Any, flags: Any, stats: Any, bounds: Any, rows: Any) -> None:
+    """A fixed-point scheme by its rows; the caller has shown that no product exceeds 64 bits."""
     for o in range(x.shape[0]):
         for c in range(x.shape[1]):
-            m, left, right = multipliers[c], lefts[c], rights[c]
+            row = rows[c]
             for i in range(x.shape[2]):
-                v = double_one(x[o, c, i], m, left, right, n)
-                _finish(v, o, c, i, y, flags, stats, bounds)
+                _finish(fixed_one(x[o, c, i], row), o, c, i, y, flags, stats, bounds)
 
 
 @njit(cache=True)
@@ -185,4 +218,21 @@ def float_scale(x: Any, y: Any, flags: Any, stats: Any, bounds: Any, scales: Any
             for i in range(x.shape[2]):
                 r = np.rint(np.float32(x[o, c, i]) * scale)
                 v = np.int64(min(max(r, -limit), limit))
+                _finish(v, o, c, i, y, flags, stats, bounds)
+
+
+@njit(cache=True)
+def float64_scale(x: Any, y: Any, flags: Any, stats: Any, bounds: Any, scales: Any) -> None:
+    """To float64, times the scale, half away from zero; saturates at +-LIMIT."""
+    limit = np.float64(LIMIT)
+    for o in range(x.shape[0]):
+        for c in range(x.shape[1]):
+            scale = scales[c]
+            for i in range(x.shape[2]):
+                r = min(max(np.float64(x[o, c, i]) * scale, -limit), limit)
+                whole = np.trunc(r)
+                v = np.int64(whole)
+                # r - whole is exact; adding 0.5 to r is not.
+                if abs(r - whole) >= 0.5:
+                    v += 1 if r > 0 else -1
                 _finish(v, o, c, i, y, flags, stats, bounds)

@@ -11,6 +11,12 @@ Else only the product is 64 bits wide. With a shift s of 33 or more, the half of
 after rounding is its upper one: floor((p + r) >> s) = ((p >> 32) + (r >> 32)) >> (s - 32) where r
 is a multiple of 2**32. The zero point rides on that rounding constant.
 
+``tosa-single`` is ``single`` where the multiplier is not negative, ``s64-reduced`` is ``single`` of
+another multiplier, and ``tosa-double`` with a shift of 33 or more is ``double``: see below, where
+h < 0 may be replaced by x < 0. No result of theirs leaves int32 there: |p| < 2**62.
+
+``double-half-up`` is (p + 2**30 + 2**(s-1)) >> s, nested floors again; it has lines only.
+
 ``double`` is one such shift too. With h = (p + 2**30) >> 31 its second step, half away from zero,
 is (h + 2**(e-1) - (h < 0)) >> e, and nested floors are one: with s = e + 31
 
@@ -37,7 +43,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numba import njit
 
-from hw_models._requantize import rounding_table
+from hw_models._requantize import fixed_rows, rounding_table
 from hw_models._requantize_lines import REACH, fit, thresholds
 from hw_models._requantize_modes import (
     DOUBLE,
@@ -62,13 +68,13 @@ from hw_models._requantize_vector import (
     pointer,
     rows,
 )
-from hw_models.schemes import FixedPoint, FloatScale
+from hw_models.schemes import FixedPoint, FloatScale, PowerOfTwo
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
     from hw_models.formats import IntArray
-    from hw_models.schemes import PowerOfTwo, Requantizer
+    from hw_models.schemes import Requantizer
 
     Rows = npt.NDArray[np.int64]
 
@@ -169,7 +175,9 @@ def prepare(requantizer: Requantizer, low: int, high: int, zero: int) -> Paramet
         return _float(requantizer.scales, header, limits, zero - flip)
     if isinstance(requantizer, FixedPoint):
         return _fixed(requantizer, header, limits, zero - flip)
-    return _shift(requantizer, header, limits, zero - flip)
+    if isinstance(requantizer, PowerOfTwo):
+        return _shift(requantizer, header, limits, zero - flip)
+    return None
 
 
 def _float(
@@ -189,18 +197,24 @@ def _fixed(
     requantizer: FixedPoint, header: tuple[int, ...], limits: tuple[int, int], zero: int
 ) -> Parameters | None:
     """Rows multiplier, rounding constant with zero point, shift after the upper half."""
-    double = requantizer.rounding == "double"
+    rounding = requantizer.rounding
+    double = rounding in ("double", "double-half-up", "tosa-double")
+    multipliers, shifts, bits = requantizer.multipliers, requantizer.shifts, requantizer.bits
+    if rounding == "s64-reduced":
+        rows = fixed_rows(requantizer)
+        multipliers, shifts, bits = rows[:, 0], rows[:, 3], 16
     # A narrow multiplier is made 32 bits wide, exactly, so that the shift reaches 33.
-    lift = np.broadcast_to(32 - requantizer.bits, requantizer.shifts.shape)
+    lift = np.broadcast_to(32 - bits, shifts.shape)
     if not double:
-        lift = np.minimum(lift, 62 - requantizer.shifts)
-    multipliers, e = requantizer.multipliers << lift, requantizer.shifts + lift - 32
+        lift = np.minimum(lift, 62 - shifts)
+    multipliers, e = multipliers << lift, shifts + lift - 32
     if e.min() < 1:
         return None
     if double and multipliers.min() == -(1 << 31):  # its product saturates at one accumulator
         return None
-    found = _line(multipliers, e + 32, double, header, limits, zero) if FUSED else None
-    if found is not None:
+    up = rounding == "double-half-up"
+    found = _line(multipliers, e + 32, (double, up), header, limits, zero) if FUSED else None
+    if found is not None or up:
         return found
     rounders = (np.int64(1) << (e - 1)) + (np.int64(zero) << e)
     if abs(rounders).max() >= 1 << 30:  # |p >> 32| is at most 2**30: the sum stays in 32 bits
@@ -217,20 +231,22 @@ def _fixed(
 def _line(
     multipliers: IntArray,
     shifts: IntArray,
-    double: bool,
+    twice: tuple[bool, bool],
     header: tuple[int, ...],
     limits: tuple[int, int],
     zero: int,
 ) -> Parameters | None:
     """Rows first, second, offset, below. Header: constant with zero point, floor of x.
 
+    twice: whether the product is rounded twice, and whether the second time ties go up.
+
     Limits on one side of zero are reached on that side only: there one offset is enough.
     """
-    reached = thresholds(multipliers, shifts, double, limits)
+    reached = thresholds(multipliers, shifts, twice, limits)
     if reached is None:
         return None
     slopes = np.ldexp(multipliers.astype(np.float64), -shifts)
-    signed = double and limits[0] < 0 < limits[1]
+    signed = twice == (True, False) and limits[0] < 0 < limits[1]
     lines = fit(reached, limits[0] + 1, slopes, signed)
     if lines is None:
         return None

@@ -37,14 +37,14 @@ _GRID: Final = float(1 << 14)  # offset is a multiple of its inverse
 
 
 def thresholds(
-    multipliers: IntArray, shifts: IntArray, double: bool, limits: tuple[int, int]
+    multipliers: IntArray, shifts: IntArray, twice: tuple[bool, bool], limits: tuple[int, int]
 ) -> IntArray | None:
     """Return the smallest x with v(x) >= k for every k from limits[0] + 1 to limits[1].
 
     Args:
         multipliers: [channels], below 2**31.
         shifts: [channels], at least 33.
-        double: whether the product is rounded twice.
+        twice: whether the product is rounded twice, and whether the second time ties go up.
         limits: the smallest and the largest value of interest.
 
     Returns:
@@ -55,9 +55,10 @@ def thresholds(
         return None
     k = np.arange(limits[0] + 1, limits[1] + 1, dtype=np.int64)
     products = (2 * k - 1) << (shifts[:, None] - 1)  # at most 2**11 * 2**49
+    double, up = twice
     if double:
         # round_half_up(p / 2**31) reaches k - 1/2 from below, or passes it to get near to zero.
-        products += np.where(k > 0, -(1 << 30), 1 << 30)
+        products += np.where((k > 0) | up, -(1 << 30), 1 << 30)
     found = -((-products) // multipliers[:, None])
     return found if found.size and abs(found).max() < REACH else None
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from hw_models import _requantize as exact
 from hw_models import _requantize_fast as fast
 from hw_models._arguments import axis_length, require_ledger
+from hw_models._fixed_point import TOSA
 from hw_models._pointwise import (
     INT64_MAX,
     INT64_MIN,
@@ -27,7 +28,16 @@ from hw_models._pointwise import (
 from hw_models._requantize_modes import LANES
 from hw_models.errors import ContractError
 from hw_models.formats import FixedFormat, IntArray
-from hw_models.schemes import FixedPoint, FloatScale, PowerOfTwo, Requantizer
+from hw_models.schemes import (
+    REQUANTIZERS,
+    Converter,
+    FixedPoint,
+    Float64Scale,
+    FloatScale,
+    MulAddShift,
+    PowerOfTwo,
+    Requantizer,
+)
 
 if TYPE_CHECKING:
     from hw_models.ledger import Ledger
@@ -41,6 +51,7 @@ _Arranged: TypeAlias = tuple[
     tuple[Any, ...],
 ]
 _NOTHING: Final[_Arranged] = (None, (), 0, ((), None), ())
+_SCHEMES: Final = ", ".join(scheme.__name__ for scheme in REQUANTIZERS)
 _INT8: Final = np.dtype(np.int8)
 _INT32: Final = np.dtype(np.int32)
 
@@ -78,10 +89,9 @@ class RequantizePlan:
         self.input_zero_point = require_int(
             input_zero_point, "input_zero_point", -(1 << 32), 1 << 32
         )
-        if not isinstance(requantizer, (FixedPoint, PowerOfTwo, FloatScale)):
+        if not isinstance(requantizer, REQUANTIZERS):
             raise ContractError(
-                f"requantizer must be a scheme object, not {requantizer!r} (accepted: FixedPoint, "
-                "PowerOfTwo, FloatScale)"
+                f"requantizer must be a scheme object, not {requantizer!r} (accepted: {_SCHEMES})"
             )
         self.requantizer, self.output = requantizer, output
         # No array of NumPy's has more than 64 dimensions; the array's own are checked with it.
@@ -237,60 +247,121 @@ def _run(
     view: IntArray, layout: Layout, offset: int, requantizer: Requantizer, out: tuple[Any, ...]
 ) -> bool:
     """Fill the output of one call; return whether the two-limb kernel was needed."""
-    least, most = (value - offset for value in extremes(view))
-    in64 = least >= INT64_MIN and most <= INT64_MAX
-    x = view.astype(np.int64, copy=False)
-    if isinstance(requantizer, FixedPoint) and requantizer.rounding == "double":
-        if least < -(1 << 31) or most >= 1 << 31:
-            _refuse_double(view, layout, offset)
-        n = requantizer.bits - 1
-        shifts = _per_channel(requantizer.shifts, view)
-        lefts, rights = np.maximum(n - shifts, 0), np.maximum(shifts - n, 0)
-        multipliers = _per_channel(requantizer.multipliers, view)
-        exact.double(x - offset, *out, multipliers, lefts, rights, n)
-        return False
-    if isinstance(requantizer, FloatScale):
-        if not in64:
-            raise ContractError(
-                f"acc - input_zero_point must fit 64 bits for a float scale, not {least}..{most} "
-                "(accepted: a 64-bit signed difference)"
-            )
-        exact.float_scale(x - offset, *out, _per_channel(requantizer.scales, view))
-        return False
-    rounding = requantizer.rounding if isinstance(requantizer, PowerOfTwo) else "half_up"
-    table = _per_channel(exact.rounding_table(requantizer.shifts, rounding), view)
-    if _is_stochastic(requantizer):
-        if not in64:
-            raise ContractError(
-                f"acc - input_zero_point must fit 64 bits to round stochastically, not "
-                f"{least}..{most} (accepted: a 64-bit signed difference)"
-            )
-        exact.stochastic(x - offset, *out, table, np.uint64(requantizer.seed))  # type: ignore[union-attr]  # a PowerOfTwo
-        widest = max(abs(least), abs(most)) << int(table[:, 1].max())
-        return widest >= exact.LIMIT and bool((table[:, 0] == 0).any())
+    span = tuple(value - offset for value in extremes(view))
     if isinstance(requantizer, FixedPoint):
-        multipliers = _per_channel(requantizer.multipliers, view)
-    else:
-        multipliers = np.ones(view.shape[1], np.int64)
-    largest = max(abs(least), abs(most)) * max(abs(m) for m in extremes(multipliers))
-    largest = (largest + 2 * int(table[:, 2].max()) + 2) << int(table[:, 1].max())
-    if largest < exact.LIMIT:
-        exact.affine(x - offset, *out, multipliers, table)
+        return _run_fixed(view, layout, offset, requantizer, out)
+    if isinstance(requantizer, (FloatScale, Float64Scale)):
+        _require64(span, "for a float scale")
+        kernel = exact.float_scale if isinstance(requantizer, FloatScale) else exact.float64_scale
+        kernel(_moved(view, offset), *out, _per_channel(requantizer.scales, view))
         return False
-    exact.affine_wide(x, *out, multipliers, table, offset)
+    if isinstance(requantizer, PowerOfTwo) and _is_stochastic(requantizer):
+        _require64(span, "to round stochastically")
+        table = _per_channel(exact.rounding_table(requantizer.shifts, "stochastic"), view)
+        exact.stochastic(_moved(view, offset), *out, table, np.uint64(requantizer.seed))
+        widest = max(map(abs, span)) << int(table[:, 1].max())
+        return widest >= exact.LIMIT and bool((table[:, 0] == 0).any())
+    return _run_affine(view, offset, requantizer, out)
+
+
+def _moved(view: IntArray, offset: int) -> IntArray:
+    return view.astype(np.int64, copy=False) - offset
+
+
+def _require64(span: tuple[int, ...], why: str) -> None:
+    if span[0] < INT64_MIN or span[1] > INT64_MAX:
+        raise ContractError(
+            f"acc - input_zero_point must fit 64 bits {why}, not {span[0]}..{span[1]} "
+            "(accepted: a 64-bit signed difference)"
+        )
+
+
+def _run_fixed(
+    view: IntArray, layout: Layout, offset: int, requantizer: FixedPoint, out: tuple[Any, ...]
+) -> bool:
+    least, most = (value - offset for value in extremes(view))
+    reach = 1 << (requantizer.operand_bits - 1)
+    if requantizer.operand_bits < 64 and (least < -reach or most >= reach):
+        _refuse_wide(view, layout, offset, requantizer)
+    if requantizer.rounding in TOSA:
+        _require_tosa(view, layout, offset, requantizer)
+    rows = exact.fixed_rows(requantizer)
+    largest = max(abs(least), abs(most)) * int(abs(rows[:, 0]).max()) + 2 * int(rows[:, 5].max())
+    # A 32-bit x: |p| <= 2**62, and what is added to it is less than 2**62.
+    if requantizer.operand_bits == 32 or largest < exact.LIMIT:
+        exact.fixed(_moved(view, offset), *out, _per_channel(rows, view))
+        return False
+    # Of those that round once only apply_scale_16, single and s64-reduced take so wide an x.
+    multipliers, shifts = _per_channel(rows[:, 0], view), _per_channel(rows[:, 3], view)
+    table = exact.rounding_table(shifts, "half_up")
+    exact.affine_wide(_as_int64(view), *out, multipliers, np.zeros_like(shifts), table, offset)
     return True
 
 
-def _refuse_double(view: IntArray, layout: Layout, offset: int) -> None:
+def _as_int64(view: IntArray) -> npt.NDArray[np.int64]:
+    return view.astype(np.int64, copy=False)
+
+
+def _run_affine(
+    view: IntArray,
+    offset: int,
+    requantizer: PowerOfTwo | MulAddShift | Converter,
+    out: tuple[Any, ...],
+) -> bool:
+    rounding = "half_away" if isinstance(requantizer, Converter) else requantizer.rounding
+    table = _per_channel(exact.rounding_table(requantizer.shifts, rounding), view)
+    if isinstance(requantizer, PowerOfTwo):
+        multipliers, addends = np.ones(view.shape[1], np.int64), np.zeros(view.shape[1], np.int64)
+    else:
+        multipliers = _per_channel(requantizer.multipliers, view)
+        addends = _per_channel(requantizer.addends, view)
+    largest = max(abs(value - offset) for value in extremes(view))
+    largest = largest * _largest(multipliers) + _largest(addends)
+    largest = (largest + 2 * int(table[:, 2].max()) + 2) << int(table[:, 1].max())
+    if largest < exact.LIMIT:
+        exact.affine(_moved(view, offset), *out, multipliers, addends, table)
+        return False
+    exact.affine_wide(_as_int64(view), *out, multipliers, addends, table, offset)
+    return True
+
+
+def _largest(values: npt.NDArray[np.int64]) -> int:
+    return max(abs(value) for value in extremes(values))
+
+
+def _refuse_wide(view: IntArray, layout: Layout, offset: int, requantizer: FixedPoint) -> None:
     values = layout.restore(view)
-    info = np.iinfo(view.dtype)
-    low, high = max(offset - (1 << 31), info.min), min(offset + (1 << 31) - 1, info.max)
+    info, bits = np.iinfo(view.dtype), requantizer.operand_bits
+    low, high = offset - (1 << (bits - 1)), offset + (1 << (bits - 1)) - 1
+    low, high = max(low, info.min), min(high, info.max)
     index = tuple(int(i) for i in np.argwhere((values < low) | (values > high))[0])
+    name = "double" if requantizer.rounding == "double" else repr(requantizer.rounding)
     raise ContractError(
-        "double rounding is defined on 32-bit accumulators, not on "
-        f"{int(values[index]) - offset} at index {index} (accepted: -2**31..2**31-1; "
-        "rounding='single' takes 64 bits)"
+        f"{name} rounding is defined on {bits}-bit accumulators, not on "
+        f"{int(values[index]) - offset} at index {index} (accepted: -2**{bits - 1}.."
+        f"2**{bits - 1}-1; rounding='single' takes 64 bits)"
     )
+
+
+def _require_tosa(view: IntArray, layout: Layout, offset: int, requantizer: FixedPoint) -> None:
+    """Refuse results outside int32: a scale of at least 0 makes none but from the ends."""
+    for c in range(view.shape[1]):
+        column = c if requantizer.channels > 1 else 0
+        try:
+            for x in extremes(view[:, c]):
+                requantizer.reference(x - offset, column)
+        except ContractError:
+            break
+    else:
+        return
+    values, columns = layout.restore(view), np.empty(view.shape, np.int64)
+    columns[:] = np.arange(view.shape[1])[:, None] if requantizer.channels > 1 else 0
+    channels = layout.restore(columns)
+    for index in np.ndindex(values.shape):
+        try:
+            requantizer.reference(int(values[index]) - offset, int(channels[index]))
+        except ContractError as error:
+            raise ContractError(f"acc at index {index}: {error}") from None
 
 
 def _exact_ends(view: IntArray, requantizer: Requantizer, offset: int, zero: int) -> list[int]:

@@ -19,6 +19,7 @@ from numba import njit
 
 from hw_models._arguments import as_array, axis_length, require_accumulator, require_ledger
 from hw_models._pointwise import (
+    INT64_MAX,
     channel_view,
     extremes,
     require_axis,
@@ -159,11 +160,16 @@ def _fill(
     overflows: int,
     first: tuple[int, ...] | None,
 ) -> None:
-    ends: list[Any] = [0]
+    ends: tuple[int, int] = (0, 0)
     if view.size:
-        ends = [
-            end + bias for c, bias in enumerate(biases.tolist()) for end in extremes(view[:, c])
-        ]
-    ledger.elements, ledger.minimum, ledger.maximum = view.size, min(ends), max(ends)
+        lows, highs = view.min((0, 2)), view.max((0, 2))
+        widest = max(-int(lows.min()), int(highs.max())) + max(map(abs, extremes(biases)))
+        # An addition of activations comes here with one bias for each element: no loop over them.
+        exact = np.int64 if widest <= INT64_MAX else object
+        ends = (
+            int((lows.astype(exact) + biases).min()),
+            int((highs.astype(exact) + biases).max()),
+        )
+    ledger.elements, ledger.minimum, ledger.maximum = view.size, *ends
     ledger.overflows, ledger.clamped, ledger.first = overflows, 0, first
     ledger.kernel, ledger.reason = "bias_add-int64", "the carry out of 64 bits is detected"

@@ -1,22 +1,28 @@
 """Quantize: float32 values become codes.
 
-Real-number meaning: ``q ~ x / scale + zero_point``. Three float formulas are in use, all in float32
-(``f32`` rounds to nearest even; ``rint`` rounds halves to even), all followed by saturation:
+Real-number meaning: ``q ~ x / scale + zero_point``. Four float formulas are in use, all in float32
+(``f32`` rounds to nearest even; ``rint`` rounds halves to even, ``round`` away from zero), all
+followed by saturation:
 
 | formula    | definition                                                | source               |
 |------------|-----------------------------------------------------------|----------------------|
 | torch      | ``f32(rint(f32(x * f32(1.0 / scale))) + zero_point)``     | quantized_decomposed |
 | executorch | ``f32(rint(f32(x * f32(1 / f32(scale)))) + zero_point)``  | ExecuTorch kernels   |
 | onnx       | ``rint(f32(x / f32(scale))) + zero_point``, exact         | QuantizeLinear, ORT  |
+| tflite     | ``round(f32(x / f32(scale))) + zero_point``, exact        | TFLite's QUANTIZE    |
+
+(tensorflow:tensorflow/lite/kernels/internal/reference/quantize.h, AffineQuantize.)
 
 Corners: torch takes the reciprocal in float64, so a float64 scale and its float32 neighbour may
-differ. But for onnx the zero point becomes a float32 too, and the float32 sum rounds above 2**24.
-Infinities saturate; NaN is refused. float16 and float64 inputs are rounded to float32 first. A
-scale whose float32 value or reciprocal is not positive and finite is refused.
+differ. But for onnx and tflite the zero point becomes a float32 too, and that sum rounds above
+2**24. Infinities saturate; NaN is refused. float16 and float64 inputs are rounded to float32 first.
+A scale whose float32 value or reciprocal is not positive and finite is refused.
 """
 
 from __future__ import annotations
 
+import math
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import numpy as np
@@ -38,8 +44,9 @@ from hw_models.formats import FixedFormat, FloatArray, IntArray, is_int
 if TYPE_CHECKING:
     from hw_models.ledger import Ledger
 
-Formula: TypeAlias = Literal["torch", "executorch", "onnx"]
-FORMULAS: Final[tuple[Formula, ...]] = ("torch", "executorch", "onnx")
+Formula: TypeAlias = Literal["torch", "executorch", "onnx", "tflite"]
+FORMULAS: Final[tuple[Formula, ...]] = ("torch", "executorch", "onnx", "tflite")
+_DIVIDING: Final = ("onnx", "tflite")
 _LIMIT: Final = 1 << 62
 
 
@@ -47,10 +54,13 @@ def reference(
     x: float, scale: float, zero_point: int, output: FixedFormat, formula: Formula = "torch"
 ) -> int:
     """Quantize one value, float32 step by float32 step: the definition."""
-    if formula == "onnx":
+    if formula in _DIVIDING:
         ratio = float(np.float32(x)) / float(np.float32(scale))
         # One float64 division then float32 is the float32 division (53 >= 2 * 24 + 2 bits).
         total: float = float(_f32(ratio))
+        if formula == "tflite" and abs(total) < _LIMIT:
+            away = math.floor(abs(Fraction(total)) + Fraction(1, 2))
+            return output.saturate((away if total > 0 else -away) + zero_point)
         return output.saturate(_integer(total) + zero_point)
     inverse = 1.0 / (scale if formula == "torch" else float(np.float32(scale)))
     product = float(_f32(float(np.float32(x)) * float(_f32(inverse))))
@@ -79,6 +89,7 @@ def _quantize(
     low: Any,
     high: Any,
     divide: Any,
+    away: Any,
 ) -> None:
     limit = np.float32(_LIMIT)
     for o in range(x.shape[0]):
@@ -86,8 +97,11 @@ def _quantize(
             factor, zero = factors[c], zeros[c]
             for i in range(x.shape[2]):
                 if divide:
-                    r = np.rint(x[o, c, i] / factor)
-                    v = np.int64(min(max(r, -limit), limit)) + zero
+                    r = min(max(x[o, c, i] / factor, -limit), limit)
+                    whole = np.rint(r)
+                    if away and abs(r - whole) == np.float32(0.5):
+                        whole = np.trunc(r) + np.copysign(np.float32(1), r)
+                    v = np.int64(whole) + zero
                 else:
                     r = np.rint(x[o, c, i] * factor) + np.float32(zero)
                     v = np.int64(min(max(r, -limit), limit))
@@ -118,7 +132,7 @@ def quantize(
             x's shape but for ``axis``, whose length is that of x divided by block, rounded up.
         zero_point: integer; a scalar or the shape of scale.
         output: format of 1 to 32 bits.
-        formula: ``torch``, ``executorch`` or ``onnx``.
+        formula: ``torch``, ``executorch``, ``onnx`` or ``tflite``.
         axis: the dimension that 1-D or blocked parameters run along; None for scalars.
         block: how many neighbours along ``axis`` share one scale.
         ledger: filled with the extremes of the value before saturation (at most 2**62) and with
@@ -140,7 +154,18 @@ def quantize(
     y = np.empty(view.shape, np.int32)
     flags = np.empty(view.shape if ledger is not None else (0, 0, 0), np.bool_)
     stats = np.array([INT64_MAX, INT64_MIN, 0], np.int64)
-    _quantize(view, y, flags, stats, factors, zeros, form.min, form.max, formula == "onnx")
+    _quantize(
+        view,
+        y,
+        flags,
+        stats,
+        factors,
+        zeros,
+        form.min,
+        form.max,
+        formula in _DIVIDING,
+        formula == "tflite",
+    )
     if ledger is not None:
         ledger.elements, ledger.overflows, ledger.clamped = values.size, 0, int(stats[2])
         ledger.minimum, ledger.maximum = map(int, stats[:2]) if values.size else (0, 0)
@@ -168,7 +193,7 @@ def _factors(scales: npt.NDArray[np.float64], formula: Formula) -> npt.NDArray[n
     with np.errstate(over="ignore", under="ignore", divide="ignore"):
         narrow = scales.astype(np.float32)
         inverse = (1.0 / (scales if formula == "torch" else narrow)).astype(np.float32)
-    factors = narrow if formula == "onnx" else inverse
+    factors = narrow if formula in _DIVIDING else inverse
     good = np.isfinite(factors) & (factors > 0)
     if not good.all():
         raise ContractError(

@@ -3,13 +3,14 @@
 Real-number meaning: ``y - zero_point ~ (acc - input_zero_point) * scale``.
 
 Integer formula: ``y = clamp(scheme(acc - input_zero_point) + zero_point)``. The scheme is a value
-object of ``hw_models.schemes`` (fixed point with one or two roundings, power of two, float32
-multiplier), whose module docstring defines it to the bit.
+object of ``hw_models.schemes`` (fixed point in six datapaths, power of two, multiply-add-shift,
+NVDLA's converter, float32 and float64 multipliers), whose module docstring defines it to the bit.
 
 Corners: the zero point is added *before* the clamp, in exact integers. The clamp is first the
 fused activation, in output codes, then the output format. Nothing wraps: what a scheme makes of an
-extreme accumulator saturates, except the 32-bit left shift of ``double`` rounding. ``double``
-refuses accumulators outside int32. The narrow code -2**(bits-1) is kept out by a format with
+extreme accumulator saturates, except the 32-bit left shift of the ``double`` roundings. These and
+TOSA's refuse accumulators outside int32 (apply_scale_16: outside 48 bits), and TOSA's an element
+whose rescaled value leaves int32. The narrow code -2**(bits-1) is kept out by a format with
 ``narrow=True``.
 """
 
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from hw_models._pointwise import output_range
 from hw_models._requantize_plan import RequantizePlan
 from hw_models.formats import FixedFormat, IntArray, if_else
-from hw_models.schemes import FixedPoint, FloatScale, PowerOfTwo, Requantizer
+from hw_models.schemes import REQUANTIZERS, Requantizer
 
 if TYPE_CHECKING:
     from hw_models.formats import Select
@@ -91,14 +92,15 @@ def requantize(
 
     Args:
         acc: integers of up to 64 bits, any shape and strides.
-        requantizer: ``FixedPoint``, ``PowerOfTwo`` or ``FloatScale``.
+        requantizer: ``FixedPoint``, ``PowerOfTwo``, ``MulAddShift``, ``Converter``, ``FloatScale``
+            or ``Float64Scale``.
         zero_point: of the output, added before the clamp.
         output: format of 1 to 32 bits.
         clamp: (low, high) of a fused activation, in output codes.
         axis: the dimension that per-channel parameters run along.
         input_zero_point: subtracted from acc first, exactly.
         ledger: filled with the extremes of the value (zero point included) before the clamp,
-            and with what the clamp changed. ``FloatScale`` values count as at most 2**62.
+            and with what the clamp changed. Values of float scales count as at most 2**62.
 
     Returns:
         Codes in ``output.dtype``, the shape and the memory order of acc.
@@ -124,7 +126,7 @@ def _remembered(
     plain = type(zero_point) is type(axis) is type(input_zero_point) is int and (
         clamp is None or (type(clamp) is tuple and [type(code) for code in clamp] == [int, int])
     )
-    if not plain or not isinstance(requantizer, (FixedPoint, PowerOfTwo, FloatScale)):
+    if not plain or not isinstance(requantizer, REQUANTIZERS):
         return RequantizePlan(requantizer, *arguments)
     kept = requantizer.prepared
     plan: RequantizePlan | None = kept.get(arguments) if type(output) is FixedFormat else None

@@ -3,255 +3,93 @@
 Real-number meaning of all of them: ``y ~ x * scale``. They differ in how the datapath holds the
 scale and where it rounds:
 
-| object                       | scale                     | rounding                           |
-|------------------------------|---------------------------|------------------------------------|
-| ``FixedPoint(.., "double")`` | ``multiplier / 2**shift`` | twice: half up, then half away     |
-| ``FixedPoint(.., "single")`` | ``multiplier / 2**shift`` | once, half up                      |
-| ``PowerOfTwo``               | ``1 / 2**shift``          | once, any of ``ROUNDINGS``         |
-| ``FloatScale``               | a float32                 | float32 twice, then half even      |
+| object                           | scale                     | rounding                       |
+|----------------------------------|---------------------------|--------------------------------|
+| ``FixedPoint("double")``         | ``multiplier / 2**shift`` | twice: half up, then half away |
+| ``FixedPoint("double-half-up")`` | the same                  | twice: half up, then half up   |
+| ``FixedPoint("single")``         | the same                  | once, half up                  |
+| ``FixedPoint("s64-reduced")``    | 16 bits of the multiplier | once, half up                  |
+| ``FixedPoint("tosa-single")``    | ``multiplier / 2**shift`` | once, half up                  |
+| ``FixedPoint("tosa-double")``    | the same                  | once, nudged twice             |
+| ``PowerOfTwo``                   | ``1 / 2**shift``          | once, any of ``ROUNDINGS``     |
+| ``MulAddShift``                  | ``mul / 2**shift``        | once, any but stochastic       |
+| ``Converter``                    | ``scale / 2**shift``      | once, half away                |
+| ``FloatScale``                   | a float32                 | float32 twice, then half even  |
+| ``Float64Scale``                 | a float64                 | float64 once, then half away   |
 
-``"double"`` is gemmlowp's (google/gemmlowp fixedpoint/fixedpoint.h), on a 32-bit register with a
-multiplier of ``bits`` bits. With ``left = max(bits - 1 - right_shift, 0)`` and
-``right = max(right_shift - (bits - 1), 0)``:
+``FixedPoint`` is defined in ``hw_models._fixed_point``, whose docstring has its six datapaths.
 
-    a = wrap32(x << left)
-    b = (a * m + nudge) / 2**(bits - 1)         C division, which truncates
-        nudge = 2**(bits - 2) if a * m >= 0 else 1 - 2**(bits - 2)
-    y = b / 2**right                            nearest, ties away from zero
+``MulAddShift``: ``round((x * mul + add) / 2**right_shift)``, exact for any ``x`` up to 64 bits:
+pulp-platform/Deeploy:TargetLibraries/Generic/src/RequantShift_s8.c, whose 32-bit intermediate value
+is undefined in C where it overflows. Deeploy's ``rounding`` flag is ``half_up``, without it
+``floor``.
 
-Corners: ``a = -2**31`` with ``m = -2**(bits-1)`` saturates ``b`` to ``2**31 - 1``. The left shift
-wraps where TFLite's C++ is undefined. Truncation with that nudge is half *up* for either sign,
-which ``>>`` with the same nudge is not. An ``x`` outside int32 is refused.
-
-``"single"`` is TFLite's TFLITE_SINGLE_ROUNDING: ``(x * m + 2**(s - 1)) >> s``, exact for any
-``x`` up to 64 bits and any sign of ``m``; ``s = 0`` rounds nothing.
+``Converter``: ``round((x - offset) * scale / 2**right_shift)``, half away from zero, exact: the
+output converter of NVDLA's SDP (nvdla.org, hardware manual, precision preservation). The saturation
+that follows it is requantize's clamp.
 
 ``FloatScale``: ``x`` to float32 (nearest even: it rounds above 2**24), times the float32 scale,
-rounded half even to an integer. Values beyond ``+-2**62`` count as ``+-2**62``.
+rounded half even to an integer. Values beyond ``+-2**62`` count as ``+-2**62``. XNNPACK clamps to
+``low - zero_point`` and ``high - zero_point`` *before* it rounds (google/XNNPACK:src/
+qs8-requantization): these are integers, which rounding keeps, and rounding never falls, so the
+codes are the same.
+
+``Float64Scale``: ``x`` to float64 (exact to 2**53), times the float64 scale, rounded half away from
+zero as C's ``round()`` does: LiteRT's reference fully-connected kernel
+(google-ai-edge/LiteRT:tflite/kernels/internal/reference/integer_ops/fully_connected.h). Values
+beyond ``+-2**62`` count as ``+-2**62``.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from hw_models._arguments import as_array
+from hw_models._fixed_point import (
+    FIXED_REFERENCES,
+    MAX_SHIFT,
+    FixedPoint,
+    FixedRounding,
+    quantize_multiplier,
+    reduced_multiplier,
+)
+from hw_models._scheme_arguments import (
+    Floats,
+    Ints,
+    at,
+    channels_of,
+    fixed_table,
+    integers,
+    real_scales,
+)
 from hw_models.errors import ContractError
 from hw_models.formats import if_else, is_int
 from hw_models.rounding import Rounding, round_shift, rounding_code
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from hw_models.formats import Select
 
-FixedRounding: TypeAlias = Literal["double", "single"]
-Ints: TypeAlias = int | tuple[int, ...]
-Floats: TypeAlias = float | tuple[float, ...]
+__all__ = [
+    "FIXED_REFERENCES",
+    "MAX_SHIFT",
+    "REQUANTIZERS",
+    "Converter",
+    "FixedPoint",
+    "FixedRounding",
+    "Float64Scale",
+    "FloatScale",
+    "MulAddShift",
+    "PowerOfTwo",
+    "Requantizer",
+    "reduced_multiplier",
+]
 
-MAX_SHIFT: Final = 62
 FLOAT_LIMIT: Final = 1 << 62
-
-
-def double_rounding(x: Any, m: int, right_shift: int, bits: int, select: Select = if_else) -> Any:
-    """Return the gemmlowp rescaling of ``x``, straight from its definition."""
-    left, right = max(bits - 1 - right_shift, 0), max(right_shift - (bits - 1), 0)
-    sign = 1 << 31
-    a = (((x * (1 << left)) & 0xFFFFFFFF) ^ sign) - sign
-    product = a * m
-    n = bits - 1
-    half = 1 << (n - 1)
-    up = (product + half) >> n
-    down = -(-(product + 1 - half) >> n)
-    b = select(product >= 0, up, down)
-    b = select(m == -(1 << n), select(a == -sign, sign - 1, b), b)
-    return round_shift(b, right, "half_away", select=select)
-
-
-def single_rounding(x: Any, m: int, right_shift: int, bits: int, select: Select = if_else) -> Any:
-    """Return ``x * m / 2**right_shift`` rounded once, half up."""
-    del bits
-    return round_shift(x * m, right_shift, "half_up", select=select)
-
-
-# A new fixed-point rounding is one entry here, a name in FixedRounding, its exact kernel in
-# _requantize.py chosen in requantize._run, and (or it must be declined there) its arithmetic in
-# _requantize_fast._fixed with a mode in _requantize_vector.
-FIXED_REFERENCES: Final[dict[str, Callable[..., Any]]] = {
-    "double": double_rounding,
-    "single": single_rounding,
-}
-
-
-def integers(value: object, name: str, low: int, high: int) -> Ints:
-    """Normalise a scalar or a 1-D sequence to an int or a tuple of ints in low..high."""
-    accepted = f"an integer or a 1-D sequence of integers in {low}..{high}"
-    if is_int(value):
-        result: Ints = int(value)  # type: ignore[call-overload]  # is_int is no TypeGuard
-    else:
-        array = as_array(value, name)
-        if array.ndim > 1 or array.size == 0 or array.dtype.kind not in "iu":
-            raise ContractError(f"{name} must be {accepted}, not {value!r} (accepted: {accepted})")
-        result = int(array) if array.ndim == 0 else tuple(array.tolist())
-    for index, item in enumerate(result if isinstance(result, tuple) else (result,)):
-        if not low <= item <= high:
-            raise ContractError(
-                f"{name} must be in {low}..{high}, not {item} at channel {index} "
-                f"(accepted: {low}..{high})"
-            )
-    return result
-
-
-def _table(value: Ints | Floats, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
-    table = np.atleast_1d(np.asarray(value, dtype=dtype))
-    table.setflags(write=False)
-    return table
-
-
-def _scales(scale: object, name: str, *, zero: bool) -> npt.NDArray[np.float64]:
-    array = as_array(scale, name)
-    accepted = f"finite numbers {'of at least' if zero else 'above'} 0, a scalar or 1-D"
-    if array.ndim > 1 or array.size == 0 or array.dtype.kind not in "fiu":
-        raise ContractError(f"{name} must be numbers, not {scale!r} (accepted: {accepted})")
-    values = array.astype(np.float64)
-    good = np.isfinite(values) & ((values >= 0) if zero else (values > 0))
-    if not good.all():
-        bad = values.reshape(-1)[int(np.argmin(good.reshape(-1)))]
-        raise ContractError(f"{name} must be positive and finite, not {bad} (accepted: {accepted})")
-    return values
-
-
-def _channels(*values: Ints | Floats) -> int:
-    lengths = {len(value) for value in values if isinstance(value, tuple)}
-    if len(lengths) > 1:
-        raise ContractError(
-            f"the parameters of one requantizer must have one length, not {sorted(lengths)} "
-            "(accepted: scalars, or one value per channel)"
-        )
-    return lengths.pop() if lengths else 0
-
-
-def _at(value: Ints, channel: int) -> int:
-    return value[channel] if isinstance(value, tuple) else value
-
-
-@dataclass(frozen=True, slots=True)
-class FixedPoint:
-    """An integer multiplier and a right shift: real scale = ``multiplier / 2**right_shift``.
-
-    Attributes:
-        multiplier: signed integer of ``bits`` bits; a scalar, or one per channel.
-        right_shift: 0..62, for ``double`` at most ``bits + 30``; a scalar, or one per channel.
-        rounding: ``double`` or ``single``, as this module's docstring defines them.
-        bits: width of the multiplier, 2..32.
-    """
-
-    multiplier: Ints
-    right_shift: Ints
-    rounding: FixedRounding = "double"
-    bits: int = 32
-    multipliers: npt.NDArray[np.int64] = field(init=False, repr=False, compare=False)
-    shifts: npt.NDArray[np.int64] = field(init=False, repr=False, compare=False)
-    prepared: dict[Any, Any] = field(init=False, repr=False, compare=False, default_factory=dict)
-
-    def __post_init__(self) -> None:
-        _check_fixed(self.rounding, self.bits)
-        top = self.bits + 30 if self.rounding == "double" else MAX_SHIFT
-        high = (1 << (self.bits - 1)) - 1
-        set_ = object.__setattr__  # the way to normalise a frozen dataclass
-        multiplier = integers(self.multiplier, "FixedPoint.multiplier", -high - 1, high)
-        shift = integers(self.right_shift, "FixedPoint.right_shift", 0, top)
-        set_(self, "multiplier", multiplier)
-        set_(self, "right_shift", shift)
-        size = max(_channels(multiplier, shift), 1)
-        for name, value in (("multipliers", multiplier), ("shifts", shift)):
-            table = np.broadcast_to(_table(value, np.int64), size).copy()
-            table.setflags(write=False)
-            set_(self, name, table)
-
-    @classmethod
-    def from_tflite(
-        cls, multiplier: object, shift: object, rounding: FixedRounding = "double"
-    ) -> FixedPoint:
-        """Take TFLite's convention: real scale = ``multiplier * 2**(shift - 31)``."""
-        exponent = integers(shift, "TFLite's shift", -31, 31)
-        right = tuple(31 - e for e in exponent) if isinstance(exponent, tuple) else 31 - exponent
-        return cls(integers(multiplier, "multiplier", -(1 << 31), (1 << 31) - 1), right, rounding)
-
-    @classmethod
-    def from_scale(
-        cls, scale: object, bits: int = 32, rounding: FixedRounding = "double"
-    ) -> FixedPoint:
-        """Derive multiplier and shift from real scales (TFLite ``QuantizeMultiplier``).
-
-        ``frexp`` to a mantissa in [0.5, 1); ``m = round_half_away(mantissa * 2**(bits-1))``; an
-        ``m`` of ``2**(bits-1)`` is halved and the exponent raised. Corners: 0 gives (0, bits-1);
-        an exponent below -31 flushes to multiplier 0; ``single`` saturates to the largest
-        multiplier at right shift 1 when the scale is too large (TFLite: shift > 30), ``double``
-        refuses one that its left shift cannot reach. Source: tensorflow
-        lite/kernels/internal/quantization_util.cc.
-
-        Args:
-            scale: finite, not negative; a scalar or 1-D, taken as float64.
-            bits: width of the multiplier.
-            rounding: as the class.
-        """
-        _check_fixed(rounding, bits)
-        values = _scales(scale, "FixedPoint.from_scale: scale", zero=True)
-        pairs = [_quantize_multiplier(v, bits, rounding) for v in values.reshape(-1).tolist()]
-        if values.ndim == 0:
-            return cls(*pairs[0], rounding, bits)
-        return cls(tuple(m for m, _ in pairs), tuple(s for _, s in pairs), rounding, bits)
-
-    @property
-    def channels(self) -> int:
-        """Length of the per-channel parameters; 0 when they are scalars."""
-        return _channels(self.multiplier, self.right_shift)
-
-    def reference(
-        self, x: Any, channel: int = 0, *, draw: int = 0, select: Select = if_else
-    ) -> Any:
-        """Rescale one value in exact integers (or bit-vectors): the definition."""
-        del draw
-        m, s = _at(self.multiplier, channel), _at(self.right_shift, channel)
-        return FIXED_REFERENCES[self.rounding](x, m, s, self.bits, select)
-
-
-def _check_fixed(rounding: object, bits: object) -> None:
-    if not isinstance(rounding, str) or rounding not in FIXED_REFERENCES:
-        names = ", ".join(FIXED_REFERENCES)
-        raise ContractError(
-            f"FixedPoint.rounding must be one of its names, not {rounding!r} (accepted: {names})"
-        )
-    if not (isinstance(bits, int) and is_int(bits) and 2 <= bits <= 32):
-        raise ContractError(
-            f"FixedPoint.bits must be an integer from 2 to 32, not {bits!r} (accepted: 2..32)"
-        )
-
-
-def _quantize_multiplier(scale: float, bits: int, rounding: str) -> tuple[int, int]:
-    n = bits - 1
-    if scale == 0.0:
-        return 0, n
-    mantissa, exponent = math.frexp(scale)
-    # mantissa * 2**n is exact in float64 and n is at most 31, so adding 0.5 is exact enough.
-    m = math.floor(mantissa * (1 << n) + 0.5)
-    if m == 1 << n:
-        m, exponent = m >> 1, exponent + 1
-    if exponent < -31:
-        return 0, n
-    shift = n - exponent
-    if rounding == "single" and shift < 1:
-        return (1 << n) - 1, 1
-    if shift < 0:
-        raise ContractError(
-            f"the scale {scale!r} is too large for a {bits}-bit multiplier (accepted: below 2**{n})"
-        )
-    return m, shift
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,7 +113,7 @@ class PowerOfTwo:
         rounding_code(self.rounding)
         shift = integers(self.right_shift, "PowerOfTwo.right_shift", -MAX_SHIFT, MAX_SHIFT)
         object.__setattr__(self, "right_shift", shift)
-        object.__setattr__(self, "shifts", _table(shift, np.int64))
+        object.__setattr__(self, "shifts", fixed_table(shift, np.int64))
         if not (is_int(self.seed) and 0 <= self.seed < 1 << 64):
             raise ContractError(
                 f"PowerOfTwo.seed must be a 64-bit unsigned integer, not {self.seed!r} "
@@ -285,14 +123,143 @@ class PowerOfTwo:
     @property
     def channels(self) -> int:
         """Length of the per-channel parameters; 0 when they are scalars."""
-        return _channels(self.right_shift)
+        return channels_of(self.right_shift)
 
     def reference(
         self, x: Any, channel: int = 0, *, draw: int = 0, select: Select = if_else
     ) -> Any:
         """Rescale one value in exact integers (or bit-vectors): the definition."""
-        k = _at(self.right_shift, channel)
+        k = at(self.right_shift, channel)
         return round_shift(x, k, self.rounding, draw=draw, select=select)
+
+
+@dataclass(frozen=True, slots=True)
+class MulAddShift:
+    """A multiplication, an addition and a shift: ``(x * mul + add) / 2**right_shift``.
+
+    Attributes:
+        mul: signed integer of 32 bits; a scalar, or one per channel.
+        add: signed integer of 48 bits, in units of ``2**-right_shift``; as mul.
+        right_shift: 0..62; as mul.
+        rounding: a name of ``ROUNDINGS`` but ``stochastic``.
+    """
+
+    mul: Ints
+    add: Ints
+    right_shift: Ints
+    rounding: Rounding = "half_up"
+    multipliers: npt.NDArray[np.int64] = field(init=False, repr=False, compare=False)
+    addends: npt.NDArray[np.int64] = field(init=False, repr=False, compare=False)
+    shifts: npt.NDArray[np.int64] = field(init=False, repr=False, compare=False)
+    prepared: dict[Any, Any] = field(init=False, repr=False, compare=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if rounding_code(self.rounding) == rounding_code("stochastic"):
+            raise ContractError(
+                f"MulAddShift.rounding must be deterministic, not {self.rounding!r} "
+                "(accepted: every other rounding)"
+            )
+        mul = integers(self.mul, "MulAddShift.mul", -(1 << 31), (1 << 31) - 1)
+        add = integers(self.add, "MulAddShift.add", -(1 << 47), (1 << 47) - 1)
+        shift = integers(self.right_shift, "MulAddShift.right_shift", 0, MAX_SHIFT)
+        size = channels_of(mul, add, shift)
+        tables = {"multipliers": mul, "addends": add, "shifts": shift}
+        for name, value in {"mul": mul, "add": add, "right_shift": shift}.items():
+            object.__setattr__(self, name, value)
+        for name, value in tables.items():
+            object.__setattr__(self, name, fixed_table(value, np.int64, size))
+
+    @classmethod
+    def from_scale(
+        cls, scale: object, right_shift: int, rounding: Rounding = "half_up"
+    ) -> MulAddShift:
+        """Derive ``mul = round_half_even(scale * 2**right_shift)``, one shift for all channels.
+
+        Source: pulp-platform/quantlib, whose ``D`` is ``2**right_shift``. A small scale has ``mul``
+        0, as there; one whose ``mul`` does not fit 32 bits is refused.
+        """
+        values = real_scales(scale, "MulAddShift.from_scale: scale", zero=True)
+        shift = integers(right_shift, "MulAddShift.right_shift", 0, MAX_SHIFT)
+        if isinstance(shift, tuple):
+            raise ContractError(
+                f"right_shift must be one for all channels, not {right_shift!r} (accepted: an "
+                "integer)"
+            )
+        mul = [round(Fraction(v) * (1 << shift)) for v in values.reshape(-1).tolist()]
+        for value, m in zip(values.reshape(-1).tolist(), mul, strict=True):
+            if m >> 31:
+                raise ContractError(
+                    f"the scale {value!r} is too large for a 32-bit multiplier and a right shift "
+                    f"of {shift} (accepted: below 2**{31 - shift})"
+                )
+        return cls(mul[0] if values.ndim == 0 else tuple(mul), 0, shift, rounding)
+
+    @property
+    def channels(self) -> int:
+        """Length of the per-channel parameters; 0 when they are scalars."""
+        return channels_of(self.mul, self.add, self.right_shift)
+
+    def reference(
+        self, x: Any, channel: int = 0, *, draw: int = 0, select: Select = if_else
+    ) -> Any:
+        """Rescale one value in exact integers (or bit-vectors): the definition."""
+        del draw
+        total = x * at(self.mul, channel) + at(self.add, channel)
+        return round_shift(total, at(self.right_shift, channel), self.rounding, select=select)
+
+
+@dataclass(frozen=True, slots=True)
+class Converter:
+    """NVDLA's output converter: ``(x - offset) * scale / 2**right_shift``, half away from zero.
+
+    Attributes:
+        offset: signed integer of 32 bits; a scalar, or one per channel (NVDLA: a scalar, as all).
+        scale: signed integer of 16 bits; as offset.
+        right_shift: 0..62; as offset. (NVDLA's register has 6 bits.)
+    """
+
+    offset: Ints
+    scale: Ints
+    right_shift: Ints
+    multipliers: npt.NDArray[np.int64] = field(init=False, repr=False, compare=False)
+    addends: npt.NDArray[np.int64] = field(init=False, repr=False, compare=False)
+    shifts: npt.NDArray[np.int64] = field(init=False, repr=False, compare=False)
+    prepared: dict[Any, Any] = field(init=False, repr=False, compare=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        offset = integers(self.offset, "Converter.offset", -(1 << 31), (1 << 31) - 1)
+        scale = integers(self.scale, "Converter.scale", -(1 << 15), (1 << 15) - 1)
+        shift = integers(self.right_shift, "Converter.right_shift", 0, MAX_SHIFT)
+        size = channels_of(offset, scale, shift)
+        for name, value in {"offset": offset, "scale": scale, "right_shift": shift}.items():
+            object.__setattr__(self, name, value)
+        offsets, scales = (fixed_table(value, np.int64, size) for value in (offset, scale))
+        object.__setattr__(self, "multipliers", scales)
+        # (x - offset) * scale = x * scale + addend, exactly.
+        object.__setattr__(self, "addends", -offsets * scales)
+        object.__setattr__(self, "shifts", fixed_table(shift, np.int64, size))
+
+    @classmethod
+    def from_scale(cls, scale: object, offset: int = 0) -> Converter:
+        """Derive scale and shift: 16 bits as ``FixedPoint.from_scale`` makes them."""
+        values = real_scales(scale, "Converter.from_scale: scale", zero=True)
+        pairs = [quantize_multiplier(v, 16, "converter") for v in values.reshape(-1).tolist()]
+        if values.ndim == 0:
+            return cls(offset, *pairs[0])
+        return cls(offset, tuple(m for m, _ in pairs), tuple(s for _, s in pairs))
+
+    @property
+    def channels(self) -> int:
+        """Length of the per-channel parameters; 0 when they are scalars."""
+        return channels_of(self.offset, self.scale, self.right_shift)
+
+    def reference(
+        self, x: Any, channel: int = 0, *, draw: int = 0, select: Select = if_else
+    ) -> Any:
+        """Rescale one value in exact integers (or bit-vectors): the definition."""
+        del draw
+        product = (x - at(self.offset, channel)) * at(self.scale, channel)
+        return round_shift(product, at(self.right_shift, channel), "half_away", select=select)
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,18 +275,18 @@ class FloatScale:
     prepared: dict[Any, Any] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        values = _scales(self.scale, "FloatScale.scale", zero=False)
+        values = real_scales(self.scale, "FloatScale.scale", zero=False)
         with np.errstate(over="ignore", under="ignore"):
             narrow = values.astype(np.float32)
-        _scales(narrow, "FloatScale.scale as float32", zero=False)
+        real_scales(narrow, "FloatScale.scale as float32", zero=False)
         scale = float(narrow) if narrow.ndim == 0 else tuple(narrow.tolist())
         object.__setattr__(self, "scale", scale)
-        object.__setattr__(self, "scales", _table(scale, np.float32))
+        object.__setattr__(self, "scales", fixed_table(scale, np.float32))
 
     @property
     def channels(self) -> int:
         """Length of the per-channel parameters; 0 when they are scalars."""
-        return _channels(self.scale)
+        return channels_of(self.scale)
 
     def reference(
         self, x: int, channel: int = 0, *, draw: int = 0, select: Select = if_else
@@ -334,4 +301,42 @@ class FloatScale:
         return round(float(product))  # Python rounds halves to even, exactly
 
 
-Requantizer: TypeAlias = FixedPoint | PowerOfTwo | FloatScale
+@dataclass(frozen=True, slots=True)
+class Float64Scale:
+    """A float64 multiplier and C's ``round()``, as LiteRT's reference fully-connected kernel.
+
+    Attributes:
+        scale: positive and finite; a scalar, or one per channel.
+    """
+
+    scale: Floats
+    scales: npt.NDArray[np.float64] = field(init=False, repr=False, compare=False)
+    prepared: dict[Any, Any] = field(init=False, repr=False, compare=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        values = real_scales(self.scale, "Float64Scale.scale", zero=False)
+        scale = float(values) if values.ndim == 0 else tuple(values.tolist())
+        object.__setattr__(self, "scale", scale)
+        object.__setattr__(self, "scales", fixed_table(scale, np.float64))
+
+    @property
+    def channels(self) -> int:
+        """Length of the per-channel parameters; 0 when they are scalars."""
+        return channels_of(self.scale)
+
+    def reference(
+        self, x: int, channel: int = 0, *, draw: int = 0, select: Select = if_else
+    ) -> int:
+        """Rescale one integer: float64 by definition, so no bit-vectors here."""
+        del draw, select
+        product = float(x) * float(self.scales[channel if self.channels else 0])
+        if not abs(product) < FLOAT_LIMIT:
+            return FLOAT_LIMIT if product > 0 else -FLOAT_LIMIT
+        away = math.floor(abs(Fraction(product)) + Fraction(1, 2))
+        return away if product > 0 else -away
+
+
+Requantizer: TypeAlias = (
+    FixedPoint | PowerOfTwo | MulAddShift | Converter | FloatScale | Float64Scale
+)
+REQUANTIZERS: Final = (FixedPoint, PowerOfTwo, MulAddShift, Converter, FloatScale, Float64Scale)

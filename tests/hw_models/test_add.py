@@ -114,6 +114,16 @@ def test_f32_rounds_exactly_where_float64_would_mislead():
     assert f32(-tie - Fraction(1, 1 << 80)) == -1 - Fraction(1, 1 << 23)
 
 
+@pytest.mark.parametrize("adder", [FloatAdd(0.5, 0.25, 1.0), MultiplierAdd(1 << 22, 1 << 21, 23)])
+def test_wide_operands_broadcast_without_a_warning(adder):
+    # An int64 operand needs no conversion: NumPy warns of broadcast views, and warnings are errors.
+    a, b = np.arange(6, dtype=np.int64).reshape(2, 3), np.arange(3, dtype=np.int64)
+    for x, y in ((a, b), (b, a)):
+        p, q = (v.reshape(-1).tolist() for v in np.broadcast_arrays(x, y))
+        expected = [reference(i, j, adder) for i, j in zip(p, q, strict=True)]
+        assert add(x, y, adder).reshape(-1).tolist() == expected
+
+
 def test_layout_broadcast_and_ledger():
     a = np.arange(24, dtype=np.int8).reshape(2, 3, 4).transpose(0, 2, 1)
     adder = FloatAdd(0.5, 0.5, 0.01)

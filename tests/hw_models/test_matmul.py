@@ -96,6 +96,33 @@ def test_random(seed, sizes, dtypes, points, accumulator):
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("accumulator", [
+    Accumulator(32), Accumulator(16, "wrap", "mac"), Accumulator(14, "saturate", "mac"),
+    Accumulator(15, "saturate_symmetric", "sum"), Accumulator(64, "error"),
+])  # fmt: skip
+@pytest.mark.parametrize(
+    ("left", "right"), [s for s in SHAPES if len(s[0]) > 2 and len(s[1]) > 2 and 0 not in s[0]]
+)
+def test_batches_are_their_matrices(left, right, accumulator):
+    """Zero points on both sides, b's one per column; every matrix is the reference's."""
+    a, b = _draw(8, left, "uint8"), _draw(9, right, "int8")
+    points = np.arange(right[-1]) * 50 - 120
+    ledger = Ledger()
+    acc = matmul(a, b, 131, points, accumulator, ledger)
+    batch = np.broadcast_shapes(left[:-2], right[:-2])
+    assert acc.shape == (*batch, left[-2], right[-1])
+    left_all, right_all = (np.broadcast_to(x, (*batch, *x.shape[-2:])) for x in (a, b))
+    parts = []
+    for index in np.ndindex(*batch):
+        part = Ledger()
+        expected = reference(left_all[index], right_all[index], 131, points, accumulator, part)
+        assert np.array_equal(acc[index], expected)
+        parts.append(part)
+    assert ledger.overflows == sum(part.overflows for part in parts)
+    assert ledger.minimum == min(part.minimum for part in parts)
+    assert ledger.maximum == max(part.maximum for part in parts)
+
+
 def test_transposed_and_strided_operands():
     a, b = _draw(2, (6, 4), "int8"), _draw(3, (5, 6), "int8")
     exact = a.T.astype(np.int64)[::-1] @ b.T.astype(np.int64)

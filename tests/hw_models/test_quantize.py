@@ -1,4 +1,4 @@
-"""Quantize: the three float formulas, reference = kernel, and torch's own operator."""
+"""Quantize: the four float formulas, reference = kernel, and torch's own operator."""
 
 from __future__ import annotations
 
@@ -68,6 +68,10 @@ def test_the_formulas_differ_where_they_should():
     x = np.linspace(1, 2e4, 50000).astype(np.float32)
     ties = ((np.arange(50000) + 0.5) * np.float32(scale)).astype(np.float32)
     assert (quantize(ties, scale, 0, wide, "torch") != quantize(ties, scale, 0, wide, "onnx")).any()
+    # Where the quotient is an exact tie, TFLite goes away from zero.
+    x8 = np.array([0.5, 1.5, 2.5, -0.5, -2.5, 0.49999997, 8388607.5], np.float32)
+    assert quantize(x8, 1.0, 3, wide, "tflite").tolist() == [4, 5, 6, 2, 0, 3, 8388607]
+    assert quantize(x8, 1.0, 3, wide, "onnx").tolist() == [3, 5, 5, 3, 1, 3, 8388607]
     # A float64 scale whose float32 value is a neighbour's: the reciprocals differ.
     double = 0.10000000483
     by_torch, by_executorch = (quantize(x, double, 0, wide, f) for f in ("torch", "executorch"))

@@ -30,7 +30,9 @@ def mode(scheme, zero=0):
 def test_thresholds_are_where_the_value_steps(rounding, limits, m):
     for shift in (33, 34, 40, 45):
         scheme = FixedPoint(m, shift, rounding)
-        found = lines.thresholds(scheme.multipliers, scheme.shifts, rounding == "double", limits)
+        found = lines.thresholds(
+            scheme.multipliers, scheme.shifts, (rounding == "double", False), limits
+        )
         assert found.shape == (1, limits[1] - limits[0])
         for k, x in zip(range(limits[0] + 1, limits[1] + 1), found[0].tolist(), strict=True):
             assert scheme.reference(x) >= k > scheme.reference(x - 1)
@@ -42,7 +44,7 @@ def test_thresholds_are_where_the_value_steps(rounding, limits, m):
      (1 << 30, 40, (4, 4)), (1 << 30, 40, (900, 1025))],
 )  # fmt: skip
 def test_no_thresholds_beyond_what_can_be_checked(m, shift, limits):
-    assert lines.thresholds(np.array([m]), np.array([shift]), True, limits) is None
+    assert lines.thresholds(np.array([m]), np.array([shift]), (True, False), limits) is None
 
 
 @needs_fused
@@ -84,7 +86,7 @@ def test_one_channel_without_a_line_leaves_all_to_products():
     assert mode(FixedPoint([1 << 30, -5], [40, 40])) == DOUBLE
     # A scale small enough that 24 bits tell none of all lines from a wrong one.
     scheme = FixedPoint.from_scale(2.3e-5)
-    assert lines.thresholds(scheme.multipliers, scheme.shifts, True, (0, 255)) is not None
+    assert lines.thresholds(scheme.multipliers, scheme.shifts, (True, False), (0, 255)) is not None
     assert mode(scheme, -128) == DOUBLED
     x = np.arange(-(1 << 23), 1 << 24, 5, dtype=np.int32)
     plan = requantize_plan(scheme, -128)

@@ -1,0 +1,59 @@
+"""The words of a descriptor: one row of a command stream's table, 64 int64 each.
+
+Addresses of tensors are bytes from the start of the arena; those of parameters are bytes from the
+start of the packed constants; the workspace is each thread's own.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+WORDS: Final = 64
+OP: Final = 0
+(
+    COPY,
+    PRODUCTS,
+    DEPTHWISE,
+    UNARY,
+    BINARY,
+    LINE,
+    MAX_POOL,
+    AVG_POOL,
+) = range(8)
+NAMES: Final = (
+    "copy", "products", "depthwise", "unary", "binary", "line", "max_pool", "avg_pool",
+)  # fmt: skip
+
+# Of most: operand, result, a second operand, elements.
+X, Y, X2, SIZE = 1, 2, 3, 4
+# Of those with windows: images, input and output sizes.
+N, H, W, C, OH, OW, O = range(4, 11)  # noqa: E741  # the letters of [N, O, OH, OW]
+
+# copy: bytes of an element; what X and Y are (an arena's address, or the number of an argument);
+# sizes, outermost first, and the distances of X, in elements, that go with them.
+ITEM, X_ARGUMENT, Y_ARGUMENT, D0, S0 = 5, 6, 7, 8, 13
+DIMENSIONS: Final = 5
+
+# products and depthwise: the padded input of a band of output rows is copied into the workspace.
+TOP, LEFT = 11, 12  # padding before
+PAD = 13  # the code in the padding
+ROW_STRIDE, COLUMN_STRIDE = 14, 15  # input rows and columns between two outputs
+ROW_STEP, COLUMN_STEP = 16, 17  # input rows and columns between two that are copied
+REACH = 18  # copied rows under one output row
+COLUMNS = 19  # copied columns
+OUT_ROW, OUT_COLUMN = 20, 21  # copied rows, copied columns between two outputs
+ROWS, IMAGES, BANDS = 22, 23, 24  # of one band; IMAGES > 1: whole images
+SIGNED, FLIP = 25, 26  # codes of X; what bytes are xored with
+KIND = 27
+WEIGHTS, OFFSETS, STEPS, INIT = 28, 29, 30, 31
+BLOCKS, BLOCK_COUNT = 32, 33  # int64 [blocks, 3]: channels, first column, first byte of weights
+GROUPS, GROUP_OUTPUTS, GROUP_COLUMNS, GROUP_WEIGHTS, GROUP_CODES = 34, 35, 36, 37, 38
+TABLE, MODE, PITCH = 39, 40, 41  # of requantize; MODE < 0: the sums themselves are the result
+BASES, SUMS, TAIL = 42, 43, 44  # bytes from the start of the workspace
+SHARES = 45  # parts of the output channels that several threads may take of one band
+BYTES_KIND, PAIRS_KIND, WORDS_KIND = range(3)
+
+# unary and binary: the table; line: float32 factors and limits in the table.
+# pools: starts of windows, taps and distances are in int64 tables.
+ROW_STARTS, ROW_TAPS, ROW_DILATION, COLUMN_STARTS, COLUMN_TAPS, COLUMN_DILATION = range(11, 17)
+COUNTS, LOW, HIGH, OFFSET, INCLUDE_PAD, ROUNDING, BORDER = range(17, 24)

@@ -1,0 +1,184 @@
+"""Softmax of codes along one dimension.
+
+Real-number meaning: ``y = exp(beta * x) / sum(exp(beta * x))`` over the dimension.
+
+Integer formula: with ``d = x - max(x)`` in each row, one of
+
+* ``FixedSoftmax`` (tensorflow lite/kernels/internal/reference/softmax.h, with
+  google/gemmlowp fixedpoint/fixedpoint.h; LiteRT's reference kernel, TFLite Micro and CMSIS-NN):
+  ``d`` is rescaled to 5 integer and 26 fraction bits, exp by gemmlowp's barrel of products, each
+  term rounded to 19 fraction bits for the sum, the sum's reciprocal by three steps of Newton,
+  their product rounded half away to ``output.bits`` bits, plus ``output.min``: output scale
+  ``2**-bits``, zero point ``output.min``.
+* ``FloatSoftmax`` (lite/kernels/internal/optimized/optimized_ops.h; LiteRT without a delegate and
+  with XNNPACK): ``round_half_away(exp_table[-d] * (1 / (sum * output_scale))) + zero_point``, all
+  in float32, the sum from the left.
+* ``TableSoftmax`` (SoftmaxInt16 in reference/softmax.h): ``d`` rescaled so that 65536 steps make
+  10, exp and reciprocal interpolated between 513 entries, the product rounded half up to 15
+  fraction bits: output scale ``2**-15``, zero point 0.
+
+Then the clamp to the output format, which a probability next to 1 reaches.
+
+Corners: a difference below ``min_difference`` makes ``output.min``. The sum's register has 32 bits,
+a larger one (4096 equal codes, or 65538 in 16 bits) is refused: C++ leaves it undefined. So does
+it a right shift of 32 and more (``FixedSoftmax``, a sum of 512 and more to 8 bits); here it rounds
+as any other, to 0. Exponentials of the float table are float64's, rounded once.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hw_models import _softmax_kernels as kernels
+from hw_models._arguments import as_array, require_ledger, show
+from hw_models._pointwise import require_int, require_signed
+from hw_models._softmax_schemes import (
+    MAX_INPUT_BITS,
+    MAX_OUTPUT_BITS,
+    FixedSoftmax,
+    FloatSoftmax,
+    SoftmaxScheme,
+    TableSoftmax,
+    tables16,
+)
+from hw_models.errors import ContractError
+from hw_models.formats import FixedFormat, IntArray
+from hw_models.interpolation import interpolate, require_codes
+from hw_models.requantize import requantize
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy.typing as npt
+
+    from hw_models.ledger import Ledger
+
+__all__ = [
+    "FixedSoftmax",
+    "FloatSoftmax",
+    "SoftmaxScheme",
+    "TableSoftmax",
+    "reference",
+    "softmax",
+]
+
+_INT8 = FixedFormat(8)
+
+
+def reference(row: Sequence[int], scheme: SoftmaxScheme, output: FixedFormat = _INT8) -> list[int]:
+    """Compute one row of codes: the definition. The schemes' own ``reference`` do not clamp."""
+    low, high = _range(scheme, output)
+    return [min(max(value, low), high) for value in scheme.reference(row, output)]
+
+
+def softmax(
+    x: IntArray,
+    scheme: SoftmaxScheme,
+    axis: int = -1,
+    input: FixedFormat = _INT8,  # noqa: A002  # the contract's name
+    output: FixedFormat = _INT8,
+    ledger: Ledger | None = None,
+) -> IntArray:
+    """Compute softmax along a dimension.
+
+    Args:
+        x: codes of ``input``, any shape and strides; the zero point cancels.
+        scheme: FixedSoftmax, FloatSoftmax or TableSoftmax.
+        axis: the dimension whose probabilities add up to 1.
+        input: format of x: 1 to 8 bits, for TableSoftmax to 16.
+        output: format of the result: up to 16 bits, for FloatSoftmax to 32.
+        ledger: filled with the extremes of the values before the clamp and what it changed.
+
+    Returns:
+        Codes in ``output.dtype``, the shape of x.
+
+    Raises:
+        ContractError: for arguments outside the contract, and for a row whose sum of exponentials
+            exceeds 32 bits.
+    """
+    require_ledger(ledger)
+    require_softmax(scheme, input, output)
+    codes = require_signed(as_array(x, "x"), "x")
+    if codes.ndim == 0:
+        raise ContractError("x must have a dimension, not shape () (accepted: 1 or more)")
+    require_int(axis, "axis", -codes.ndim, codes.ndim - 1)
+    require_codes(codes, "x", input)
+    moved = np.moveaxis(codes, axis, -1)
+    rows = np.ascontiguousarray(moved, np.int64).reshape(_count(moved.shape), moved.shape[-1])
+    values = np.empty(rows.shape, np.int64)
+    wrong = _run(scheme, rows, values, output) if rows.size else -1
+    if wrong >= 0:
+        raise ContractError(
+            f"a row's sum of exponentials must fit 32 bits, not {rows.shape[1]} codes in row "
+            f"{wrong} (accepted: shorter rows, or codes further apart)"
+        )
+    low, high = _range(scheme, output)
+    clamped = np.clip(values, low, high)
+    shaped = clamped.astype(output.dtype).reshape(moved.shape)
+    result = np.ascontiguousarray(np.moveaxis(shaped, -1, axis))
+    if ledger is not None:
+        changed = np.moveaxis((clamped != values).reshape(moved.shape), -1, axis)
+        _fill(ledger, values, changed, scheme)
+    return result
+
+
+def require_softmax(scheme: SoftmaxScheme, codes: FixedFormat, output: FixedFormat) -> None:
+    """Raise ContractError where a scheme does not take these formats."""
+    if not isinstance(scheme, SoftmaxScheme):
+        raise ContractError(
+            f"scheme must be a softmax scheme, not {show(scheme)} (accepted: FixedSoftmax, "
+            "FloatSoftmax, TableSoftmax)"
+        )
+    limits = ((codes, "input", MAX_INPUT_BITS), (output, "output", MAX_OUTPUT_BITS))
+    for form, name, most in limits:
+        bits = most[type(scheme)]
+        if not isinstance(form, FixedFormat) or form.bits > bits:
+            raise ContractError(
+                f"{name} of {type(scheme).__name__} must be a FixedFormat of 1 to {bits} bits, not "
+                f"{show(form)} (accepted: 1..{bits} bits)"
+            )
+
+
+def _count(shape: tuple[int, ...]) -> int:
+    return int(np.prod(shape[:-1], dtype=np.int64))
+
+
+def _range(scheme: SoftmaxScheme, output: FixedFormat) -> tuple[int, int]:
+    return (max(0, output.min) if isinstance(scheme, TableSoftmax) else output.min), output.max
+
+
+@lru_cache(maxsize=64)
+def _terms(scheme: SoftmaxScheme) -> npt.NDArray[Any]:
+    """Return the exponential of every difference, 0 first."""
+    if isinstance(scheme, TableSoftmax):
+        differences = -np.arange(1 << 16, dtype=np.int64)
+        points = requantize(differences, scheme.rescale, 32767, FixedFormat(32))
+        codes = np.clip(points, -32768, 32767)
+        return interpolate(codes, tables16()[0]).astype(np.int64)
+    dtype = np.int64 if isinstance(scheme, FixedSoftmax) else np.float32
+    return np.array([scheme.term(-d) for d in range(1 << 8)], dtype)
+
+
+def _run(scheme: SoftmaxScheme, x: Any, y: Any, output: FixedFormat) -> int:
+    terms = _terms(scheme)
+    if isinstance(scheme, FixedSoftmax):
+        return int(kernels.fixed(x, y, terms, output.min, output.bits))
+    if isinstance(scheme, FloatSoftmax):
+        scale = np.float32(scheme.output_scale)
+        return int(kernels.floating(x, y, terms, scale, scheme.zero_point))
+    return int(kernels.interpolated(x, y, terms, tables16()[1].copy()))
+
+
+def _fill(ledger: Ledger, values: IntArray, changed: Any, scheme: SoftmaxScheme) -> None:
+    ledger.elements, ledger.overflows = values.size, 0
+    ledger.clamped = int(np.count_nonzero(changed))
+    ledger.minimum, ledger.maximum = (
+        (int(values.min()), int(values.max())) if values.size else (0, 0)
+    )
+    index = np.unravel_index(int(np.argmax(changed)), changed.shape) if ledger.clamped else ()
+    ledger.first = tuple(int(i) for i in index) if ledger.clamped else None
+    ledger.kernel = f"softmax-{type(scheme).__name__}"
+    ledger.reason = "row by row, the exponentials of all differences in a table"

@@ -1,0 +1,86 @@
+"""Every primitive with its schemes: what the soak runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import hw_models as hw
+from hw_models.add import ADD_FORMULAS
+from hw_models.pad import PAD_MODES
+from hw_models.quantize import FORMULAS
+from hw_models.resize import MODES
+from hw_models.tables import FUNCTIONS
+from tests.hw_models.soak.case_activation import case_activation
+from tests.hw_models.soak.case_add import case_add, case_sub
+from tests.hw_models.soak.case_argmax import case_argmax
+from tests.hw_models.soak.case_bias_add import case_bias_add
+from tests.hw_models.soak.case_concat import case_concat
+from tests.hw_models.soak.case_correlation import case_correlation
+from tests.hw_models.soak.case_dequantize import case_dequantize
+from tests.hw_models.soak.case_extremum import case_extremum
+from tests.hw_models.soak.case_float_requantize import case_float_requantize
+from tests.hw_models.soak.case_interpolation import case_interpolation
+from tests.hw_models.soak.case_linear import case_linear
+from tests.hw_models.soak.case_lookup import case_lookup
+from tests.hw_models.soak.case_matmul import case_matmul
+from tests.hw_models.soak.case_mean import case_mean
+from tests.hw_models.soak.case_mul import case_mul
+from tests.hw_models.soak.case_packing import case_packing
+from tests.hw_models.soak.case_pad import case_pad
+from tests.hw_models.soak.case_pooling import case_avg_pool, case_max_pool
+from tests.hw_models.soak.case_quantize import case_quantize
+from tests.hw_models.soak.case_requantize import case_requantize
+from tests.hw_models.soak.case_resize import case_resize
+from tests.hw_models.soak.case_shift import case_shift
+from tests.hw_models.soak.case_softmax import case_softmax
+from tests.hw_models.soak.case_tables import case_tables
+from tests.hw_models.soak.case_transposed_correlation import case_transposed_correlation
+from tests.hw_models.soak.case_units import case_units
+from tests.hw_models.soak.schemes import FAMILIES, NAMES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tests.hw_models.soak.driver import Case
+
+OVERFLOWS = ("wrap", "saturate", "saturate_symmetric", "error")
+PRODUCTS = [f"{o}-{at}" for o in OVERFLOWS for at in ("sum", "mac")]
+ORDERED = [f"{p}-channel_last" for p in PRODUCTS if p.endswith("mac")]
+DETERMINISTIC = [r for r in hw.ROUNDINGS if r != "stochastic"]
+DIVISIONS = [r for r in DETERMINISTIC if r != "jam"]
+ADDERS = ["aligned", "multiplier", *ADD_FORMULAS]
+
+PRIMITIVES: dict[str, tuple[Case, Iterable[str]]] = {
+    "requantize": (case_requantize, NAMES),
+    "float_requantize": (case_float_requantize, hw.FLOAT_BIAS_KINDS),
+    "correlation": (case_correlation, PRODUCTS + ORDERED),
+    "transposed_correlation": (case_transposed_correlation, PRODUCTS + ORDERED),
+    "linear": (case_linear, PRODUCTS),
+    "matmul": (case_matmul, PRODUCTS),
+    "bias_add": (case_bias_add, OVERFLOWS),
+    "add": (case_add, ["shifted", *ADDERS]),
+    "sub": (case_sub, ["shifted-term", "shifted-operand", *ADDERS]),
+    "mul": (case_mul, FAMILIES),
+    "extremum": (case_extremum, ["minimum", "maximum"]),
+    "concat": (case_concat, ["copy", *FAMILIES]),
+    "pad": (case_pad, PAD_MODES),
+    "shift_right": (case_shift, DETERMINISTIC),
+    "argmax": (case_argmax, ["first"]),
+    "mean": (case_mean, [*(f"division-{r}" for r in DIVISIONS), "over-count", *FAMILIES]),
+    "lookup": (case_lookup, ["entry"]),
+    "table": (case_tables, FUNCTIONS),
+    "unit_table": (
+        case_units,
+        ["hard_swish", "leaky_relu", "byte_leaky_relu", "sigmoid16", "tanh16"],
+    ),
+    "interpolate": (case_interpolation, ["rounded", "exact"]),
+    "softmax": (case_softmax, ["fixed", "float", "table"]),
+    "resize": (case_resize, [f"{k}-{m}" for k in ("sized", "scaled") for m in MODES]),
+    "activation": (case_activation, ["clamp", "relu", "relu6"]),
+    "max_pool": (case_max_pool, ["largest"]),
+    "avg_pool": (case_avg_pool, DIVISIONS),
+    "quantize": (case_quantize, FORMULAS),
+    "dequantize": (case_dequantize, ["torch", "executorch", "onnx"]),
+    "packing": (case_packing, ["low", "high"]),
+}
+SCHEMES = [(name, scheme) for name, (_, schemes) in PRIMITIVES.items() for scheme in schemes]

@@ -25,21 +25,46 @@ def kinds() -> dict[str, type]:
     """Return every scheme class by the name that files use."""
     from hw_models import Accumulator
     from hw_models.add import AlignedAdd, FloatAdd, MultiplierAdd, ShiftedAdd
-    from hw_models.schemes import FixedPoint, FloatScale, PowerOfTwo
+    from hw_models.mean import Division
+    from hw_models.schemes import (
+        Converter,
+        FixedPoint,
+        Float64Scale,
+        FloatScale,
+        MulAddShift,
+        PowerOfTwo,
+    )
+    from hw_models.softmax import FixedSoftmax, FloatSoftmax, TableSoftmax
 
     return {
         "accumulator": Accumulator,
         "aligned_add": AlignedAdd,
+        "converter": Converter,
+        "division": Division,
         "fixed_point": FixedPoint,
+        "fixed_softmax": FixedSoftmax,
+        "float64_scale": Float64Scale,
         "float_add": FloatAdd,
         "float_scale": FloatScale,
+        "float_softmax": FloatSoftmax,
+        "mul_add_shift": MulAddShift,
         "multiplier_add": MultiplierAdd,
         "power_of_two": PowerOfTwo,
         "shifted_add": ShiftedAdd,
+        "table_softmax": TableSoftmax,
     }
 
 
-REQUANTIZERS = ("fixed_point", "float_scale", "power_of_two")
+REQUANTIZERS = (
+    "converter",
+    "fixed_point",
+    "float64_scale",
+    "float_scale",
+    "mul_add_shift",
+    "power_of_two",
+)
+AVERAGERS = ("division", *REQUANTIZERS)
+SOFTMAXES = ("fixed_softmax", "float_softmax", "table_softmax")
 ADDERS = ("aligned_add", "float_add", "multiplier_add", "shifted_add")
 
 

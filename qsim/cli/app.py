@@ -221,18 +221,33 @@ cosim.register(app)
 prove.register(app)
 
 
-@app.command(cls=Command, epilog=examples("qsim targets", "qsim targets narrow20"))
+@app.command(
+    cls=Command,
+    epilog=examples("qsim targets", "qsim targets narrow20", "qsim targets tflite cmsis-nn"),
+)
 def targets(
     name: Annotated[
         str | None,
         typer.Argument(metavar="TARGET", help="Show every field of one.", show_default=False),
     ] = None,
+    other: Annotated[
+        str | None,
+        typer.Argument(metavar="OTHER", help="Show where the two differ.", show_default=False),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the shipped targets, or show every field of one."""
-    from qsim.cli.listing import show_targets
+    """List the shipped targets, show one, or show the differences of two (exit status 1)."""
+    output = Output(as_json=as_json)
+    if name is None or other is None:
+        from qsim.cli.listing import show_targets
 
-    show_targets(name, Output(as_json=as_json))
+        show_targets(name, output)
+        return
+    from qsim.cli.target_difference import show_difference
+
+    status = show_difference(name, other, output)
+    if status:
+        raise typer.Exit(status)
 
 
 @app.command(cls=Command, epilog=examples("qsim models", "qsim models --json"))

@@ -16,6 +16,8 @@ from qsim.target.sections import (
     Primitives,
     Quantize,
     Requantize,
+    RequantizeLinear,
+    RequantizeMul,
     Sum,
     Weight,
 )
@@ -33,6 +35,8 @@ __all__ = [
     "Primitives",
     "Quantize",
     "Requantize",
+    "RequantizeLinear",
+    "RequantizeMul",
     "Sum",
     "Target",
     "Weight",

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from qsim.errors import UsageError
+from qsim.target.fields import defaults
 from qsim.target.sections import (
+    OPTIONAL,
     SECTIONS,
     Add,
     Array,
@@ -26,6 +28,8 @@ from qsim.target.sections import (
     Primitives,
     Quantize,
     Requantize,
+    RequantizeLinear,
+    RequantizeMul,
     Sum,
     Weight,
 )
@@ -50,6 +54,8 @@ class Target:
         notes: where the target and that system part ways.
         input, weight, correlation, bias, sum, output, requantize, padding, quantize, add,
             avg_pool, primitives, memory, array: the sections of the TOML file.
+        requantize_linear, requantize_mul: sections that a file has only where linear layers and
+            element-wise products are rescaled in another way.
         schema: version of the contract's form.
 
     Raises:
@@ -73,6 +79,8 @@ class Target:
     primitives: Primitives
     memory: Memory
     array: Array
+    requantize_linear: RequantizeLinear | None = None
+    requantize_mul: RequantizeMul | None = None
     schema: int = SCHEMA
 
     def __post_init__(self) -> None:
@@ -142,7 +150,12 @@ class Target:
         """Return the contract as JSON values, in the form of the TOML file."""
         head = {"schema": self.schema, "name": self.name}
         head |= {"reproduces": self.reproduces, "notes": self.notes}
-        return head | {name: _plain(getattr(self, name)) for name in SECTIONS}
+        sections = ((name, getattr(self, name)) for name in SECTIONS)
+        return head | {
+            name: _plain(section)
+            for name, section in sections
+            if section is not None or name not in OPTIONAL
+        }
 
     @property
     def hash(self) -> str:
@@ -156,11 +169,31 @@ class Target:
         """The hash as people read it: ``sha256:`` and 16 digits."""
         return self.hash[: len("sha256:") + 16]
 
+    def requantize_of(self, operator: str) -> Requantize:
+        """Return how an operator's result is rescaled.
+
+        Args:
+            operator: ``linear``, ``mul``, or another, which has no section of its own.
+        """
+        if operator == "linear":
+            return self.requantize_linear or self.requantize
+        if operator == "mul" and self.requantize_mul is not None:
+            return self.requantize_mul
+        if operator == "mul":
+            return dataclasses.replace(self.requantize, derive="float32")
+        return self.requantize
+
     def has(self, primitive: str) -> bool:
         """Return whether the datapath has a primitive; ``linear`` is part of ``correlation``."""
         return _ALIASES.get(primitive, primitive) in self.primitives.available
 
 
 def _plain(section: Any) -> dict[str, Any]:
+    """Return a section as JSON values, without the optional fields that say nothing."""
     values = {field.name: getattr(section, field.name) for field in dataclasses.fields(section)}
-    return {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
+    silent = defaults(type(section))
+    return {
+        k: list(v) if isinstance(v, tuple) else v
+        for k, v in values.items()
+        if k not in silent or v != silent[k]
+    }

@@ -19,18 +19,24 @@ from qsim.errors import TargetError
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from hw_models.add import AlignedAdd, FloatAdd, ShiftedAdd
+    from hw_models import Requantizer
+    from hw_models.add import AlignedAdd, FloatAdd, MultiplierAdd, ShiftedAdd
     from hw_models.rounding import Rounding
-    from hw_models.schemes import FixedPoint, FixedRounding, FloatScale, PowerOfTwo
+    from hw_models.schemes import FixedRounding
     from qsim.target.contract import Target
+    from qsim.target.sections import Requantize
 
 Scales: TypeAlias = "float | npt.ArrayLike"
 _ACCEPTED: Final = "finite numbers above 0 that float32 holds"
 
 
 def requantizer(
-    target: Target, input_scale: float, weight_scale: Scales, output_scale: float
-) -> FixedPoint | PowerOfTwo | FloatScale:
+    target: Target,
+    input_scale: float,
+    weight_scale: Scales,
+    output_scale: float,
+    operator: str = "",
+) -> Requantizer:
     """Return the requantizer from the accumulator's scale to the output's.
 
     Args:
@@ -38,28 +44,37 @@ def requantizer(
         input_scale: s_x, real value of one step of an activation code.
         weight_scale: s_w, a scalar or one per output channel; 1.0 where there is no weight.
         output_scale: s_y.
+        operator: ``linear``, or ``mul`` with the second operand's scale as s_w, which may have a
+            section of their own; see ``Target.requantize_of``.
 
     Returns:
-        The scheme of ``target.requantize``, its parameters scalars or one per channel as
+        The scheme of the section, its parameters scalars or one per channel as
         ``weight_scale`` is.
 
     Raises:
         TargetError: a scale is not positive and finite, is no power of two where the target only
             shifts, or gives a factor that the target's multiplier cannot hold.
     """
-    factor = _factor(target, input_scale, weight_scale, output_scale)
+    section = target.requantize_of(operator)
+    factor = _factor(target, section, input_scale, weight_scale, output_scale)
     from hw_models.errors import ContractError
 
     try:
-        return _scheme(target, factor)
+        return _scheme(section, factor)
     except ContractError as error:
-        raise TargetError(str(error), where=f"{target.name}: requantize.scheme") from None
+        raise TargetError(str(error), where=f"{target.name}: {section.section}.scheme") from None
 
 
-def _scheme(target: Target, factor: npt.NDArray[Any]) -> FixedPoint | PowerOfTwo | FloatScale:
-    from hw_models.schemes import FixedPoint, FloatScale, PowerOfTwo
+def _scheme(r: Requantize, factor: npt.NDArray[Any]) -> Requantizer:
+    from hw_models.schemes import (
+        Converter,
+        FixedPoint,
+        Float64Scale,
+        FloatScale,
+        MulAddShift,
+        PowerOfTwo,
+    )
 
-    r = target.requantize
     if r.scheme == "fixed_point":
         return FixedPoint.from_scale(
             factor, bits=r.multiplier_bits, rounding=cast("FixedRounding", r.rounding)
@@ -67,24 +82,32 @@ def _scheme(target: Target, factor: npt.NDArray[Any]) -> FixedPoint | PowerOfTwo
     if r.scheme == "power_of_two":
         # The factor of powers of two is one, exactly, in either arithmetic: see _factor.
         exponent = np.frexp(factor)[1].astype(np.int64) - 1
-        return PowerOfTwo((-exponent).tolist(), rounding=cast("Rounding", r.rounding))
-    return FloatScale(factor.tolist())
+        return PowerOfTwo((-exponent).tolist(), cast("Rounding", r.rounding), r.seed)
+    if r.scheme == "mul_add_shift":
+        return MulAddShift.from_scale(factor, r.right_shift, cast("Rounding", r.rounding))
+    if r.scheme == "converter":
+        return Converter.from_scale(factor)
+    return (Float64Scale if r.scheme == "float64_scale" else FloatScale)(factor.tolist())
 
 
 def _factor(
-    target: Target, input_scale: float, weight_scale: Scales, output_scale: float
+    target: Target,
+    section: Requantize,
+    input_scale: float,
+    weight_scale: Scales,
+    output_scale: float,
 ) -> npt.NDArray[Any]:
     s_x = _float32("input scale", input_scale, target)
     s_w = _float32("weight scale", weight_scale, target)
     s_y = _float32("output scale", output_scale, target)
-    dtype = np.float64 if target.requantize.derive == "float64" else np.float32
+    dtype = np.float64 if section.derive == "float64" else np.float32
     with np.errstate(over="ignore", under="ignore"):
         factor = np.asarray(s_x.astype(dtype) * s_w.astype(dtype) / s_y.astype(dtype))
     if not (np.isfinite(factor) & (factor > 0)).all():
         raise TargetError(
-            f"s_x * s_w / s_y leaves {target.requantize.derive}: s_x is {input_scale!r}, s_y is "
+            f"s_x * s_w / s_y leaves {section.derive}: s_x is {input_scale!r}, s_y is "
             f"{output_scale!r}",
-            where=f"{target.name}: requantize.derive",
+            where=f"{target.name}: {section.section}.derive",
             accepted="scales whose factor is positive and finite",
         )
     return factor
@@ -119,13 +142,14 @@ def _float32(name: str, value: Scales, target: Target) -> npt.NDArray[np.float32
 
 def adder(
     target: Target, scale_a: float, scale_b: float, scale_out: float
-) -> ShiftedAdd | AlignedAdd | FloatAdd:
+) -> ShiftedAdd | AlignedAdd | MultiplierAdd | FloatAdd:
     """Return the adder of two activations for ``target.add``.
 
-    ``shifted`` has 32-bit multipliers, as TFLite's, and rounds as ``requantize.rounding``;
-    ``aligned`` adds in the accumulator of ``target.sum``; ``float_torch`` and
-    ``float_onnxruntime`` are what torch.ops.quantized.add and com.microsoft.QLinearAdd compute on
-    whole vectors (``hw_models.add`` lists the orders).
+    ``shifted`` has 32-bit multipliers, as TFLite's; ``aligned`` adds in the accumulator of
+    ``target.sum``; ``multiplier`` has two multipliers and one shift, as XNNPACK's; they round as
+    ``add.rounding`` says. ``float_torch`` and ``float_onnxruntime`` are what
+    torch.ops.quantized.add and com.microsoft.QLinearAdd compute on whole vectors
+    (``hw_models.add`` lists the orders).
 
     Args:
         target: the contract.
@@ -134,9 +158,11 @@ def adder(
         scale_out: of the result's.
 
     Raises:
-        TargetError: a scale is not positive and finite, is no power of two where the target only
-            shifts, or the operands' scales lie too far apart for the adder.
+        TargetError: the target has no adder, a scale is not positive and finite, is no power of two
+            where the target only shifts, or the operands' scales lie too far apart for the adder.
     """
+    if target.add.formula == "none":
+        raise TargetError("there is no addition", where=f"{target.name}: add.formula")
     a, b, out = (
         float(_float32(name, value, target))
         for name, value in (("scale a", scale_a), ("scale b", scale_b), ("output scale", scale_out))
@@ -154,16 +180,42 @@ def pad_value(target: Target, zero_point: int) -> int:
     return int(zero_point) if target.padding.value == "zero_point" else 0
 
 
-def _adder(target: Target, a: float, b: float, out: float) -> ShiftedAdd | AlignedAdd | FloatAdd:
+def _adder(
+    target: Target, a: float, b: float, out: float
+) -> ShiftedAdd | AlignedAdd | MultiplierAdd | FloatAdd:
     from hw_models.add import AlignedAdd, FloatAdd, ShiftedAdd
+    from hw_models.schemes import PowerOfTwo
 
-    formula, rounding = target.add.formula, target.requantize.rounding
+    formula, rounding = target.add.formula, target.add.rounding
+    if rounding == "requantize":
+        rounding = cast("Any", target.requantize.rounding)
     if formula == "shifted":
         fixed = cast("FixedRounding", rounding)
         return ShiftedAdd.from_scales(a, b, out, target.add.left_shift, fixed)
+    shift = cast("Rounding", rounding)
     if formula == "aligned":
         # A power of two is 0.5 * 2**exponent to frexp: 2**-fraction has exponent 1 - fraction.
         fa, fb, fo = (1 - math.frexp(scale)[1] for scale in (a, b, out))
-        shift = cast("Rounding", rounding)
-        return AlignedAdd.from_fractions(fa, fb, fo, shift, target.sum.accumulator)
+        adder = AlignedAdd.from_fractions(fa, fb, fo, shift, target.sum.accumulator)
+        seeded = PowerOfTwo(adder.out.right_shift, shift, target.requantize.seed)
+        return AlignedAdd(adder.left_a, adder.left_b, seeded, adder.accumulator)
+    if formula == "multiplier":
+        return _multiplier_add(target, a, b, out)
     return FloatAdd(a, b, out, "torch_quantized" if formula == "float_torch" else "mlas")
+
+
+def _multiplier_add(target: Target, a: float, b: float, out: float) -> MultiplierAdd:
+    """Return XNNPACK's adder: one shift, the larger multiplier of ``add.multiplier_bits``.
+
+    google/XNNPACK:src/microparams-init.c, xnn_init_qs8_add_minmax_scalar_params: the ratios of the
+    scales in float32, the larger one's exponent gives the shift, multipliers by lrintf.
+    """
+    from hw_models.add import MultiplierAdd
+    from hw_models.errors import ContractError
+
+    ratios = [float(np.float32(scale) / np.float32(out)) for scale in (a, b)]
+    if not 0 < max(ratios) < math.inf:
+        raise ContractError(f"the ratios of the scales leave float32: {ratios} (accepted: finite)")
+    shift = target.add.multiplier_bits - 2 - (math.frexp(max(ratios))[1] - 1)
+    first, second = (round(math.ldexp(ratio, shift)) for ratio in ratios)
+    return MultiplierAdd(first, second, shift, cast("Rounding", target.add.rounding))

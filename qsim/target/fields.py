@@ -25,6 +25,30 @@ class Range:
         kind = "a power of two" if self.power_of_two else "an integer"
         return f"{kind} from {self.low} to {self.high}"
 
+    def fits(self, value: object) -> bool:
+        """Return whether a value is one of them; bool is an int to Python, not to a register."""
+        return (
+            type(value) is int
+            and self.low <= value <= self.high
+            and not (self.power_of_two and value & (value - 1))
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Names of the contract, and those that registered extensions bring (``qsim.extend``)."""
+
+    known: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{', '.join(self.known)}; or what a registered extension brings"
+
+    def fits(self, value: object) -> bool:
+        """Return whether a value is one of them; entry points are loaded for an unknown name."""
+        from qsim import extend
+
+        return isinstance(value, str) and (value in self.known or extend.has_primitive(value))
+
 
 # Resolving annotations takes longer than checking them.
 _FIELD_TYPES: Final[dict[type, dict[str, Any]]] = {}
@@ -37,6 +61,19 @@ def field_types(section: type[Section]) -> dict[str, Any]:
         types = {field.name: hints[field.name] for field in dataclasses.fields(section)}
         _FIELD_TYPES[section] = types
     return _FIELD_TYPES[section]
+
+
+def defaults(section: type[Section]) -> dict[str, Any]:
+    """Return the fields that a file may leave out, with what they are then.
+
+    A field that came later has a value that says nothing new. It is left out wherever a target is
+    written, and of the hash, so that the targets from before keep theirs.
+    """
+    return {
+        field.name: field.default
+        for field in dataclasses.fields(section)
+        if field.default is not dataclasses.MISSING
+    }
 
 
 def _choices(annotation: Any) -> tuple[Any, ...]:
@@ -56,13 +93,7 @@ def accepted(annotation: Any) -> str:
 
 def _fits(annotation: Any, value: object) -> bool:
     if get_origin(annotation) is Annotated:
-        rule = get_args(annotation)[1]
-        # bool is an int to Python, and is not one to a register.
-        return (
-            type(value) is int
-            and rule.low <= value <= rule.high
-            and not (rule.power_of_two and value & (value - 1))
-        )
+        return bool(get_args(annotation)[1].fits(value))
     if names := _choices(annotation):
         return isinstance(value, str) and value in names
     if get_origin(annotation) is tuple:
@@ -73,6 +104,16 @@ def _fits(annotation: Any, value: object) -> bool:
             and len(set(value)) == len(value)
         )
     return type(value) is annotation
+
+
+def _offence(annotation: Any, value: object) -> str:
+    """Say what is wrong: one name of a list where that is all."""
+    if get_origin(annotation) is tuple and isinstance(value, tuple):
+        item = get_args(annotation)[0]
+        odd = [entry for entry in value if not _fits(item, entry)]
+        if odd:
+            return f"has {shown(odd[0])}, which neither the contract has nor an extension brings"
+    return f"is {shown(value)}"
 
 
 def shown(value: object, limit: int = 60) -> str:
@@ -95,7 +136,7 @@ class Section:
             value = getattr(self, name)
             if not _fits(annotation, value):
                 raise TargetError(
-                    f"is {shown(value)}",
+                    _offence(annotation, value),
                     where=f"{self.section}.{name}",
                     accepted=accepted(annotation),
                 )

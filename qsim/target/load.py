@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any, Final, get_origin
 
 from qsim.errors import TargetError
 from qsim.target.contract import Target
-from qsim.target.fields import accepted, field_types, shown
-from qsim.target.sections import SECTIONS
+from qsim.target.fields import accepted, defaults, field_types, shown
+from qsim.target.sections import OPTIONAL, SECTIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
 SHIPPED: Final = Path(__file__).parent.parent / "targets"
 # A contract needs about 4 KiB.
@@ -122,8 +122,10 @@ def _build(data: object) -> Target:
             where="schema",
             accepted="1",
         )
-    _check_keys(data, (*_HEAD, *SECTIONS), "", "a section or field")
-    sections = {name: _section(name, cls, data[name]) for name, cls in SECTIONS.items()}
+    _check_keys(data, (*_HEAD, *SECTIONS), OPTIONAL, "", "a section or field")
+    sections = {
+        name: _section(name, cls, data[name]) for name, cls in SECTIONS.items() if name in data
+    }
     return Target(**{name: data[name] for name in _HEAD}, **sections)
 
 
@@ -131,8 +133,10 @@ def _section(name: str, cls: type[Any], values: object) -> Any:
     if not isinstance(values, Mapping):
         raise TargetError(f"is {shown(values)}", where=name, accepted=f"a table [{name}]")
     types = field_types(cls)
-    _check_keys(values, tuple(types), f"{name}.", "a field")
-    return cls(**{field: _value(types[field], values[field]) for field in types})
+    silent = defaults(cls)
+    _check_keys(values, tuple(types), silent, f"{name}.", "a field")
+    given = {field: _value(types[field], values[field]) for field in types if field in values}
+    return cls(**given)
 
 
 def _value(annotation: Any, value: object) -> object:
@@ -142,7 +146,13 @@ def _value(annotation: Any, value: object) -> object:
     return tuple(item if isinstance(item, str) else shown(item) for item in value)
 
 
-def _check_keys(table: Mapping[Any, Any], known: tuple[str, ...], prefix: str, kind: str) -> None:
+def _check_keys(
+    table: Mapping[Any, Any],
+    known: tuple[str, ...],
+    optional: Collection[str],
+    prefix: str,
+    kind: str,
+) -> None:
     for key in table:
         if key not in known:
             ordered = _closest_first(key, known)
@@ -154,7 +164,7 @@ def _check_keys(table: Mapping[Any, Any], known: tuple[str, ...], prefix: str, k
                 accepted=", ".join(ordered),
             )
     for key in known:
-        if key not in table:
+        if key not in table and key not in optional:
             raise TargetError(
                 "is missing; every field is stated, none has a default",
                 where=f"{prefix}{key}",

@@ -11,21 +11,41 @@ from typing import TYPE_CHECKING, Final, NamedTuple, get_args
 from qsim.errors import TargetError
 from qsim.target.contract import SCHEMA
 from qsim.target.fields import shown
-from qsim.target.sections import SECTIONS, ShiftRounding
+from qsim.target.sections import OPTIONAL, SECTIONS, FixedRounding, ShiftRounding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from qsim.target.contract import Target
-    from qsim.target.sections import Input, Output, Weight
+    from qsim.target.sections import Input, Output, Requantize, Weight
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 # Each scheme's tensors are also tensors of the schemes after it.
 _GENERALITY: Final = ("power_of_two", "symmetric", "asymmetric")
+_FIXED: Final = tuple(get_args(FixedRounding))
+_SHIFTS: Final = tuple(get_args(ShiftRounding))
+_SURE: Final = tuple(rounding for rounding in _SHIFTS if rounding != "stochastic")
 _ROUNDINGS: Final[dict[str, tuple[str, ...]]] = {
-    "fixed_point": ("double", "single"),
-    "power_of_two": tuple(get_args(ShiftRounding)),
+    "fixed_point": _FIXED,
+    "power_of_two": _SHIFTS,
     "float_scale": ("half_even",),
+    "float64_scale": ("half_away",),
+    "mul_add_shift": _SURE,
+    "converter": ("half_away",),
+}
+# What of requantize.rounding each formula of [add] can do.
+_ADD_ROUNDINGS: Final[dict[str, tuple[str, ...]]] = {
+    "shifted": _FIXED,
+    "aligned": _SHIFTS,
+    "multiplier": _SURE,
+}
+# Widths of the integer multiplier, by scheme or fixed-point rounding; otherwise it is 2 to 32.
+_WIDTHS: Final[dict[str, tuple[int, ...]]] = {
+    "converter": (16,),
+    "mul_add_shift": (32,),
+    "s64-reduced": (32,),
+    "tosa-single": (16, 32),
+    "tosa-double": (32,),
 }
 
 
@@ -40,6 +60,8 @@ def check(target: Target) -> None:
     """Raise TargetError at the first rule that the target breaks."""
     _check_head(target)
     for name, cls in SECTIONS.items():
+        if name in OPTIONAL and getattr(target, name) is None:
+            continue
         if not isinstance(getattr(target, name), cls):
             raise TargetError(
                 f"is {shown(getattr(target, name))}",
@@ -74,7 +96,9 @@ def _rules(t: Target) -> Iterator[_Rule]:
     for codes in (t.input, t.weight, t.output):
         yield from _codes(codes)
     yield from _chain(t)
-    yield from _requantize(t)
+    for section in (t.requantize, t.requantize_linear, t.requantize_mul):
+        if section is not None:
+            yield from _requantize(t, section)
     yield from _power_of_two(t)
     yield from _add(t)
     yield from _primitives(t)
@@ -123,33 +147,56 @@ def _range(codes: Input | Output) -> tuple[int, int]:
     return -(1 << (codes.bits - 1)) + codes.narrow, (1 << (codes.bits - 1)) - 1
 
 
-def _requantize(t: Target) -> Iterator[_Rule]:
-    r = t.requantize
+def _requantize(t: Target, r: Requantize) -> Iterator[_Rule]:
     yield _Rule(
         r.rounding in _ROUNDINGS[r.scheme],
-        "requantize.rounding",
+        f"{r.section}.rounding",
         f"is {r.rounding!r}, which the scheme {r.scheme!r} does not have",
         ", ".join(_ROUNDINGS[r.scheme]),
     )
+    multiplies = r.scheme in ("fixed_point", "converter", "mul_add_shift")
     yield _Rule(
-        r.scheme == "fixed_point" or r.multiplier_bits == 0,
-        "requantize.multiplier_bits",
+        multiplies or r.multiplier_bits == 0,
+        f"{r.section}.multiplier_bits",
         f"is {r.multiplier_bits}, but the scheme {r.scheme!r} has no integer multiplier",
         "0, or scheme = 'fixed_point'",
     )
+    name = r.rounding if r.scheme == "fixed_point" else r.scheme
+    widths = _WIDTHS.get(name, range(2, 33))
     yield _Rule(
-        r.scheme != "fixed_point" or r.multiplier_bits >= 2,
-        "requantize.multiplier_bits",
-        f"is {r.multiplier_bits}, but the scheme 'fixed_point' multiplies by a signed integer",
-        "an integer from 2 to 32",
+        not multiplies or r.multiplier_bits in widths,
+        f"{r.section}.multiplier_bits",
+        f"is {r.multiplier_bits}, but {name!r} multiplies by a signed integer",
+        "an integer from 2 to 32" if len(widths) > 2 else " or ".join(map(str, widths)),
     )
-    for section in (t.correlation, t.sum):
+    yield _Rule(
+        r.scheme == "mul_add_shift" or r.right_shift == 0,
+        f"{r.section}.right_shift",
+        f"is {r.right_shift}, but the scheme {r.scheme!r} has a shift for each layer",
+        "0, or scheme = 'mul_add_shift'",
+    )
+    yield _Rule(
+        r.rounding == "stochastic" or r.seed == 0,
+        f"{r.section}.seed",
+        f"is {r.seed}, but the rounding {r.rounding!r} draws nothing",
+        "0, or rounding = 'stochastic'",
+    )
+    register = _register(r)
+    for section in () if r is t.requantize_mul else (t.correlation, t.sum):
         yield _Rule(
-            r.rounding != "double" or section.bits <= 32,
+            register is None or section.bits <= register,
             f"{section.section}.bits",
-            f"is {section.bits}, but requantize.rounding 'double' is defined on a 32-bit register",
-            "an integer from 2 to 32, or requantize.rounding = 'single'",
+            f"is {section.bits}, but {r.section}.rounding {r.rounding!r} is defined on a "
+            f"{register}-bit register",
+            f"an integer from 2 to {register}, or {r.section}.rounding = 'single'",
         )
+
+
+def _register(r: Requantize) -> int | None:
+    """Return the width of the accumulator that a fixed-point rounding is defined on, if it is."""
+    if r.scheme != "fixed_point" or r.rounding in ("single", "s64-reduced"):
+        return None
+    return 48 if r.rounding == "tosa-single" and r.multiplier_bits == 16 else 32
 
 
 def _power_of_two(t: Target) -> Iterator[_Rule]:
@@ -187,11 +234,12 @@ def _add(t: Target) -> Iterator[_Rule]:
         f"an integer from 1 to {most}" if most > 0 else "another formula, or fewer input.bits",
     )
     yield _Rule(
-        not shifted or t.requantize.scheme == "fixed_point",
+        not shifted or t.add.rounding != "requantize" or t.requantize.scheme == "fixed_point",
         "add.formula",
         f"is 'shifted', which rescales by integer multipliers, but requantize.scheme is "
         f"{t.requantize.scheme!r}",
-        "aligned, float_torch, float_onnxruntime, or requantize.scheme = 'fixed_point'",
+        "aligned, float_torch, float_onnxruntime, an add.rounding of its own, or "
+        "requantize.scheme = 'fixed_point'",
     )
     for codes in (t.input, t.output):
         yield _Rule(
@@ -201,11 +249,47 @@ def _add(t: Target) -> Iterator[_Rule]:
             "shifted, float_torch, float_onnxruntime, or schemes that are power_of_two",
         )
     yield _Rule(
-        t.add.formula != "aligned" or t.requantize.scheme == "power_of_two",
+        t.add.formula != "aligned"
+        or t.add.rounding != "requantize"
+        or t.requantize.scheme == "power_of_two",
         "add.formula",
         "is 'aligned', which rounds as requantize.rounding says of a shift, but requantize.scheme "
         f"is {t.requantize.scheme!r}",
         "shifted, float_torch, float_onnxruntime, or requantize.scheme = 'power_of_two'",
+    )
+    yield from _add_rounding(t)
+    for name in ("add", "sub"):
+        yield _Rule(
+            t.add.formula != "none" or name not in t.primitives.available,
+            "add.formula",
+            f"is 'none', but primitives.available has {name!r}",
+            f"a formula, or primitives without {name!r}",
+        )
+
+
+def _add_rounding(t: Target) -> Iterator[_Rule]:
+    accepted = _ADD_ROUNDINGS.get(t.add.formula, ())
+    stated = t.add.rounding != "requantize"
+    yield _Rule(
+        bool(accepted) or not stated,
+        "add.rounding",
+        f"is {t.add.rounding!r}, but the formula {t.add.formula!r} rounds in its own way",
+        "requantize",
+    )
+    rounding = t.add.rounding if stated else t.requantize.rounding
+    yield _Rule(
+        not accepted or rounding in accepted,
+        "add.rounding",
+        f"is {rounding!r}, which the formula {t.add.formula!r} does not have",
+        ", ".join(accepted),
+    )
+    multiplies = t.add.formula == "multiplier"
+    yield _Rule(
+        t.add.multiplier_bits >= 2 if multiplies else t.add.multiplier_bits == 0,
+        "add.multiplier_bits",
+        f"is {t.add.multiplier_bits}, but the formula {t.add.formula!r} "
+        f"{'multiplies by integers' if multiplies else 'has no such multiplier'}",
+        "an integer from 2 to 23" if multiplies else "0, or formula = 'multiplier'",
     )
 
 

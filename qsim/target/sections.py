@@ -7,9 +7,9 @@ properties that make its objects.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal, TypeAlias, get_args
 
-from qsim.target.fields import Range, Section
+from qsim.target.fields import Names, Range, Section
 
 if TYPE_CHECKING:
     import hw_models
@@ -19,7 +19,13 @@ Overflow: TypeAlias = Literal["wrap", "saturate", "saturate_symmetric", "error"]
 At: TypeAlias = Literal["sum", "mac"]
 Order: TypeAlias = Literal["channel_first", "channel_last"]
 BiasScale: TypeAlias = Literal["accumulator", "power_of_two"]
-RequantizeScheme: TypeAlias = Literal["fixed_point", "power_of_two", "float_scale"]
+RequantizeScheme: TypeAlias = Literal[
+    "fixed_point", "power_of_two", "float_scale", "float64_scale", "mul_add_shift", "converter"
+]
+# The names of hw_models.schemes.FIXED_REFERENCES, which a test compares.
+FixedRounding: TypeAlias = Literal[
+    "double", "single", "double-half-up", "s64-reduced", "tosa-single", "tosa-double"
+]
 # The names of hw_models.ROUNDINGS, which a test compares: importing them would load Numba.
 DivisionRounding: TypeAlias = Literal[
     "floor",
@@ -34,11 +40,14 @@ DivisionRounding: TypeAlias = Literal[
     "half_odd",
 ]
 ShiftRounding: TypeAlias = Literal[DivisionRounding, "jam", "stochastic"]
-RequantizeRounding: TypeAlias = Literal["double", "single", ShiftRounding]
+RequantizeRounding: TypeAlias = Literal[FixedRounding, ShiftRounding]
+AddRounding: TypeAlias = Literal["requantize", FixedRounding, ShiftRounding]
 Derive: TypeAlias = Literal["float64", "float32"]
 PadValue: TypeAlias = Literal["zero_point", "zero"]
-Formula: TypeAlias = Literal["torch", "executorch", "onnx"]
-AddFormula: TypeAlias = Literal["shifted", "aligned", "float_torch", "float_onnxruntime"]
+Formula: TypeAlias = Literal["torch", "executorch", "onnx", "tflite"]
+AddFormula: TypeAlias = Literal[
+    "shifted", "aligned", "float_torch", "float_onnxruntime", "multiplier", "none"
+]
 PrimitiveName: TypeAlias = Literal[
     "correlation",
     "matmul",
@@ -50,6 +59,21 @@ PrimitiveName: TypeAlias = Literal[
     "avg_pool",
     "reshape",
     "permute",
+    "transposed_correlation",
+    "sub",
+    "mul",
+    "minimum",
+    "maximum",
+    "concat",
+    "pad",
+    "mean",
+    "argmax",
+    "shift_right",
+    "lookup",
+    "interpolate",
+    "softmax",
+    "resize",
+    "resize_scaled",
 ]
 
 
@@ -130,12 +154,12 @@ class Bias(Section):
     """The constant that bias_add adds.
 
     Attributes:
-        bits: width of a (signed) bias code, 2 to 32.
+        bits: width of a (signed) bias code, 2 to 64.
         scale: ``accumulator``: codes at s_x * s_w; ``power_of_two``: codes at a scale of their
             own, shifted left into the accumulator.
     """
 
-    bits: Annotated[int, Range(2, 32)]
+    bits: AccumulatorBits
     scale: BiasScale
     section: ClassVar[str] = "bias"
 
@@ -184,19 +208,47 @@ class Requantize(Section):
     """From the accumulator to a code.
 
     Attributes:
-        scheme: ``fixed_point`` (integer multiplier and shift), ``power_of_two`` (shift) or
-            ``float_scale`` (fp32 multiplier).
-        rounding: ``double`` or ``single`` for fixed_point; a rounding of a shift for
-            power_of_two; ``half_even`` for float_scale.
-        multiplier_bits: width of the fixed_point multiplier, sign included; 0 otherwise.
+        scheme: ``fixed_point`` (integer multiplier and shift), ``power_of_two`` (shift),
+            ``float_scale`` (fp32 multiplier), ``float64_scale``, ``mul_add_shift`` (one shift for
+            all layers) or ``converter`` (NVDLA's).
+        rounding: one of hw_models' FixedPoint for fixed_point; a rounding of a shift for
+            power_of_two and mul_add_shift; ``half_even`` for float_scale; ``half_away`` for
+            float64_scale and converter.
+        multiplier_bits: width of the integer multiplier, sign included; 0 where there is none.
         derive: arithmetic in which the tool chain computes s_x * s_w / s_y.
+        right_shift: of mul_add_shift, the same for every layer; 0 otherwise.
+        seed: of ``stochastic`` rounding; 0 otherwise.
     """
 
     scheme: RequantizeScheme
     rounding: RequantizeRounding
     multiplier_bits: Annotated[int, Range(0, 32)]
     derive: Derive
+    right_shift: Annotated[int, Range(0, 62)] = 0
+    seed: Annotated[int, Range(0, (1 << 63) - 1)] = 0
     section: ClassVar[str] = "requantize"
+
+
+@dataclass(frozen=True, slots=True)
+class RequantizeLinear(Requantize):
+    """Requantize of linear layers, where it is not that of convolutions.
+
+    Attributes:
+        scheme, rounding, multiplier_bits, derive, right_shift, seed: as in ``Requantize``.
+    """
+
+    section: ClassVar[str] = "requantize_linear"
+
+
+@dataclass(frozen=True, slots=True)
+class RequantizeMul(Requantize):
+    """Requantize of element-wise products: from s_a * s_b to s_y.
+
+    Attributes:
+        scheme, rounding, multiplier_bits, derive, right_shift, seed: as in ``Requantize``.
+    """
+
+    section: ClassVar[str] = "requantize_mul"
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +268,7 @@ class Quantize(Section):
     """From float to code, at the boundary of the network.
 
     Attributes:
-        formula: ``torch``, ``executorch`` or ``onnx``, as in hw_models.quantize.
+        formula: ``torch``, ``executorch``, ``onnx`` or ``tflite``, as in hw_models.quantize.
     """
 
     formula: Formula
@@ -228,13 +280,17 @@ class Add(Section):
     """Element-wise addition of two code tensors.
 
     Attributes:
-        formula: ``shifted`` (TFLite), ``aligned`` (power of two), ``float_torch`` or
-            ``float_onnxruntime``.
+        formula: ``shifted`` (TFLite), ``aligned`` (power of two), ``float_torch``,
+            ``float_onnxruntime``, ``multiplier`` (XNNPACK) or ``none``.
         left_shift: bits that ``shifted`` gives both operands as headroom; 0 otherwise.
+        rounding: of ``shifted``, ``aligned`` and ``multiplier``; ``requantize``: as that section.
+        multiplier_bits: width of the larger of ``multiplier``'s two; 0 otherwise.
     """
 
     formula: AddFormula
     left_shift: Annotated[int, Range(0, 30)]
+    rounding: AddRounding = "requantize"
+    multiplier_bits: Annotated[int, Range(0, 23)] = 0
     section: ClassVar[str] = "add"
 
 
@@ -258,7 +314,7 @@ class Primitives(Section):
         available: names of primitives, each once.
     """
 
-    available: tuple[PrimitiveName, ...]
+    available: tuple[Annotated[str, Names(get_args(PrimitiveName))], ...]
     section: ClassVar[str] = "primitives"
 
 
@@ -309,5 +365,9 @@ SECTIONS: Final[dict[str, type[Section]]] = {
         Primitives,
         Memory,
         Array,
+        RequantizeLinear,
+        RequantizeMul,
     )
 }
+# Sections that a target leaves out where it has nothing to say there.
+OPTIONAL: Final[frozenset[str]] = frozenset({"requantize_linear", "requantize_mul"})

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import qsim
+from qsim import models
 from qsim.cli import main
 from tests import fresh
 
@@ -142,10 +143,40 @@ def test_target_shows_every_field(capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(capsys.readouterr().out)["target"]["requantize"] == document["requantize"]
 
 
+def test_targets_of_two_shows_where_they_differ(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["targets", "tflite", "tflite-single"]) == 1
+    out = capsys.readouterr().out
+    assert [word for word in out.split() if word.strip("─")] == [
+        *("section", "field", "tflite", "tflite-single"),
+        *("requantize", "rounding", "double", "single"),
+        *("tflite", "and", "tflite-single", "differ", "in", "1", "field."),
+    ]
+    assert main(["targets", "tflite", "tflite"]) == 0
+    assert "same datapath: sha256:9ffb" in capsys.readouterr().out
+    assert main(["targets", "tflite", "nope"]) == 2
+    assert "no target 'nope'" in capsys.readouterr().err
+    for name in qsim.Target.names():
+        assert main(["targets", "tosa", name]) == (name != "tosa")
+        assert max(map(len, capsys.readouterr().out.splitlines())) <= 100
+
+
+def test_targets_of_two_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["targets", "tflite", "litert-reference", "--json"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert found["a"] == {"name": "tflite", "hash": qsim.Target.load("tflite").hash}
+    assert found["b"]["name"] == "litert-reference"
+    fields = {(d["section"], d["field"]): (d["a"], d["b"]) for d in found["differences"]}
+    assert fields["requantize_linear", "rounding"] == (None, "half_away")
+    assert fields["quantize", "formula"] == ("torch", "tflite")
+    assert ("requantize", "rounding") not in fields
+    assert main(["targets", "q7", "q7", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["differences"] == []
+
+
 def test_models_lists_the_builtins(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)["models"]
-    assert [item["name"] for item in found] == ["digits", "resnet8", "mobilenet_v1"]
+    assert [item["name"] for item in found] == [known.name for known in models.builtin()]
     assert all(item["parameters"] > 0 and item["description"] for item in found)
     assert main(["models"]) == 0
     assert "mobilenet_v1" in capsys.readouterr().out

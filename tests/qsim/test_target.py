@@ -12,22 +12,36 @@ from typing import get_args
 import pytest
 
 import hw_models
+from hw_models.quantize import FORMULAS
+from hw_models.schemes import FIXED_REFERENCES
 from qsim.errors import TargetError
+from qsim.primitives import PRIMITIVES
 from qsim.target import Correlation, Target, sections
 from qsim.target.load import MAX_BYTES, SHIPPED
 from tests.fresh import ROOT, loaded
 
-NAMES = ("narrow20", "onnxruntime", "pytorch", "q7", "tflite", "tflite-single")
 # A changed hash means that every file written for the target is another datapath's. Change these
 # only together with the CHANGELOG.
 HASHES = {
+    "asic-example": "sha256:7c0a29a7660f94c3cc278fbf93444ff486f2660fef0770b05d49af7646887743",
+    "cmsis-nn": "sha256:5c2992513bac5a90c85ff1fbada4bafc923d8d58f20bd945562c64ea52a0ec33",
+    "deeploy-like": "sha256:80178a81d66d83cb100bec8f6aff957787138843bc0348534f23650a7ec55f03",
+    "int4": "sha256:ff66ba545aaf62d868c3781e462af428c9e1f981b3eb35784a9977e9c311e871",
+    "litert-optimized": "sha256:4d3b0a7740333eb52abc9b0f54212bdae224a3148d132a0ff79c5d005fbca99a",
+    "litert-reference": "sha256:4242bf25ef3d4ae7004d75839926d9732be243247ad5cd594ac6a4d6aaf874ed",
     "narrow20": "sha256:79b08bad52308c908b2d15464071c9e6b4a8d8bfc9ef90a341b6ce5b7e82955d",
+    "nvdla-like": "sha256:4f5144804dc4d97e3f84869861955c78bacae347ca5b27fe111dd2f174233c26",
     "onnxruntime": "sha256:9550e16cecb0d3e386c0b31a9a97d3c968dc4d12b2aea919678f487c694dc563",
     "pytorch": "sha256:0cbb2201a6a9c88f356e5be30ec8e99505afdcfa3e040a058b103fd60f8ae343",
+    "q15": "sha256:846fea7ba73498f270d6392f175bbef00880ac1ffc14f1df09f1aa84a829fb16",
     "q7": "sha256:797329ffbc4192c2bae6fde244efbe3ed31d1cea2e2b7cd9a48a7a9b35a508e3",
     "tflite": "sha256:9ffb170f4e0e54ecdd0ef3f5f5a4c5f1e73626643ac8a4f9f4fcbf934943b51a",
+    "tflite-int16x8": "sha256:662762d1ed53e7a4440293e0472b082f5887dfc0476505a28af7dc8d2b6b9057",
     "tflite-single": "sha256:c1eb4cec2127553c1675a69ed56fa0d5b7b0d3a9f10ff1f573fa3840c474e757",
+    "tosa": "sha256:6fb964ee34b45a8fb505c7e10a0200abe6079f53e27582409efb6ded893703c1",
+    "xnnpack": "sha256:630622f5ec2ea82dd83261267fc6215bf7d6571d1391fec2f935a01a48366adf",
 }
+NAMES = tuple(HASHES)
 
 
 def test_shipped_names() -> None:
@@ -51,6 +65,19 @@ def test_round_trip(name: str) -> None:
     assert again == target
     assert again.hash == target.hash
     assert through_json == tomllib.loads((SHIPPED / f"{name}.toml").read_text())
+
+
+def test_fields_that_say_nothing_are_left_out() -> None:
+    """They came later: writing their value is the same as leaving them out, in the hash too."""
+    text = (SHIPPED / "tflite.toml").read_text()
+    stated = text.replace("left_shift = 20", 'left_shift = 20\nrounding = "requantize"')
+    stated = stated.replace('derive = "float64"', 'derive = "float64"\nright_shift = 0\nseed = 0')
+    target = Target.from_toml(stated)
+    assert stated != text
+    assert target == Target.load("tflite")
+    assert target.hash == HASHES["tflite"]
+    assert "seed" not in target.to_dict()["requantize"]
+    assert "requantize_linear" not in target.to_dict()
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -77,14 +104,16 @@ def with_field(target: Target, section: str, field: str, value: object) -> Targe
 
 
 def test_hash_covers_every_field() -> None:
-    target = Target.load("tflite")
+    target = Target.load("litert-optimized")
+    linear = Target.load("litert-reference").requantize_linear
+    target = dataclasses.replace(target, requantize_linear=linear)
     seen = {target.hash}
     fields = 0
     for section, cls in sections.SECTIONS.items():
         for field in dataclasses.fields(cls):
             seen.add(with_field(target, section, field.name, "another").hash)
             fields += 1
-    assert fields == 36
+    assert fields == 52
     assert len(seen) == 1 + fields
 
 
@@ -101,6 +130,16 @@ def test_formats_and_accumulators() -> None:
     assert (unsigned.min, unsigned.max) == (0, 255)
 
 
+def test_operators_with_a_requantize_of_their_own() -> None:
+    reference, plain = Target.load("litert-reference"), Target.load("tflite")
+    assert reference.requantize_of("linear") == reference.requantize_linear
+    assert reference.requantize_of("matmul") == reference.requantize
+    assert plain.requantize_of("linear") == plain.requantize
+    # Every tool chain that states nothing else multiplies the scales of a product in float32.
+    assert plain.requantize_of("mul") == dataclasses.replace(plain.requantize, derive="float32")
+    assert Target.load("tosa").requantize_of("mul").derive == "float64"
+
+
 def test_has() -> None:
     target = Target.load("tflite")
     assert target.has("max_pool")
@@ -114,6 +153,10 @@ def test_has() -> None:
 
 def test_names_are_those_of_hw_models() -> None:
     assert set(get_args(sections.ShiftRounding)) == set(hw_models.ROUNDINGS)
+    assert get_args(sections.FixedRounding) == tuple(FIXED_REFERENCES)
+    assert get_args(sections.Formula) == FORMULAS
+    # linear runs on correlation: see Target.has.
+    assert set(get_args(sections.PrimitiveName)) == set(PRIMITIVES) - {"linear"}
     for overflow in get_args(sections.Overflow):
         for order in get_args(sections.Order):
             for at in get_args(sections.At):

@@ -13,8 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import hw_models
-from hw_models.add import AlignedAdd, FloatAdd, ShiftedAdd
-from hw_models.schemes import FixedPoint, FloatScale, PowerOfTwo
+from hw_models.add import AlignedAdd, FloatAdd, MultiplierAdd, ShiftedAdd
+from hw_models.schemes import (
+    Converter,
+    FixedPoint,
+    Float64Scale,
+    FloatScale,
+    MulAddShift,
+    PowerOfTwo,
+)
 from qsim.errors import TargetError
 from qsim.target import Target, derive
 
@@ -66,6 +73,60 @@ def test_float_scale_is_two_float32_roundings(s_x: float, s_w: float, s_y: float
         scheme = derive.requantizer(Target.load(name), s_x, s_w, s_y)
         assert isinstance(scheme, FloatScale)
         assert scheme.scale == single(single(s_x * s_w) / s_y)
+
+
+def test_every_target_derives_its_scheme() -> None:
+    made = {
+        name: derive.requantizer(Target.load(name), 0.02, np.float32([0.004, 0.005])[:count], 0.03)
+        for name in Target.names()
+        for count in [2 if Target.load(name).weight.per_channel else 1]
+        if not name.startswith("q")
+    }
+    roundings = {n: s.rounding for n, s in made.items() if isinstance(s, FixedPoint)}
+    assert roundings == {
+        "asic-example": "single",
+        "cmsis-nn": "double",
+        "int4": "double",
+        "litert-optimized": "double-half-up",
+        "litert-reference": "double",
+        "narrow20": "single",
+        "tflite": "double",
+        "tflite-int16x8": "s64-reduced",
+        "tflite-single": "single",
+        "tosa": "tosa-single",
+    }
+    factor = float(np.float32(0.02)) * float(np.float32(0.004)) / float(np.float32(0.03))
+    second = float(np.float32(0.02)) * float(np.float32(0.005)) / float(np.float32(0.03))
+    assert made["deeploy-like"] == MulAddShift(
+        (round(factor * 2**16), round(second * 2**16)), 0, 16, "half_up"
+    )
+    converter = made["nvdla-like"]
+    assert isinstance(converter, Converter)
+    assert Fraction(*map(int, (converter.multipliers[0], 1 << converter.shifts[0]))) == multiplier(
+        factor, 16
+    )
+    linear = derive.requantizer(Target.load("litert-reference"), 0.02, 0.004, 0.03, "linear")
+    assert linear == Float64Scale(factor)
+
+
+def test_products_are_scaled_in_float32() -> None:
+    s_a, s_b, s_y = map(single, (0.0173, 0.0391, 0.0227))
+    mul = derive.requantizer(Target.load("tflite"), s_a, s_b, s_y, "mul")
+    assert isinstance(mul, FixedPoint)
+    assert value(mul) == multiplier(single(single(s_a * s_b) / s_y), 32)
+    assert mul != derive.requantizer(Target.load("tflite"), s_a, s_b, s_y)
+    tosa = derive.requantizer(Target.load("tosa"), s_a, s_b, s_y, "mul")
+    assert isinstance(tosa, FixedPoint)
+    assert value(tosa) == multiplier(s_a * s_b / s_y, 32)
+
+
+def test_the_seed_of_stochastic_rounding() -> None:
+    q7 = Target.load("q7")
+    r = dataclasses.replace(q7.requantize, rounding="stochastic", seed=77)
+    drawing = dataclasses.replace(q7, requantize=r)
+    assert derive.requantizer(drawing, 0.5, 0.25, 1.0) == PowerOfTwo(3, "stochastic", 77)
+    adder = derive.adder(drawing, 0.5, 0.25, 1.0)
+    assert adder.out == PowerOfTwo(2, "stochastic", 77)
 
 
 def test_the_two_arithmetics_differ() -> None:
@@ -143,7 +204,7 @@ def test_factors_out_of_reach() -> None:
         derive.adder(Target.load("q7"), 2.0**40, 1.0, 1.0)
 
 
-@pytest.mark.parametrize("name", ["tflite", "tflite-single"])
+@pytest.mark.parametrize("name", ["tflite", "tflite-single", "litert-optimized", "tosa"])
 @REPRODUCIBLE
 @given(SCALES, SCALES, SCALES)
 def test_shifted_adder(name: str, s_a: float, s_b: float, s_out: float) -> None:
@@ -151,7 +212,8 @@ def test_shifted_adder(name: str, s_a: float, s_b: float, s_out: float) -> None:
     adder = derive.adder(target, s_a, s_b, s_out)
     assert isinstance(adder, ShiftedAdd)
     assert adder.left_shift == 20
-    assert {adder.a.rounding, adder.b.rounding, adder.out.rounding} == {target.requantize.rounding}
+    rounding = "double" if name == "litert-optimized" else target.requantize.rounding
+    assert {adder.a.rounding, adder.b.rounding, adder.out.rounding} == {rounding}
     twice = 2 * max(s_a, s_b)
     assert value(adder.a) == multiplier(s_a / twice, 32)
     assert value(adder.b) == multiplier(s_b / twice, 32)
@@ -167,6 +229,23 @@ def test_aligned_adder() -> None:
     coarse = derive.adder(Target.load("q7"), 0.25, 0.25, 0.125)
     assert isinstance(coarse, AlignedAdd)
     assert coarse.reference(3, 4) == 14
+
+
+@REPRODUCIBLE
+@given(SCALES, SCALES, SCALES)
+def test_xnnpack_adder(s_a: float, s_b: float, s_out: float) -> None:
+    """From the definition: lrintf(ratio * 2**shift), the larger of them in 2**20..2**21."""
+    adder = derive.adder(Target.load("xnnpack"), s_a, s_b, s_out)
+    assert isinstance(adder, MultiplierAdd)
+    ratios = [single(s_a / s_out), single(s_b / s_out)]
+    shift = 20 - math.floor(math.log2(max(ratios)))
+    assert adder == MultiplierAdd(*(round(r * 2**shift) for r in ratios), shift, "half_up")
+    assert 1 << 20 <= max(adder.multiplier_a, adder.multiplier_b) <= 1 << 21
+
+
+def test_no_adder() -> None:
+    with pytest.raises(TargetError, match=r"q15: add\.formula: there is no addition"):
+        derive.adder(Target.load("q15"), 0.5, 0.25, 1.0)
 
 
 def test_float_adders() -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import torch
 from torch import nn
 
-from qsim.models.seeded import Classifier, seeded_model
+from qsim.models.seeded import Headed, seeded_model
 
 if TYPE_CHECKING:
     from qsim.models.spec import Model
@@ -49,7 +49,7 @@ class Separable(nn.Module):
         return torch.relu(self.bn2(self.pointwise(x)))
 
 
-class MobileNetV1(Classifier):
+class MobileNetV1(Headed):
     """A strided convolution, thirteen separable blocks, global average pool, linear layer."""
 
     def __init__(self) -> None:
@@ -74,4 +74,4 @@ class MobileNetV1(Classifier):
 
 def mobilenet_v1() -> Model:
     """Return the seeded network with 32 calibration images and 32 unlabelled samples."""
-    return seeded_model("mobilenet_v1", MobileNetV1, size=96, seed=1, samples=32)
+    return seeded_model("mobilenet_v1", MobileNetV1, shape=(3, 96, 96), seed=1, samples=32)

@@ -42,6 +42,30 @@ _BUILTINS: Final = (
         213_586,
         "qsim.models.mobilenet_v1:mobilenet_v1",
     ),
+    Builtin(
+        "ds_cnn",
+        "MLPerf Tiny keyword spotting topology, 1x49x10, 12 classes, seeded weights",
+        23_180,
+        "qsim.models.ds_cnn:ds_cnn",
+    ),
+    Builtin(
+        "autoencoder",
+        "MLPerf Tiny anomaly detection topology, 640 values in and out, seeded weights",
+        266_896,
+        "qsim.models.autoencoder:autoencoder",
+    ),
+    Builtin(
+        "resnet18",
+        "ImageNet residual network of 18 layers, 3x224x224, 1000 classes, seeded weights",
+        11_689_512,
+        "qsim.models.resnet18:resnet18",
+    ),
+    Builtin(
+        "mobilenet_v2",
+        "ImageNet inverted residuals, width 1.0, 3x224x224, 1000 classes, seeded weights",
+        3_504_872,
+        "qsim.models.mobilenet_v2:mobilenet_v2",
+    ),
 )
 
 

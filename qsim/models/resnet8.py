@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from qsim.models.seeded import Classifier, seeded_model
+from qsim.models.seeded import Headed, seeded_model
 
 if TYPE_CHECKING:
     from qsim.models.spec import Model
@@ -39,7 +39,7 @@ class Stack(nn.Module):
         return torch.relu(self.shortcut(x) + y)
 
 
-class ResNet8(Classifier):
+class ResNet8(Headed):
     """A convolution, three stacks of 16, 32 and 64 channels, average pool, linear layer."""
 
     def __init__(self) -> None:
@@ -62,4 +62,4 @@ class ResNet8(Classifier):
 
 def resnet8() -> Model:
     """Return the seeded network with 32 calibration images and 64 unlabelled samples."""
-    return seeded_model("resnet8", ResNet8, size=32, seed=8, samples=64)
+    return seeded_model("resnet8", ResNet8, shape=(3, 32, 32), seed=8, samples=64)

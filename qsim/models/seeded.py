@@ -7,7 +7,7 @@ exploding, because a network of zeros or infinities tests nothing.
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import torch
 from torch import nn
@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from qsim.models.spec import Model
 
 
-class Classifier(nn.Module):
+_NORMS: Final = (nn.BatchNorm1d, nn.BatchNorm2d)
+
+
+class Headed(nn.Module):
     """A network whose last layer is ``fc``."""
 
     fc: nn.Linear
@@ -34,15 +37,23 @@ def undisturbed(seed: int = 0) -> Iterator[None]:
         yield
 
 
-def smooth_images(count: int, channels: int, size: int, seed: int) -> torch.Tensor:
-    """Return images ``[count, channels, size, size]`` in 0..1 with large and small features."""
+def smooth_images(count: int, shape: tuple[int, int, int], seed: int) -> torch.Tensor:
+    """Return images in 0..1 with large and small features.
+
+    Args:
+        count: how many.
+        shape: channels, height and width of one.
+        seed: of the generator.
+    """
     generator = torch.Generator().manual_seed(seed)
+    channels, height, width = shape
 
-    def layer(resolution: int) -> torch.Tensor:
-        coarse = torch.randn(count, channels, resolution, resolution, generator=generator)
-        return nn.functional.interpolate(coarse, (size, size), mode="bilinear")
+    def layer(rows: int, columns: int) -> torch.Tensor:
+        coarse = torch.randn(count, channels, rows, columns, generator=generator)
+        return nn.functional.interpolate(coarse, (height, width), mode="bilinear")
 
-    blend = 1.0 * layer(4) + 0.5 * layer(size // 4) + 0.15 * layer(size)
+    blend = 1.0 * layer(4, 4) + 0.5 * layer(max(1, height // 4), max(1, width // 4))
+    blend = blend + 0.15 * layer(height, width)
     return torch.sigmoid(1.5 * blend)
 
 
@@ -61,7 +72,7 @@ def seed_weights(net: nn.Module, generator: torch.Generator) -> None:
                 nn.init.normal_(module.bias, std=0.05, generator=generator)
         if isinstance(module, nn.Conv2d):
             _carry(module, generator)
-        elif isinstance(module, nn.BatchNorm2d):
+        elif isinstance(module, _NORMS):
             nn.init.uniform_(module.weight, 0.8, 1.2, generator=generator)
             nn.init.normal_(module.bias, mean=0.7, std=0.3, generator=generator)
 
@@ -81,7 +92,7 @@ def _carry(conv: nn.Conv2d, generator: torch.Generator) -> None:
 
 def settle_statistics(net: nn.Module, batches: tuple[torch.Tensor, ...]) -> None:
     """Set batch-norm statistics to the average over the batches, and the network to eval mode."""
-    norms = [module for module in net.modules() if isinstance(module, nn.BatchNorm2d)]
+    norms = [module for module in net.modules() if isinstance(module, _NORMS)]
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.reset_running_stats()
@@ -99,11 +110,11 @@ def settle_statistics(net: nn.Module, batches: tuple[torch.Tensor, ...]) -> None
 
 
 @torch.no_grad()
-def balance_logits(net: nn.Module, last: nn.Linear, images: torch.Tensor) -> None:
-    """Give the last layer logits of mean 0 and deviation 2, so that images fall in all classes."""
-    logits = net(images)
-    last.weight.mul_(2.0 / logits.std(0)[:, None])
-    last.bias.mul_(2.0 / logits.std(0)).sub_(2.0 * logits.mean(0) / logits.std(0))
+def balance_outputs(net: nn.Module, last: nn.Linear, images: torch.Tensor) -> None:
+    """Give the last layer outputs of mean 0 and deviation 2, so that all classes get images."""
+    outputs = net(images)
+    last.weight.mul_(2.0 / outputs.std(0)[:, None])
+    last.bias.mul_(2.0 / outputs.std(0)).sub_(2.0 * outputs.mean(0) / outputs.std(0))
     _coarsen(last.weight)
     _coarsen(last.bias)
 
@@ -114,25 +125,35 @@ def _coarsen(tensor: torch.Tensor) -> None:
 
 
 def seeded_model(
-    name: str, make: Callable[[], Classifier], *, size: int, seed: int, samples: int
+    name: str,
+    make: Callable[[], Headed],
+    *,
+    shape: tuple[int, int, int],
+    seed: int,
+    samples: int,
+    calibration: int = 32,
+    flat: bool = False,
 ) -> Model:
     """Return a network with seeded weights, its calibration batches and unlabelled samples.
 
     Args:
         name: of the model.
-        make: the network's constructor; it takes ``[N, 3, size, size]``.
-        size: height and width of an image.
-        seed: of weights and images.
-        samples: number of images to measure on; none of them is a calibration image.
+        make: the network's constructor; it takes ``[N, *shape]``.
+        shape: channels, height and width of an input.
+        seed: of weights and inputs.
+        samples: number of inputs to measure on; none of them is one to calibrate on.
+        calibration: number of inputs to calibrate on, in batches of 8.
+        flat: the network takes each input as one vector.
     """
     from qsim.models.spec import Model
 
     with undisturbed(seed):
-        images = smooth_images(32 + samples, 3, size, seed)
-        calibration = torch.split(images[:32], 8)
+        images = smooth_images(calibration + samples, shape, seed)
+        images = images.flatten(1) if flat else images
+        batches = torch.split(images[:calibration], 8)
         net = make()
         seed_weights(net, torch.Generator().manual_seed(seed))
-        settle_statistics(net, calibration)
-        balance_logits(net, net.fc, images[:32])
-    measured = images[32:]
-    return Model(net, (measured[:1],), tuple((b,) for b in calibration), (measured, None), name)
+        settle_statistics(net, batches)
+        balance_outputs(net, net.fc, images[:calibration])
+    measured = images[calibration:]
+    return Model(net, (measured[:1],), tuple((b,) for b in batches), (measured, None), name)

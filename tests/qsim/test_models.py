@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import sys
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 NAMES = [known.name for known in models.builtin()]
-
+SEEDED = {  # operations of one sample, multiply and add as one, by the layers' shapes alone
+    "resnet8": 12_501_632,
+    "mobilenet_v1": 7_489_664,
+    "ds_cnn": 2_656_768,
+    "autoencoder": 264_192,
+    "resnet18": 1_814_073_344,
+    "mobilenet_v2": 300_774_272,
+}
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 HEAD = """
@@ -60,7 +68,8 @@ def refused(spec: str) -> str:
 
 
 def test_names() -> None:
-    assert NAMES == ["digits", "resnet8", "mobilenet_v1"]
+    seeded = ["resnet8", "mobilenet_v1", "ds_cnn", "autoencoder", "resnet18", "mobilenet_v2"]
+    assert NAMES == ["digits", *seeded] == ["digits", *SEEDED]
     assert all(known.description and "\n" not in known.description for known in models.builtin())
 
 
@@ -88,16 +97,22 @@ def test_builtin(known: models.Builtin) -> None:
     assert len(set(logits.argmax(1).tolist())) > 1
 
 
-@pytest.mark.parametrize("name", ["resnet8", "mobilenet_v1"])
+@cache
+def built(name: str) -> models.Model:
+    """A built-in model that several tests read and none changes."""
+    return models.load(name)
+
+
+@pytest.mark.parametrize("name", SEEDED)
 def test_seeded_weights_are_the_same_and_alive(name: str) -> None:
-    first, second = models.load(name), models.load(name)
+    first, second = models.load(name), built(name)
     state = second.module.state_dict()
     for key, tensor in first.module.state_dict().items():
         assert torch.equal(tensor, state[key])
     assert first.samples
     assert first.samples[1] is None
     for module in first.module.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
+        if isinstance(module, (torch.nn.BatchNorm1d, torch.nn.BatchNorm2d)):
             module.register_forward_hook(check_alive)
     with torch.no_grad():
         first.module(first.samples[0])
@@ -105,12 +120,53 @@ def test_seeded_weights_are_the_same_and_alive(name: str) -> None:
 
 def check_alive(_module: object, _inputs: object, output: torch.Tensor) -> None:
     assert 0.3 < float(output.std()) < 3.0
-    assert (output.amax((0, 2, 3)) > 0).all()  # no channel that the ReLU always kills
+    # No channel that the ReLU always kills.
+    assert (output.transpose(0, 1).flatten(1).amax(1) > 0).all()
+
+
+@pytest.mark.parametrize("name", SEEDED)
+def test_the_work_of_a_sample(name: str) -> None:
+    """What the papers and torchvision state, from what runs."""
+    found = 0
+
+    def count(module: torch.nn.Module, _inputs: object, output: torch.Tensor) -> None:
+        nonlocal found
+        found += output[0].numel() * module.get_parameter("weight")[0].numel()
+
+    model = built(name)
+    layers = [
+        m for m in model.module.modules() if isinstance(m, (torch.nn.Conv2d, torch.nn.Linear))
+    ]
+    hooks = [layer.register_forward_hook(count) for layer in layers]
+    with torch.no_grad():
+        model.module(*model.example_inputs)
+    for hook in hooks:
+        hook.remove()
+    assert found == SEEDED[name]
+
+
+def test_relu6_has_something_to_clip() -> None:
+    model = built("mobilenet_v2")
+    most = []
+    hooks = [
+        module.register_forward_hook(
+            lambda _module, given, _out: most.append(float(given[0].max()))
+        )
+        for module in model.module.modules()
+        if isinstance(module, torch.nn.ReLU6)
+    ]
+    assert model.samples
+    with torch.no_grad():
+        model.module(model.samples[0][:4])
+    for hook in hooks:
+        hook.remove()
+    assert len(most) == 35
+    assert sum(value > 6.0 for value in most) > 17
 
 
 def test_calibration_shares_no_image_with_the_samples() -> None:
     for name in NAMES:
-        model = models.load(name)
+        model = built(name)
         assert model.calibration
         assert model.samples
         seen = {image.numpy().tobytes() for (batch,) in model.calibration for image in batch}
@@ -201,7 +257,13 @@ def test_output_of_a_factory_goes_to_stderr(
 
 
 @pytest.mark.parametrize(
-    ("spec", "first"), [("digit", "digits"), ("resnet", "resnet8"), ("mobilenet", "mobilenet_v1")]
+    ("spec", "first"),
+    [
+        ("digit", "digits"),
+        ("resnet", "resnet8"),
+        ("mobilenet_v3", "mobilenet_v2"),
+        ("ds_cn", "ds_cnn"),
+    ],
 )
 def test_unknown_names_list_the_closest_first(spec: str, first: str) -> None:
     line = refused(spec)

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any, Final
 from qsim.attributes import accumulator_from_json
 from qsim.cosim import job_bias_add, job_correlation, job_requantize
 from qsim.cosim.beats import Field, Layout
+from qsim.cosim.scheme_fields import scheme_fields
 from qsim.cosim.unit import Unit
 from qsim.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from hw_models.schemes import FixedPoint, PowerOfTwo
     from qsim.cosim.conv_layer import Layer
+    from qsim.cosim.scheme_fields import IntegerScheme
     from qsim.golden.case import Case
     from qsim.target import Target
 
@@ -39,7 +40,7 @@ _LARGEST_SIZE: Final = 1 << 16
 _DEPTHS: Final = (1 << 16, 1 << 14, 1 << 10)
 
 
-def unit(made: Layer, scheme: FixedPoint | PowerOfTwo, target: Target) -> Unit:
+def unit(made: Layer, scheme: IntegerScheme, target: Target) -> Unit:
     """Return the engine of a target, wider or larger where the layer needs it.
 
     Raises:
@@ -53,8 +54,7 @@ def unit(made: Layer, scheme: FixedPoint | PowerOfTwo, target: Target) -> Unit:
     points = codes["zero_point"], codes["input_zero_point"]
     acc = made.codes.formats["acc"]
     requantize = job_requantize.unit("requantize", target, scheme, acc, output, points).parameters
-    for name in ("MUL_W", "ZI_W", "OUT_W", "SCHEME", "ROUNDING"):
-        parameters[name] = requantize.get(name, 1)  # a power of two has no multiplier
+    parameters |= {name: value for name, value in requantize.items() if name != "ACC_W"}
     parameters |= _depths(made, target, parameters)
     rows, width = parameters["ROWS"], parameters["W_W"]
     widest = max(rows * (width + 1), channel_word(parameters).width, REGISTER_BITS)
@@ -71,10 +71,8 @@ def unit(made: Layer, scheme: FixedPoint | PowerOfTwo, target: Target) -> Unit:
 
 def channel_word(parameters: Mapping[str, int]) -> Layout:
     """Return the fields of a channel's word."""
-    fields = [Field("shift", 7, signed=True), Field("bias", parameters["BIAS_W"], signed=True)]
-    if parameters["SCHEME"] != 2:
-        fields.insert(0, Field("multiplier", parameters["MUL_W"], signed=True))
-    return Layout(tuple(fields))
+    bias = Field("bias", parameters["BIAS_W"], signed=True)
+    return Layout((*scheme_fields(parameters), bias))
 
 
 def _bias_parameters(bias: Case | None, target: Target) -> dict[str, int]:

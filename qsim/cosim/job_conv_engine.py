@@ -16,7 +16,13 @@ from qsim.cosim.conv_unit import REGISTER_BITS, SOURCES, channel_word, unit
 from qsim.cosim.elementwise import code_limits
 from qsim.cosim.im2col import in_order
 from qsim.cosim.job_correlation import zero_points
-from qsim.cosim.job_requantize import ACCEPTED
+from qsim.cosim.scheme_fields import (
+    ACCEPTED,
+    INTEGER_SCHEMES,
+    draws_numbers,
+    scheme_numbers,
+    scheme_offset,
+)
 from qsim.cosim.unit import Job, Unit
 from qsim.errors import UsageError
 
@@ -25,9 +31,9 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from hw_models.schemes import FixedPoint, PowerOfTwo
     from qsim.attributes import Array
     from qsim.cosim.beats import Words
+    from qsim.cosim.scheme_fields import IntegerScheme
     from qsim.golden.case import Case
     from qsim.target import Target
 
@@ -52,7 +58,7 @@ def job(cases: Sequence[Case], target: Target) -> Job:
     served = unit(made, scheme, target)
     beats = np.concatenate(
         [
-            _registers(served, made),
+            _registers(served, made, scheme),
             _channels(served, made, scheme),
             _weights(served, made),
             *(_image(served, image) for image in made.x),
@@ -76,14 +82,19 @@ def job(cases: Sequence[Case], target: Target) -> Job:
     )
 
 
-def _scheme(codes: Case) -> FixedPoint | PowerOfTwo:
-    from hw_models.schemes import FixedPoint, PowerOfTwo
+def _scheme(codes: Case) -> IntegerScheme:
     from qsim.schemes import decode_scheme
 
     attributes: Any = codes.attributes
     scheme = decode_scheme(attributes["scheme"], codes.constants)
-    if isinstance(scheme, (FixedPoint, PowerOfTwo)) and scheme.rounding != "stochastic":
-        return scheme
+    if isinstance(scheme, INTEGER_SCHEMES) and not draws_numbers(scheme):
+        if isinstance(scheme_offset(scheme), int):
+            return scheme
+        raise UsageError(
+            "no RTL of whole layers for a converter with an offset per channel",
+            where=f"case {codes.name!r}",
+            accepted="one offset for all channels",
+        )
     kind, rounding = attributes["scheme"]["kind"], attributes["scheme"].get("rounding", "")
     raise UsageError(
         f"no RTL of whole layers for the scheme {kind} {rounding}".rstrip(),
@@ -104,7 +115,7 @@ def _writes(
     return served.inputs.pack(fields, count)
 
 
-def _registers(served: Unit, made: Layer) -> Words:
+def _registers(served: Unit, made: Layer, scheme: IntegerScheme) -> Words:
     """Return the writes of the configuration: conv_pkg.sv lists the registers in this order."""
     sums: Any = made.sums.attributes
     codes: Any = made.codes.attributes
@@ -115,7 +126,7 @@ def _registers(served: Unit, made: Layer) -> Words:
             sums["accumulator"].get("order") == "channel_last",
             x_zero_point,
             x_zero_point if pad is None else pad,
-            codes["input_zero_point"],
+            codes["input_zero_point"] + scheme_offset(scheme),
             codes["zero_point"],
             *code_limits(made.codes),
         ],
@@ -125,20 +136,15 @@ def _registers(served: Unit, made: Layer) -> Words:
     return _writes(served, _CONFIGURATION, layout, {"value": values}, len(values))
 
 
-def _channels(served: Unit, made: Layer, scheme: FixedPoint | PowerOfTwo) -> Words:
+def _channels(served: Unit, made: Layer, scheme: IntegerScheme) -> Words:
     """Return the writes of what every output channel has of its own."""
-    from hw_models.schemes import FixedPoint
-
     axis: Any = made.codes.attributes["axis"]
-    values: dict[str, Array | int] = {
-        "shift": made.per_channel(scheme.shifts, axis, "the shift"),
-        "bias": 0,
-    }
+    values: dict[str, Array | int] = {"bias": 0}
+    for name, numbers in scheme_numbers(scheme).items():
+        values[name] = made.per_channel(numbers, axis, f"the {name}")
     if made.bias is not None:
         along: Any = made.bias.attributes["axis"]
         values["bias"] = made.per_channel(made.bias.operands["bias"], along, "the bias")
-    if isinstance(scheme, FixedPoint):
-        values["multiplier"] = made.per_channel(scheme.multipliers, axis, "the multiplier")
     layout = channel_word(served.parameters)
     return _writes(served, _CHANNEL, layout, values, len(made.weight))
 

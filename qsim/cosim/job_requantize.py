@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+
 from qsim.cosim.beats import Field, Layout
 from qsim.cosim.elementwise import (
     RESCALE_SOURCES,
-    SHIFT,
     code_fields,
     code_limits,
     code_width,
@@ -21,8 +22,8 @@ from qsim.cosim.unit import Unit
 
 if TYPE_CHECKING:
     from hw_models import FixedFormat
-    from hw_models.schemes import FixedPoint, PowerOfTwo
     from qsim.attributes import Array
+    from qsim.cosim.scheme_fields import IntegerScheme
     from qsim.cosim.unit import Job
     from qsim.golden.case import Case
     from qsim.target import Target
@@ -33,7 +34,7 @@ SOURCES: Final = (
     "requantize_core.sv",
     "requantize.sv",
 )
-ACCEPTED: Final = "fixed_point, power_of_two"
+_OFFSET: Final = 34  # bits of a converter's offset and a zero point together
 
 
 def job(case: Case, target: Target) -> Job:
@@ -42,12 +43,12 @@ def job(case: Case, target: Target) -> Job:
     Raises:
         UsageError: a scheme without RTL.
     """
-    from hw_models.schemes import FixedPoint, PowerOfTwo
+    from qsim.cosim.scheme_fields import ACCEPTED, INTEGER_SCHEMES
     from qsim.schemes import decode_scheme
 
     attributes: Any = case.attributes
     scheme = decode_scheme(attributes["scheme"], case.constants)
-    if not isinstance(scheme, (FixedPoint, PowerOfTwo)):
+    if not isinstance(scheme, INTEGER_SCHEMES):
         raise no_rtl(case, f"the scheme {attributes['scheme']['kind']}", ACCEPTED)
     points = attributes["zero_point"], attributes["input_zero_point"]
     return _job(case, target, scheme, points, code_limits(case), attributes["axis"])
@@ -65,27 +66,27 @@ def clamp_job(case: Case, target: Target) -> Job:
 def _job(
     case: Case,
     target: Target,
-    scheme: FixedPoint | PowerOfTwo,
+    scheme: IntegerScheme,
     points: tuple[int, int],
     limits: tuple[int, int],
     axis: int,
 ) -> Job:
-    from hw_models.schemes import FixedPoint
+    from qsim.cosim.scheme_fields import draws_numbers, scheme_numbers, scheme_offset
 
     (codes,) = case.operands.values()
     zero, input_zero = points
+    subtracted = np.asarray(scheme_offset(scheme), np.int64) + input_zero
     values: dict[str, Array | int] = {
         "acc": codes.reshape(-1),
-        "shift": per_element(scheme.shifts, axis, codes.shape),
-        "input_zero_point": input_zero,
+        "input_zero_point": per_element(subtracted, axis, codes.shape),
         "zero_point": zero,
         "low": limits[0],
         "high": limits[1],
     }
-    if isinstance(scheme, FixedPoint):
-        values["multiplier"] = per_element(scheme.multipliers, axis, codes.shape)
-    elif scheme.rounding == "stochastic":
-        values["draw"] = draws(scheme.seed, codes.size)
+    for name, numbers in scheme_numbers(scheme).items():
+        values[name] = per_element(numbers, axis, codes.shape)
+    if draws_numbers(scheme):
+        values["draw"] = draws(scheme.seed, codes.size)  # type: ignore[union-attr]  # it draws
     operand, output = case.formats[next(iter(case.operands))], case.formats["output"]
     made = unit(case.primitive, target, scheme, operand, output, points)
     return one_beat_each(case, made, values)
@@ -94,7 +95,7 @@ def _job(
 def unit(
     primitive: str,
     target: Target,
-    scheme: FixedPoint | PowerOfTwo,
+    scheme: IntegerScheme,
     acc: FixedFormat,
     output: FixedFormat,
     points: tuple[int, int] = (0, 0),
@@ -110,25 +111,20 @@ def unit(
         points: zero point of the output and of the input.
     """
     from hw_models import FixedFormat
-    from hw_models.rounding import rounding_code
-    from hw_models.schemes import FixedPoint
+    from hw_models.schemes import Converter
+    from qsim.cosim.scheme_fields import draws_numbers, scheme_fields, scheme_parameters
 
     registers = (FixedFormat(target.correlation.bits), FixedFormat(target.sum.bits))
     acc_w = signed_width(*registers, target.input.format, acc)
     zi_w = code_width(target.input.bits, points[1]) + 1
+    if isinstance(scheme, Converter):
+        zi_w = _OFFSET
     out_w = code_width(max(target.output.bits, output.bits), points[0])
-    parameters = {"ACC_W": acc_w, "ZI_W": zi_w, "OUT_W": out_w, "SCHEME": 2, "ROUNDING": 0}
-    fields = [Field("acc", acc_w, signed=True), Field("shift", SHIFT, signed=True)]
+    scales = scheme_parameters(scheme, target)
+    parameters = {"ACC_W": acc_w, "ZI_W": zi_w, "OUT_W": out_w} | scales
+    fields = [Field("acc", acc_w, signed=True), *scheme_fields(scales)]
     fields += [Field("input_zero_point", zi_w, signed=True), *code_fields(out_w)]
-    if isinstance(scheme, FixedPoint):
-        # `double` first rounds by the multiplier's own width; `single` does not know it.
-        double = scheme.rounding == "double"
-        wide = scheme.bits if double else max(scheme.bits, target.requantize.multiplier_bits)
-        parameters |= {"SCHEME": int(not double), "MUL_W": wide}
-        fields.insert(1, Field("multiplier", wide, signed=True))
-    else:
-        parameters["ROUNDING"] = rounding_code(scheme.rounding)
-        if scheme.rounding == "stochastic":
-            fields.append(Field("draw", 64, signed=False))
+    if draws_numbers(scheme):
+        fields.append(Field("draw", 64, signed=False))
     outputs = Layout((Field("y", out_w, signed=output.signed),))
     return Unit(primitive, "requantize", SOURCES, parameters, Layout(tuple(fields)), outputs)

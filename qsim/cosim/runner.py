@@ -160,7 +160,8 @@ def _not_served(case: Case, settings: Settings) -> str:
     if settings.dut is not None and case.primitive != settings.dut.primitive:
         return f"the design computes {settings.dut.primitive}"
     if not jobs.has_rtl(case.primitive):
-        return f"no RTL for {case.primitive}: it only moves codes"
+        moves = case.primitive in ("reshape", "permute", "concat", "pad")
+        return f"no RTL for {case.primitive}{': it only moves codes' if moves else ''}"
     return ""
 
 

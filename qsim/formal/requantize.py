@@ -6,22 +6,30 @@ shift of a program that is not proved so is asked again for each multiplier that
 with it: what fails for other multipliers does not concern them.
 
 Widths: the definition runs on bit-vectors so wide that nothing wraps. The widest values are the
-product, ``ACC_W + 1 + MUL_W`` bits, and a power of two's left shift, ``ACC_W + 1 + 62`` bits; a
-rounding constant and a zero point add one bit each, ``draw`` is unsigned and has 64.
+product, ``ACC_W + 1 + MUL_W`` bits, and a power of two's left shift, ``ACC_W + 1 + 62`` bits; an
+addend, a rounding constant and a zero point add one bit each, ``draw`` is unsigned and has 64.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any
 
 import z3
 
 from hw_models.formats import FixedFormat
 from hw_models.requantize import code, reference
-from hw_models.schemes import FIXED_REFERENCES, MAX_SHIFT, FixedPoint, PowerOfTwo
+from hw_models.rounding import round_shift
+from hw_models.schemes import FIXED_REFERENCES, Converter, FixedPoint, MulAddShift, PowerOfTwo
 from qsim.attributes import format_from_json, format_to_json
-from qsim.cosim.job_requantize import ACCEPTED, unit
+from qsim.cosim.job_requantize import unit
+from qsim.cosim.scheme_fields import (
+    ACCEPTED,
+    INTEGER_SCHEMES,
+    IntegerScheme,
+    scheme_numbers,
+    scheme_shifts,
+)
 from qsim.errors import UsageError
 from qsim.formal.goal import Formula, Goal
 from qsim.formal.plan import calls_of, elaboration, sources_of
@@ -29,13 +37,12 @@ from qsim.formal.run import Task
 from qsim.formal.vector import seed_of, vector
 from qsim.formal.words import own_ports, wide
 from qsim.schemes import decode_scheme, encode_scheme
+from qsim.target import derive
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from hw_models.rounding import Rounding
-    from hw_models.schemes import FixedRounding
     from qsim.calls import Call
     from qsim.cosim.beats import Field
     from qsim.cosim.unit import Unit
@@ -43,8 +50,6 @@ if TYPE_CHECKING:
     from qsim.network import Lowered
     from qsim.program import Program
     from qsim.target import Target
-
-_INT32: Final = 1 << 31
 
 
 @dataclass(frozen=True)
@@ -58,7 +63,7 @@ class RequantizeProblem:
     """
 
     unit: Unit
-    scheme: FixedPoint | PowerOfTwo
+    scheme: IntegerScheme
     output: FixedFormat
 
     @property
@@ -72,17 +77,26 @@ class RequantizeProblem:
         return self.unit.outputs.fields[0]
 
     @property
-    def double(self) -> bool:
-        """Whether the scheme rounds twice, in a 32-bit register."""
-        return self.scheme.rounding == "double"
+    def operand_bits(self) -> int:
+        """Width of what the definition takes as acc - input_zero_point."""
+        return self.scheme.operand_bits if isinstance(self.scheme, FixedPoint) else 64
+
+    @property
+    def unsigned_multiplier(self) -> bool:
+        """Whether the definition refuses negative multipliers."""
+        return isinstance(self.scheme, FixedPoint) and self.scheme.rounding.startswith("tosa")
 
     @property
     def preconditions(self) -> tuple[str, ...]:
         """What is assumed, in words."""
         clamp = f"{self.output.min} <= low <= high <= {self.output.max}"
-        if self.double:
-            return (clamp, "acc - input_zero_point fits 32 bits (the definition refuses others)")
-        return (clamp,)
+        told = [clamp]
+        if self.operand_bits < 64:
+            bits = self.operand_bits
+            told.append(f"acc - input_zero_point fits {bits} bits (the definition refuses others)")
+        if self.unsigned_multiplier:
+            told.append("multiplier >= 0 (the definition refuses others)")
+        return tuple(told)
 
     def formula(self, inputs: Mapping[str, Any], goal: Goal) -> Formula:
         """Return the goal over these inputs."""
@@ -92,17 +106,28 @@ class RequantizeProblem:
         low, high = values["low"], values["high"]
         x = values["acc"] - values["input_zero_point"]
         assumptions = [self.output.min <= low, low <= high, high <= self.output.max]
-        if self.double:
-            assumptions += [x >= -_INT32, x < _INT32]
-        shift = goal.fixed["shift"]
-        if isinstance(self.scheme, FixedPoint) and "multiplier" not in goal.fixed:
-            # FixedPoint holds integers; this is the function that its reference() calls.
-            rescale, bits = FIXED_REFERENCES[self.scheme.rounding], self.scheme.bits
-            rescaled = rescale(x, values["multiplier"], shift, bits, z3.If)
-        else:
-            draw = values.get("draw", 0)
-            rescaled = self.scheme_of(goal.fixed).reference(x, draw=draw, select=z3.If)
+        if self.operand_bits < 64:
+            limit = 1 << (self.operand_bits - 1)
+            assumptions += [x >= -limit, x < limit]
+        if self.unsigned_multiplier:
+            assumptions.append(values["multiplier"] >= 0)
+        rescaled = self._rescaled(x, values | dict(goal.fixed))
         return Formula(tuple(assumptions), code(rescaled, values["zero_point"], low, high, z3.If))
+
+    def _rescaled(self, x: Any, values: Mapping[str, Any]) -> Any:
+        """Return the definition's value: what ``reference`` calls, on free numbers."""
+        scheme, shift, multiplier = self.scheme, values["shift"], values.get("multiplier")
+        if isinstance(scheme, PowerOfTwo):
+            draw = values.get("draw", 0)
+            return round_shift(x, shift, scheme.rounding, draw=draw, select=z3.If)
+        if isinstance(scheme, FixedPoint):
+            rescale = FIXED_REFERENCES[scheme.rounding]
+            return rescale(x, multiplier, shift, scheme.bits, z3.If)
+        product = x * multiplier
+        if isinstance(scheme, MulAddShift):
+            product = product + values["addend"]
+            return round_shift(product, shift, scheme.rounding, select=z3.If)
+        return round_shift(product, shift, "half_away", select=z3.If)
 
     def case(self, values: Mapping[str, int]) -> Case:
         """Return integers as a golden vector; ``hw_models.requantize`` defines its code."""
@@ -113,13 +138,13 @@ class RequantizeProblem:
             values["zero_point"],
             self.output,
             (values["low"], values["high"]),
-            values["input_zero_point"],
+            0 if isinstance(scheme, Converter) else values["input_zero_point"],
             draw=values.get("draw", 0),
         )
         attributes = {
             "scheme": encode_scheme(scheme, "scheme", {}),
             "zero_point": values["zero_point"],
-            "input_zero_point": values["input_zero_point"],
+            "input_zero_point": 0 if isinstance(scheme, Converter) else values["input_zero_point"],
             "output": format_to_json(self.output),
             "clamp": [values["low"], values["high"]],
             "axis": 0,
@@ -127,31 +152,38 @@ class RequantizeProblem:
         acc = FixedFormat(self.unit.inputs.fields[0].bits)
         return vector("requantize", attributes, {"acc": (values["acc"], acc)}, codes, self.output)
 
-    def scheme_of(self, values: Mapping[str, int]) -> FixedPoint | PowerOfTwo:
+    def scheme_of(self, values: Mapping[str, int]) -> IntegerScheme:
         """Return the requantizer with these numbers."""
-        if isinstance(self.scheme, PowerOfTwo):
+        scheme, shift = self.scheme, values["shift"]
+        if isinstance(scheme, PowerOfTwo):
             seed = seed_of(values["draw"]) if "draw" in values else 0
-            return PowerOfTwo(values["shift"], self.scheme.rounding, seed)
-        numbers = values["multiplier"], values["shift"]
-        return FixedPoint(*numbers, self.scheme.rounding, self.scheme.bits)
+            return PowerOfTwo(shift, scheme.rounding, seed)
+        multiplier = values["multiplier"]
+        if isinstance(scheme, MulAddShift):
+            return MulAddShift(multiplier, values["addend"], shift, scheme.rounding)
+        if isinstance(scheme, Converter):
+            return Converter(values["input_zero_point"], multiplier, shift)
+        return FixedPoint(multiplier, shift, scheme.rounding, scheme.bits)
 
     def all_goals(self) -> list[Goal]:
         """Return the goals of a target: every right shift, with a free multiplier."""
-        if isinstance(self.scheme, PowerOfTwo):
-            return [Goal(f"shift {s}", {"shift": s}) for s in range(-MAX_SHIFT, MAX_SHIFT + 1)]
-        bits = self.scheme.bits
-        top = bits + 30 if self.double else MAX_SHIFT
-        hints = tuple({"multiplier": m} for m in (1, -1, 1 << (bits - 2), -(1 << (bits - 1))))
-        return [Goal(f"shift {s}", {"shift": s}, hints) for s in range(top + 1)]
+        low, high = scheme_shifts(self.scheme)
+        hints: tuple[dict[str, int], ...] = ()
+        if not isinstance(self.scheme, PowerOfTwo):
+            bits = int(self.unit.parameters["MUL_W"])
+            found = (1, 1 << (bits - 2)) + (
+                () if self.unsigned_multiplier else (-1, -1 << (bits - 1))
+            )
+            hints = tuple({"multiplier": m} for m in found)
+        return [Goal(f"shift {s}", {"shift": s}, hints) for s in range(low, high + 1)]
 
-    def goals_of(self, layers: Iterable[tuple[str, FixedPoint | PowerOfTwo]]) -> list[Goal]:
+    def goals_of(self, layers: Iterable[tuple[str, IntegerScheme]]) -> list[Goal]:
         """Return the goals of a program: each right shift; its parts are the multipliers."""
         pairs: dict[int, dict[int | None, dict[str, None]]] = {}
         for layer, scheme in layers:
             shifts = scheme.shifts.tolist()
-            multipliers: list[int | None] = [None] * len(shifts)
-            if isinstance(scheme, FixedPoint):
-                multipliers = scheme.multipliers.tolist()
+            numbers = scheme_numbers(scheme).get("multiplier")
+            multipliers = [None] * len(shifts) if numbers is None else numbers.tolist()
             for m, s in zip(multipliers, shifts, strict=True):
                 pairs.setdefault(s, {}).setdefault(m, {})[layer] = None
         every = {goal.fixed["shift"]: goal for goal in self.all_goals()}
@@ -176,7 +208,7 @@ def tasks(target: Target, lowered: Lowered | None, rtl: Path | None) -> list[Tas
         goals = problem.all_goals()
         sources = sources_of(problem.unit, rtl)
         return [Task(problem, "requantize_core", sources, tuple(goals))]
-    groups: dict[Any, tuple[RequantizeProblem, list[tuple[str, FixedPoint | PowerOfTwo]]]] = {}
+    groups: dict[Any, tuple[RequantizeProblem, list[tuple[str, IntegerScheme]]]] = {}
     for program, call in calls_of(lowered, "requantize"):
         problem, scheme = _of_call(target, program, call)
         layers = groups.setdefault(elaboration(problem.unit), (problem, []))[1]
@@ -186,7 +218,7 @@ def tasks(target: Target, lowered: Lowered | None, rtl: Path | None) -> list[Tas
 
 def _of_layers(
     problem: RequantizeProblem,
-    layers: list[tuple[str, FixedPoint | PowerOfTwo]],
+    layers: list[tuple[str, IntegerScheme]],
     rtl: Path | None,
 ) -> Task:
     goals = problem.goals_of(layers)
@@ -198,15 +230,9 @@ def _of_layers(
 
 
 def _of_target(target: Target) -> RequantizeProblem:
-    r = target.requantize
-    scheme: FixedPoint | PowerOfTwo
-    if r.scheme == "fixed_point":
-        rounding = cast("FixedRounding", r.rounding)
-        scheme = FixedPoint(0, 0, rounding, r.multiplier_bits)
-    elif r.scheme == "power_of_two":
-        scheme = PowerOfTwo(0, cast("Rounding", r.rounding))
-    else:
-        raise _no_rtl(r.scheme)
+    scheme = derive.requantizer(target, 1.0, 1.0, 2.0)
+    if not isinstance(scheme, INTEGER_SCHEMES):
+        raise _no_rtl(target.requantize.scheme)
     output = target.output.format
     made = unit("requantize", target, scheme, target.sum.accumulator.format, output)
     return RequantizeProblem(made, scheme, output)
@@ -214,10 +240,10 @@ def _of_target(target: Target) -> RequantizeProblem:
 
 def _of_call(
     target: Target, program: Program, call: Call
-) -> tuple[RequantizeProblem, FixedPoint | PowerOfTwo]:
+) -> tuple[RequantizeProblem, IntegerScheme]:
     attributes: Any = call.attributes
     scheme = decode_scheme(attributes["scheme"], program.constants)
-    if not isinstance(scheme, (FixedPoint, PowerOfTwo)):
+    if not isinstance(scheme, INTEGER_SCHEMES):
         raise _no_rtl(attributes["scheme"]["kind"])
     output = format_from_json(attributes["output"])
     points = attributes["zero_point"], attributes["input_zero_point"]

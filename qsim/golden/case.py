@@ -53,16 +53,17 @@ class Case:
                 f"case {self.name!r}: no such primitive: {self.primitive!r}",
                 accepted=", ".join(PRIMITIVES),
             )
-        if tuple(self.operands) != binding.operands:
+        slots = binding.slots(len(self.operands))
+        if tuple(self.operands) != slots:
             raise ModelError(
                 f"case {self.name!r}: operands must be the primitive's, not {list(self.operands)}",
-                accepted=", ".join(binding.operands),
+                accepted=", ".join(slots),
             )
-        if set(self.formats) != {*binding.operands, "output"}:
+        if set(self.formats) != {*slots, "output"}:
             raise ModelError(
                 f"case {self.name!r}: formats must be given for every operand and the output, "
                 f"not {sorted(self.formats)}",
-                accepted=", ".join((*binding.operands, "output")),
+                accepted=", ".join((*slots, "output")),
             )
         frozen = json_object(self.attributes, f"case {self.name!r}")
         object.__setattr__(self, "attributes", frozen)

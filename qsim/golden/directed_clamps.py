@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qsim.golden import directed_vectors as v
-from qsim.golden.directed_scales import Scale
+from qsim.golden.directed_scales import FLOATS, Scale
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,11 +28,14 @@ def limits(output: FixedFormat) -> Iterator[tuple[str, int, tuple[int, int]]]:
 
 
 def unit_scales(family: Family) -> list[Scale]:
-    """Return the scale 1 (of fixed point -1, which alone is exact) and some powers of two of it."""
-    if family.kind == "float_scale":
+    """Return the scale 1 (of fixed point mostly -1, which is exact) and powers of two of it."""
+    if family.kind in FLOATS:
         return [Scale(family, 1, 0)]
     if family.kind == "power_of_two":
         return [Scale(family, 1, shift) for shift in (0, -9)]
+    if family.unsigned:
+        n = family.bits - 2
+        return [Scale(family, 1 << n, n - left) for left in (0, min(9, n - 2))]
     lowest = -(1 << (family.bits - 1))
     return [Scale(family, lowest, family.bits - 1 - left) for left in (0, min(9, family.bits - 1))]
 

@@ -12,7 +12,7 @@ import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hw_models import PowerOfTwo
+from hw_models import FixedFormat, PowerOfTwo
 from hw_models.requantize import reference
 from hw_models.rounding import ROUNDINGS, splitmix64
 from qsim.attributes import format_to_json
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Iterator
 
-    from hw_models import FixedFormat
     from qsim.attributes import Array, Json
     from qsim.golden.case import Case
     from qsim.target import Target
@@ -64,9 +63,9 @@ class Call:
         return max(ends[0], scale.least), min(ends[1], scale.most)
 
 
-def calls(target: Target, rng: random.Random) -> Iterator[Call]:
+def calls(target: Target, acc: FixedFormat, rng: random.Random) -> Iterator[Call]:
     """Give the calls: zero points of both signs, activations, narrow and wide accumulators."""
-    acc, codes, out = target.sum.accumulator.format, target.input.format, target.output.format
+    codes, out = target.input.format, target.output.format
     low, high = out.min, out.max
     some = sorted(rng.randint(low, high) for _ in range(4))
     yield Call("plain", acc, out)
@@ -93,6 +92,11 @@ def variants(target: Target, seed: int, count: int) -> Iterator[Case]:
     others = [Family(kind, bits) for kind in ("double", "single") for bits in WIDTHS]
     others += [Family("power_of_two", 0, rounding, seed) for rounding in ROUNDINGS]
     others.append(Family("float_scale", 24))
+    others.append(Family("float64_scale", 53))
+    others += [Family("double-half-up", bits) for bits in (16, 32)]
+    others += [Family("tosa-single", bits) for bits in (16, 32)]
+    others += [Family("tosa-double", 32), Family("s64-reduced", 32), Family("converter", 16)]
+    others += [Family("mul_add_shift", 32, rounding) for rounding in ("half_up", "floor")]
     for family in others:
         if family != Family.of(target, seed):
             yield from _family_cases(target, family, seed, count, f"{family.name}.")
@@ -102,14 +106,15 @@ def _family_cases(
     target: Target, family: Family, seed: int, count: int, prefix: str = ""
 ) -> list[Case]:
     rng = v.stream("requantize", seed, target.hash, prefix)
-    found = list(calls(target, rng))
+    acc = _accumulator(target, family)
+    found = list(calls(target, acc, rng))
     extra = -(-count // (CHANNELS * len(found)))
     made = []
     for part, call in enumerate(found):
         scales = channels(family, CHANNELS, part, call.acc, call.output, rng)
         rows = [_row(call, scale, rng, extra) for scale in scales]
         made.append(_case(call, family, prefix, scales, rows))
-    acc, out = target.sum.accumulator.format, target.output.format
+    out = target.output.format
     for name, zero_point, clamp in limits(out):
         call = Call(name, acc, out, zero_point, 0, clamp)
         scales = unit_scales(family)
@@ -121,6 +126,14 @@ def _family_cases(
         ]
         made.append(_case(call, family, prefix, scales, rows))
     return made
+
+
+def _accumulator(target: Target, family: Family) -> FixedFormat:
+    """Return the target's accumulator, or the wider one that a scheme is made for."""
+    bits = target.sum.bits
+    if family.kind == "s64-reduced" or (family.kind == "tosa-single" and family.bits == 16):
+        bits = max(bits, 48)
+    return FixedFormat(bits)
 
 
 def _case(
@@ -215,7 +228,7 @@ def _ties(sheet: v.Sheet, scale: Scale, inside: tuple[int, int], rng: random.Ran
             if lowest > highest:
                 continue
             x = first + rng.choice((lowest, highest, rng.randint(lowest, highest))) * step
-            sheet.add(x, v.TIE_UP if (x > 0) != scale.negative else v.TIE_DOWN)
+            sheet.add(x, v.TIE_UP if scale.positive(x) else v.TIE_DOWN)
             sheet.add_all((y for y in (x - 1, x + 1) if inside[0] <= y <= inside[1]), v.BESIDE)
 
 

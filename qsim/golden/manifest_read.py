@@ -105,7 +105,8 @@ def _checked(item: Mapping[str, Any]) -> Entry:
         raise bad("the primitive must be known", primitive, ", ".join(PRIMITIVES))
     _check_file(item)
     operands, constants = item["operands"], item["constants"]
-    check_keys(operands, PRIMITIVES[primitive].operands)
+    count = len(operands) if isinstance(operands, dict) else 0
+    check_keys(operands, PRIMITIVES[primitive].slots(count))
     if not isinstance(constants, dict) or not all(map(str.isprintable, constants)):
         raise bad("constants must be an object by name", constants, "printable names")
     arrays = {f"operand/{name}": _shape(operands[name], "format") for name in operands}

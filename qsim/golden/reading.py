@@ -70,7 +70,8 @@ def _case(entry: Entry, data: bytes) -> Case:
         for name, array in arrays.items()
         if name.startswith("constant/")
     }
-    operands = {name: arrays[f"operand/{name}"] for name in PRIMITIVES[entry.primitive].operands}
+    slots = PRIMITIVES[entry.primitive].slots(len(entry.formats) - 1)
+    operands = {name: arrays[f"operand/{name}"] for name in slots}
     return Case(
         name=entry.name,
         layer=entry.layer,

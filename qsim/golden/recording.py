@@ -75,7 +75,7 @@ def _case(
     name: str, program: Program, call: Call, entry: Entry, trace: Trace, target: Target
 ) -> Case:
     operands, formats = {}, {}
-    slots = PRIMITIVES[call.primitive].operands
+    slots = PRIMITIVES[call.primitive].slots(len(call.inputs))
     for slot, source, key in zip(slots, call.inputs, entry.operands, strict=True):
         constant = program.constants.get(source)
         operands[slot] = trace.tensors[key] if constant is None else constant

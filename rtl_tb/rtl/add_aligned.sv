@@ -23,6 +23,7 @@ module add_aligned #(
   wire signed [EXACT_W-1:0] lifted_a = EXACT_W'(a) <<< scales[5:0];
   wire signed [EXACT_W-1:0] lifted_b = EXACT_W'(b) <<< scales[11:6];
   wire signed [SUM_W-1:0] sum;
+  wire negative = sum < 0;
 
   overflow #(
       .IN_W(EXACT_W),
@@ -39,6 +40,7 @@ module add_aligned #(
       .ROUNDING(ROUNDING)
   ) round (
       .product(sum),
+      .negative(negative),
       .shift(scales[18:12]),
       .draw(draw),
       .value(value)

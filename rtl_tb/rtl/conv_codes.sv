@@ -1,7 +1,8 @@
 // From tiles of sums to codes, for conv_engine.sv: bias_add.sv and requantize.sv, one sum a cycle.
 //
 // Each channel has one word (kind CHANNEL, address: the channel), least significant field first:
-// multiplier[MUL_W] (SCHEMEs 0 and 1 only), shift[7], bias[BIAS_W]. It is read while its sum waits.
+// multiplier[MUL_W] (not in SCHEME 2), addend[ADD_W] (SCHEME 7 only), shift[7], bias[BIAS_W]. It is
+// read while its sum waits.
 // m_last goes with the layer's last code.
 module conv_codes #(
     parameter int ROWS      = 2,
@@ -13,6 +14,7 @@ module conv_codes #(
     parameter int MUL_W     = 32,
     parameter int ZI_W      = 9,
     parameter int OUT_W     = 8,
+    parameter int ADD_W     = 48,
     parameter int SCHEME    = 0,
     parameter int ROUNDING  = 0,
     parameter int C_DEPTH   = 256,
@@ -36,7 +38,7 @@ module conv_codes #(
     output logic                      m_last
 );
   localparam int C_AW = $clog2(C_DEPTH);
-  localparam int SCALE_W = (SCHEME == 2 ? 0 : MUL_W) + 7;  // multiplier and shift
+  localparam int SCALE_W = (SCHEME == 2 ? 0 : MUL_W) + (SCHEME == 7 ? ADD_W : 0) + 7;
   localparam int WORD_W = SCALE_W + BIAS_W;
   localparam int FULL_W = BIAS_ADD != 0 ? SUM_W : ACC_W;  // what requantize takes
 
@@ -133,6 +135,7 @@ module conv_codes #(
       .MUL_W(MUL_W),
       .ZI_W(ZI_W),
       .OUT_W(OUT_W),
+      .ADD_W(ADD_W),
       .SCHEME(SCHEME),
       .ROUNDING(ROUNDING)
   ) requantizer (

@@ -21,7 +21,8 @@
 //                    W_W x ROWS, the weights of the tile's channels at this tap
 //   2 zero points    address = tile; value: (W_W + 1) x ROWS, signed
 //   3 channel        address = output channel; value, least significant first: multiplier[MUL_W]
-//                    (SCHEMEs 0 and 1 only), shift[7], bias[BIAS_W], all signed
+//                    (not in SCHEME 2), addend[ADD_W] (SCHEME 7 only), shift[7],
+//                    bias[BIAS_W], all signed
 //   4 configuration  address = register, see conv_pkg.sv; value[33:0], signed
 //   5 START          runs the layer
 // Memories and registers keep what they hold, also over reset: the next image needs only its
@@ -36,7 +37,7 @@
 // than its tile has channels. Latency: about 10 cycles beyond that. tlast of the input is not read.
 //
 // s_axis_tdata, least significant field first: kind[3], address[ADDRESS_W], value[VALUE_W]
-//   VALUE_W holds the widest value: ROWS * (W_W + 1), MUL_W + 7 + BIAS_W, and 34 at least.
+//   VALUE_W holds the widest value: ROWS * (W_W + 1), a channel's, and 34 at least.
 // m_axis_tdata: y  OUT_W, signed or not as the clamp says
 module conv_engine #(
     parameter int ROWS      = 2,
@@ -55,6 +56,7 @@ module conv_engine #(
     parameter int MUL_W     = 32,
     parameter int ZI_W      = 9,
     parameter int OUT_W     = 8,
+    parameter int ADD_W     = 48,
     parameter int SCHEME    = 0,
     parameter int ROUNDING  = 0,
     parameter int X_DEPTH   = 4096, // codes
@@ -137,6 +139,7 @@ module conv_engine #(
       .MUL_W(MUL_W),
       .ZI_W(ZI_W),
       .OUT_W(OUT_W),
+      .ADD_W(ADD_W),
       .SCHEME(SCHEME),
       .ROUNDING(ROUNDING),
       .C_DEPTH(C_DEPTH),

@@ -14,6 +14,8 @@ module fixed_rescale #(
 );
   wire signed [32+MUL_W-1:0] product;
 
+  wire negative = x < 0;
+
   fixed_multiply #(
       .X_W(32),
       .MUL_W(MUL_W),
@@ -31,6 +33,7 @@ module fixed_rescale #(
       .SCHEME(SCHEME)
   ) round (
       .product(product),
+      .negative(negative),
       .shift(shift),
       .draw(64'b0),
       .value(value)

@@ -11,6 +11,7 @@ module requantize_round #(
     parameter int ROUNDING = 0
 ) (
     input  logic signed [  P_W-1:0] product,
+    input  logic                    negative,
     input  logic signed [      6:0] shift,
     input  logic signed [  OUT_W:0] zero_point,
     input  logic signed [  OUT_W:0] low,
@@ -18,7 +19,7 @@ module requantize_round #(
     input  logic        [     63:0] draw,
     output logic        [OUT_W-1:0] y
 );
-  localparam int V_W = SCHEME == 0 ? 32 : SCHEME == 1 ? P_W : P_W + 62;
+  localparam int V_W = SCHEME == 0 || SCHEME == 3 ? 32 : SCHEME == 2 ? P_W + 62 : P_W;
   wire signed [V_W-1:0] value;
 
   rescale_round #(
@@ -28,6 +29,7 @@ module requantize_round #(
       .ROUNDING(ROUNDING)
   ) rescale (
       .product(product),
+      .negative(negative),
       .shift(shift),
       .draw(draw),
       .value(value)

@@ -12,7 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from fractions import Fraction
 
-DOUBLE, SINGLE = 0, 1  # SCHEME
+# SCHEME
+DOUBLE, SINGLE, POWER_OF_TWO, DOUBLE_HALF_UP, CONVERTER, TOSA_DOUBLE, REDUCED, MULTIPLY_ADD = range(
+    8
+)
 _REGISTER: Final = 32
 
 
@@ -33,6 +36,20 @@ def fixed_ties(x: int, multiplier: int, shift: int, scheme: int, mul_w: int) -> 
     yield from ties(_wrap(x << max(power - shift, 0)) * multiplier, 1 << power)
     high, left = _high(x, multiplier, shift, mul_w)
     yield from ties(high, 1 << left)
+
+
+def rescale_ties(
+    x: int, multiplier: int, addend: int, shift: int, scheme: int, mul_w: int
+) -> Iterator[str]:
+    """Yield the ties that a requantization meets, in any scheme of ``requantize.sv``."""
+    if scheme in (DOUBLE, DOUBLE_HALF_UP):
+        yield from fixed_ties(x, multiplier, shift, DOUBLE, mul_w)
+        return
+    if scheme == REDUCED:
+        multiplier, shift = min((multiplier + (1 << 15)) >> 16, (1 << 15) - 1), shift - 16
+    if scheme == TOSA_DOUBLE and shift >= _REGISTER:
+        addend = 1 << 30 if x >= 0 else -1 << 30
+    yield from ties(x * multiplier + addend, 1 << max(shift, 0))
 
 
 def ties(value: int, divisor: int) -> Iterator[str]:

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from rtl_tb.tb.coverage import Parameters
     from rtl_tb.tb.job import Values
 
-_POWER_OF_TWO = 2  # SCHEME
-
 
 def sample(
     beats: Sequence[Values], _results: Sequence[Values], parameters: Parameters
@@ -26,12 +24,10 @@ def sample(
     beat = {name: lanes[0] for name, lanes in beats[0].items()}
     scheme, shift = parameters["SCHEME"], beat["shift"]
     x, multiplier = beat["acc"] - beat["input_zero_point"], beat.get("multiplier", 1)
+    addend, mul_w = beat.get("addend", 0), parameters.get("MUL_W", 0)
     yield f"operand_{arithmetic.sign(x)}"
-    if scheme == _POWER_OF_TWO:
-        yield from arithmetic.ties(x, 1 << max(shift, 0))
-    else:
-        yield from arithmetic.fixed_ties(x, multiplier, shift, scheme, parameters["MUL_W"])
-    value = x * multiplier * Fraction(2) ** -shift + beat["zero_point"]
+    yield from arithmetic.rescale_ties(x, multiplier, addend, shift, scheme, mul_w)
+    value = (x * multiplier + addend) * Fraction(2) ** -shift + beat["zero_point"]
     yield from arithmetic.range_bins(value, beat["low"], beat["high"])
 
 

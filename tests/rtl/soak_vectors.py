@@ -102,6 +102,9 @@ def _requantize() -> Iterator[tuple[str, Kind]]:
         changes = {"requantize__multiplier_bits": bits}
         yield f"single, {bits} bits", drawn("requantize", "tflite-single", **changes)
     yield "single, 20-bit accumulator", drawn("requantize", "narrow20")
+    for name in ("litert-optimized", "tflite-int16x8", "tosa", "deeploy-like", "nvdla-like"):
+        yield f"as {name}", drawn("requantize", name)
+    yield "TOSA, double", drawn("requantize", "tosa", requantize__rounding="tosa-double")
     unsigned: dict[str, Any] = {"input__signed": False, "output__signed": False}
     yield "double, unsigned codes", drawn("requantize", "tflite", **unsigned)
     for rounding in ROUNDINGS:

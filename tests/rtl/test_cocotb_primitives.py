@@ -39,6 +39,11 @@ UNITS = [
     ("requantize", "tflite"),
     ("requantize", "tflite-single"),
     ("requantize", "q7"),
+    ("requantize", "litert-optimized"),
+    ("requantize", "tflite-int16x8"),
+    ("requantize", "tosa"),
+    ("requantize", "deeploy-like"),
+    ("requantize", "nvdla-like"),
     ("bias_add", "tflite"),
     ("bias_add", "narrow20"),
     ("add", "tflite"),
@@ -89,11 +94,13 @@ def longest_packet(made: Job) -> int:
 
 
 def shortened(made: Job, most: int) -> Job:
-    """Return packets of a job, picked evenly from all of it: so many beats, about."""
+    """Return packets of a job, picked at random from all of it: so many beats, about."""
     number: npt.NDArray[np.int64] = np.cumsum(made.last) - made.last
     results: npt.NDArray[np.int64] = np.cumsum(made.expected_last) - made.expected_last
-    step = -(-len(made.beats) // most)
-    sent, taken = number % step == 0, results % step == 0
+    # Parameters of channels repeat with small periods: every n-th packet would miss some.
+    picked = np.random.default_rng(SEED).random(number[-1] + 1) < most / len(made.beats)
+    picked[0] = True
+    sent, taken = picked[number], picked[results]
     return replace(
         made,
         beats=made.beats[sent],

@@ -10,7 +10,7 @@ import pytest
 
 from hw_models import ROUNDINGS, Accumulator, FixedFormat
 from hw_models.add import AlignedAdd, MultiplierAdd, ShiftedAdd
-from hw_models.schemes import FixedPoint, PowerOfTwo
+from hw_models.schemes import Converter, FixedPoint, MulAddShift, PowerOfTwo
 from qsim.cosim.build import build
 from qsim.cosim.bulk import bulk_recipe, run_bulk
 from qsim.cosim.jobs import job
@@ -58,6 +58,55 @@ def test_fixed_point_with_every_shift(rounding: Any, bits: int) -> None:
     top = bits + 30 if rounding == "double" else 62
     scheme = FixedPoint(multipliers, every_shift(x, 0, top), rounding, bits)
     agree(make.requantize(x, scheme, output=FixedFormat(20), zero_point=3, axis=0))
+
+
+@pytest.mark.parametrize("bits", [2, 17, 32])
+def test_two_roundings_half_up_with_every_shift(bits: int) -> None:
+    x = np.repeat(integers(32), 3)
+    multipliers = np.resize(integers(bits, 61, seed=2), x.size)
+    scheme = FixedPoint(multipliers, every_shift(x, 0, bits + 30), "double-half-up", bits)
+    agree(make.requantize(x, scheme, output=FixedFormat(20), zero_point=3, axis=0))
+
+
+@pytest.mark.parametrize("acc", [48, 64])
+def test_reduced_multipliers_with_every_shift(acc: int) -> None:
+    x = np.repeat(integers(acc), 2)
+    multipliers = np.resize(integers(32, 61, seed=3), x.size)
+    multipliers[:4] = (1 << 31) - 1, 0x7FFF7FFF, 0x7FFF8000, -(1 << 31)
+    scheme = FixedPoint(multipliers, every_shift(x, 16, 62), "s64-reduced")
+    agree(make.requantize(x, scheme, FixedFormat(acc), FixedFormat(16), axis=0))
+
+
+@pytest.mark.parametrize(
+    ("rounding", "acc", "bits"),
+    [("tosa-single", 32, 32), ("tosa-double", 32, 32), ("tosa-single", 48, 16)],
+)
+def test_apply_scale_with_every_shift(rounding: Any, acc: int, bits: int) -> None:
+    x = np.repeat(integers(acc), 2)
+    shifts = every_shift(x, 2, 62)
+    if bits == 32:  # of which TOSA asks that an operand fits the shift
+        x = np.where(shifts < 32, x >> np.clip(33 - shifts, 0, 31), x)
+    multipliers = np.abs(np.resize(integers(bits, 61, seed=4), x.size))
+    most = ((1 << 31) - 2) * 2.0**shifts / np.maximum(np.abs(x.astype(float)), 1)
+    multipliers = np.minimum(multipliers, np.minimum(most, (1 << (bits - 1)) - 1).astype(np.int64))
+    scheme = FixedPoint(multipliers, shifts, rounding, bits)
+    agree(make.requantize(x, scheme, FixedFormat(acc), FixedFormat(16), axis=0))
+
+
+@pytest.mark.parametrize("rounding", [name for name in ROUNDINGS if name != "stochastic"])
+def test_multiply_add_shift_in_every_rounding(rounding: Any) -> None:
+    x = np.repeat(integers(32), 2)
+    numbers = (np.resize(integers(bits, 61, seed=bits), x.size) for bits in (32, 48))
+    scheme = MulAddShift(*numbers, every_shift(x, 0, 62), rounding)
+    agree(make.requantize(x, scheme, output=FixedFormat(20), zero_point=-3, axis=0))
+
+
+def test_the_converter_with_every_shift() -> None:
+    x = np.repeat(integers(32), 2)
+    offsets, scales = (np.resize(integers(bits, 61, seed=bits), x.size) for bits in (32, 16))
+    scheme = Converter(offsets, scales, every_shift(x, 0, 62))
+    points = {"zero_point": 5, "input_zero_point": -7}
+    agree(make.requantize(x, scheme, output=FixedFormat(16), axis=0, **points))
 
 
 def test_the_product_of_the_smallest_operands_saturates() -> None:

@@ -26,6 +26,13 @@ REQUANTIZE: tuple[Parameters, ...] = (
     {"SCHEME": 2, "ROUNDING": 8, "ACC_W": 20},
     {"SCHEME": 2, "ROUNDING": 10, "OUT_W": 32},
     {"SCHEME": 2, "ROUNDING": 11, "ACC_W": 64},
+    {"SCHEME": 3, "MUL_W": 16},
+    {"SCHEME": 4, "MUL_W": 16},
+    {"SCHEME": 5},
+    {"SCHEME": 5, "ACC_W": 48, "MUL_W": 16, "OUT_W": 16},
+    {"SCHEME": 6, "ACC_W": 64, "OUT_W": 16},
+    {"SCHEME": 7, "ACC_W": 8, "MUL_W": 8, "ROUNDING": 4},
+    {"SCHEME": 7, "ADD_W": 64, "ROUNDING": 11},
 )
 BIAS_ADD: tuple[Parameters, ...] = (
     {},

@@ -5,7 +5,7 @@ QSIM_BENCH_ROUNDS sets how many turns each contender gets (40 by default).
 
 from __future__ import annotations
 
-from benchmarks import bench_correlation, bench_lanes, bench_requantize
+from benchmarks import bench_correlation, bench_lanes, bench_network, bench_requantize
 
 
 def main() -> None:
@@ -14,6 +14,8 @@ def main() -> None:
     bench_correlation.main()
     print("\nrequantize int32 -> int8; peer: torch's quantize on as many elements\n")
     bench_requantize.main()
+    print("\nwhole networks; peers: ONNX Runtime int8, torch fp32\n")
+    bench_network.main()
     print("\nbeats a second through RTL, both lanes\n")
     bench_lanes.main()
 

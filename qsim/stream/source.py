@@ -1,0 +1,69 @@
+"""What encoders know: the Program, how its tensors lie, who reads them, and packed constants."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from qsim.stream.command import NotInStream
+from qsim.stream.layout import Layout, layouts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hw_models import FixedFormat
+    from qsim.calls import Call
+    from qsim.program import Program
+    from qsim.stream.constants import Constants
+
+
+@dataclass
+class Source:
+    """A Program at one batch size.
+
+    Attributes:
+        program: the network.
+        batch: its batch size.
+        constants: grows while commands are encoded.
+        kept: what does not depend on the batch, by any key: packed weights, tried lines.
+        layouts: of every tensor.
+        readers: indices of the calls that read a tensor.
+    """
+
+    program: Program
+    batch: int
+    constants: Constants
+    kept: dict[Any, Any]
+    layouts: Mapping[str, Layout] = field(init=False)
+    readers: dict[str, list[int]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.layouts = layouts(self.program, self.batch)
+        self.readers = {}
+        for index, call in enumerate(self.program.calls):
+            for name in call.inputs:
+                self.readers.setdefault(name, []).append(index)
+
+    def format(self, name: str) -> FixedFormat:
+        """Return the format of a tensor."""
+        return self.program.tensors[name].format
+
+    def codes(self, name: str) -> Layout:
+        """Return the layout of a tensor of codes of 8 bits or less.
+
+        Raises:
+            NotInStream: a constant, or wider codes.
+        """
+        if name in self.program.constants:
+            raise NotInStream(f"{name} is a constant")
+        if self.format(name).bits > 8:
+            raise NotInStream(f"{name} has {self.format(name).bits} bits: the loop takes 8")
+        return self.layouts[name]
+
+    def follower(self, name: str, primitive: str) -> tuple[int, Call] | None:
+        """Return the only call that reads a tensor, with its index, if it is of a primitive."""
+        readers = self.readers.get(name, [])
+        if name in self.program.outputs or len(readers) != 1:
+            return None
+        call = self.program.calls[readers[0]]
+        return (readers[0], call) if call.primitive == primitive else None

@@ -1,0 +1,83 @@
+"""The command streams of a Program, one for each batch size that was asked for."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any, Final
+
+from qsim.stream.constants import Constants
+from qsim.stream.source import Source
+from qsim.stream.stream import Stream
+from qsim.stream.team import run_together
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from qsim.attributes import Array
+    from qsim.program import Program
+
+_KEPT: Final = 4
+# Bytes of an arena that stays near the core.
+_CACHE: Final = 1 << 20
+
+
+class Streams:
+    """Compiles streams when they are first needed; they share packed weights.
+
+    Attributes:
+        program: whose streams they are.
+    """
+
+    def __init__(self, program: Program, compute: Callable[[int, list[Array]], Array]) -> None:
+        self.program = program
+        self._compute = compute
+        self._constants = Constants()
+        self._kept: dict[Any, Any] = {}
+        self._streams: dict[int, Stream] = {}
+        self._lock = threading.Lock()
+
+    def get(self, batch: int) -> Stream:
+        """Return the stream for a batch size, 1 or more."""
+        with self._lock:
+            stream = self._streams.get(batch)
+            if stream is None:
+                source = Source(self.program, batch, self._constants, self._kept)
+                stream = Stream(source, self._compute)
+                if len(self._streams) >= _KEPT:
+                    self._streams.pop(next(iter(self._streams)))
+                self._streams[batch] = stream
+            return stream
+
+    def run(self, arrays: Sequence[Array], batch: int, threads: int | None) -> tuple[Array, ...]:
+        """Compute the outputs for arrays that are known to fit the Program's inputs."""
+        if threads is None:
+            from numba import get_num_threads
+
+            threads = get_num_threads()
+        part = self._part(batch)
+        stream = self.get(part)
+        taken, made = stream.taken(arrays), stream.outputs(batch)
+        if part == batch:
+            stream.run(taken, made, threads)
+            return made
+        whole = batch // part
+
+        def turn(thread: int, together: int) -> None:
+            for number in range(thread, whole, together):
+                cut = slice(number * part, (number + 1) * part)
+                stream.run([a[cut] for a in taken], [y[cut] for y in made], threads // together)
+
+        run_together(turn, min(threads, whole) if whole >= threads else 1)
+        if whole * part < batch:
+            rest = slice(whole * part, batch)
+            last = self.get(batch - whole * part)
+            last.run([a[rest] for a in taken], [y[rest] for y in made], threads)
+        return made
+
+    def _part(self, batch: int) -> int:
+        """Return how many samples run together: as many as a cache holds the tensors of."""
+        first = self.get(1)
+        if batch == 1 or not first.splits:
+            return batch
+        fitting = max(1, _CACHE // first.compiled.plan.size)
+        return batch if fitting >= batch else 1 << (fitting.bit_length() - 1)

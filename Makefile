@@ -8,7 +8,7 @@ WORKERS ?= 2
 help:
 	@echo "make run     set up .venv and run the main job: qsim run digits"
 	@echo "make test    set up the rest, then lint, type-check and run every test"
-	@echo "make soak    the long randomized runs (SOAK=cases per primitive, SOAK_VECTORS=per RTL)"
+	@echo "make soak    the long randomized runs (SOAK=elements per primitive and scheme, SOAK_VECTORS=per RTL)"
 	@echo "make mutation mutants of every RTL module against the golden sets"
 	@echo "make bench   speed ratios against torch and NumPy, and of the RTL benches"
 	@echo "make clean   remove .venv and caches"

@@ -15,7 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from qsim import cosim, golden
+    from qsim import cosim, extend, golden
     from qsim.errors import (
         FileFormatError,
         InputError,
@@ -49,13 +49,14 @@ __all__ = [
     "UsageError",
     "__version__",
     "cosim",
+    "extend",
     "golden",
     "load",
     "lower",
     "quantize",
 ]
 
-_MODULES: Final = ("cosim", "golden")
+_MODULES: Final = ("cosim", "extend", "golden")
 _HOMES: Final = {
     **dict.fromkeys(
         (

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from hw_models import FixedFormat, Ledger
 
 Attributes: TypeAlias = Mapping[str, Any]
+MAX_OPERANDS: Final = 64  # of a variadic primitive
 Kernel: TypeAlias = "Callable[[Sequence[Array], Ledger | None], Array]"
 
 
@@ -43,7 +44,8 @@ class Binding:
     """One primitive.
 
     Attributes:
-        operands: their names; those in ``constant`` must be constants.
+        operands: their names; those in ``constant`` must be constants. A ``variadic`` primitive
+            has one name, and as many operands as a call gives it.
         attributes: exactly the attributes of a call, each with its check; those in ``optional``
             may be left out.
         infer: operands and attributes to (shape, format) of the output.
@@ -59,6 +61,13 @@ class Binding:
     constant: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
     macs: Callable[[Sequence[Operand], tuple[int, ...]], int] = no_macs
+    variadic: bool = False
+
+    def slots(self, count: int) -> tuple[str, ...]:
+        """Return the names of a call's operands: ``x0, x1, ...`` where there are any number."""
+        if not self.variadic:
+            return self.operands
+        return tuple(f"{self.operands[0]}{i}" for i in range(max(1, min(count, MAX_OPERANDS))))
 
 
 def per_sample(shape: tuple[int, ...]) -> int:
@@ -83,6 +92,11 @@ def private(operand: Operand) -> Array:
     if operand.constant is None:
         raise bad("the operand must be a constant", operand.shape, "a constant")
     return operand.constant.copy()
+
+
+def container(array: Array, kind: Any) -> Array:
+    """Return codes in the container of their format: a caller's may be another."""
+    return array.astype(kind, copy=False)
 
 
 def dims(value: Any) -> Any:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from qsim.attributes import Array, Json, bad, check_keys, is_int, to_json
 from qsim.errors import ModelError
 from qsim.network import HostOperator, Lowered, Step, ValueSpec
+from qsim.packed_weights import pack_weights, packed_shapes, unpack_weights
 from qsim.program import Call, Program, TensorSpec
 
 if TYPE_CHECKING:
@@ -32,7 +33,8 @@ def to_document(network: Lowered) -> tuple[dict[str, Json], dict[str, Array]]:
     """Return the document of a network and its arrays, by the names that the file uses."""
     arrays = {f"host/{name}": array for name, array in network.constants.items()}
     for index, program in enumerate(network.programs):
-        arrays |= {f"{index}/{name}": array for name, array in program.constants.items()}
+        stored = pack_weights(program, network.target)
+        arrays |= {f"{index}/{name}": array for name, array in stored.items()}
     document: dict[str, Any] = {
         "target": network.target.to_dict(),
         "target_hash": network.target.hash,
@@ -40,7 +42,7 @@ def to_document(network: Lowered) -> tuple[dict[str, Json], dict[str, Array]]:
         "inputs": [_fields(spec, _VALUE) for spec in network.inputs],
         "outputs": [_fields(spec, _VALUE) for spec in network.outputs],
         "steps": [_fields(step, _STEP) for step in network.steps],
-        "programs": [_program(program) for program in network.programs],
+        "programs": [_program(program, network.target) for program in network.programs],
         "constants": sorted(network.constants),
         "host_operators": [_fields(item, _HOST) for item in network.host_operators],
         "structure": network.structure,
@@ -49,7 +51,8 @@ def to_document(network: Lowered) -> tuple[dict[str, Json], dict[str, Array]]:
     return plain, arrays
 
 
-def _program(program: Program) -> dict[str, Any]:
+def _program(program: Program, target: Target) -> dict[str, Any]:
+    packed = packed_shapes(program, target)
     return {
         "name": program.name,
         "inputs": program.inputs,
@@ -57,6 +60,7 @@ def _program(program: Program) -> dict[str, Any]:
         "tensors": [_fields(program.tensors[name], _TENSOR) for name in sorted(program.tensors)],
         "constants": sorted(program.constants),
         "calls": [_fields(call, _CALL) for call in program.calls],
+        **({"packed": packed} if packed else {}),
     }
 
 
@@ -79,10 +83,11 @@ def from_document(document: Mapping[str, Any], arrays: Mapping[str, Array]) -> L
     taken = {f"host/{name}" for name in _names(document["constants"], "constants")}
     built = []
     for index, item in enumerate(programs):
-        check_keys(item, _PROGRAM)
+        check_keys(item, _PROGRAM, ("packed",))
         names = _names(item["constants"], "a program's constants")
         taken |= {f"{index}/{name}" for name in names}
-        built.append(_build_program(item, {n: _array(arrays, f"{index}/{n}") for n in names}))
+        stored = {name: _array(arrays, f"{index}/{name}") for name in names}
+        built.append(_build_program(item, unpack_weights(stored, item.get("packed", {}), target)))
     if taken != set(arrays):
         odd = min(taken ^ set(arrays))
         raise bad("the arrays must be those that the document names", odd, "no more, no fewer")

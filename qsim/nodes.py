@@ -10,7 +10,6 @@ import math
 from typing import TYPE_CHECKING, Any, Final
 
 from qsim.errors import ModelError
-from qsim.families import table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +17,8 @@ if TYPE_CHECKING:
     import torch
     from torch.fx import GraphModule, Node
 
+# The relu family: operators whose result is their operand, kept within bounds.
+_CLAMPS: Final = frozenset({"relu", "relu6", "hardtanh", "clamp", "clamp_min", "clamp_max"})
 # What torch.export writes where a node comes from no module.
 _NO_MODULE: Final = "_empty_nn_module_stack"
 
@@ -42,6 +43,12 @@ def shape(node: object) -> tuple[Any, ...] | None:
     return None if found is None else tuple(found)
 
 
+def has_rank(node: object, rank: int) -> bool:
+    """Return whether a tensor has so many dimensions, as far as export recorded its shape."""
+    dimensions = shape(node)
+    return dimensions is None or len(dimensions) == rank
+
+
 def kind(value: object) -> str:
     """Return what a node is, in words: `a constant`, `float64`, `a size`."""
     if is_parameter(value):
@@ -59,6 +66,14 @@ def is_float(node: object) -> bool:
 def is_parameter(node: object) -> bool:
     """Return whether the node is a weight, a buffer or a constant of the graph."""
     return getattr(node, "op", None) == "get_attr"
+
+
+def is_constant(node: object) -> bool:
+    """Return whether the node is a constant, in codes (a dequantize of a buffer) or in float."""
+    name = str(getattr(node, "target", ""))
+    if name.startswith("quantized_decomposed.dequantize_per"):
+        return is_parameter(getattr(node, "args", (None,))[0])
+    return is_parameter(node)
 
 
 def attribute(graph: GraphModule, node: Node) -> torch.Tensor:
@@ -91,34 +106,14 @@ def argument(node: Node, position: int, name: str, default: Any = None) -> Any:
     return node.kwargs.get(name, default)
 
 
-def operand(node: Node, index: int) -> Any:
-    """Return operand 0 (activation) or 1 (weight, second activation) of a product or an add.
-
-    `addmm` is counted as the product in it: operand 0 is the activation, not the bias.
-    """
-    return node.args[index + 1] if table().get(node.target) == "addmm" else node.args[index]
-
-
-def bias(node: Node) -> Any:
-    """Return the bias node of a conv, linear or addmm, or None."""
-    if table().get(node.target) == "addmm":
-        return node.args[0]
-    return argument(node, 2, "bias")
-
-
-def weight_axis(node: Node) -> int:
-    """Return the axis of the weight that counts output channels (per-channel parameters)."""
-    return 0 if table().get(node.target) in ("conv", "linear") else 1
-
-
 def clamp_range(node: Node) -> tuple[float, float] | None:
     """Return the real range that a relu-family operator clamps to, infinite where open.
 
     None for any other operator, or where a bound is not a literal.
     """
-    if table().get(node.target) != "relu":
+    name = operator_name(node).rstrip("_")
+    if node.op != "call_function" or name not in _CLAMPS:
         return None
-    name = str(node.target).split(".")[1].rstrip("_")
     low: object
     high: object
     if name == "relu":

@@ -1,4 +1,7 @@
-"""A Program: an integer-only network, checked when it is made and then run call by call.
+"""A Program: an integer-only network, checked when it is made and then run.
+
+Without a trace it runs as a command stream (``qsim.stream``); with one, call by call. Both make the
+same integers.
 
 Everything that can be wrong with a Program is found at construction: names, order, attributes,
 shapes and formats. What is left for run time are the values: codes outside their format, and
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from hw_models import FixedFormat, Ledger
+    from qsim.memory import Plan
+    from qsim.stream import Stream, Streams
 
 __all__ = ["Call", "Program", "TensorSpec"]
 
@@ -81,9 +86,8 @@ class Program:
         return binding.macs(self.operands(call), self.tensors[call.output].shape)
 
     @functools.cached_property
-    def _kernels(self) -> tuple[Kernel, ...]:
-        """Prepare every call once: weights are packed, multipliers decoded."""
-        return tuple(self._prepare(call) for call in self.calls)
+    def _kernels(self) -> dict[int, Kernel]:
+        return {}
 
     def _prepare(self, call: Call) -> Kernel:
         binding = PRIMITIVES[call.primitive]
@@ -99,13 +103,45 @@ class Program:
         uses = [(*call.inputs, call.output) for call in self.calls]
         return last_uses(uses, {*self.outputs, *self.constants})
 
-    def run(self, *arrays: Array, trace: Observer | None = None) -> tuple[Array, ...]:
+    def kernel(self, index: int) -> Kernel:
+        """Return the function of a call, prepared once: weights packed, multipliers decoded."""
+        kernel = self._kernels.get(index)
+        if kernel is None:
+            kernel = self._kernels[index] = self._prepare(self.calls[index])
+        return kernel
+
+    def stream(self, batch: int = 1) -> Stream:
+        """Return the command stream for a batch size; a few are kept.
+
+        Args:
+            batch: 1 or more; of no meaning where no input has a symbolic batch.
+        """
+        return self._streams.get(batch)
+
+    def plan(self, batch: int = 1) -> Plan:
+        """Return where the tensors of a batch lie in the stream's arena."""
+        return self.stream(batch).compiled.plan
+
+    @functools.cached_property
+    def _streams(self) -> Streams:
+        from qsim.stream import Streams
+
+        return Streams(self, self._compute)
+
+    def _compute(self, index: int, arrays: list[Array]) -> Array:
+        return _compute(self.calls[index], self.kernel(index), arrays, None)
+
+    def run(
+        self, *arrays: Array, trace: Observer | None = None, threads: int | None = None
+    ) -> tuple[Array, ...]:
         """Compute the outputs.
 
         Args:
             arrays: one per input, any integer dtype and memory order; codes of the input's format.
             trace: called after every call with the call, its output and its Ledger. Without it,
-                tensors are dropped at their last use and no ledger is kept.
+                the command stream runs and no ledger is kept.
+            threads: of the command stream; Numba's number by default. The result does not depend
+                on it.
 
         Returns:
             One array per output, in the container dtype of its format.
@@ -114,22 +150,29 @@ class Program:
             InputError: a wrong count, shape, dtype or value; an accumulator or format with
                 ``overflow="error"`` that overflowed.
         """
-        from hw_models import Ledger
-
         if len(arrays) != len(self.inputs):
             raise InputError(
                 f"takes {len(self.inputs)} arrays, not {len(arrays)}",
                 where=f"program {self.name!r}",
                 accepted=", ".join(self.inputs),
             )
-        values: dict[str, Array] = dict(self.constants)
         batch: int | None = None
         for name, array in zip(self.inputs, arrays, strict=True):
             batch = check_codes(array, self.tensors[name], batch)
-            values[name] = array
-        for call, kernel, dying in zip(self.calls, self._kernels, self._dying, strict=True):
+        if trace is None and batch != 0:
+            return self._streams.run(arrays, 1 if batch is None else batch, threads)
+        return self._interpret(arrays, trace)
+
+    def _interpret(self, arrays: tuple[Array, ...], trace: Observer | None) -> tuple[Array, ...]:
+        from hw_models import Ledger
+
+        values: dict[str, Array] = dict(self.constants)
+        values.update(zip(self.inputs, arrays, strict=True))
+        for index, (call, dying) in enumerate(zip(self.calls, self._dying, strict=True)):
             ledger = None if trace is None else Ledger()
-            result = _compute(call, kernel, [values[name] for name in call.inputs], ledger)
+            result = _compute(
+                call, self.kernel(index), [values[name] for name in call.inputs], ledger
+            )
             values[call.output] = result
             if trace is not None and ledger is not None:
                 container = self.tensors[call.output].format.dtype

@@ -95,9 +95,10 @@ class _Checks:
             raise call.at(bad("the TensorSpec must have the format made", spec.format, str(codes)))
 
     def _operands(self, call: Call, binding: Binding) -> None:
-        if len(call.inputs) != len(binding.operands):
-            raise call.at(bad("wrong operands", call.inputs, ", ".join(binding.operands)))
-        for name, operand in zip(call.inputs, binding.operands, strict=True):
+        slots = binding.slots(len(call.inputs))
+        if len(call.inputs) != len(slots):
+            raise call.at(bad("wrong operands", call.inputs, ", ".join(slots)))
+        for name, operand in zip(call.inputs, slots, strict=True):
             array = self.program.constants.get(name)
             if name not in self.known:
                 raise call.at(bad("an operand must be made before it is used", name, "earlier"))

@@ -25,8 +25,8 @@ STAMP = VENV / "qsim-stamp.json"
 PYTHON = VENV / "bin" / "python"
 # Torch goes first and alone: where pip finds a CPU build, nothing else may widen the choice.
 FIRST = "torch=="
-# For the extra `peers`, without what it asks for: it pins releases of NumPy and ml_dtypes that other
-# peers refuse, and works with theirs.
+# For the extra `peers`, without what it asks for: it pins releases of NumPy and ml_dtypes that
+# other peers refuse, and works with theirs.
 ALONE = ("tosa-tools==2026.8.0",)
 # What the extra `cosim` takes from the system: program, Debian's package.
 TOOLS = (("iverilog", "iverilog"), ("g++", "g++"), ("make", "make"), ("perl", "perl"))

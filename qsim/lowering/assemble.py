@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from qsim import families
+from qsim import extend
 from qsim.attributes import format_to_json
 from qsim.errors import ModelError
 from qsim.hostops import computes, encode_torch_step
@@ -19,6 +19,7 @@ from qsim.lowering.view import (
 )
 from qsim.network import HostOperator, Lowered, Step, ValueSpec
 from qsim.nodes import attribute
+from qsim.patterns import registry
 from qsim.program import Program, TensorSpec
 from qsim.target import Target
 
@@ -45,14 +46,17 @@ def lower(quantized: Quantized, target: Target | None = None) -> Lowered:
 
     Raises:
         ModelError: the graph does not run, or returns something other than tensors.
+        UsageError: an extension cannot be loaded.
     """
     import torch
 
     target = quantized.target if target is None else Target.require(target)
     graph = quantized.graph
+    extend.load()
     with torch.no_grad():
         shapes = infer_shapes(graph, quantized.example_inputs, batch=quantized.batch)
-        matcher = Matcher(target, graph, shapes, quantized.host, quantized.why)
+        origins = {node.name: node for node in quantized.float_graph.graph.nodes}
+        matcher = Matcher(target, graph, shapes, origins, quantized.host, quantized.why)
         matcher.run()
         plan = make_plan(matcher)
         return Assembler(plan, target, quantized.example_inputs).run()
@@ -212,7 +216,7 @@ class Assembler:
         known = self.plan.matcher.reasons.get(node)
         if known is not None:
             return known
-        if families.table().get(node.target) is None:
+        if not registry.candidates(node.target):
             return "no primitive computes it"
         return self.plan.matcher.why_float(node)
 

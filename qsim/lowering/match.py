@@ -3,46 +3,39 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
-from qsim import families, nodes
+from qsim import nodes
 from qsim.errors import TargetError
 from qsim.lowering.builder import Builder, Codes, Match
-from qsim.lowering.rule_add import lower_add
-from qsim.lowering.rule_correlation import lower_conv, lower_linear
-from qsim.lowering.rule_matmul import lower_matmul
-from qsim.lowering.rule_move import (
-    lower_avg_pool,
-    lower_clamp,
-    lower_max_pool,
-    lower_permute,
-    lower_rescale,
-    lower_reshape,
+from qsim.lowering.requantization import lower_rescale, same_params
+from qsim.lowering.view import (
+    NotLowerableError,
+    constant,
+    is_dequantize,
+    is_quantize,
+    tensor_params,
 )
-from qsim.lowering.view import NotLowerableError, is_dequantize, is_quantize, tensor_params
+from qsim.patterns import Pattern, needs, registry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
+    import numpy.typing as npt
     from torch.fx import GraphModule, Node
 
     from hw_models import FixedFormat
     from qsim.lowering.view import Shapes
     from qsim.target import Target
 
-RULES: Mapping[str, Callable[[Builder], None]] = {
-    "conv": lower_conv,
-    "linear": lower_linear,
-    "addmm": lower_linear,
-    "matmul": lower_matmul,
-    "add": lower_add,
-    "relu": lower_clamp,
-    "max_pool": lower_max_pool,
-    "avg_pool": lower_avg_pool,
-    "reshape": lower_reshape,
-    "permute": lower_permute,
-    "rescale": lower_rescale,
-}
+# A value that is dequantized only to be quantized otherwise.
+_RESCALE: Final = Pattern(
+    name="rescale",
+    overloads=(),
+    primitives=needs("requantize"),
+    lower=lower_rescale,
+    operands=lambda node: (node,),
+)
 
 
 @dataclass(slots=True)
@@ -50,6 +43,7 @@ class Matcher:
     """Walks a Q/DQ graph in order and lowers what it can.
 
     Attributes:
+        origins: the nodes of the float graph, by name: patterns read shapes and constants there.
         skipped: operators that the quantizer left in float, although codes flow in and out.
         why: why it did, by name.
         names: the name of every quantize node's result.
@@ -62,6 +56,7 @@ class Matcher:
     target: Target
     graph: GraphModule
     shapes: Shapes
+    origins: Mapping[str, Node]
     skipped: frozenset[str] = frozenset()
     why: Mapping[str, str] = field(default_factory=dict)
     names: dict[Node, str] = field(default_factory=dict)
@@ -99,43 +94,60 @@ class Matcher:
         anchor, clamps = chain(quantize)
         if anchor.op == "placeholder":
             return
-        family = "rescale" if is_dequantize(anchor) else families.table().get(anchor.target)
-        if family is None:
+        if not is_dequantize(anchor) and not registry.candidates(anchor.target):
             return
-        if anchor.name in self.skipped:
+        pattern = self._pattern(anchor)
+        if pattern is None:
             self._refuse((anchor, clamps), self.why_float(anchor))
             return
         try:
-            operands = self._operands(anchor, family)
-            renamed = family == "identity" and operands[0].params == tensor_params(quantize)
-            if renamed:
-                self.aliases[quantize] = _quantize_of(anchor.args[0])
-                self.codes[quantize] = operands[0]
-                return
-            rule = RULES["rescale" if family == "identity" else family]
-            result = self.codes[quantize]
-            match = Match(anchor, clamps, quantize, operands, result, layer_of(anchor))
-            builder = Builder(self.target, self.graph, self.shapes, match)
-            self._check_formats(match)
-            rule(builder)
-            self._check_available(builder)
+            self._lower(quantize, pattern, anchor, clamps)
         except (NotLowerableError, TargetError) as reason:
             self._refuse((anchor, clamps), str(reason))
+
+    def _pattern(self, anchor: Node) -> Pattern | None:
+        """Return the pattern that lowers an operator, or None where it stays in float."""
+        if is_dequantize(anchor):
+            return _RESCALE
+        origin = self.origins.get(anchor.name)
+        if origin is None or anchor.name in self.skipped:
+            return None
+        return registry.choose(origin, self.target)
+
+    def _lower(
+        self, quantize: Node, pattern: Pattern, anchor: Node, clamps: tuple[Node, ...]
+    ) -> None:
+        held: dict[str, npt.NDArray[Any]] = {}
+        operands = tuple(
+            self._constant(node, held)
+            if pattern.constant_operands and nodes.is_constant(node)
+            else self._activation(node)
+            for node in pattern.operands(anchor)
+        )
+        result = self.codes[quantize]
+        if not pattern.primitives(anchor, self.target) and same_params(operands[0], result):
+            self.aliases[quantize] = _quantize_of(anchor.args[0])
+            self.codes[quantize] = operands[0]
             return
+        match = Match(anchor, clamps, quantize, operands, result, layer_of(anchor))
+        builder = Builder(self.target, self.graph, self.shapes, match, constants=held)
+        self._check_formats(match)
+        pattern.lower(builder)
+        self._check_available(builder)
         self.built[quantize] = builder
 
     def why_float(self, anchor: Node) -> str:
         """Return why an operator stays in float, as the quantizer noted it."""
         return self.why.get(anchor.name, "it does not stand between dequantize and quantize")
 
-    def _operands(self, anchor: Node, family: str) -> tuple[Codes, ...]:
-        if family == "rescale":
-            return (self._activation(anchor),)
-        if family in ("add", "matmul"):
-            second = nodes.operand(anchor, 1)
-            first = self._activation(nodes.operand(anchor, 0))
-            return (first, self._activation(second))
-        return (self._activation(nodes.operand(anchor, 0)),)
+    def _constant(self, node: Node, held: dict[str, npt.NDArray[Any]]) -> Codes:
+        """Return a constant that stands for an activation; its array goes to the builder."""
+        found = constant(self.graph, node)
+        if found.axis is not None:
+            raise NotLowerableError("a constant operand has parameters per channel")
+        name = f"{node.args[0]}.codes"
+        held[name] = found.codes
+        return Codes(name, tensor_params(node), found.codes.shape)
 
     def _activation(self, node: object) -> Codes:
         source = _quantize_of(node)
@@ -193,7 +205,7 @@ def chain(quantize: Node) -> tuple[Node, tuple[Node, ...]]:
         fusable = (
             isinstance(before, Node)
             and len(before.users) == 1
-            and families.table().get(before.target) not in (None, "identity")
+            and any(pattern.takes_clamps for pattern in registry.candidates(before.target))
         )
         if not fusable:
             break

@@ -96,6 +96,11 @@ def emit_rescale(
     emit_requantize(builder, codes, scheme, clamp=clamp, axis=1, input_zero_point=source.zero_point)
 
 
+def lower_rescale(builder: Builder) -> None:
+    """Emit the requantize of a value that is dequantized only to be quantized otherwise."""
+    emit_rescale(builder, builder.match.operands[0].name, builder.match.operands[0].params)
+
+
 def same_params(source: Codes, result: Codes) -> bool:
     """Return whether two activations have the same codes for the same real numbers."""
     a, b = source.params, result.params
@@ -103,20 +108,25 @@ def same_params(source: Codes, result: Codes) -> bool:
 
 
 def move_or_rescale(
-    builder: Builder, primitive: str, source: Codes, attributes: dict[str, object]
+    builder: Builder,
+    primitive: str,
+    source: Codes,
+    attributes: dict[str, object],
+    inputs: tuple[str, ...] = (),
 ) -> None:
     """Emit a primitive that keeps its input's parameters, then a rescale where the graph asks one.
 
     ``attributes`` may not depend on the output's parameters. A fused activation becomes the clamp
-    of the rescale, or a clamp of its own.
+    of the rescale, or a clamp of its own. ``inputs`` are the operands, where there are others.
     """
     match = builder.match
+    inputs = inputs or (source.name,)
     clamp = clamp_codes(builder)
     if same_params(source, match.result) and clamp is None:
-        builder.call(primitive, (source.name,), builder.result(), attributes)
+        builder.call(primitive, inputs, builder.result(), attributes)
         return
     moved: TensorSpec = builder.intermediate(primitive, match.result.shape, source.params.format)
-    name = builder.call(primitive, (source.name,), moved, attributes)
+    name = builder.call(primitive, inputs, moved, attributes)
     if same_params(source, match.result) and clamp is not None:
         if not builder.target.has("clamp"):
             raise NotLowerableError("the target has no clamp for its activation")
@@ -124,3 +134,8 @@ def move_or_rescale(
         builder.call("clamp", (name,), builder.result(), {"lo": lo, "hi": hi})
         return
     emit_rescale(builder, name, source.params, clamp=clamp)
+
+
+def flat_shape(shape: Sequence[int]) -> list[int]:
+    """Return a result's shape as the reshape attribute: 0 keeps a symbolic batch."""
+    return [0 if d == -1 else d for d in shape]

@@ -11,12 +11,12 @@ between host operators they would cost precision and save nothing.
 
 An operator is left in float, on the host, where the target lacks a primitive that it needs, where
 the config says ``skip``, and where its operands are not what the primitive takes (integers,
-constants as activations, broadcasting adds: see ``qsim.operators.family``).
+constants as activations, broadcasting adds: see `qsim.patterns`).
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from torch.fx import Node
 from torchao.quantization.pt2e.quantizer import (
@@ -26,8 +26,9 @@ from torchao.quantization.pt2e.quantizer import (
 )
 from torchao.quantization.pt2e.quantizer.quantizer import Q_ANNOTATION_KEY
 
-from qsim import nodes, operators
-from qsim.quantizer.groups import Operator, Slot, drop_idle, groups, slots
+from qsim import nodes
+from qsim.patterns import registry
+from qsim.quantizer.groups import Operator, Slot, drop_idle, groups, lone, slots
 from qsim.quantizer.specs import activation_spec, bias_need, bias_spec, weight_spec
 
 if TYPE_CHECKING:
@@ -35,12 +36,10 @@ if TYPE_CHECKING:
 
     from torch.fx import GraphModule
 
+    from qsim.patterns import Pattern
     from qsim.quantizer.config import QuantizeConfig
     from qsim.quantizer.qparams import Floats
     from qsim.target import Target
-
-_PRODUCTS: Final = ("conv", "linear", "addmm", "matmul")
-_FUSING: Final = (*_PRODUCTS, "add")
 
 
 class TargetQuantizer(Quantizer):  # type: ignore[misc]  # torchao carries no types
@@ -72,13 +71,14 @@ class TargetQuantizer(Quantizer):  # type: ignore[misc]  # torchao carries no ty
             if node.op == "call_function" and node not in taken
         }
         roots = groups(chosen)
+        alone = lone(chosen, roots)
         firsts: dict[Node, Slot] = {}
         specs: dict[Slot, Any] = {}
         for op in chosen:
             for slot, tensor in slots(op):
                 first = firsts.setdefault(roots[tensor], slot)
                 specs[slot] = (
-                    activation_spec(self.target, op)
+                    activation_spec(self.target, op, made=slot is op.result and slot in alone)
                     if first is slot
                     else SharedQuantizationSpec(first)
                 )
@@ -107,70 +107,76 @@ class TargetQuantizer(Quantizer):  # type: ignore[misc]  # torchao carries no ty
         found: list[Operator] = []
         fused: set[Node] = set()
         for node in model.graph.nodes:
-            name = operators.family(node)
-            if name is None or node in fused:
+            pattern = registry.choose(node, self.target)
+            if pattern is None or node in fused:
                 continue
-            settings = self.config.settings(name, nodes.module_paths(node))
-            inputs = _activations(node, name)
-            if settings.skip or not self._runs(node) or not all(map(_is_activation, inputs)):
+            settings = self.config.settings(pattern.name, nodes.module_paths(node))
+            inputs = _activations(node, pattern)
+            if settings.skip or self._lacks(node, pattern) or _odd(inputs, pattern):
                 continue
-            result = self._fused_relu(node) if name in _FUSING else None
+            result = self._fused_relu(node) if pattern.fuses_relu else None
             if result is not None:
                 fused.add(result)
-            found.append(Operator(node, name, settings, inputs, result or node))
+            found.append(Operator(node, pattern, settings, inputs, result or node))
         return found
 
     def _why(self, node: Node) -> str:
         """Return why an operator was not chosen."""
-        name = operators.family(node)
-        if name is None:
-            return operators.why_none(node)
-        for primitive in operators.primitives(node):
-            if not self.target.has(primitive):
-                return f"target {self.target.name} has no {primitive}"
-        for tensor in _activations(node, name):
-            if not _is_activation(tensor):
-                return f"it reads {nodes.kind(tensor)}; the primitives take activations in float32"
-        if self.config.settings(name, nodes.module_paths(node)).skip:
+        pattern = registry.choose(node, self.target)
+        if pattern is None:
+            return registry.why_none(node)
+        lacking = self._lacks(node, pattern)
+        if lacking:
+            return f"target {self.target.name} has no {lacking}"
+        for tensor in _odd(_activations(node, pattern), pattern):
+            return f"it reads {nodes.kind(tensor)}; the primitives take activations in float32"
+        if self.config.settings(pattern.name, nodes.module_paths(node)).skip:
             return "the configuration leaves it in float"
         return "nothing next to it computes in integers; it only moves data"
 
-    def _runs(self, node: Node) -> bool:
-        return all(self.target.has(primitive) for primitive in operators.primitives(node))
+    def _lacks(self, node: Node, pattern: Pattern) -> str | None:
+        """Return the first primitive that an operator needs and the target has not, if any."""
+        needed = pattern.primitives(node, self.target)
+        return next((name for name in needed if not self.target.has(name)), None)
 
     def _fused_relu(self, node: Node) -> Node | None:
         """Return the relu that is the only reader of a node, if there is one."""
         readers = list(node.users)
-        if len(readers) != 1 or operators.family(readers[0]) != "relu":
+        if len(readers) != 1 or not registry.accepts(readers[0], "relu"):
             return None
         settings = self.config.settings("relu", nodes.module_paths(readers[0]))
         return None if settings.skip else readers[0]
 
     def _constants(self, model: GraphModule, op: Operator) -> Iterator[tuple[Node, Any]]:
         """Give the specs of weight and bias, in this order: the bias is derived from the weight."""
-        if op.family not in _PRODUCTS or not nodes.is_parameter(nodes.operand(op.node, 1)):
+        weights = op.pattern.weights(op.node)
+        if weights is None or not nodes.is_parameter(weights.weight):
             return
-        weight = nodes.operand(op.node, 1)
-        spec = weight_spec(self.target, op)
+        weight, bias = weights.weight, weights.bias
+        spec = weight_spec(self.target, op, weights.axis)
         yield weight, spec
-        bias = nodes.bias(op.node) if op.family != "matmul" else None
-        if bias is not None:
+        # PyTorch has no container for wider codes: such a bias is coded when it is lowered.
+        if bias is not None and self.target.bias.bits <= 32:
             need = bias_need(self.target, model, op, bias)
             if self.target.bias.scale == "accumulator":
                 self._limits.append(((weight, op.node), (op.inputs[0], op.node), need))
             per_channel = spec.ch_axis is not None
-            yield bias, bias_spec(self.target, op, need, per_channel=per_channel)
+            yield bias, bias_spec(self.target, op, weight, need, per_channel=per_channel)
 
 
-def _activations(node: Node, name: str) -> tuple[Node, ...]:
-    if name == "add" or (name == "matmul" and not nodes.is_parameter(node.args[1])):
-        a, b = nodes.operand(node, 0), nodes.operand(node, 1)
-        return (a,) if a is b else (a, b)
-    return (nodes.operand(node, 0),)
+def _activations(node: Node, pattern: Pattern) -> tuple[Any, ...]:
+    """Return what an operator reads at run time, each tensor once."""
+    return tuple(dict.fromkeys(pattern.operands(node)))
 
 
-def _is_activation(tensor: object) -> bool:
-    return isinstance(tensor, Node) and nodes.is_float(tensor) and not nodes.is_parameter(tensor)
+def _odd(tensors: tuple[Any, ...], pattern: Pattern) -> list[Any]:
+    """Return those that have no place among the activations of a pattern."""
+    return [tensor for tensor in tensors if not _is_activation(tensor, pattern)]
+
+
+def _is_activation(tensor: object, pattern: Pattern) -> bool:
+    constant = nodes.is_parameter(tensor) and not pattern.constant_operands
+    return isinstance(tensor, Node) and nodes.is_float(tensor) and not constant
 
 
 def _annotate(node: Node, inputs: dict[Node, Any], output: Any) -> None:

@@ -12,7 +12,9 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from qsim import extend
 from qsim.errors import FileFormatError
+from qsim.patterns import registry
 
 if TYPE_CHECKING:
     import os
@@ -31,6 +33,7 @@ _OPERATORS: Final = re.compile(
     r"|_operator\.(getitem|add|sub|mul|floordiv|truediv|mod|neg|pow|eq|ne|lt|le|gt|ge|and_|or_)"
     r"|math\.(ceil|floor|trunc)|torch\.sym_(max|min|not|float|int|ite|sum)"
 )
+_LIBRARY: Final = re.compile(r"torch\.ops\.(\w+)\.(\w+\.\w+)")
 _SYMBOL: Final = re.compile(r"Symbol\('([su]\d{1,9})'(, (positive|integer|nonnegative)=True)*\)")
 _FUNCTIONS: Final = (
     "FloorDiv|PythonMod|Mod|CleanDiv|CeilToInt|FloorToInt|CeilDiv|IntTrueDiv|TruncToInt|Max|Min"
@@ -127,9 +130,9 @@ def _check_graph(document: dict[str, Any]) -> None:
         entry = table(node)
         target = str(entry.get("target"))
         require(
-            _OPERATORS.fullmatch(target) is not None,
+            _OPERATORS.fullmatch(target) is not None or _is_extension(target),
             f"calls {target[:80]!r}",
-            "operators of aten and quantized_decomposed",
+            "operators of aten, quantized_decomposed and registered extensions",
         )
         stack = table(entry.get("metadata")).get("nn_module_stack")
         entry["metadata"] = {} if stack is None else {"nn_module_stack": stack}
@@ -142,6 +145,15 @@ def _check_graph(document: dict[str, Any]) -> None:
             key not in ("as_graph", "as_custom_obj", "as_script_object") or value is None,
             "holds a subgraph or an object",
         )
+
+
+def _is_extension(target: str) -> bool:
+    """Return whether a registered pattern claims the operator; none is looked up by its name."""
+    match = _LIBRARY.fullmatch(target)
+    if match is None:
+        return False
+    extend.load()
+    return registry.claimed(f"{match[1]}::{match[2]}")
 
 
 def _walk(value: object) -> Iterator[tuple[str, object]]:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from qsim.errors import UsageError
-from qsim.families import FAMILIES
+from qsim.patterns import registry
 
 if TYPE_CHECKING:
     import os
@@ -70,7 +70,7 @@ class QuantizeConfig:
 
     Attributes:
         default: for every operator.
-        operators: by operator family, see ``qsim.families.FAMILIES``.
+        operators: by operator family, see ``qsim.patterns.registry.names``.
         modules: by module path or glob; later entries win.
     """
 
@@ -126,7 +126,7 @@ class QuantizeConfig:
         Raises:
             UsageError: names the scope and the setting, and says what the target accepts.
         """
-        _known(self.operators, FAMILIES, "config.operators")
+        _known(self.operators, registry.names(), "config.operators")
         scopes = [("config.default", self.default)]
         scopes += [(f"config.operators.{name}", o) for name, o in self.operators.items()]
         scopes += [(f'config.modules."{name}"', o) for name, o in self.modules.items()]

@@ -8,20 +8,18 @@ order of the graph, carries the observer; all others refer to it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from torch.fx import Node
-
-from qsim.families import SHARING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from qsim.patterns import Pattern
     from qsim.quantizer.config import Override
 
 # A place that an observer can stand at: behind a node, or between a node and one reader.
 Slot: TypeAlias = Node | tuple[Node, Node]
-_MOVING: Final = ("reshape", "permute", "identity")
 
 
 @dataclass(frozen=True)
@@ -30,14 +28,14 @@ class Operator:
 
     Attributes:
         node: the operator.
-        family: its family.
+        pattern: what it means to the datapath.
         settings: what the config says about it.
         inputs: its activation operands.
         result: the node behind which its result's observer stands: itself, or the fused relu.
     """
 
     node: Node
-    family: str
+    pattern: Pattern
     settings: Override
     inputs: tuple[Node, ...]
     result: Node
@@ -64,9 +62,23 @@ def groups(chosen: list[Operator]) -> dict[Node, Node]:
     for op in chosen:
         for tensor in (*op.inputs, op.result):
             root(tensor)
-        if op.family in SHARING:
-            parent[root(op.result)] = root(op.inputs[0])
+        if op.pattern.sharing:
+            for tensor in op.inputs:
+                parent[root(op.result)] = root(tensor)
     return {tensor: root(tensor) for tensor in list(parent)}
+
+
+def lone(chosen: list[Operator], roots: dict[Node, Node]) -> set[Node]:
+    """Return the tensors that alone bring values into their group.
+
+    Only those can have parameters that no data changes: a maximum puts two into one group.
+    """
+    shared = {op.result for op in chosen if op.pattern.sharing}
+    sources: dict[Node, list[Node]] = {}
+    for tensor, root in roots.items():
+        if tensor not in shared:
+            sources.setdefault(root, []).append(tensor)
+    return {found[0] for found in sources.values() if len(found) == 1}
 
 
 def drop_idle(chosen: list[Operator]) -> list[Operator]:
@@ -75,7 +87,7 @@ def drop_idle(chosen: list[Operator]) -> list[Operator]:
     busy = {
         roots[tensor]
         for op in chosen
-        if op.family not in _MOVING
+        if not op.pattern.moving
         for tensor in (*op.inputs, op.result)
     }
-    return [op for op in chosen if op.family not in _MOVING or roots[op.result] in busy]
+    return [op for op in chosen if not op.pattern.moving or roots[op.result] in busy]

@@ -78,8 +78,10 @@ class _TargetObserver(ObserverBase):  # type: ignore[misc]  # torchao carries no
 class ActivationObserver(_TargetObserver):
     """Watches a tensor that changes with the input; one scale per tensor."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, fixed: tuple[float, int] | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        # Scale and zero point that no data changes.
+        self._fixed = fixed
         self.low, self.high = 0.0, 0.0
         self.batches = 0
         self._histogram: Any = None
@@ -113,6 +115,13 @@ class ActivationObserver(_TargetObserver):
         if self._histogram is not None:
             self._histogram(x)
         return x
+
+    def qparams(self) -> tuple[Floats, Codes]:
+        """Return scale and zero point: what data gave, or what they are fixed to."""
+        if self._fixed is None:
+            return super().qparams()
+        scale, zero = self._fixed
+        return np.array([scale]), np.array([zero])
 
     def _ranges(self) -> tuple[Floats, Floats]:
         if not self.batches:

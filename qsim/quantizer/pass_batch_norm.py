@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from qsim import nodes, operators
+from qsim import nodes
+from qsim.patterns import registry
 from qsim.quantizer.pass_constants import add_constant
 
 if TYPE_CHECKING:
@@ -44,10 +45,10 @@ def _is_constant(norm: Node) -> bool:
 
 
 def _folds(producer: Node) -> bool:
-    family = operators.family(producer)
     # A linear of more than two dimensions has its features last, batch norm normalises axis 1.
     flat = len(nodes.shape(producer) or ()) == 2
-    return len(producer.users) == 1 and (family == "conv" or (family == "linear" and flat))
+    linear = flat and registry.accepts(producer, "linear")
+    return len(producer.users) == 1 and (linear or registry.accepts(producer, "conv"))
 
 
 def _double(graph: GraphModule, node: Any) -> torch.Tensor:
@@ -65,7 +66,7 @@ def _affine(graph: GraphModule, norm: Node) -> tuple[torch.Tensor, torch.Tensor]
 
 def _fold(graph: GraphModule, producer: Node, factor: torch.Tensor, offset: torch.Tensor) -> None:
     weight = _double(graph, producer.args[1])
-    bias = nodes.bias(producer)
+    bias = nodes.argument(producer, 2, "bias")
     if bias is not None:
         offset = offset + _double(graph, bias) * factor
     scaled = weight * factor.reshape([-1] + [1] * (weight.dim() - 1))

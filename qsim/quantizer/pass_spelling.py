@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from qsim import families, nodes
+from qsim import nodes
+from qsim.patterns import registry
+from qsim.quantizer.pass_constants import add_constant
 
 if TYPE_CHECKING:
     from torch.fx import GraphModule
 
 _aten = torch.ops.aten
 _SLICE_END = 2**63 - 1
+_ELEMENTWISE = frozenset({_aten.add.Tensor, _aten.sub.Tensor, _aten.mul.Tensor})
 _FACTORIES = {
     _aten.zeros.default: _aten.new_zeros.default,
     _aten.ones.default: _aten.new_ones.default,
@@ -22,10 +25,10 @@ _FACTORIES = {
 
 
 def positional(graph: GraphModule) -> None:
-    """Move keyword arguments of operators with a family to their positions, as far as they go."""
+    """Move keyword arguments of operators with a pattern to their positions, as far as they go."""
     for node in graph.graph.nodes:
         schema = nodes.schema(node)
-        if schema is None or not node.kwargs or node.target not in families.table():
+        if schema is None or not node.kwargs or not registry.candidates(node.target):
             continue
         args, kwargs = list(node.args), dict(node.kwargs)
         for argument in schema.arguments[len(args) :]:
@@ -101,3 +104,17 @@ def plain_factories(graph: GraphModule) -> None:
         dtype = node.meta["val"].dtype
         node.target, node.args = new, (sizes[0].args[0], *node.args)
         node.kwargs = {"dtype": dtype}
+
+
+def plain_numbers(graph: GraphModule) -> None:
+    """Make a constant of every number that an element-wise operator of fp32 reads."""
+    for node in list(graph.graph.nodes):
+        if node.target is _aten.rsub.Scalar and len(node.args) == 2:
+            node.target, node.args = _aten.sub.Tensor, (node.args[1], node.args[0])
+        if node.target not in _ELEMENTWISE or not nodes.is_float(node) or not nodes.shape(node):
+            continue
+        for index, value in enumerate(node.args[:2]):
+            if isinstance(value, (int, float)) and not isinstance(value, bool):
+                held = torch.tensor([value], dtype=torch.float32)
+                constant = add_constant(graph, node, f"{node.name}_number", held)
+                node.update_arg(index, constant)

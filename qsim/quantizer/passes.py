@@ -8,45 +8,112 @@ None changes what the graph computes. They run before PT2E, because PT2E
 
 The order is fixed: operators without a state first (`pass_functional`), then one spelling of each
 (`pass_spelling`), then what is known before the first sample (`pass_constants`, `pass_batch_norm`).
+Passes that are registered from outside the package (`qsim.extend`) stand where they ask to.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
+from qsim.errors import ModelError, QsimError
 from qsim.quantizer.pass_batch_norm import fold_batch_norm
 from qsim.quantizer.pass_constants import fold_constants
 from qsim.quantizer.pass_functional import functional, refuse_random
+from qsim.quantizer.pass_order import Pass, ordered
 from qsim.quantizer.pass_spelling import (
     drop_whole_slices,
     plain_factories,
     plain_moves,
+    plain_numbers,
     positional,
     single_output_pools,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch.fx import GraphModule
 
+    from qsim.target import Target
 
-def simplify(graph: GraphModule) -> GraphModule:
+
+def _builtin(function: Callable[[GraphModule], None]) -> Pass:
+    return Pass(function.__name__, lambda graph, _: function(graph))
+
+
+BUILTIN: Final = tuple(
+    map(
+        _builtin,
+        (
+            refuse_random,
+            functional,
+            positional,
+            single_output_pools,
+            drop_whole_slices,
+            plain_moves,
+            plain_factories,
+            plain_numbers,
+            fold_constants,
+            fold_batch_norm,
+        ),
+    )
+)
+
+
+def simplify(graph: GraphModule, target: Target) -> GraphModule:
     """Run every rewrite, in order, on the graph itself.
 
     Raises:
         ModelError: the model changes a buffer, writes into a view that is read later, or draws
-            random numbers.
+            random numbers; or a registered pass fails or leaves a graph that does not run.
+        UsageError: a registered pass has no place in the order.
     """
-    refuse_random(graph)
-    functional(graph)
-    positional(graph)
-    single_output_pools(graph)
-    drop_whole_slices(graph)
-    plain_moves(graph)
-    plain_factories(graph)
-    fold_constants(graph)
-    fold_batch_norm(graph)
+    for item in ordered(BUILTIN):
+        if item in BUILTIN:
+            item.run(graph, target)
+        else:
+            _guarded(item, graph, target)
     graph.graph.eliminate_dead_code()
     graph.delete_all_unused_submodules()
     graph.graph.lint()
     graph.recompile()
     return graph
+
+
+def _guarded(item: Pass, graph: GraphModule, target: Target) -> None:
+    """Run a registered pass: whatever goes wrong in it is said with its name."""
+    try:
+        item.run(graph, target)
+        graph.graph.lint()
+        _complete(graph)
+    except QsimError:
+        raise
+    except Exception as error:
+        lines = str(error).splitlines() or [""]
+        raise ModelError(
+            f"failed: {type(error).__name__}: {lines[0][:200]}",
+            where=f"pass {item.name!r}",
+            accepted="a pass that leaves a graph which runs",
+        ) from error
+
+
+def _complete(graph: GraphModule) -> None:
+    """Give new nodes the shapes that patterns read."""
+    from torch.fx.node import map_arg
+
+    from qsim.nodes import attribute, is_parameter
+
+    modes: list[Any] = []
+    for node in graph.graph.nodes:
+        value = node.meta.get("val")
+        mode = getattr(value, "fake_mode", None)
+        if mode is not None:
+            modes.append(mode)
+        if value is not None or node.op not in ("call_function", "get_attr") or not modes:
+            continue
+        with modes[0]:
+            if is_parameter(node):
+                node.meta["val"] = modes[0].from_tensor(attribute(graph, node), static_shapes=True)
+                continue
+            args, kwargs = map_arg((node.args, node.kwargs), lambda source: source.meta["val"])
+            node.meta["val"] = node.target(*args, **kwargs)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any
 
+from qsim import extend
 from qsim.errors import InputError, ModelError, QsimError, UsageError
 from qsim.quantizer.config import QuantizeConfig
 from qsim.quantizer.quantized import Quantized, check_batch
@@ -48,13 +49,14 @@ def quantize(
 
     Raises:
         UsageError: an argument of the wrong type, or a config that matches nothing or asks for more
-            than the target has.
+            than the target has; an extension that cannot be loaded.
         ModelError: the model cannot be exported or holds NaN.
         InputError: calibration data of the wrong shape, or that leads to NaN or infinity.
     """
     from qsim.capture import capture, check_inputs, quiet
 
     Target.require(target)
+    extend.load()
     examples = check_inputs(model, example_inputs)
     checked = _config(config)
     checked.check(target)
@@ -89,7 +91,7 @@ def _convert(
     from qsim.quantizer.passes import simplify
 
     # A copy: the exported program shares its parameters with the user's module.
-    simple = simplify(copy.deepcopy(program.module(check_guards=False)))
+    simple = simplify(copy.deepcopy(program.module(check_guards=False)), target)
     float_graph = copy.deepcopy(simple)
     try:
         quantizer = TargetQuantizer(target, config)

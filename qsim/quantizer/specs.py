@@ -17,6 +17,7 @@ from qsim.quantizer.qparams import Floats, power_of_two_above, symmetric_scale
 if TYPE_CHECKING:
     from torch.fx import GraphModule, Node
 
+    from hw_models import FixedFormat
     from qsim.quantizer.groups import Operator
     from qsim.target import Target
 
@@ -44,32 +45,38 @@ def container(quant_min: int, quant_max: int) -> torch.dtype:
     )
 
 
-def activation_spec(target: Target, op: Operator) -> QuantizationSpec:
-    """Return how the activations that an operator reads or makes are observed."""
+def activation_spec(target: Target, op: Operator, *, made: bool) -> QuantizationSpec:
+    """Return how the activations that an operator reads or makes are observed.
+
+    ``made`` says that it is the result of the operator, and of no other: some patterns fix its
+    parameters.
+    """
     settings = op.settings
     low, high = _codes(target.input.format, settings.activation_bits)
     scheme = settings.activation_scheme or target.input.scheme
     affine = scheme == "asymmetric"
+    fixed = op.pattern.fixed if made else None
+    observer = ActivationObserver.with_args(
+        scheme=scheme,
+        method=settings.activation_observer or "min_max",
+        layer=nodes.layer(op.node),
+        fixed=None if fixed is None else fixed(low, high, scheme),
+    )
     return QuantizationSpec(
         dtype=container(low, high),
-        observer_or_fake_quant_ctr=ActivationObserver.with_args(
-            scheme=scheme,
-            method=settings.activation_observer or "min_max",
-            layer=nodes.layer(op.node),
-        ),
+        observer_or_fake_quant_ctr=observer,
         quant_min=low,
         quant_max=high,
         qscheme=torch.per_tensor_affine if affine else torch.per_tensor_symmetric,
     )
 
 
-def weight_spec(target: Target, op: Operator) -> QuantizationSpec:
-    """Return how the weight of an operator is observed."""
+def weight_spec(target: Target, op: Operator, axis: int) -> QuantizationSpec:
+    """Return how the weight of an operator is observed; axis counts its output channels."""
     section, settings = target.weight, op.settings
     low, high = _codes(section.format, settings.weight_bits)
     per_channel = section.per_channel if settings.per_channel is None else settings.per_channel
     affine = section.scheme == "asymmetric"
-    axis = nodes.weight_axis(op.node)
     names = (
         (torch.per_channel_affine, torch.per_channel_symmetric)
         if per_channel
@@ -90,13 +97,23 @@ def weight_spec(target: Target, op: Operator) -> QuantizationSpec:
     )
 
 
+def _bias_format(target: Target) -> FixedFormat:
+    """Return the bias codes that a PT2E graph holds: it has no container of more than 32 bits.
+
+    Weights' scales are widened where a bias needs more, which no network's does by far.
+    """
+    from hw_models import FixedFormat
+
+    return FixedFormat(min(target.bias.bits, 32))
+
+
 def bias_need(target: Target, model: GraphModule, op: Operator, bias: Node) -> Floats:
     """Return the scale that each value of a bias needs in order to fit the target's format.
 
     Raises:
         ModelError: the bias holds a NaN or an infinity.
     """
-    fmt = target.bias.format
+    fmt = _bias_format(target)
     values = nodes.attribute(model, bias).to(torch.float64).numpy()
     if not np.isfinite(values).all():
         raise ModelError(
@@ -110,17 +127,18 @@ def bias_need(target: Target, model: GraphModule, op: Operator, bias: Node) -> F
 
 
 def bias_spec(
-    target: Target, op: Operator, need: Floats, *, per_channel: bool
+    target: Target, op: Operator, weight: Node, need: Floats, *, per_channel: bool
 ) -> DerivedQuantizationSpec:
     """Return how the codes of a bias follow from the scales of activation and weight."""
-    low, high = target.bias.format.min, target.bias.format.max
+    fmt = _bias_format(target)
+    low, high = fmt.min, fmt.max
     own = target.bias.scale == "power_of_two"
 
     def derive(observers: list[Any]) -> tuple[torch.Tensor, torch.Tensor]:
         return _bias_qparams(observers, need if own else None, per_channel=per_channel)
 
     return DerivedQuantizationSpec(
-        derived_from=[(op.inputs[0], op.node), (nodes.operand(op.node, 1), op.node)],
+        derived_from=[(op.inputs[0], op.node), (weight, op.node)],
         derive_qparams_fn=derive,
         dtype=container(low, high),
         quant_min=low,

@@ -23,8 +23,10 @@ from hw_models.formats import signed_bits
 from hw_models.linear import reference as multiply
 from hw_models.lookup import reference as lookup_one
 from hw_models.requantize import reference as requantize_one
+from hw_models.transposed_correlation import reference as correlate_transposed
 from qsim.program import Call, Program
 from qsim.schemes import decode_scheme
+from tests.qsim.table_reference import DEFINITIONS as TABLE_DEFINITIONS
 
 Array = np.ndarray[Any, Any]
 
@@ -116,6 +118,17 @@ def _correlation(x: Sequence[Array], a: dict[str, Any], program: Program, book: 
         accumulator=hw.Accumulator(**a["accumulator"]),
         ledger=ledger,
     )
+    book.take(ledger, lambda index: index)
+    return result
+
+
+def _transposed_correlation(
+    x: Sequence[Array], a: dict[str, Any], program: Program, book: Book
+) -> Array:
+    del program
+    ledger = hw.Ledger()
+    options = {**a, "accumulator": hw.Accumulator(**a["accumulator"])}
+    result = correlate_transposed(x[0], x[1], **options, ledger=ledger)
     book.take(ledger, lambda index: index)
     return result
 
@@ -324,6 +337,7 @@ def _permute(x: Sequence[Array], a: dict[str, Any], program: Program, book: Book
 
 DEFINITIONS: dict[str, Callable[[Sequence[Array], dict[str, Any], Program, Book], Array]] = {
     "correlation": _correlation,
+    "transposed_correlation": _transposed_correlation,
     "linear": _linear,
     "matmul": _matmul,
     "bias_add": _bias_add,
@@ -335,4 +349,5 @@ DEFINITIONS: dict[str, Callable[[Sequence[Array], dict[str, Any], Program, Book]
     "avg_pool": _avg_pool,
     "reshape": _reshape,
     "permute": _permute,
+    **TABLE_DEFINITIONS,
 }

@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from qsim import families, nodes
+from qsim import nodes
 from qsim.errors import UsageError
+from qsim.patterns import registry
 from qsim.quantizer import Override, QuantizeConfig, quantize
 from qsim.target import Target
 from tests.fresh import loaded
@@ -32,7 +33,8 @@ def products(q):
     """Weight and result parameters of every product, by layer."""
     found = {}
     for node in q.graph.graph.nodes:
-        if families.table().get(node.target) in ("conv", "linear") and node.name not in q.host:
+        names = {pattern.name for pattern in registry.candidates(node.target)}
+        if names & {"conv", "linear"} and node.name not in q.host:
             reader = next(iter(node.users))
             reader = next(iter(reader.users)) if nodes.clamp_range(reader) else reader
             found[nodes.layer(node)] = (node.args[1], reader.args[1:])
@@ -215,5 +217,5 @@ def test_missing_file(tmp_path):
 
 
 def test_importing_the_package_loads_neither_torch_nor_numba():
-    code = "import qsim.quantizer, qsim.quantizer.pt2, qsim.capture, qsim.operators"
+    code = "import qsim.quantizer, qsim.quantizer.pt2, qsim.capture, qsim.patterns.registry"
     assert loaded(code, "torch", "numba", "torchao") == []

@@ -11,8 +11,9 @@ import torch
 import torch.nn.functional as F  # noqa: N812  # torch's own name for it
 from torch import nn
 
-from qsim import families, nodes
+from qsim import nodes
 from qsim.errors import InputError, ModelError, TargetError, UsageError
+from qsim.patterns import registry
 from qsim.quantizer import quantize
 from qsim.target import Target
 
@@ -69,7 +70,7 @@ class FnTwo(Fn):
 
 def family(node):
     """By overload: between dequantize and quantize the shapes and constants are gone."""
-    return families.table().get(node.target)
+    return next((pattern.name for pattern in registry.candidates(node.target)), None)
 
 
 def is_q(node):
@@ -99,7 +100,8 @@ def computed_in_codes(node):
     readers = list(node.users)
     while len(readers) == 1 and nodes.clamp_range(readers[0]) is not None:
         readers = list(readers[0].users)
-    return all(is_dq(n) for n in node.all_input_nodes) and len(readers) == 1 and is_q(readers[0])
+    read = all(is_dq(n) or n.op == "get_attr" for n in node.all_input_nodes)
+    return read and is_dq(node.args[0]) and len(readers) == 1 and is_q(readers[0])
 
 
 def quantized(model, *inputs, target="tflite", **options):
@@ -129,12 +131,15 @@ def test_every_target_on_a_residual_network(name):
     for scale, zero, low, high, dtype in activations(q.graph):
         assert (low, high) == (fmt.min, fmt.max)
         assert low <= zero <= high
-        assert dtype is (torch.int8 if target.input.signed else torch.uint8)
+        assert dtype is getattr(torch, fmt.dtype.name)
         assert scale == float(torch.tensor(scale))
         assert target.input.scheme == "asymmetric" or zero == 0
         assert target.input.scheme != "power_of_two" or math.frexp(scale)[0] == 0.5
     for node in calls(q.graph):
-        if family(node) != "relu":
+        # A bias of more than 32 bits is the only constant without codes.
+        floats = [n for n in node.all_input_nodes if n.op == "get_attr"]
+        assert not floats or target.bias.bits > 32 or node.name in q.host
+        if family(node) != "relu" and node.name not in q.host:
             assert computed_in_codes(node), node
     assert not [n for n in q.graph.graph.nodes if "batch_norm" in str(n.target)]
 
@@ -147,7 +152,7 @@ def test_weights_and_bias_have_the_targets_codes(name):
     assert len(products) == 3
     for node in products:
         x, weight, bias = node.args[:3]
-        assert all(map(is_dq, (x, weight, bias)))
+        assert all(map(is_dq, (x, weight)))
         values = [constant(q.graph, a) for a in weight.args]
         codes, scale, zero = values[:3]
         limits = values[-3:-1]
@@ -158,6 +163,10 @@ def test_weights_and_bias_have_the_targets_codes(name):
         if target.weight.per_channel:
             assert weight.args[3] == 0
             assert scale.shape == (codes.shape[0],)
+        # PyTorch has no container for wider codes: such a bias is coded when it is lowered.
+        assert is_dq(bias) == (target.bias.bits <= 32)
+        if target.bias.bits > 32:
+            continue
         b_codes, b_scale = (constant(q.graph, a) for a in bias.args[:2])
         limits = [target.bias.format.min, target.bias.format.max]
         assert list(bias.args[-3:-1]) == limits
@@ -264,7 +273,7 @@ def test_one_tensor_has_one_set_of_parameters():
     assert sum(map(is_q, q.graph.graph.nodes)) == 5
 
 
-@pytest.mark.parametrize("name", TARGETS)
+@pytest.mark.parametrize("name", [n for n in TARGETS if Target.load(n).has("max_pool")])
 def test_operators_that_move_codes_share_parameters(name):
     def forward(self, x):
         y = self.conv(x)
@@ -291,8 +300,6 @@ def test_pools_on_the_networks_input_share_its_parameters():
     "function",
     [
         lambda _, x: torch.softmax(x, -1).flatten(1),
-        lambda _, x: x + 1,
-        lambda _, x: x + x[:1],
         lambda _, x: torch.add(x, x * 2, alpha=2),
         lambda _, x: x.mean(0),
         lambda _, x: x.sum(-1),

@@ -18,8 +18,8 @@ import torch
 from torch import nn
 
 from qsim.errors import FileFormatError, UsageError
-from qsim.families import table
 from qsim.nodes import layer
+from qsim.patterns.registry import candidates
 from qsim.quantizer import Quantized, quantize
 from qsim.quantizer.pt2 import load_pt2, save_pt2
 from qsim.target import Target
@@ -110,7 +110,7 @@ def test_names_and_layers_survive(quantized, saved):
     loaded = load_pt2(saved)
 
     def places(graph):
-        return [(n.name, layer(n)) for n in graph.graph.nodes if n.target in table()]
+        return [(n.name, layer(n)) for n in graph.graph.nodes if candidates(n.target)]
 
     assert places(loaded.graph) == places(quantized.graph)
     assert places(loaded.float_graph) == places(quantized.float_graph)

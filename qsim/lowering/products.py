@@ -1,4 +1,4 @@
-"""Convolution and linear layers: correlation, bias_add and requantize as separate primitives."""
+"""What products with constant weights share: codes of weight and bias, and what follows."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from qsim import families, nodes
 from qsim.attributes import accumulator_to_json
 from qsim.lowering.requantization import clamp_codes, emit_requantize
 from qsim.lowering.view import Constant, NotLowerableError, constant
@@ -19,74 +18,6 @@ if TYPE_CHECKING:
 
     from hw_models import FixedFormat
     from qsim.lowering.builder import Builder
-
-
-def lower_conv(builder: Builder) -> None:
-    """Emit a 1-D or 2-D convolution."""
-    target, match = builder.target, builder.match
-    node, x = match.anchor, match.operands[0]
-    weight = checked_weight(builder, constant(builder.graph, nodes.operand(node, 1)), axis=0)
-    if nodes.is_transposed(node):
-        raise NotLowerableError("it is a transposed convolution, which has no primitive here")
-    stride, padding, dilation, groups = nodes.convolution(node, weight.codes.shape[2:])
-    zero_point = x.params.zero_point
-    name = builder.constant("weight", weight.codes)
-    accumulator = target.correlation.accumulator
-    spec = builder.intermediate("correlation", match.result.shape, accumulator.format)
-    acc = builder.call(
-        "correlation",
-        (x.name, name),
-        spec,
-        {
-            "stride": stride,
-            "padding": [list(pair) for pair in padding],
-            "dilation": dilation,
-            "groups": groups,
-            "x_zero_point": zero_point,
-            "weight_zero_point": weight_zero_points(builder, weight),
-            "pad_value": derive.pad_value(target, zero_point),
-            "accumulator": accumulator_to_json(accumulator),
-        },
-    )
-    finish(builder, acc, weight, nodes.bias(node), axis=1)
-
-
-def lower_linear(builder: Builder) -> None:
-    """Emit linear, addmm, or a matmul whose second operand is constant."""
-    target, match = builder.target, builder.match
-    node, x = match.anchor, match.operands[0]
-    if len(x.shape) < 2:
-        raise NotLowerableError("its input has one dimension; linear takes 2 or more")
-    channel_axis = nodes.weight_axis(node)
-    weight = constant(builder.graph, nodes.operand(node, 1))
-    if weight.codes.ndim != 2:
-        raise NotLowerableError(f"its weight has {weight.codes.ndim} dimensions; linear takes 2")
-    weight = checked_weight(builder, weight, axis=channel_axis)
-    if channel_axis == 1:
-        weight = Constant(
-            np.ascontiguousarray(weight.codes.T),
-            weight.scale,
-            weight.zero_point,
-            None if weight.axis is None else 0,
-            weight.format,
-        )
-    name = builder.constant("weight", weight.codes)
-    accumulator = target.correlation.accumulator
-    spec = builder.intermediate("linear", match.result.shape, accumulator.format)
-    acc = builder.call(
-        "linear",
-        (x.name, name),
-        spec,
-        {
-            "x_zero_point": x.params.zero_point,
-            "weight_zero_point": weight_zero_points(builder, weight),
-            "accumulator": accumulator_to_json(accumulator),
-        },
-    )
-    # matmul(a, b) has no bias; `nodes.bias` would read an argument that it does not have.
-    has_bias = families.table().get(node.target) in ("linear", "addmm")
-    axis = len(match.result.shape) - 1
-    finish(builder, acc, weight, nodes.bias(node) if has_bias else None, axis=axis)
 
 
 def checked_weight(builder: Builder, weight: Constant, *, axis: int) -> Constant:
@@ -114,8 +45,13 @@ def weight_zero_points(builder: Builder, weight: Constant) -> Any:
     return {"constant": builder.constant("weight_zero_point", points.astype(np.int32))}
 
 
-def finish(builder: Builder, acc: str, weight: Constant, bias: object, *, axis: int) -> None:
-    """Emit what follows the products: bias_add where there is a bias, then requantize."""
+def finish(
+    builder: Builder, acc: str, weight: Constant, bias: object, *, axis: int, operator: str = ""
+) -> None:
+    """Emit what follows the products: bias_add where there is a bias, then requantize.
+
+    ``operator`` names the section of the target that says how, as ``derive.requantizer`` takes it.
+    """
     target, match = builder.target, builder.match
     if bias is not None:
         from torch.fx import Node
@@ -134,7 +70,7 @@ def finish(builder: Builder, acc: str, weight: Constant, bias: object, *, axis: 
             {"axis": axis, "accumulator": accumulator_to_json(accumulator)},
         )
     x, y = match.operands[0].params, match.result.params
-    requantizer = derive.requantizer(target, x.scale, weight.scale, y.scale)
+    requantizer = derive.requantizer(target, x.scale, weight.scale, y.scale, operator)
     emit_requantize(builder, acc, requantizer, clamp=clamp_codes(builder), axis=axis)
 
 
@@ -150,7 +86,9 @@ def bias_codes(
     if node.op == "get_attr":
         real = attribute(builder.graph, node).double().numpy()
         fmt = builder.target.bias.format
-        return np.clip(np.rint(real / unit), fmt.min, fmt.max).astype(np.int64)
+        # The largest code of a wide format is no float64: the next one below it is.
+        top = float(fmt.max) if fmt.bits <= 53 else np.nextafter(float(fmt.max), 0.0)
+        return np.clip(np.rint(real / unit), float(fmt.min), top).astype(np.int64)
     bias = constant(builder.graph, node)
     codes = bias.codes.astype(np.int64) - np.asarray(bias.zero_point, np.int64)
     ratio = np.asarray(bias.scale, np.float64) / unit

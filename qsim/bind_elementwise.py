@@ -1,0 +1,231 @@
+"""Bindings of element-wise arithmetic: subtraction, products, extremes, shifts, means, argmax."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from qsim import attributes as check
+from qsim import shapes
+from qsim.attributes import Constants, bad
+from qsim.bind_joins import JOINS
+from qsim.binding import AXIS, CODE, Attributes, Binding, Kernel, Operand, check_axis, container
+from qsim.schemes import ADDERS, AVERAGERS, REQUANTIZERS, decode_scheme, scheme_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from hw_models import FixedFormat
+
+_ROUNDINGS: Final = (
+    "floor", "ceil", "toward_zero", "away", "half_up", "half_down", "half_away",
+    "half_toward_zero", "half_even", "half_odd", "jam",
+)  # fmt: skip
+
+
+def _limits(attributes: Attributes) -> tuple[int, int] | None:
+    limits = attributes["clamp"]
+    return None if limits is None else (limits[0], limits[1])
+
+
+def _keywords(attributes: Attributes, *names: str) -> dict[str, Any]:
+    """Return the arguments that attributes of the same names give, with output and clamp."""
+    return {
+        **{name: attributes[name] for name in names},
+        "output": check.format_from_json(attributes["output"]),
+        "clamp": _limits(attributes),
+    }
+
+
+def _infer_pair(
+    operands: Sequence[Operand], attributes: Attributes
+) -> tuple[tuple[int, ...], FixedFormat]:
+    a, b = operands
+    return shapes.broadcast(a.shape, b.shape), check.format_from_json(attributes["output"])
+
+
+def _prepare_sub(
+    operands: Sequence[Operand], attributes: Attributes, constants: Constants
+) -> Kernel:
+    from hw_models.sub import sub
+
+    del operands
+    scheme = decode_scheme(attributes["scheme"], constants)
+    names = ("a_zero_point", "b_zero_point", "zero_point", "negate")
+    keywords = _keywords(attributes, *names)
+    return lambda arrays, ledger: sub(arrays[0], arrays[1], scheme, **keywords, ledger=ledger)
+
+
+def _infer_mul(
+    operands: Sequence[Operand], attributes: Attributes
+) -> tuple[tuple[int, ...], FixedFormat]:
+    shape, output = _infer_pair(operands, attributes)
+    if any(isinstance(value, dict) for value in attributes["scheme"].values()):
+        check_axis(Operand(shape, output), attributes["axis"], 0, "scheme")
+    return shape, output
+
+
+def _prepare_mul(
+    operands: Sequence[Operand], attributes: Attributes, constants: Constants
+) -> Kernel:
+    from hw_models.mul import mul
+
+    scheme = decode_scheme(attributes["scheme"], constants)
+    if scheme.channels:
+        product = Operand(*_infer_pair(operands, attributes))
+        check_axis(product, attributes["axis"], scheme.channels, "scheme")
+    keywords = _keywords(attributes, "a_zero_point", "b_zero_point", "zero_point", "axis")
+    return lambda arrays, ledger: mul(arrays[0], arrays[1], scheme, **keywords, ledger=ledger)
+
+
+def _infer_extremum(
+    operands: Sequence[Operand], attributes: Attributes
+) -> tuple[tuple[int, ...], FixedFormat]:
+    del attributes
+    a, b = operands
+    return shapes.broadcast(a.shape, b.shape), _common(a, b)
+
+
+def _common(a: Operand, b: Operand) -> FixedFormat:
+    """Return the one format of both operands; a constant is of any whose codes it holds."""
+    for x, other in ((a, b), (b, a)):
+        if other.constant is not None and x.constant is None and x.format.fits(other.constant):
+            return x.format
+    formats = [(x.format.bits, x.format.signed, x.format.narrow) for x in (a, b)]
+    if formats[0] != formats[1]:
+        raise bad("a and b must have one format", formats, "equal bits, signed and narrow")
+    return a.format
+
+
+def _extremum(name: str) -> Binding:
+    def prepare(
+        operands: Sequence[Operand], attributes: Attributes, constants: Constants
+    ) -> Kernel:
+        from hw_models import extremum
+
+        del attributes, constants
+        choose, kind = getattr(extremum, name), _common(*operands).dtype
+        return lambda arrays, ledger: choose(
+            container(arrays[0], kind), container(arrays[1], kind), ledger
+        )
+
+    return Binding(("a", "b"), {}, _infer_extremum, prepare)
+
+
+def _prepare_shift(
+    operands: Sequence[Operand], attributes: Attributes, constants: Constants
+) -> Kernel:
+    from hw_models.shift import shift_right
+
+    del operands, constants
+    rounding, output = attributes["rounding"], check.format_from_json(attributes["output"])
+    return lambda arrays, ledger: shift_right(arrays[0], arrays[1], rounding, output, ledger)
+
+
+def _reduced(shape: tuple[int, ...], axes: Sequence[int], *, keepdims: bool) -> tuple[int, ...]:
+    """Return the shape after a reduction over axes; the batch is not reduced."""
+    rank = len(shape)
+    if not axes or not all(-rank <= axis < rank for axis in axes):
+        raise bad("axes must be dimensions of the operand", list(axes), f"{-rank}..{rank - 1}")
+    dims = {axis % rank for axis in axes}
+    if len(dims) != len(axes):
+        raise bad("axes must be different", list(axes), "each dimension once")
+    if any(shape[axis] == -1 for axis in dims):
+        raise bad("axes must leave the batch alone", list(axes), f"1..{rank - 1}")
+    if keepdims:
+        return tuple(1 if axis in dims else size for axis, size in enumerate(shape))
+    return tuple(size for axis, size in enumerate(shape) if axis not in dims)
+
+
+def _infer_mean(
+    operands: Sequence[Operand], attributes: Attributes
+) -> tuple[tuple[int, ...], FixedFormat]:
+    (x,) = operands
+    if any(isinstance(value, dict) for value in attributes["scheme"].values()):
+        raise bad("the scheme of a mean must be per tensor", attributes["scheme"], "scalars")
+    shape = _reduced(x.shape, attributes["axes"], keepdims=attributes["keepdims"])
+    return shape, check.format_from_json(attributes["output"])
+
+
+def _prepare_mean(
+    operands: Sequence[Operand], attributes: Attributes, constants: Constants
+) -> Kernel:
+    from hw_models.mean import mean
+
+    del operands
+    scheme, axes = decode_scheme(attributes["scheme"], constants), list(attributes["axes"])
+    keywords = _keywords(attributes, "x_zero_point", "zero_point", "keepdims")
+    return lambda arrays, ledger: mean(arrays[0], axes, scheme, **keywords, ledger=ledger)
+
+
+def _infer_argmax(
+    operands: Sequence[Operand], attributes: Attributes
+) -> tuple[tuple[int, ...], FixedFormat]:
+    (x,) = operands
+    axis, output = attributes["axis"], check.format_from_json(attributes["output"])
+    shape = _reduced(x.shape, [axis], keepdims=attributes["keepdims"])
+    if output.max < x.shape[axis] - 1:
+        raise bad("output must hold the last position", str(output), f"{x.shape[axis] - 1}")
+    return shape, output
+
+
+def _prepare_argmax(
+    operands: Sequence[Operand], attributes: Attributes, constants: Constants
+) -> Kernel:
+    from hw_models.argmax import argmax
+
+    del operands, constants
+    axis, keepdims = attributes["axis"], attributes["keepdims"]
+    output = check.format_from_json(attributes["output"])
+    return lambda arrays, ledger: argmax(
+        arrays[0], axis, keepdims=keepdims, output=output, ledger=ledger
+    )
+
+
+_CODES: Final = {
+    "zero_point": CODE,
+    "output": check.output_format,
+    "clamp": check.optional(check.limits),
+}
+_PAIR: Final = {"a_zero_point": CODE, "b_zero_point": CODE, **_CODES}
+
+ELEMENTWISE: Final[Mapping[str, Binding]] = {
+    "sub": Binding(
+        ("a", "b"),
+        {"scheme": scheme_of(*ADDERS), **_PAIR, "negate": check.one_of("term", "operand")},
+        _infer_pair,
+        _prepare_sub,
+    ),
+    "mul": Binding(
+        ("a", "b"),
+        {"scheme": scheme_of(*REQUANTIZERS), **_PAIR, "axis": AXIS},
+        _infer_mul,
+        _prepare_mul,
+    ),
+    "minimum": _extremum("minimum"),
+    "maximum": _extremum("maximum"),
+    "shift_right": Binding(
+        ("x", "shift"),
+        {"rounding": check.one_of(*_ROUNDINGS), "output": check.output_format},
+        _infer_pair,
+        _prepare_shift,
+    ),
+    "mean": Binding(
+        ("x",),
+        {
+            "scheme": scheme_of(*AVERAGERS),
+            "axes": check.integers(-check.MAX_RANK, check.MAX_RANK),
+            "keepdims": check.boolean,
+            "x_zero_point": CODE,
+            **_CODES,
+        },
+        _infer_mean,
+        _prepare_mean,
+    ),
+    "argmax": Binding(
+        ("x",),
+        {"axis": AXIS, "keepdims": check.boolean, "output": check.output_format},
+        _infer_argmax,
+        _prepare_argmax,
+    ),
+    **JOINS,
+}

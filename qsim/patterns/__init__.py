@@ -1,0 +1,34 @@
+"""Patterns: which operators of a graph mean what to the datapath, one family a file.
+
+| pattern          | operators                                  | primitives                  |
+|------------------|--------------------------------------------|-----------------------------|
+| conv             | conv1d, conv2d, convolution                | correlation, bias_add*, ... |
+| conv_transpose   | conv_transpose1d/2d, one group             | transposed_correlation, ... |
+| linear           | linear                                     | correlation, bias_add*, ... |
+| addmm            | addmm of constants and an activation       | correlation, bias_add, ...  |
+| matmul           | mm, bmm, matmul                            | matmul or correlation, ...  |
+| add, sub, mul    | the same; shapes broadcast, constants too  | add, sub, mul               |
+| divide           | div by a number above 0                    | requantize                  |
+| minimum, maximum | of two tensors, one may be a constant      | minimum, maximum            |
+| concat           | cat, not along the batch                   | concat, requantize*         |
+| relu             | relu, relu6, hardtanh, clamp, ...          | clamp                       |
+| sigmoid, tanh    | the same                                   | lookup or interpolate       |
+| unary            | gelu, silu, hardswish, leaky_relu, ...     | lookup or interpolate       |
+| softmax          | softmax                                    | softmax, requantize*        |
+| max_pool         | max_pool1d, max_pool2d                     | max_pool                    |
+| avg_pool         | avg_pool, adaptive_avg_pool, spatial mean  | avg_pool                    |
+| mean             | mean, sum; not over the batch              | mean, requantize*           |
+| resize           | upsample nearest, linear, bilinear         | resize                      |
+| pad              | pad: constant, reflect, replicate          | pad                         |
+| reshape          | flatten, view, reshape, (un)squeeze        | reshape                     |
+| permute          | permute, transpose, t                      | permute                     |
+| identity         | contiguous, clone, detach, dropout in eval | none                        |
+
+``*``: where it is needed; ``...``: requantize. A pattern says everything about its family: what the
+quantizer must know (operands, constants, sharing) and how the lowering writes the calls.
+``registry`` keeps them in order; registered ones come before the built-in ones.
+"""
+
+from qsim.patterns.pattern import Pattern, Weights, needs
+
+__all__ = ["Pattern", "Weights", "needs"]

@@ -1,0 +1,74 @@
+"""Joins along a dimension; every operand is rescaled to the result where its scale differs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from qsim import nodes
+from qsim.attributes import format_to_json
+from qsim.lowering.requantization import same_params
+from qsim.lowering.view import NotLowerableError
+from qsim.patterns.pattern import Pattern, needs
+from qsim.schemes import encode_scheme
+from qsim.target import derive
+
+if TYPE_CHECKING:
+    from torch.fx import Node
+
+    from qsim.lowering.builder import Builder
+
+
+def _operands(node: Node) -> tuple[Any, ...]:
+    return tuple(node.args[0])  # type: ignore[arg-type]  # a list of tensors, as the schema says
+
+
+def _check(node: Node) -> bool:
+    return nodes.is_float(node) and not all(map(nodes.is_parameter, _operands(node)))
+
+
+def _why(node: Node) -> str:
+    del node
+    return "it joins constants"
+
+
+def _lower(builder: Builder) -> None:
+    match, target = builder.match, builder.target
+    rank = len(match.result.shape)
+    axis = int(nodes.argument(match.anchor, 1, "dim", 0)) % rank
+    if match.result.shape[axis] == -1 or any(len(x.shape) != rank for x in match.operands):
+        raise NotLowerableError("it joins along the batch")
+    result = match.result.params
+    schemes: list[Any] = []
+    for index, operand in enumerate(match.operands):
+        if same_params(operand, match.result):
+            schemes.append(None)
+            continue
+        if not target.has("requantize"):
+            raise NotLowerableError("its operands have different scales, which it cannot rescale")
+        scheme = derive.requantizer(target, operand.params.scale, 1.0, result.scale)
+        prefix = f"{match.anchor.name}.concat.{index}"
+        schemes.append(encode_scheme(scheme, prefix, builder.constants))
+    builder.call(
+        "concat",
+        tuple(operand.name for operand in match.operands),
+        builder.result(),
+        {
+            "axis": axis,
+            "schemes": schemes,
+            "zero_points": [operand.params.zero_point for operand in match.operands],
+            "zero_point": result.zero_point,
+            "output": format_to_json(result.format),
+        },
+    )
+
+
+PATTERN: Final = Pattern(
+    name="concat",
+    overloads=("cat.default",),
+    primitives=needs("concat"),
+    lower=_lower,
+    check=_check,
+    why=_why,
+    operands=_operands,
+    constant_operands=True,
+)

@@ -1,0 +1,98 @@
+"""Transposed convolutions of one or two dimensions with constant weights."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from qsim import nodes
+from qsim.attributes import accumulator_to_json
+from qsim.lowering.products import checked_weight, finish, weight_zero_points
+from qsim.lowering.view import constant
+from qsim.patterns import conv
+from qsim.patterns.conv import bias, constant_weights
+from qsim.patterns.pattern import Pattern, Weights
+
+if TYPE_CHECKING:
+    from torch.fx import Node
+
+    from qsim.lowering.builder import Builder
+    from qsim.target import Target
+
+
+def _primitives(node: Node, target: Target) -> tuple[str, ...]:
+    del target
+    needed = ("transposed_correlation", "requantize")
+    return needed if bias(node) is None else (*needed, "bias_add")
+
+
+def _general(node: Node) -> bool:
+    return str(node.target).startswith("aten.convolution")
+
+
+def _groups(node: Node) -> int:
+    return int(nodes.argument(node, 8 if _general(node) else 6, "groups", 1))
+
+
+def _check(node: Node) -> bool:
+    weight = nodes.shape(node.args[1])
+    if weight is None or len(weight) not in (3, 4) or not nodes.has_rank(node.args[0], len(weight)):
+        return False
+    if _general(node) and not nodes.is_transposed(node):
+        return False
+    # The channels of a weight (C, O / groups, ...) count each group's outputs alone.
+    return _groups(node) == 1 and constant_weights(node)
+
+
+def _why(node: Node) -> str:
+    if _general(node) and not nodes.is_transposed(node):
+        return conv.why(node)  # both patterns claim this overload, and the last is asked
+    return "transposed_correlation takes a batch in 1 or 2 dimensions and constant weights, 1 group"
+
+
+def _weights(node: Node) -> Weights:
+    weight: Any = node.args[1]
+    return Weights(weight, 1, bias(node))
+
+
+def _lower(builder: Builder) -> None:
+    target, match = builder.target, builder.match
+    node, x = match.anchor, match.operands[0]
+    weight = checked_weight(builder, constant(builder.graph, node.args[1]), axis=1)
+    rank = weight.codes.ndim - 2
+    added_at, dilation_at = (7, 5) if _general(node) else (5, 7)
+    padding = nodes.per_dimension(nodes.argument(node, 4, "padding", 0), rank)
+    added = nodes.per_dimension(nodes.argument(node, added_at, "output_padding", 0), rank)
+    name = builder.constant("weight", np.ascontiguousarray(weight.codes))
+    accumulator = target.correlation.accumulator
+    spec = builder.intermediate("transposed_correlation", match.result.shape, accumulator.format)
+    acc = builder.call(
+        "transposed_correlation",
+        (x.name, name),
+        spec,
+        {
+            "stride": nodes.per_dimension(nodes.argument(node, 3, "stride", 1), rank),
+            "padding": [[size, size] for size in padding],
+            "output_padding": [[0, size] for size in added],
+            "dilation": nodes.per_dimension(nodes.argument(node, dilation_at, "dilation", 1), rank),
+            "groups": 1,
+            "x_zero_point": x.params.zero_point,
+            "weight_zero_point": weight_zero_points(builder, weight),
+            "accumulator": accumulator_to_json(accumulator),
+        },
+    )
+    finish(builder, acc, weight, bias(node), axis=1)
+
+
+PATTERN: Final = Pattern(
+    name="conv_transpose",
+    overloads=("conv_transpose1d.default", "conv_transpose2d.input", "convolution.default"),
+    primitives=_primitives,
+    lower=_lower,
+    check=_check,
+    why=_why,
+    weights=_weights,
+    fuses_relu=True,
+    takes_clamps=True,
+)

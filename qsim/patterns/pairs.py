@@ -1,0 +1,69 @@
+"""What element-wise operators on two tensors share: operands, shapes, reasons."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qsim import nodes
+from qsim.attributes import format_to_json
+from qsim.lowering.requantization import clamp_codes
+from qsim.lowering.view import NotLowerableError
+
+if TYPE_CHECKING:
+    from torch.fx import Node
+
+    from qsim.attributes import Json
+    from qsim.lowering.builder import Builder
+
+
+def both(node: Node) -> tuple[Any, ...]:
+    """Return both operands."""
+    return node.args[:2]
+
+
+def broadcasts(node: Node) -> bool:
+    """Return whether two fp32 tensors, one an activation, meet with at most the rank they make."""
+    a, b = node.args[:2]
+    left, right, made = (nodes.shape(item) for item in (a, b, node))
+    if left is None or right is None or made is None or not nodes.is_float(node):
+        return False
+    if nodes.is_parameter(a) and nodes.is_parameter(b):
+        return False
+    return all(
+        nodes.is_parameter(item) or len(dims) == len(made) or _fixed(dims)
+        for item, dims in ((a, left), (b, right))
+    )
+
+
+def _fixed(dims: tuple[Any, ...]) -> bool:
+    """Return whether no size is symbolic: a batch must stay in dimension 0."""
+    return all(isinstance(size, int) for size in dims)
+
+
+def why_not(node: Node) -> str:
+    """Return why ``broadcasts`` refuses."""
+    a, b = node.args[:2]
+    if any(nodes.shape(item) is None for item in (a, b)):
+        return "one operand is a number that is no fp32 tensor"
+    return "its operands have unequal ranks, or are constants"
+
+
+def pair_codes(builder: Builder) -> dict[str, Json]:
+    """Return the zero points, the output and the clamp of a call with operands a and b."""
+    a, b = (operand.params for operand in builder.match.operands)
+    y = builder.match.result.params
+    return {
+        "a_zero_point": a.zero_point,
+        "b_zero_point": b.zero_point,
+        "zero_point": y.zero_point,
+        "output": format_to_json(y.format),
+        "clamp": clamp_codes(builder),  # type: ignore[dict-item]  # a list of integers is JSON
+    }
+
+
+def require_plain_batch(builder: Builder) -> None:
+    """Refuse operands that meet with the batch in another dimension than 0."""
+    rank = len(builder.match.result.shape)
+    for operand in builder.match.operands:
+        if -1 in operand.shape and len(operand.shape) != rank:
+            raise NotLowerableError("it moves the batch out of dimension 0")

@@ -1,0 +1,163 @@
+"""The patterns in order, and which of them takes a node.
+
+Several patterns may claim one overload: the first whose ``check`` accepts the node and whose
+primitives the target has is chosen. Registered patterns stand before the built-in ones, in the
+order of their registration. The built-in modules are imported when an overload is first looked up.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+from qsim.errors import UsageError
+from qsim.nodes import is_float, kind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from torch.fx import Node
+
+    from qsim.patterns.pattern import Pattern
+    from qsim.target import Target
+
+# One module each, in the order in which they are asked.
+BUILTIN: Final[tuple[str, ...]] = (
+    "conv",
+    "conv_transpose",
+    "linear",
+    "addmm",
+    "matmul",
+    "add",
+    "sub",
+    "mul",
+    "divide",
+    "minimum",
+    "maximum",
+    "concat",
+    "relu",
+    "sigmoid",
+    "tanh",
+    "unary",
+    "softmax",
+    "max_pool",
+    "avg_pool",
+    "mean",
+    "resize",
+    "pad",
+    "reshape",
+    "permute",
+    "identity",
+)
+_registered: dict[str, Pattern] = {}
+_table: dict[Any, tuple[Pattern, ...]] = {}
+
+
+def register(pattern: Pattern) -> None:
+    """Add a pattern in front of the built-in ones, behind those registered before it.
+
+    A second time is fine if it is the same one.
+
+    Raises:
+        UsageError: another pattern has its name.
+    """
+    if pattern.name in BUILTIN or _registered.get(pattern.name, pattern) is not pattern:
+        raise UsageError(
+            "another pattern has its name",
+            where=f"pattern {pattern.name!r}",
+            accepted="a new name",
+        )
+    _registered[pattern.name] = pattern
+    _table.clear()
+
+
+def unregister(name: str) -> None:
+    """Remove a registered pattern; built-in ones stay."""
+    _registered.pop(name, None)
+    _table.clear()
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of all patterns, in the order in which they are asked."""
+    return (*_registered, *BUILTIN)
+
+
+def claimed(operator: str) -> bool:
+    """Return whether a registered pattern claims an operator, as ``library::op.overload``."""
+    return any(operator in pattern.overloads for pattern in _registered.values())
+
+
+def patterns() -> tuple[Pattern, ...]:
+    """Return all patterns, in the order in which they are asked."""
+    builtin = (import_module(f"qsim.patterns.{name}").PATTERN for name in BUILTIN)
+    return (*_registered.values(), *builtin)
+
+
+def candidates(operator: Any) -> tuple[Pattern, ...]:
+    """Return the patterns that claim an operator (``node.target``), whatever its arguments."""
+    if not _table:
+        _table.update(_claims())
+    try:
+        return _table.get(operator, ())
+    except TypeError:  # a target that cannot be hashed is no operator
+        return ()
+
+
+def accepting(node: Node) -> tuple[Pattern, ...]:
+    """Return the patterns that compute what a node of a float graph computes, in order."""
+    if node.op != "call_function":
+        return ()
+    return tuple(pattern for pattern in candidates(node.target) if pattern.check(node))
+
+
+def accepts(node: Node, name: str) -> bool:
+    """Return whether the pattern of this name takes a node of a float graph."""
+    return any(pattern.name == name for pattern in accepting(node))
+
+
+def choose(node: Node, target: Target) -> Pattern | None:
+    """Return the pattern that lowers a node of a float graph, or None.
+
+    Where the target has the primitives of none that accepts the node, the first of them is
+    returned: what it lacks is the reason for the report.
+    """
+    found = accepting(node)
+    for pattern in found:
+        if all(target.has(primitive) for primitive in pattern.primitives(node, target)):
+            return pattern
+    return found[0] if found else None
+
+
+def why_none(node: Node) -> str:
+    """Return why no pattern takes a node of a float graph, in words for the report."""
+    found = candidates(node.target)
+    if not found:
+        return "no primitive computes it"
+    if not is_float(node):
+        return f"it computes {kind(node)}; the primitives replace float32"
+    return found[-1].why(node)
+
+
+def _claims() -> Mapping[Any, tuple[Pattern, ...]]:
+    found: dict[Any, tuple[Pattern, ...]] = {}
+    for pattern in patterns():
+        for name in pattern.overloads:
+            operator = _operator(name, pattern.name)
+            found[operator] = (*found.get(operator, ()), pattern)
+    return found
+
+
+def _operator(name: str, pattern: str) -> Any:
+    """Return the operator that ``conv2d.default`` or ``library::op.default`` names."""
+    import torch
+
+    library, _, rest = name.rpartition("::")
+    packet, _, overload = rest.partition(".")
+    try:
+        return getattr(getattr(getattr(torch.ops, library or "aten"), packet), overload)
+    except AttributeError:
+        raise UsageError(
+            f"torch has no operator {name!r}",
+            where=f"pattern {pattern!r}",
+            accepted="'conv2d.default' of aten, or 'library::op.default' of a registered library",
+        ) from None

@@ -1,0 +1,68 @@
+"""Functions of one value: a table, whatever the function.
+
+Codes of more than 8 bits take an interpolated table where the target has one. ``sigmoid`` and
+``tanh`` are patterns of their own, because their results have scales that no data changes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from qsim import nodes
+from qsim.lowering.tables import lower_table
+from qsim.patterns.pattern import Pattern
+
+if TYPE_CHECKING:
+    from torch.fx import Node
+
+    from qsim.target import Target
+
+
+def table_primitive(node: Node, target: Target) -> tuple[str, ...]:
+    """Return which table the target has for codes of its width; see ``lower_table``."""
+    del node
+    wide = target.input.bits > 8 and target.has("interpolate")
+    return ("interpolate" if wide else "lookup",)
+
+
+def check(node: Node) -> bool:
+    """Return whether an operator of fp32 has literal parameters only."""
+    literal = not any(nodes.shape(item) is not None for item in node.args[1:])
+    return literal and nodes.is_float(node)
+
+
+def why(node: Node) -> str:
+    """Return why ``check`` refuses."""
+    del node
+    return "its parameters are computed at run time"
+
+
+PATTERN: Final = Pattern(
+    name="unary",
+    overloads=(
+        "abs.default",
+        "celu.default",
+        "elu.default",
+        "erf.default",
+        "exp.default",
+        "gelu.default",
+        "hardsigmoid.default",
+        "hardswish.default",
+        "leaky_relu.default",
+        "log.default",
+        "mish.default",
+        "neg.default",
+        "pow.Tensor_Scalar",
+        "reciprocal.default",
+        "rsqrt.default",
+        "selu.default",
+        "silu.default",
+        "softplus.default",
+        "sqrt.default",
+        "square.default",
+    ),
+    primitives=table_primitive,
+    lower=lower_table,
+    check=check,
+    why=why,
+)

@@ -1,4 +1,4 @@
-"""Networks as users bring them, each with its inputs and what must stay on the host."""
+"""Networks as users bring them, each with its inputs."""
 
 from __future__ import annotations
 
@@ -217,7 +217,7 @@ class Bmm(nn.Module):
 
 
 class SqueezeExcite(nn.Module):
-    """A gate per channel: sigmoid and a broadcast product on the host."""
+    """A gate per channel: sigmoid and a broadcast product."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -62,7 +62,8 @@ def damage(site: Path) -> str:
                     found = (site / name).stat().st_size
                 except OSError:
                     return f"{name} is missing"
-                if found != int(size):
+                # A wheel's own scripts get this environment's Python as their first line.
+                if found != int(size) and not name.startswith("../"):
                     return f"{name} has {found} bytes instead of {size}"
     return ""
 

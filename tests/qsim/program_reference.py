@@ -26,6 +26,7 @@ from hw_models.requantize import reference as requantize_one
 from hw_models.transposed_correlation import reference as correlate_transposed
 from qsim.program import Call, Program
 from qsim.schemes import decode_scheme
+from tests.qsim.elementwise_reference import DEFINITIONS as ELEMENTWISE_DEFINITIONS
 from tests.qsim.table_reference import DEFINITIONS as TABLE_DEFINITIONS
 
 Array = np.ndarray[Any, Any]
@@ -349,5 +350,6 @@ DEFINITIONS: dict[str, Callable[[Sequence[Array], dict[str, Any], Program, Book]
     "avg_pool": _avg_pool,
     "reshape": _reshape,
     "permute": _permute,
+    **ELEMENTWISE_DEFINITIONS,
     **TABLE_DEFINITIONS,
 }

@@ -204,3 +204,31 @@ def test_overflow_counts_from_the_stored_integers_alone() -> None:
     assert (entry.ledger.minimum, entry.ledger.maximum) == (int(exact.min()), int(exact.max()))
     top = max(int(exact.max()), -int(exact.min()) - 1)
     assert entry.ledger.bits_used == top.bit_length() + 1
+
+
+class Mixture(torch.nn.Module):
+    """What the older targets leave to the host."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = torch.nn.Conv2d(2, 3, 3, padding=1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.conv(x)
+        product = y * torch.sigmoid(y)
+        chosen = torch.minimum(torch.maximum(product, y - product), y)
+        joined = torch.nn.functional.pad(torch.cat([chosen, product], 1), (1, 0, 0, 1))
+        return joined.mean((1, 2))
+
+
+def test_pairs_joins_and_means_equal_their_definitions() -> None:
+    torch.manual_seed(0)
+    target, x = Target.load("litert-reference"), torch.randn(2, 2, 5, 5)
+    lowered = lower(quantize(Mixture().eval(), (x,), target, calibration=[(x,)]), target)
+    trace, (program,) = lowered.trace(x), lowered.programs
+
+    made, _ = interpret(program, [trace.tensors[name] for name in program.inputs])
+
+    wanted = {"mul", "sub", "maximum", "minimum", "concat", "pad", "mean", "lookup"}
+    assert wanted <= {call.primitive for call in program.calls}
+    assert all(np.array_equal(value, trace.tensors[name]) for name, value in made.items())

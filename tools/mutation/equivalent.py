@@ -93,7 +93,10 @@ def same_functions(mutants: Mutants, mutant: int) -> bool:
 
 def always_zero(unit: Unit) -> int:
     """Return the bits of a beat that the header keeps at 0: the sign of a shift to the right."""
-    fixed_point = unit.primitive in ("requantize", "add") and unit.parameters["SCHEME"] < 2
+    scheme = unit.parameters.get("SCHEME", 0)
+    fixed_point = (unit.primitive == "requantize" and scheme != 2) or (
+        unit.primitive == "add" and scheme < 2
+    )
     signs = 0
     for field, offset in unit.inputs.offsets().items():
         if fixed_point and field.endswith("shift"):
@@ -148,10 +151,10 @@ def allowed(unit: Unit) -> str:
         rules += [f"{bits['low']} >= {least}", f"{bits['high']} <= {most}"]
     if unit.primitive == "requantize":
         scheme = unit.parameters["SCHEME"]
-        least = -62 if scheme == 2 else 0
-        most = unit.parameters["MUL_W"] + 30 if scheme == 0 else 62
+        least = {2: -62, 5: 2, 6: 16}.get(scheme, 0)
+        most = unit.parameters["MUL_W"] + 30 if scheme in (0, 3) else 62
         rules += [f"{bits['shift']} >= {least}", f"{bits['shift']} <= {most}"]
-        if scheme == 0:
+        if scheme in (0, 3):
             wide = f"{bits['acc']} + 40'sd0 - {bits['input_zero_point']}"
             rules += [f"{wide} >= -40'sd2147483648", f"{wide} <= 40'sd2147483647"]
     if unit.primitive == "add" and unit.parameters["SCHEME"] < 2:

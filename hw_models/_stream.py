@@ -1,8 +1,9 @@
 """The loop that executes a command stream: a table of descriptors over one arena.
 
 Every thread runs the whole table and does its share of each command; a barrier separates commands.
-What a thread does never depends on how many there are, but which parts are its own: so the result
-does not either.
+The parts of a command do not depend on who computes them or on how many threads there are, so the
+result does not either. Correlations are handed out part by part, so that a thread whose core is
+slower, or taken away for a while, holds up the others by one part at most.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Any, Final
 
 from numba import njit
 
+from hw_models._stream_depthwise import depthwise
 from hw_models._stream_fields import (
     AVG_POOL,
     BINARY,
@@ -22,9 +24,9 @@ from hw_models._stream_fields import (
     PRODUCTS,
     UNARY,
 )
-from hw_models._stream_layers import depthwise, products
 from hw_models._stream_memory import wait
 from hw_models._stream_moves import avg_pool, binary, copy, line, max_pool, sum_line, unary
+from hw_models._stream_products import products
 from hw_models._stream_stamp import stamp
 
 
@@ -50,7 +52,7 @@ def _make(version: int) -> Any:
     """Return the loop; the version is a part of what it is kept on disk by."""
 
     @njit(cache=True, nogil=True)
-    def execute(table, first, last, arena, constants, arguments, work, counter, thread, threads):  # type: ignore[no-untyped-def]  # njit infers the types
+    def execute(table, first, last, arena, constants, arguments, work, counters, thread, threads):  # type: ignore[no-untyped-def]  # njit infers the types
         """Execute the commands first..last - 1.
 
         Args:
@@ -61,7 +63,8 @@ def _make(version: int) -> Any:
             constants: address of weights and tables.
             arguments: int64, addresses of the Program's inputs and outputs.
             work: address of this thread's workspace.
-            counter: address of an int64 0 that the threads share.
+            counters: address of int64 zeros that the threads share: one for the barrier, then
+                one for each command of the range.
             thread: number of this thread.
             threads: how many execute this range.
         """
@@ -69,14 +72,15 @@ def _make(version: int) -> Any:
             return
         for index in range(first, last):
             d = table[index]
+            parts = counters + (1 + index - first) * 8
             if d[OP] == PRODUCTS:
-                products(d, arena, constants, work, thread, threads)
+                products(d, arena, constants, work, parts, threads)
             elif d[OP] == DEPTHWISE:
-                depthwise(d, arena, constants, work, thread, threads)
+                depthwise(d, arena, constants, work, parts)
             else:
                 _move(d, arena, constants, arguments, work, thread, threads)
             if threads > 1:
-                wait(counter, (index - first + 1) * threads)
+                wait(counters, (index - first + 1) * threads)
 
     return execute
 

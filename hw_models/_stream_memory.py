@@ -1,4 +1,4 @@
-"""Raw memory for the command stream: typed views of addresses, and a barrier of threads."""
+"""Raw memory for the command stream: typed views of addresses, and what threads share."""
 
 from __future__ import annotations
 
@@ -63,8 +63,11 @@ def float32_at(address: Any, size: Any) -> Any:
 
 
 @intrinsic
-def _arrive(_typing, _address):  # type: ignore[no-untyped-def]
-    """Add 1 to a counter that threads share; all that came before is then seen by the others."""
+def take(_typing, _address):  # type: ignore[no-untyped-def]
+    """Add 1 to a counter that threads share, and return what it was before.
+
+    All that came before is then seen by the others.
+    """
     signature = types.int64(types.int64)
 
     def codegen(_context, builder, _signature, args):  # type: ignore[no-untyped-def]
@@ -92,7 +95,7 @@ _SPINS: Final = 2000
 @njit
 def wait(counter: Any, arrivals: Any) -> None:
     """Arrive at a barrier, and wait until so many threads have, counted from the stream's start."""
-    _arrive(counter)
+    take(counter)
     turns = 0
     while _count(counter) < arrivals:
         turns += 1

@@ -30,16 +30,22 @@ class _Memory:
 
     def __init__(self, stream: Stream, threads: int) -> None:
         compiled = stream.compiled
-        self.threads = threads
+        self._workspace = compiled.work + 64
         self.arena = aligned(compiled.plan.size + 64)
-        self.work = [aligned(compiled.work + 64) for _ in range(threads)]
-        self.counter = np.zeros(1, np.int64)
+        self.work: list[Array] = []
+        self.counters = np.zeros(1 + len(compiled.commands), np.int64)
         self.views: dict[str, Array] = {}
         for command in compiled.commands:
             if command.op is None:
                 for name in (*command.reads, command.write):
                     layout = stream.source.layouts[name]
                     self.views[name] = layout.view(self.arena, compiled.offset(name))
+        self.serve(threads)
+
+    def serve(self, threads: int) -> None:
+        """Have a workspace for each of so many threads."""
+        while len(self.work) < threads:
+            self.work.append(aligned(self._workspace))
 
 
 class Stream:
@@ -114,7 +120,8 @@ class Stream:
             memory = self._free.pop()
         except IndexError:
             return _Memory(self, threads)
-        return memory if memory.threads >= threads else _Memory(self, threads)
+        memory.serve(threads)
+        return memory
 
     def _loop(
         self, part: tuple[int, int, int], memory: _Memory, arguments: Array, threads: int
@@ -123,15 +130,15 @@ class Stream:
 
         first, last, products = part
         count = threads if products >= _PARALLEL else 1
-        memory.counter[0] = 0
+        memory.counters[:] = 0
         common = (
             self.compiled.table, first, last, address(memory.arena), address(self.constants),
             arguments,
         )  # fmt: skip
-        counter = address(memory.counter)
+        counters = address(memory.counters)
 
         def turn(thread: int, together: int) -> None:
-            execute(*common, address(memory.work[thread]), counter, thread, together)
+            execute(*common, address(memory.work[thread]), counters, thread, together)
 
         run_together(turn, count)
 

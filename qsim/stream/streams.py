@@ -61,9 +61,10 @@ class Streams:
             stream.run(taken, made, threads)
             return made
         whole = batch // part
+        numbers = iter(range(whole))  # taken by whoever is free; next() is atomic
 
-        def turn(thread: int, together: int) -> None:
-            for number in range(thread, whole, together):
+        def turn(_thread: int, together: int) -> None:
+            for number in numbers:
                 cut = slice(number * part, (number + 1) * part)
                 stream.run([a[cut] for a in taken], [y[cut] for y in made], threads // together)
 

@@ -229,9 +229,12 @@ def _name(pid: int) -> str:
         return ""
 
 
+# A shell's background job begins with interrupts ignored, and what it starts does too.
 _ORPHAN = """
+import signal
 import sys
 from pathlib import Path
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from qsim.cosim.bulk import run_bulk
 from qsim.cosim.lane import Stimulus
 from tests.qsim.toy_rtl import toy_build, toy_job
@@ -251,10 +254,13 @@ def test_no_orphan(tmp_path: Path, number: signal.Signals) -> None:
     )
     assert script.stdout is not None
     with script:
-        assert script.stdout.readline() == b"started\n"
-        children = _eventually(lambda: [p for p in _children(script.pid) if _name(p) == "vvp"])
-        script.send_signal(number)
-        script.wait(30)
+        try:
+            assert script.stdout.readline() == b"started\n"
+            children = _eventually(lambda: [p for p in _children(script.pid) if _name(p) == "vvp"])
+            script.send_signal(number)
+            script.wait(30)
+        finally:
+            script.kill()
     assert _eventually(lambda: not Path(f"/proc/{children[0]}").exists() or _dead(children[0]))
 
 

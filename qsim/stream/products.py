@@ -106,7 +106,8 @@ def _keep(
     if packed is None:
         return None
     where = source.constants.add(packed.codes)
-    return geometry, replace(packed, codes=packed.codes[:0]), where, packed.codes.size
+    # Not packed.codes[:0]: a view would keep all of them.
+    return geometry, replace(packed, codes=np.empty(0, np.uint8)), where, packed.codes.size
 
 
 def _window(

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hw_models.schemes import FixedPoint
-from tests.peers.litert_model import ACTIVATIONS, Model, Tensor
-from tests.peers.litert_net import F32, dilations, window
+from tests.peers.litert_formulas import F32
+from tests.peers.litert_model import ACTIVATIONS, PADDINGS, Model, Tensor
 from tests.peers.litert_replay import code_range, same_padding
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from qsim.calls import Call
     from qsim.program import Program
 
@@ -73,7 +75,7 @@ class Converter:
         fields: dict[str, Any] = {}
         if call.primitive == "correlation":
             x, padding = self.padded(x, attributes, weight.shape[2:])
-            fields = window(attributes["stride"][0], padding) | dilations(attributes["dilation"][0])
+            fields = windows(attributes["stride"], padding) | spread(attributes["dilation"])
             name, options, order = "CONV_2D", "Conv2DOptions", (0, 2, 3, 1)
             if attributes["groups"] > 1:
                 assert attributes["groups"] == weight.shape[0], "depthwise is all that LiteRT has"
@@ -109,11 +111,20 @@ class Converter:
         axes = zip(x.shape[1:3], kernel, strides, dilation, strict=True)
         if pads == tuple(same_padding(*axis) for axis in axes):
             return x, "same"
+        return self.bordered(x, pads), "valid"
+
+    def bordered(
+        self, x: Tensor, pads: Iterable[tuple[int, int]], code: int | None = None
+    ) -> Tensor:
+        """Return the image with a border of ``code``, or of the code of real 0."""
         sizes = np.array([(0, 0), *pads, (0, 0)], np.int32)
         shape = tuple(int(n + a + b) for n, (a, b) in zip(x.shape, sizes, strict=True))
         border = self.model.tensor(shape, "int8", x.scale, x.zero_point)
         inputs = [x, self.model.constant(sizes)]
-        return self.model.operator("PAD", inputs, border, "PadOptions"), "valid"
+        if code is None:
+            return self.model.operator("PAD", inputs, border, "PadOptions")
+        value = self.model.tensor((), "int8", x.scale, x.zero_point, data=np.array(code, np.int8))
+        return self.model.operator("PADV2", [*inputs, value], border, "PadV2Options")
 
     def add(self, call: Call) -> None:
         """Convert an addition."""
@@ -125,9 +136,11 @@ class Converter:
     def pool(self, call: Call, name: str) -> None:
         """Convert a pooling."""
         x, attributes = self.tensors[call.inputs[0]], call.attributes
-        pads = tuple(tuple(p) if isinstance(p, list) else (p, p) for p in attributes["padding"])
-        assert not np.any(pads), "no border: LiteRT's SAME is another"
-        fields = window(attributes["stride"][0], "valid")
+        pads = [tuple(p) if isinstance(p, list) else (p, p) for p in attributes["padding"]]
+        if np.any(pads):  # LiteRT's SAME is another border
+            assert name == "MAX_POOL_2D", "the codes of a border would count in an average"
+            x = self.bordered(x, pads, -128)
+        fields = windows(attributes["stride"], "valid")
         height, width = attributes["kernel"]
         fields |= {"filterHeight": height, "filterWidth": width}
         self.model.operator(name, [x], self.output(call.output), "Pool2DOptions", **fields)
@@ -148,6 +161,16 @@ class Converter:
         self.model.operator(
             "RESHAPE", [x, sizes], output, "ReshapeOptions", newShape=list(output.shape)
         )
+
+
+def windows(stride: Sequence[int], padding: str) -> dict[str, int]:
+    """Return the options that every windowed operator has."""
+    return {"strideH": stride[0], "strideW": stride[1], "padding": PADDINGS[padding]}
+
+
+def spread(dilation: Sequence[int]) -> dict[str, int]:
+    """Return a convolution's dilation options."""
+    return {"dilationHFactor": dilation[0], "dilationWFactor": dilation[1]}
 
 
 def activation(clamp: list[int] | None, output: Tensor) -> dict[str, int]:

@@ -151,9 +151,10 @@ class Model:
             self._model.operatorCodes.append(code)
         return self._codes[name]
 
-    def serialize(self) -> bytes:
-        """Return the flatbuffer. Every operator's result is an output: all can be read."""
-        self._graph.outputs = [output.index for *_, output in self.operators]
+    def serialize(self, *, every: bool = True) -> bytes:
+        """Return the flatbuffer; ``every`` operator's result is an output, or only the last's."""
+        read = self.operators if every else self.operators[-1:]
+        self._graph.outputs = [output.index for *_, output in read]
         self._model.subgraphs = [self._graph]
         builder = flatbuffers.Builder(1 << 16)
         builder.Finish(self._model.Pack(builder), file_identifier=b"TFL3")

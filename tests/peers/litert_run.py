@@ -17,10 +17,16 @@ KERNELS = {
 }
 
 
-def run(model: Model, *inputs: np.ndarray, kernels: str) -> tuple[dict[str, np.ndarray], set[str]]:
-    """Return the results of all operators by tensor name, and the operators XNNPACK left over."""
+def run(
+    model: Model, *inputs: np.ndarray, kernels: str, every: bool = True
+) -> tuple[dict[str, np.ndarray], set[str]]:
+    """Return the results of operators by tensor name, and the operators XNNPACK left over.
+
+    Only a model's outputs can be read. Without ``every`` the last result is the only one, as in
+    a model that is shipped: the delegate may then merge operators.
+    """
     interpreter = Interpreter(
-        model_content=model.serialize(),
+        model_content=model.serialize(every=every),
         num_threads=1,
         experimental_op_resolver_type=KERNELS[kernels],
     )
@@ -30,7 +36,7 @@ def run(model: Model, *inputs: np.ndarray, kernels: str) -> tuple[dict[str, np.n
     interpreter.invoke()
     results = {
         output.name: np.array(interpreter.get_tensor(output.index))
-        for *_, output in model.operators
+        for *_, output in (model.operators if every else model.operators[-1:])
     }
     return results, left_over(interpreter)
 

@@ -98,6 +98,13 @@ def test_a_damaged_build_is_made_again(home: Path, tmp_path: Path, damage: str) 
     assert run_bulk(toy_job(9), build(wanted)).agrees
 
 
+def test_a_design_that_verilator_splits(home: Path, tmp_path: Path) -> None:
+    """Its sources share a precompiled header, as those of every large design do."""
+    plain = recipe(tmp_path / "a", simulator="verilator")
+    split = dataclasses.replace(plain, flags=(*plain.flags, "--output-split", "400"))
+    assert run_bulk(toy_job(9), build(split)).agrees
+
+
 def test_builds_race(home: Path, tmp_path: Path) -> None:
     wanted = recipe(tmp_path / "a")
     with ThreadPoolExecutor(4) as pool:

@@ -4,8 +4,8 @@ Real-number meaning: the index of the largest value; scale and zero point do not
 
 Integer formula: the smallest ``i`` with ``x[i] == max(x)``.
 
-Corners: of equal maxima the first counts, as in TFLite, TOSA and torch on the CPU (tensorflow
-lite/kernels/internal/reference/arg_min_max.h).
+Corners: of equal maxima the first counts, as in TFLite (tensorflow
+lite/kernels/internal/reference/arg_min_max.h), TOSA and torch, whose documentation promises it.
 """
 
 from __future__ import annotations

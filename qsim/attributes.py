@@ -276,6 +276,12 @@ def output_format(value: Any, constants: Constants) -> None:
         raise bad("must be a format of an operand", value, "bits 1..32")
 
 
+def position_format(value: Any, constants: Constants) -> None:
+    """Accept a format of 1 to 64 bits: positions are no operands of another primitive."""
+    del constants
+    format_from_json(value)
+
+
 def accumulator_from_json(value: Any) -> Accumulator:
     """Return the accumulator of ``{"bits", "overflow"}`` and, optionally, ``at`` and ``order``."""
     from hw_models import Accumulator, ContractError

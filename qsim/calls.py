@@ -33,7 +33,8 @@ class TensorSpec:
         name: unique in its Program.
         shape: sizes; -1 in front is any batch.
         format: the codes that it may hold (for an accumulator, the accumulator's).
-        scale: None where there is no single real scale: accumulators, per-channel constants.
+        scale: None where there is no single real scale: accumulators, per-channel constants,
+            positions.
         zero_point: the code of the real 0.
     """
 

@@ -151,7 +151,12 @@ class _Vote:
 
 
 def _winners(outputs: Arrays | None) -> Array | None:
-    """Return the argmax over axis 1 of the first output; NumPy's tie rule for every graph."""
+    """Return the argmax over axis 1 of the first output; NumPy's tie rule for every graph.
+
+    An output of positions is that argmax: the model took it itself.
+    """
+    if outputs and outputs[0].ndim and outputs[0].dtype == np.int64:
+        return outputs[0]
     if not outputs or outputs[0].ndim < 2 or outputs[0].shape[1] < 2:
         return None
     winners: Array = outputs[0].argmax(axis=1)

@@ -29,7 +29,7 @@ class Recorder:
         return name if name not in self.tensors else f"{program.name}.{name}"
 
     def _keep(self, key: str, array: Array, spec: TensorSpec) -> None:
-        self.tensors[key] = np.ascontiguousarray(array)
+        self.tensors[key] = np.asarray(array, order="C")  # keeps a scalar a scalar
         self.specs[key] = spec
 
     def observe(self, program: Program, arrays: Sequence[Array]) -> Observer:

@@ -35,9 +35,11 @@ class Match:
     Attributes:
         anchor: the operator's node.
         clamps: relu-family nodes fused after it, in order.
-        quantize: the node whose output is the operator's integer result.
+        quantize: the node whose output is the operator's integer result; the anchor itself where
+            that is positions.
         operands: the activations that it takes, in order.
-        result: the integer result; named like the node whose value is quantized.
+        result: the integer result; named like the node whose value is quantized. A position
+            stands for itself: scale 1, zero point 0.
         layer: the module path in the model.
     """
 
@@ -97,3 +99,8 @@ class Builder:
         codes = self.match.result
         params = codes.params
         return TensorSpec(codes.name, codes.shape, params.format, params.scale, params.zero_point)
+
+    def positions(self) -> TensorSpec:
+        """Return the spec of the operator's positions: they have a format, but no scale."""
+        codes = self.match.result
+        return TensorSpec(codes.name, codes.shape, codes.params.format)

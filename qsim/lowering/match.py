@@ -11,6 +11,7 @@ from qsim.lowering.builder import Builder, Codes, Match
 from qsim.lowering.requantization import lower_rescale, same_params
 from qsim.lowering.view import (
     NotLowerableError,
+    QParams,
     constant,
     is_dequantize,
     is_quantize,
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from hw_models import FixedFormat
     from qsim.lowering.view import Shapes
     from qsim.target import Target
+
+POSITION_BITS: Final = 64  # as torch counts positions, so that the host may read them as they are
 
 # A value that is dequantized only to be quantized otherwise.
 _RESCALE: Final = Pattern(
@@ -48,7 +51,8 @@ class Matcher:
         why: why it did, by name.
         names: the name of every quantize node's result.
         codes: the integer tensor behind every quantize node.
-        built: the calls of every quantize node whose operator was lowered.
+        built: the calls of every quantize node whose operator was lowered. In these three, an
+            operator that makes positions stands for itself: no quantize reads them.
         aliases: quantize nodes that only rename another integer tensor (identity operators).
         reasons: why an operator that has a family stays on the host.
     """
@@ -66,10 +70,11 @@ class Matcher:
     reasons: dict[Node, str] = field(default_factory=dict)
 
     def run(self) -> None:
-        """Visit every quantize node."""
+        """Visit every quantize node, and every operator that makes positions."""
         taken: set[str] = set()
         for node in self.graph.graph.nodes:
             if not is_quantize(node):
+                self._visit_positions(node)
                 continue
             name = str(node.args[0])
             while name in taken:
@@ -105,6 +110,22 @@ class Matcher:
         except (NotLowerableError, TargetError) as reason:
             self._refuse((anchor, clamps), str(reason))
 
+    def _visit_positions(self, node: Node) -> None:
+        from hw_models import FixedFormat
+
+        if not any(pattern.positions for pattern in registry.candidates(node.target)):
+            return
+        pattern = self._pattern(node)
+        if pattern is None:
+            return
+        try:
+            stands = QParams(1.0, 0, FixedFormat(POSITION_BITS))
+            self.names[node] = node.name
+            self.codes[node] = Codes(node.name, stands, self.shapes.of(node))
+            self._lower(node, pattern, node, ())
+        except (NotLowerableError, TargetError) as reason:
+            self._refuse((node, ()), str(reason))
+
     def _pattern(self, anchor: Node) -> Pattern | None:
         """Return the pattern that lowers an operator, or None where it stays in float."""
         if is_dequantize(anchor):
@@ -131,7 +152,7 @@ class Matcher:
             return
         match = Match(anchor, clamps, quantize, operands, result, layer_of(anchor))
         builder = Builder(self.target, self.graph, self.shapes, match, constants=held)
-        self._check_formats(match)
+        self._check_formats(match, positions=pattern.positions)
         pattern.lower(builder)
         self._check_available(builder)
         self.built[quantize] = builder
@@ -157,9 +178,11 @@ class Matcher:
             )
         return self.codes[source]
 
-    def _check_formats(self, match: Match) -> None:
+    def _check_formats(self, match: Match, *, positions: bool) -> None:
         for codes in match.operands:
             _require_within(codes.params.format, self.target.input.format, codes.name, "input")
+        if positions:
+            return
         result = match.result
         _require_within(result.params.format, self.target.output.format, result.name, "output")
 

@@ -27,8 +27,9 @@ Kind: TypeAlias = Literal["integer", "quantize", "dequantize", "torch"]
 class Item:
     """Something to compute.
 
-    ``integer`` and ``quantize`` items are named by their quantize node, ``dequantize`` items by the
-    quantize node whose codes they read, ``torch`` items by their own node.
+    ``integer`` and ``quantize`` items are named by their quantize node (positions, which have none,
+    by the operator that makes them), ``dequantize`` items by the quantize node whose codes they
+    read, ``torch`` items by their own node.
     """
 
     kind: Kind
@@ -62,7 +63,7 @@ class Plan:
         """Return the item that computes a node's value for the host, None for an input."""
         if is_dequantize(node) and node not in self.constants:
             return Item("dequantize", self.source(_only(node)))
-        if is_quantize(node) and node not in self.constants:
+        if node in self.matcher.built or (is_quantize(node) and node not in self.constants):
             return self.codes(node)
         return None if node.op == "placeholder" or node in self.constants else Item("torch", node)
 

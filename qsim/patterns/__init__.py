@@ -20,6 +20,7 @@
 | mean             | mean, sum; not over the batch              | mean, requantize*           |
 | resize           | upsample nearest, linear, bilinear         | resize                      |
 | pad              | pad: constant, reflect, replicate          | pad                         |
+| argmax           | argmax, max where only positions are read  | argmax, reshape*            |
 | reshape          | flatten, view, reshape, (un)squeeze        | reshape                     |
 | permute          | permute, transpose, t                      | permute                     |
 | identity         | contiguous, clone, detach, dropout in eval | none                        |

@@ -83,6 +83,7 @@ class Pattern:
         takes_clamps: ``lower`` honours ``match.clamps``, activations without codes before them.
         fixed: scale and zero point of the result, from its smallest and largest code and the
             scheme (``asymmetric``, ...), where they do not depend on data.
+        positions: the result is not codes but positions (int64, no scale): nothing quantizes it.
     """
 
     name: str
@@ -99,3 +100,4 @@ class Pattern:
     fuses_relu: bool = False
     takes_clamps: bool = False
     fixed: Fixed | None = None
+    positions: bool = False

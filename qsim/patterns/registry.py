@@ -45,6 +45,7 @@ BUILTIN: Final[tuple[str, ...]] = (
     "mean",
     "resize",
     "pad",
+    "argmax",
     "reshape",
     "permute",
     "identity",
@@ -133,7 +134,7 @@ def why_none(node: Node) -> str:
     found = candidates(node.target)
     if not found:
         return "no primitive computes it"
-    if not is_float(node):
+    if not is_float(node) and not found[-1].positions:
         return f"it computes {kind(node)}; the primitives replace float32"
     return found[-1].why(node)
 

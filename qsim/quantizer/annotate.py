@@ -6,8 +6,9 @@ own shares, because then it is a clamp of codes and needs no requantizer; a relu
 convolution, a linear, a matmul or an add is fused instead: the observer sits behind it and the pair
 requantizes once.
 
-Reshapes and permutes are annotated only where something that computes is in their group: alone
-between host operators they would cost precision and save nothing.
+Reshapes, permutes and argmaxes are annotated only where something that computes is in their group:
+alone between host operators they would cost precision and save nothing. Positions have no codes: an
+argmax is annotated as a reader only.
 
 An operator is left in float, on the host, where the target lacks a primitive that it needs, where
 the config says ``skip``, and where its operands are not what the primitive takes (integers,
@@ -85,7 +86,7 @@ class TargetQuantizer(Quantizer):  # type: ignore[misc]  # torchao carries no ty
         for op in chosen:
             inputs = {tensor: specs[tensor, op.node] for tensor in op.inputs}
             inputs.update(self._constants(model, op))
-            _annotate(op.node, inputs, specs[op.node] if op.result is op.node else None)
+            _annotate(op.node, inputs, specs.get(op.node))
             if op.result is not op.node:
                 _annotate(op.result, {}, specs[op.result])
         return model
@@ -132,6 +133,8 @@ class TargetQuantizer(Quantizer):  # type: ignore[misc]  # torchao carries no ty
             return f"it reads {nodes.kind(tensor)}; the primitives take activations in float32"
         if self.config.settings(pattern.name, nodes.module_paths(node)).skip:
             return "the configuration leaves it in float"
+        if pattern.positions:
+            return "nothing before it computes in integers: codes would only lose precision"
         return "nothing next to it computes in integers; it only moves data"
 
     def _lacks(self, node: Node, pattern: Pattern) -> str | None:

@@ -32,6 +32,7 @@ class Operator:
         settings: what the config says about it.
         inputs: its activation operands.
         result: the node behind which its result's observer stands: itself, or the fused relu.
+            Positions have no observer.
     """
 
     node: Node
@@ -40,12 +41,18 @@ class Operator:
     inputs: tuple[Node, ...]
     result: Node
 
+    @property
+    def tensors(self) -> tuple[Node, ...]:
+        """The tensors that have parameters: operands, then the result unless it is positions."""
+        return self.inputs if self.pattern.positions else (*self.inputs, self.result)
+
 
 def slots(op: Operator) -> Iterator[tuple[Slot, Node]]:
     """Give the places of an operator in the order in which PT2E makes their observers."""
     for tensor in op.inputs:
         yield (tensor, op.node), tensor
-    yield op.result, op.result
+    if not op.pattern.positions:
+        yield op.result, op.result
 
 
 def groups(chosen: list[Operator]) -> dict[Node, Node]:
@@ -60,7 +67,7 @@ def groups(chosen: list[Operator]) -> dict[Node, Node]:
         return tensor
 
     for op in chosen:
-        for tensor in (*op.inputs, op.result):
+        for tensor in op.tensors:
             root(tensor)
         if op.pattern.sharing:
             for tensor in op.inputs:
@@ -82,12 +89,7 @@ def lone(chosen: list[Operator], roots: dict[Node, Node]) -> set[Node]:
 
 
 def drop_idle(chosen: list[Operator]) -> list[Operator]:
-    """Leave out reshapes and the like in groups in which nothing computes."""
+    """Leave out reshapes, argmaxes and the like in groups in which nothing computes."""
     roots = groups(chosen)
-    busy = {
-        roots[tensor]
-        for op in chosen
-        if not op.pattern.moving
-        for tensor in (*op.inputs, op.result)
-    }
-    return [op for op in chosen if not op.pattern.moving or roots[op.result] in busy]
+    busy = {roots[tensor] for op in chosen if not op.pattern.moving for tensor in op.tensors}
+    return [op for op in chosen if not op.pattern.moving or roots[op.tensors[-1]] in busy]

@@ -60,6 +60,22 @@ def single_output_pools(graph: GraphModule) -> None:
             graph.graph.erase_node(user)
 
 
+def positions_of_max(graph: GraphModule) -> None:
+    """Replace max over a dimension by argmax where nothing reads the values."""
+    for node in list(graph.graph.nodes):
+        parts = list(node.users)
+        read = [part for part in parts if part.users]
+        if node.target is not _aten.max.dim or len(read) != 1 or read[0].args[1] != 1:
+            continue
+        (positions,) = read
+        dim, keepdim = nodes.argument(node, 1, "dim"), nodes.argument(node, 2, "keepdim", False)
+        node.target, node.args, node.kwargs = _aten.argmax.default, (node.args[0], dim, keepdim), {}
+        node.meta["val"] = positions.meta["val"]
+        positions.replace_all_uses_with(node)
+        for part in parts:
+            graph.graph.erase_node(part)
+
+
 def drop_whole_slices(graph: GraphModule) -> None:
     """Remove slices that take all of a dimension: ``x[:, :4]`` is exported as two slices."""
     for node in list(graph.graph.nodes):

@@ -26,6 +26,7 @@ from qsim.quantizer.pass_spelling import (
     plain_moves,
     plain_numbers,
     positional,
+    positions_of_max,
     single_output_pools,
 )
 
@@ -49,6 +50,7 @@ BUILTIN: Final = tuple(
             functional,
             positional,
             single_output_pools,
+            positions_of_max,
             drop_whole_slices,
             plain_moves,
             plain_factories,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 import numpy as np
 
 from hw_models._arguments import require_accumulator, require_name, require_scale, show
-from hw_models._pointwise import require_int
+from hw_models._pointwise import keep_ints, require_int
 from hw_models.errors import AccumulatorOverflowError, ContractError
 from hw_models.formats import Accumulator, if_else
 from hw_models.rounding import Rounding, round_shift, rounding_code
@@ -74,7 +74,7 @@ class ShiftedAdd:
     out: FixedPoint
 
     def __post_init__(self) -> None:
-        require_int(self.left_shift, "ShiftedAdd.left_shift", 0, 30)
+        keep_ints(self, 0, 30, "left_shift")
         for name in ("a", "b", "out"):
             _scalar(getattr(self, name), f"ShiftedAdd.{name}", FixedPoint)
 
@@ -92,7 +92,7 @@ class ShiftedAdd:
         The inputs are rescaled to twice the larger input scale, so their sum cannot overflow.
         """
         _positive(scale_a=scale_a, scale_b=scale_b, scale_out=scale_out)
-        require_int(left_shift, "left_shift", 0, 30)
+        left_shift = require_int(left_shift, "left_shift", 0, 30)
         twice = 2.0 * max(float(scale_a), float(scale_b))
         real = (
             float(scale_a) / twice,
@@ -126,8 +126,7 @@ class AlignedAdd:
     accumulator: Accumulator = Accumulator()  # noqa: RUF009  # frozen
 
     def __post_init__(self) -> None:
-        require_int(self.left_a, "AlignedAdd.left_a", 0, 30)
-        require_int(self.left_b, "AlignedAdd.left_b", 0, 30)
+        keep_ints(self, 0, 30, "left_a", "left_b")
         _scalar(self.out, "AlignedAdd.out", PowerOfTwo)
         require_accumulator(self.accumulator)
 
@@ -141,11 +140,14 @@ class AlignedAdd:
         accumulator: Accumulator = Accumulator(),  # noqa: B008  # frozen
     ) -> AlignedAdd:
         """Align fixed-point formats by their fraction bits (scale = 2**-fraction)."""
-        for name, value in (("a", fraction_a), ("b", fraction_b), ("out", fraction_out)):
-            require_int(value, f"fraction_{name}", -_FAR, _FAR)
-        finer = max(fraction_a, fraction_b)
-        shift = PowerOfTwo(finer - fraction_out, rounding)
-        return cls(finer - fraction_a, finer - fraction_b, shift, accumulator)
+        fractions = {
+            "fraction_a": fraction_a,
+            "fraction_b": fraction_b,
+            "fraction_out": fraction_out,
+        }
+        a, b, out = (require_int(value, name, -_FAR, _FAR) for name, value in fractions.items())
+        finer = max(a, b)
+        return cls(finer - a, finer - b, PowerOfTwo(finer - out, rounding), accumulator)
 
     def reference(self, a: Any, b: Any, *, draw: Any = 0, select: Select = if_else) -> Any:
         """Add two offset codes in exact integers (or bit-vectors): the definition."""
@@ -173,9 +175,8 @@ class MultiplierAdd:
     rounding: Rounding = "half_away"
 
     def __post_init__(self) -> None:
-        for name in ("multiplier_a", "multiplier_b"):
-            require_int(getattr(self, name), f"MultiplierAdd.{name}", -(1 << 23), (1 << 23) - 1)
-        require_int(self.right_shift, "MultiplierAdd.right_shift", 0, 31)
+        keep_ints(self, -(1 << 23), (1 << 23) - 1, "multiplier_a", "multiplier_b")
+        keep_ints(self, 0, 31, "right_shift")
         if rounding_code(self.rounding) == rounding_code("stochastic"):
             raise ContractError(
                 f"MultiplierAdd.rounding must be deterministic, not {self.rounding!r} "

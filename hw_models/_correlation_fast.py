@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, cast
 import numpy as np
 
 from hw_models import _depthwise, _gemm
+from hw_models._aligned import aligned
 from hw_models._gemm_tiles import HAS_VNNI, portable
 
 if TYPE_CHECKING:
@@ -195,7 +196,7 @@ class FastKernels:
         if spare is not None and spare.serves((n, height, width, channels), pad, kind):
             return spare
         rows, columns = self.geometry.padded_size(height, width)
-        flat = _gemm.aligned(n * rows * columns * channels + _SLACK, kind)
+        flat = aligned(n * rows * columns * channels + _SLACK, kind)
         buffer = cast("IntArray", flat[:-_SLACK].reshape(n, rows, columns, channels))
         if not self._padded:
             return _Image(buffer, buffer, pad)

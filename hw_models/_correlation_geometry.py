@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias, cast
+from typing import Final, TypeAlias, cast
 
 import numpy as np
 
@@ -16,6 +16,7 @@ Pair: TypeAlias = tuple[int, int]
 Padding: TypeAlias = int | Sequence[int] | Sequence[tuple[int, int]]
 
 CODE_MIN, CODE_MAX = -(1 << 31), (1 << 32) - 1
+MAX_PLANE: Final = 1 << 31
 
 
 def check_codes(name: str, array: object) -> IntArray:
@@ -83,6 +84,15 @@ def pairs_per_dimension(name: str, value: Sequence[object], dimensions: int) -> 
         )
     pairs = [per_dimension(name, () if is_int(item) else item, 2, 0) for item in value]
     return tuple((before, after) for before, after in pairs)
+
+
+def require_plane(what: str, rows: int, columns: int, accepted: str) -> None:
+    """Refuse a plane that has too many elements to be held."""
+    if rows * columns >= MAX_PLANE:
+        raise ContractError(
+            f"{what} must have less than 2**31 elements, not {rows} x {columns} "
+            f"(accepted: {accepted})"
+        )
 
 
 def _pads(value: object, dimensions: int) -> tuple[Pair, ...]:
@@ -190,6 +200,9 @@ class Geometry:
 
     def output_size(self, height: int, width: int) -> Pair:
         """Return the output's height and width for an input's."""
+        if self.padded:
+            rows, columns = self.padded_size(height, width)
+            require_plane("a plane of the padded input", rows, columns, "less padding")
         return self._steps(0, height), self._steps(1, width)
 
     def _steps(self, axis: int, size: int) -> int:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final, cast
 import numpy as np
 from numba import get_num_threads, njit, prange
 
+from hw_models._aligned import address, aligned
 from hw_models._depthwise_tiles import depth_bytes, depth_words
-from hw_models._gemm import address, aligned
 
 if TYPE_CHECKING:
     from hw_models._correlation_geometry import Geometry

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final, cast
 import numpy as np
 from numba import get_num_threads, njit, prange
 
+from hw_models._aligned import address, aligned
 from hw_models._gemm_tiles import (
     PAIRS_16_PIXELS,
     PAIRS_WIDE,
@@ -36,24 +37,7 @@ if TYPE_CHECKING:
 ROUND: Final = 12
 # Pixels whose windows stay in the cache while the blocks of weights pass by.
 _CHUNK: Final = 20 * ROUND
-_LINE: Final = 64
 _PARALLEL_PRODUCTS: Final = 1 << 21
-
-
-def address(array: IntArray) -> int:
-    """Return where an array's first element lies (``array.ctypes`` takes three times as long)."""
-    return int(array.__array_interface__["data"][0])
-
-
-def aligned(size: int, kind: str) -> IntArray:
-    """Return an uninitialised flat array that begins at a cache line.
-
-    Vectors of 64 bytes that straddle two lines cost two accesses each.
-    """
-    item = np.dtype(kind).itemsize
-    flat = np.empty(size + _LINE // item, kind)
-    start = -address(flat) % _LINE // item
-    return cast("IntArray", flat[start : start + size])
 
 
 @dataclass(frozen=True, slots=True)

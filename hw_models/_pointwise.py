@@ -38,6 +38,18 @@ def require_signed(x: object, name: str) -> IntArray:
     return as_int64(array, name) if array.dtype == np.uint64 else array
 
 
+def require_codes(codes: IntArray, name: str, form: FixedFormat) -> None:
+    """Raise ContractError where an element is no code of the format."""
+    if form.fits(codes):
+        return
+    wrong = (codes < form.min) | (codes > form.max)
+    index = tuple(int(i) for i in np.unravel_index(int(np.argmax(wrong)), codes.shape))
+    raise ContractError(
+        f"{name} must hold codes of its format, not {int(codes[index])} at index {index} "
+        f"(accepted: {form.min}..{form.max})"
+    )
+
+
 def require_int(value: object, name: str, low: int, high: int) -> int:
     """Return value as an int in low..high, or raise ContractError."""
     if not is_int(value) or not low <= int(value) <= high:  # type: ignore[call-overload]

@@ -106,14 +106,22 @@ def _windows(
     count = room // stride + 1
     if ceil_mode and room % stride and count * stride < size + pad[0]:
         count += 1
+    last = (count - 1) * stride - pad[0]
+    # The outer windows first: far outside, there may be more of them than memory.
+    if pad[0] >= reach or last >= size:
+        raise _no_tap(pad, taps, reach)
     starts = np.arange(count, dtype=np.int64) * stride - pad[0]
     tap = starts[:, None] + step * np.arange(taps)
     if not ((tap >= 0) & (tap < size)).any(axis=1).all():
-        raise ContractError(
-            f"padding must leave a tap of every window in the input, not {pad} for kernel {taps} "
-            f"(accepted: less than {reach} on each side, input elements under every window)"
-        )
+        raise _no_tap(pad, taps, reach)
     return Windows(starts, taps, step, size, (tap < size + pad[1]).sum(axis=1, dtype=np.int64))
+
+
+def _no_tap(pad: tuple[int, int], taps: int, reach: int) -> ContractError:
+    return ContractError(
+        f"padding must leave a tap of every window in the input, not {pad} for kernel {taps} "
+        f"(accepted: less than {reach} on each side, input elements under every window)"
+    )
 
 
 def planes(x: IntArray) -> tuple[IntArray, bool]:

@@ -9,11 +9,12 @@ pair is wrong, lines next to it are tried; where ties go both ways none is right
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from hw_models._adders import AlignedAdd, MultiplierAdd, ShiftedAdd
+from hw_models._aligned import address
 from hw_models._stream import try_line
 
 if TYPE_CHECKING:
@@ -26,10 +27,6 @@ _TRIES: Final = 400
 
 def _real(scheme: FixedPoint) -> float:
     return float(scheme.multipliers[0]) / 2.0 ** int(scheme.shifts[0])
-
-
-def _address(array: np.ndarray[Any, Any]) -> int:
-    return int(array.__array_interface__["data"][0])
 
 
 def factors_of_sum(adder: Adder, a_zero: int, b_zero: int, zero: int) -> tuple[float, float, float]:
@@ -63,14 +60,14 @@ def find_line(
     codes = np.ascontiguousarray(wanted).reshape(-1)
     made = np.empty_like(codes)
     low, high = np.int32(codes.min()), np.int32(codes.max())
-    addresses = [_address(array) for array in (left, right, made)]
+    addresses = [address(array) for array in (left, right, made)]
     rng = np.random.default_rng(0)
     for turn in range(_TRIES):
         # The first tries are ties up and ties down; the others wander by a few last places.
         nudge = (0.0, 1e-5, -1e-5)[turn] if turn < 3 else rng.uniform(-3e-5, 3e-5)
         scale = 1 + (rng.uniform(-2e-7, 2e-7, 2) if turn > 8 else np.zeros(2))
         factors = np.array([start[0] * scale[0], start[1] * scale[1], start[2] + nudge], np.float32)
-        try_line(*addresses, left.size, _address(factors), low, high, left.dtype.kind == "i")
+        try_line(*addresses, left.size, address(factors), low, high, left.dtype.kind == "i")
         if np.array_equal(made, codes):
             return factors
         if turn == 8 and np.count_nonzero(made != codes) > 64:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from hw_models.errors import ContractError
 from hw_models.formats import FixedFormat, is_int
 from hw_models.rounding import round_shift
 from hw_models.schemes import FixedPoint
+
+if TYPE_CHECKING:
+    from hw_models.schemes import FixedRounding
 
 _INT16: Final = FixedFormat(16)
 _ZERO_POINTS: Final = (-(1 << 16), 1 << 16)
@@ -169,16 +172,20 @@ class LeakyRelu:
         slope: float,
         input_zero_point: int = 0,
         zero_point: int = 0,
+        rounding: FixedRounding = "double",
     ) -> LeakyRelu:
-        """Derive both rescales as TFLite does: quotients in float32, slope not negative."""
+        """Derive both rescales as TFLite does: quotients in float32, slope not negative.
+
+        ``rounding`` is ``single`` where TFLite is built with TFLITE_SINGLE_ROUNDING.
+        """
         scale = f32(require_scale(input_scale, "input_scale", np.float32))
         out = f32(require_scale(output_scale, "output_scale", np.float32))
         factor = _slope(slope)
         if factor < 0:
             raise ContractError(f"slope must not be negative, not {slope!r} (accepted: 0 or more)")
         return cls(
-            FixedPoint.from_scale(_quotient(scale, out)),
-            FixedPoint.from_scale(_quotient(_product(scale, factor), out)),
+            FixedPoint.from_scale(_quotient(scale, out), rounding=rounding),
+            FixedPoint.from_scale(_quotient(_product(scale, factor), out), rounding=rounding),
             input_zero_point,
             zero_point,
         )

@@ -9,11 +9,17 @@ zero is computed.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from hw_models._correlation_geometry import Geometry, Pair, pairs_per_dimension, per_dimension
+from hw_models._correlation_geometry import (
+    Geometry,
+    Pair,
+    pairs_per_dimension,
+    per_dimension,
+    require_plane,
+)
 from hw_models.errors import ContractError
 from hw_models.formats import is_int
 
@@ -21,9 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hw_models.formats import IntArray
-
-
-MAX_PLANE: Final = 1 << 31
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +151,8 @@ class TransposedGeometry:
                 f"padding must leave an output element per dimension, not {min(out)} "
                 "(accepted: 1 or more elements)"
             )
-        if out[0] * out[1] >= MAX_PLANE:
-            raise ContractError(
-                f"an output plane must have less than 2**31 elements, not {out[0]} x {out[1]} "
-                "(accepted: smaller stride, dilation or output_padding)"
-            )
+        smaller = "smaller stride, dilation or output_padding"
+        require_plane("an output plane", out[0], out[1], smaller)
         return out[0], out[1]
 
     def phases(self, size: Pair) -> Iterator[tuple[Phase, Phase]]:

@@ -168,6 +168,7 @@ def correlation(
         weight: codes [O, C / groups, *kernel].
         stride: elements between windows, one or one per spatial dimension.
         padding: elements around x: one, one per dimension, or (before, after) per dimension.
+            A padded plane has less than 2**31 elements.
         dilation: elements between taps, one or one per spatial dimension.
         groups: channels and outputs are split into this many independent parts.
         x_zero_point: code of x that means 0.

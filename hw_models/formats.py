@@ -84,6 +84,9 @@ class FixedFormat:
             self.narrow,
             "narrow=False, or signed=True with bits >= 2",
         )
+        # A NumPy integer would compute in its own few bits.
+        object.__setattr__(self, "bits", int(self.bits))
+        object.__setattr__(self, "fraction", int(self.fraction))
 
     @property
     def min(self) -> int:
@@ -172,6 +175,7 @@ class Accumulator:
             self.bits,
             "2..64",
         )
+        object.__setattr__(self, "bits", int(self.bits))  # as FixedFormat's
         for field, accepted in (("overflow", OVERFLOWS), ("at", ("mac", "sum")), ("order", ORDERS)):
             value = getattr(self, field)
             _require(

@@ -31,7 +31,13 @@ import numpy as np
 from numba import njit
 
 from hw_models._arguments import as_array, require_ledger, require_name, require_scale, show
-from hw_models._pointwise import extremes, memory_order, require_int, require_signed
+from hw_models._pointwise import (
+    extremes,
+    memory_order,
+    require_codes,
+    require_int,
+    require_signed,
+)
 from hw_models.errors import ContractError
 from hw_models.formats import FixedFormat, IntArray
 from hw_models.rounding import round_shift
@@ -166,18 +172,6 @@ def interpolate(
         ledger.reason = "a slope times a fraction fits 64 bits"
     form = result_format(entries, values.size, input, result)
     return layout.restore(y.astype(form.dtype))
-
-
-def require_codes(codes: IntArray, name: str, form: FixedFormat) -> None:
-    """Raise ContractError where an element is no code of the format."""
-    if form.fits(codes):
-        return
-    wrong = (codes < form.min) | (codes > form.max)
-    index = tuple(int(i) for i in np.unravel_index(int(np.argmax(wrong)), codes.shape))
-    raise ContractError(
-        f"{name} must hold codes of its format, not {int(codes[index])} at index {index} "
-        f"(accepted: {form.min}..{form.max})"
-    )
 
 
 def _table(

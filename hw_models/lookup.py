@@ -18,7 +18,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hw_models._arguments import as_array, require_ledger, show
-from hw_models._pointwise import extremes, memory_order, require_output, require_signed
+from hw_models._pointwise import (
+    extremes,
+    memory_order,
+    require_codes,
+    require_output,
+    require_signed,
+)
 from hw_models.errors import ContractError
 from hw_models.formats import FixedFormat, IntArray
 
@@ -68,7 +74,7 @@ def lookup(
     require_ledger(ledger)
     entries = _entries(table, _require_input(input), require_output(output))
     codes = require_signed(as_array(x, "x"), "x")
-    _require_codes(codes, "x", input)
+    require_codes(codes, "x", input)
     dense, layout = memory_order(codes)
     y = _take(dense, entries, input.min)
     if ledger is not None:
@@ -87,17 +93,6 @@ def _require_input(value: FixedFormat) -> FixedFormat:
     return value
 
 
-def _require_codes(codes: IntArray, name: str, form: FixedFormat) -> None:
-    if form.fits(codes):
-        return
-    wrong = (codes < form.min) | (codes > form.max)
-    index = tuple(int(i) for i in np.unravel_index(int(np.argmax(wrong)), codes.shape))
-    raise ContractError(
-        f"{name} must hold codes of its format, not {int(codes[index])} at index {index} "
-        f"(accepted: {form.min}..{form.max})"
-    )
-
-
 def _entries(table: npt.ArrayLike, form: FixedFormat, output: FixedFormat) -> IntArray:
     entries = require_signed(as_array(table, "table"), "table")
     size = form.max - form.min + 1
@@ -106,5 +101,5 @@ def _entries(table: npt.ArrayLike, form: FixedFormat, output: FixedFormat) -> In
             f"table must have one entry per code of the input format, not shape {entries.shape} "
             f"(accepted: ({size},))"
         )
-    _require_codes(entries, "table", output)
+    require_codes(entries, "table", output)
     return entries.astype(output.dtype, copy=False)

@@ -13,11 +13,12 @@ Integer formula: ``y[i] = x[i - before]``; outside of x, by mode, along each dim
 | symmetric | ``x[-p - 1]`` before, ``x[2 * n - 1 - p]`` after        | MIRROR_PAD          |
 
 Corners: ``reflect`` needs pads below n, ``symmetric`` pads up to n: one reflection, not more.
-Where two dimensions are padded, a corner is mirrored in both.
+Where two dimensions are padded, a corner is mirrored in both. Pads add less than 2**31 elements.
 """
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import numpy as np
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 PadMode: TypeAlias = Literal["constant", "edge", "reflect", "symmetric"]
 PAD_MODES: Final[tuple[PadMode, ...]] = ("constant", "edge", "reflect", "symmetric")
+MAX_ADDED: Final = 1 << 31
 
 
 def reference(
@@ -85,6 +87,13 @@ def pad(
     code = require_int(value, "value", int(info.min), int(info.max))
     dense, layout = memory_order(codes)
     border = [widths[axis] for axis in layout.order]
+    shape = tuple(n + b + a for n, (b, a) in zip(codes.shape, widths, strict=True))
+    added = math.prod(shape) - codes.size
+    if added >= MAX_ADDED:
+        raise ContractError(
+            f"pads must add less than 2**31 elements, not {added} to shape {codes.shape} "
+            "(accepted: smaller pads)"
+        )
     y: IntArray
     if not border:
         y = dense.copy()
@@ -92,7 +101,6 @@ def pad(
         y = np.pad(dense, border, constant_values=code)
     else:
         y = np.pad(dense, border, mode)
-    shape = tuple(n + b + a for n, (b, a) in zip(codes.shape, widths, strict=True))
     if ledger is not None:
         ledger.elements, ledger.overflows, ledger.clamped = y.size, 0, 0
         ledger.minimum, ledger.maximum = extremes(y)

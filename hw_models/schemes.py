@@ -45,7 +45,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -86,6 +86,7 @@ __all__ = [
     "MulAddShift",
     "PowerOfTwo",
     "Requantizer",
+    "affine_rescale",
     "reduced_multiplier",
 ]
 
@@ -119,6 +120,7 @@ class PowerOfTwo:
                 f"PowerOfTwo.seed must be a 64-bit unsigned integer, not {self.seed!r} "
                 "(accepted: 0..2**64-1)"
             )
+        object.__setattr__(self, "seed", int(self.seed))  # a NumPy integer would overflow
 
     @property
     def channels(self) -> int:
@@ -131,6 +133,22 @@ class PowerOfTwo:
         """Rescale one value in exact integers (or bit-vectors): the definition."""
         k = at(self.right_shift, channel)
         return round_shift(x, k, self.rounding, draw=draw, select=select)
+
+
+def affine_rescale(
+    x: Any, mul: Any, add: Any, right_shift: int, rounding: Rounding, select: Select = if_else
+) -> Any:
+    """Return ``(x * mul + add) / 2**right_shift`` rounded once: MulAddShift's and Converter's.
+
+    Args:
+        x: an integer, or a bit-vector so wide that neither product nor sum wraps.
+        mul: as x.
+        add: as x.
+        right_shift: an integer.
+        rounding: a name of ``ROUNDINGS`` but ``stochastic``.
+        select: ``if``-expression; an SMT solver passes its own.
+    """
+    return round_shift(x * mul + add, right_shift, rounding, select=select)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,8 +222,8 @@ class MulAddShift:
     ) -> Any:
         """Rescale one value in exact integers (or bit-vectors): the definition."""
         del draw
-        total = x * at(self.mul, channel) + at(self.add, channel)
-        return round_shift(total, at(self.right_shift, channel), self.rounding, select=select)
+        mul, add, shift = (at(v, channel) for v in (self.mul, self.add, self.right_shift))
+        return affine_rescale(x, mul, add, shift, self.rounding, select)
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +236,7 @@ class Converter:
         right_shift: 0..62; as offset. (NVDLA's register has 6 bits.)
     """
 
+    rounding: ClassVar[Rounding] = "half_away"
     offset: Ints
     scale: Ints
     right_shift: Ints
@@ -258,8 +277,8 @@ class Converter:
     ) -> Any:
         """Rescale one value in exact integers (or bit-vectors): the definition."""
         del draw
-        product = (x - at(self.offset, channel)) * at(self.scale, channel)
-        return round_shift(product, at(self.right_shift, channel), "half_away", select=select)
+        offset, scale, shift = (at(v, channel) for v in (self.offset, self.scale, self.right_shift))
+        return affine_rescale(x - offset, scale, 0, shift, self.rounding, select)
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ import numpy as np
 
 from hw_models import _softmax_kernels as kernels
 from hw_models._arguments import as_array, require_ledger, show
-from hw_models._pointwise import require_int, require_signed
+from hw_models._pointwise import require_codes, require_int, require_signed
 from hw_models._softmax_schemes import (
     MAX_INPUT_BITS,
     MAX_OUTPUT_BITS,
@@ -46,7 +46,7 @@ from hw_models._softmax_schemes import (
 )
 from hw_models.errors import ContractError
 from hw_models.formats import FixedFormat, IntArray
-from hw_models.interpolation import interpolate, require_codes
+from hw_models.interpolation import interpolate
 from hw_models.requantize import requantize
 
 if TYPE_CHECKING:

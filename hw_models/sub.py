@@ -8,11 +8,10 @@ Integer formula: that of ``hw_models.add``, every scheme of it, with the second 
 Corners: ``ShiftedAdd`` rounds what it rescales, and ties go another way where the rescaled b is
 subtracted than where -b is rescaled. Both exist, and ``negate`` says which:
 
-| negate    | sum that is rescaled last       | who                                                |
-|-----------|---------------------------------|----------------------------------------------------|
-| term      | ``A(a << k) - B(b << k)``       | TFLite-Micro; LiteRT 2.3                           |
-| operand   | ``A(a << k) + B(-(b << k))``    | older TensorFlow Lite, which negates the        |
-|           |                                 | multiplier of ``B``                                |
+| negate  | sum that is rescaled last    | who                                                     |
+|---------|------------------------------|---------------------------------------------------------|
+| term    | ``A(a << k) - B(b << k)``    | TFLite-Micro; LiteRT 2.3                                |
+| operand | ``A(a << k) + B(-(b << k))`` | older TensorFlow Lite, which negates ``B``'s multiplier |
 
 Negating the multiplier of ``B`` or its operand is the same, for only their product is rounded. In
 the other schemes the two are one: they shift exactly, or round float32 symmetrically. Sources:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from qsim import attributes as check
-from qsim import shapes
 from qsim.attributes import Constants, bad
 from qsim.binding import (
     AXIS,
@@ -15,6 +14,8 @@ from qsim.binding import (
     Kernel,
     Operand,
     check_axis,
+    infer_pair,
+    keywords,
 )
 from qsim.schemes import ADDERS, REQUANTIZERS, decode_scheme, scheme_of
 
@@ -34,11 +35,6 @@ def _infer_requantize(
     return acc.shape, check.format_from_json(attributes["output"])
 
 
-def _clamp(attributes: Attributes) -> tuple[int, int] | None:
-    limits = attributes["clamp"]
-    return None if limits is None else (limits[0], limits[1])
-
-
 def _prepare_requantize(
     operands: Sequence[Operand], attributes: Attributes, constants: Constants
 ) -> Kernel:
@@ -48,22 +44,8 @@ def _prepare_requantize(
     axis = attributes["axis"]
     if scheme.channels:
         check_axis(operands[0], axis, scheme.channels, "scheme")
-    keywords = {
-        "zero_point": attributes["zero_point"],
-        "input_zero_point": attributes["input_zero_point"],
-        "output": check.format_from_json(attributes["output"]),
-        "clamp": _clamp(attributes),
-        "axis": axis,
-    }
-    plan = requantize_plan(scheme, **keywords)
+    plan = requantize_plan(scheme, **keywords(attributes, "zero_point", "input_zero_point", "axis"))
     return lambda arrays, ledger: plan(arrays[0], ledger)
-
-
-def _infer_add(
-    operands: Sequence[Operand], attributes: Attributes
-) -> tuple[tuple[int, ...], FixedFormat]:
-    a, b = operands
-    return shapes.broadcast(a.shape, b.shape), check.format_from_json(attributes["output"])
 
 
 def _prepare_add(
@@ -73,14 +55,8 @@ def _prepare_add(
 
     del operands
     scheme = decode_scheme(attributes["scheme"], constants)
-    keywords: dict[str, Any] = {
-        "a_zero_point": attributes["a_zero_point"],
-        "b_zero_point": attributes["b_zero_point"],
-        "zero_point": attributes["zero_point"],
-        "output": check.format_from_json(attributes["output"]),
-        "clamp": _clamp(attributes),
-    }
-    return lambda arrays, ledger: add(arrays[0], arrays[1], scheme, **keywords, ledger=ledger)
+    given = keywords(attributes, "a_zero_point", "b_zero_point", "zero_point")
+    return lambda arrays, ledger: add(arrays[0], arrays[1], scheme, **given, ledger=ledger)
 
 
 def _infer_clamp(
@@ -148,7 +124,7 @@ CODE_MAKERS: Final[Mapping[str, Binding]] = {
             "output": check.output_format,
             "clamp": check.optional(check.limits),
         },
-        _infer_add,
+        infer_pair,
         _prepare_add,
     ),
     "clamp": Binding(("x",), {"lo": CODE, "hi": CODE}, _infer_clamp, _prepare_clamp),

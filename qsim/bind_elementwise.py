@@ -2,45 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final, get_args
 
 from qsim import attributes as check
 from qsim import shapes
 from qsim.attributes import Constants, bad
 from qsim.bind_joins import JOINS
-from qsim.binding import AXIS, CODE, Attributes, Binding, Kernel, Operand, check_axis, container
+from qsim.binding import (
+    AXIS,
+    CODE,
+    Attributes,
+    Binding,
+    Kernel,
+    Operand,
+    check_axis,
+    container,
+    infer_pair,
+    keywords,
+)
 from qsim.schemes import ADDERS, AVERAGERS, REQUANTIZERS, decode_scheme, scheme_of
+from qsim.target.sections import DeterministicRounding
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from hw_models import FixedFormat
-
-_ROUNDINGS: Final = (
-    "floor", "ceil", "toward_zero", "away", "half_up", "half_down", "half_away",
-    "half_toward_zero", "half_even", "half_odd", "jam",
-)  # fmt: skip
-
-
-def _limits(attributes: Attributes) -> tuple[int, int] | None:
-    limits = attributes["clamp"]
-    return None if limits is None else (limits[0], limits[1])
-
-
-def _keywords(attributes: Attributes, *names: str) -> dict[str, Any]:
-    """Return the arguments that attributes of the same names give, with output and clamp."""
-    return {
-        **{name: attributes[name] for name in names},
-        "output": check.format_from_json(attributes["output"]),
-        "clamp": _limits(attributes),
-    }
-
-
-def _infer_pair(
-    operands: Sequence[Operand], attributes: Attributes
-) -> tuple[tuple[int, ...], FixedFormat]:
-    a, b = operands
-    return shapes.broadcast(a.shape, b.shape), check.format_from_json(attributes["output"])
 
 
 def _prepare_sub(
@@ -51,14 +37,14 @@ def _prepare_sub(
     del operands
     scheme = decode_scheme(attributes["scheme"], constants)
     names = ("a_zero_point", "b_zero_point", "zero_point", "negate")
-    keywords = _keywords(attributes, *names)
-    return lambda arrays, ledger: sub(arrays[0], arrays[1], scheme, **keywords, ledger=ledger)
+    given = keywords(attributes, *names)
+    return lambda arrays, ledger: sub(arrays[0], arrays[1], scheme, **given, ledger=ledger)
 
 
 def _infer_mul(
     operands: Sequence[Operand], attributes: Attributes
 ) -> tuple[tuple[int, ...], FixedFormat]:
-    shape, output = _infer_pair(operands, attributes)
+    shape, output = infer_pair(operands, attributes)
     if any(isinstance(value, dict) for value in attributes["scheme"].values()):
         check_axis(Operand(shape, output), attributes["axis"], 0, "scheme")
     return shape, output
@@ -71,10 +57,10 @@ def _prepare_mul(
 
     scheme = decode_scheme(attributes["scheme"], constants)
     if scheme.channels:
-        product = Operand(*_infer_pair(operands, attributes))
+        product = Operand(*infer_pair(operands, attributes))
         check_axis(product, attributes["axis"], scheme.channels, "scheme")
-    keywords = _keywords(attributes, "a_zero_point", "b_zero_point", "zero_point", "axis")
-    return lambda arrays, ledger: mul(arrays[0], arrays[1], scheme, **keywords, ledger=ledger)
+    given = keywords(attributes, "a_zero_point", "b_zero_point", "zero_point", "axis")
+    return lambda arrays, ledger: mul(arrays[0], arrays[1], scheme, **given, ledger=ledger)
 
 
 def _infer_extremum(
@@ -153,8 +139,8 @@ def _prepare_mean(
 
     del operands
     scheme, axes = decode_scheme(attributes["scheme"], constants), list(attributes["axes"])
-    keywords = _keywords(attributes, "x_zero_point", "zero_point", "keepdims")
-    return lambda arrays, ledger: mean(arrays[0], axes, scheme, **keywords, ledger=ledger)
+    given = keywords(attributes, "x_zero_point", "zero_point", "keepdims")
+    return lambda arrays, ledger: mean(arrays[0], axes, scheme, **given, ledger=ledger)
 
 
 def _infer_argmax(
@@ -192,7 +178,7 @@ ELEMENTWISE: Final[Mapping[str, Binding]] = {
     "sub": Binding(
         ("a", "b"),
         {"scheme": scheme_of(*ADDERS), **_PAIR, "negate": check.one_of("term", "operand")},
-        _infer_pair,
+        infer_pair,
         _prepare_sub,
     ),
     "mul": Binding(
@@ -205,8 +191,8 @@ ELEMENTWISE: Final[Mapping[str, Binding]] = {
     "maximum": _extremum("maximum"),
     "shift_right": Binding(
         ("x", "shift"),
-        {"rounding": check.one_of(*_ROUNDINGS), "output": check.output_format},
-        _infer_pair,
+        {"rounding": check.one_of(*get_args(DeterministicRounding)), "output": check.output_format},
+        infer_pair,
         _prepare_shift,
     ),
     "mean": Binding(
@@ -223,7 +209,7 @@ ELEMENTWISE: Final[Mapping[str, Binding]] = {
     ),
     "argmax": Binding(
         ("x",),
-        {"axis": AXIS, "keepdims": check.boolean, "output": check.output_format},
+        {"axis": AXIS, "keepdims": check.boolean, "output": check.position_format},
         _infer_argmax,
         _prepare_argmax,
     ),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from qsim import attributes as check
+from qsim import shapes
 from qsim.attributes import Array, Check, Constants, bad
 
 if TYPE_CHECKING:
@@ -111,6 +112,24 @@ def check_axis(x: Operand, axis: int, length: int, what: str) -> None:
         raise bad("axis must be a dimension of the operand", axis, f"1..{rank - 1}")
     if length not in (0, x.shape[axis]):
         raise bad(f"{what} must have one value per channel", length, f"{x.shape[axis]} values")
+
+
+def keywords(attributes: Attributes, *names: str) -> dict[str, Any]:
+    """Return the arguments that attributes of the same names give, with output and clamp."""
+    clamp = attributes["clamp"]
+    return {
+        **{name: attributes[name] for name in names},
+        "output": check.format_from_json(attributes["output"]),
+        "clamp": None if clamp is None else (clamp[0], clamp[1]),
+    }
+
+
+def infer_pair(
+    operands: Sequence[Operand], attributes: Attributes
+) -> tuple[tuple[int, ...], FixedFormat]:
+    """Return the broadcast shape of two operands, and the attribute ``output``."""
+    a, b = operands
+    return shapes.broadcast(a.shape, b.shape), check.format_from_json(attributes["output"])
 
 
 # Zero points are codes of 1 to 32 bits, signed or not.

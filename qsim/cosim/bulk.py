@@ -97,7 +97,7 @@ def run_bulk(
             write_bytes(window.path, (folder / "waves.vcd").read_bytes())
         if done.timed_out or done.status:
             raise SimulationError(
-                f"{build.simulator.name} {done.how}{_last_words(done.text)}",
+                f"{build.simulator.name} {done.how}{process.last_words(done.text)}",
                 where=job.name,
                 accepted="a simulation that runs to its end",
             )
@@ -108,7 +108,7 @@ def run_bulk(
             return read_results(folder / "results.txt", expectation, seconds)
         except SimulationError as error:
             raise SimulationError(
-                f"{error.message}{_last_words(done.text)}", where=job.name
+                f"{error.message}{process.last_words(done.text)}", where=job.name
             ) from None
 
 
@@ -174,8 +174,3 @@ def _bytes(layout: Layout, words: Words, last: Flags) -> bytes:
     table[:, word] |= last.astype(np.uint64) << np.uint64(bit)
     octets = table.view(np.uint8)[:, : -(-width // 8)]
     return octets[:, ::-1].tobytes()
-
-
-def _last_words(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return f"; it said: {lines[-1][:200]}" if lines else ""

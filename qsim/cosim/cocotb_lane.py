@@ -138,7 +138,7 @@ def run_cocotb(
         try:
             return read_results(folder / "results.txt", expectation, seconds)
         except SimulationError as error:
-            said = last_words((folder / "log.txt").read_text("utf-8", "replace"))
+            said = process.last_words((folder / "log.txt").read_text("utf-8", "replace"))
             raise SimulationError(f"{error.message}{said}", where=job.name) from None
 
 
@@ -188,7 +188,7 @@ def play(
         shutil.copyfile(folder / "waves.vcd", window.path)
     if done.timed_out or done.status:
         raise SimulationError(
-            f"{build.simulator.name} {done.how}{last_words(done.text)}",
+            f"{build.simulator.name} {done.how}{process.last_words(done.text)}",
             where=job.name,
             accepted="a simulation that runs to its end",
         )
@@ -254,9 +254,3 @@ def _environment(build: Build, module: str, folder: Path, seed: int) -> Mapping[
         "TOPLEVEL_LANG": "verilog",
         _JOB: str(folder / "job.json"),
     }
-
-
-def last_words(text: str) -> str:
-    """Return the last line of a simulator's log, as the end of a message."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return f"; it said: {lines[-1][:200]}" if lines else ""

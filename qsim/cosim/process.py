@@ -160,6 +160,12 @@ def run(
     return Finished(process.returncode, timed_out, text)
 
 
+def last_words(text: str) -> str:
+    """Return the last line of a program's output, as the end of a message."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return f"; it said: {lines[-1][:200]}" if lines else ""
+
+
 def _kill(process: subprocess.Popen[bytes]) -> None:
     """Kill what is left of a process group."""
     # It outlives its leader while a child does; without one the signal finds nobody.

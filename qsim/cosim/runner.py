@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
-from qsim.cosim import job_conv_engine, jobs, lanes, process
+from qsim.cosim import jobs, lanes, process
 from qsim.cosim.build import BuildError, build_all
 from qsim.cosim.build import build as build_one
 from qsim.cosim.conv_layer import layers
@@ -84,7 +84,11 @@ class _Planned:
 
 def _job(cases: tuple[Case, ...], target: Target) -> Job:
     """Return the beats of one call, or of the calls of a whole layer."""
-    return jobs.job(cases[0], target) if len(cases) == 1 else job_conv_engine.job(cases, target)
+    if len(cases) == 1:
+        return jobs.job(cases[0], target)
+    from qsim.cosim import job_conv_engine  # it loads Numba
+
+    return job_conv_engine.job(cases, target)
 
 
 def run_cases(cases: Iterable[Case], target: Target, settings: Settings, source: str) -> Report:

@@ -20,7 +20,14 @@ import z3
 from hw_models.formats import FixedFormat
 from hw_models.requantize import code, reference
 from hw_models.rounding import round_shift
-from hw_models.schemes import FIXED_REFERENCES, Converter, FixedPoint, MulAddShift, PowerOfTwo
+from hw_models.schemes import (
+    FIXED_REFERENCES,
+    Converter,
+    FixedPoint,
+    MulAddShift,
+    PowerOfTwo,
+    affine_rescale,
+)
 from qsim.attributes import format_from_json, format_to_json
 from qsim.cosim.job_requantize import unit
 from qsim.cosim.scheme_fields import (
@@ -123,28 +130,27 @@ class RequantizeProblem:
         if isinstance(scheme, FixedPoint):
             rescale = FIXED_REFERENCES[scheme.rounding]
             return rescale(x, multiplier, shift, scheme.bits, z3.If)
-        product = x * multiplier
-        if isinstance(scheme, MulAddShift):
-            product = product + values["addend"]
-            return round_shift(product, shift, scheme.rounding, select=z3.If)
-        return round_shift(product, shift, "half_away", select=z3.If)
+        addend = values.get("addend", 0)
+        return affine_rescale(x, multiplier, addend, shift, scheme.rounding, z3.If)
 
     def case(self, values: Mapping[str, int]) -> Case:
         """Return integers as a golden vector; ``hw_models.requantize`` defines its code."""
         scheme = self.scheme_of(values)
+        # A converter subtracts the field itself, as its offset.
+        input_zero_point = 0 if isinstance(scheme, Converter) else values["input_zero_point"]
         codes = reference(
             values["acc"],
             scheme,
             values["zero_point"],
             self.output,
             (values["low"], values["high"]),
-            0 if isinstance(scheme, Converter) else values["input_zero_point"],
+            input_zero_point,
             draw=values.get("draw", 0),
         )
         attributes = {
             "scheme": encode_scheme(scheme, "scheme", {}),
             "zero_point": values["zero_point"],
-            "input_zero_point": 0 if isinstance(scheme, Converter) else values["input_zero_point"],
+            "input_zero_point": input_zero_point,
             "output": format_to_json(self.output),
             "clamp": [values["low"], values["high"]],
             "axis": 0,

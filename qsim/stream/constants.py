@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from hw_models._aligned import LINE, aligned
 
 if TYPE_CHECKING:
     from qsim.attributes import Array
 
-LINE: Final = 64  # bytes of a cache line: where every part begins
-
 
 class Constants:
-    """A buffer that grows while commands are encoded.
+    """A buffer that grows while commands are encoded; every part begins at a cache line.
 
     Parts with the same bytes are kept once, so that streams for several batch sizes share weights.
     """
@@ -47,15 +47,3 @@ class Constants:
                 at += -(-part.size // LINE) * LINE
             self._whole = whole
         return self._whole
-
-
-def aligned(size: int) -> Array:
-    """Return uninitialised bytes that begin at a cache line."""
-    flat: Array = np.empty(size + LINE, np.uint8)
-    start = -address(flat) % LINE
-    return flat[start : start + size]
-
-
-def address(array: Array) -> int:
-    """Return where an array's first element lies."""
-    return int(array.__array_interface__["data"][0])

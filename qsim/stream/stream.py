@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from hw_models._aligned import address, aligned
 from qsim.stream.compile import Compiled, compile_stream
-from qsim.stream.constants import address, aligned
 from qsim.stream.team import run_together
 
 if TYPE_CHECKING:

@@ -39,7 +39,8 @@ DivisionRounding: TypeAlias = Literal[
     "half_even",
     "half_odd",
 ]
-ShiftRounding: TypeAlias = Literal[DivisionRounding, "jam", "stochastic"]
+DeterministicRounding: TypeAlias = Literal[DivisionRounding, "jam"]
+ShiftRounding: TypeAlias = Literal[DeterministicRounding, "stochastic"]
 RequantizeRounding: TypeAlias = Literal[FixedRounding, ShiftRounding]
 AddRounding: TypeAlias = Literal["requantize", FixedRounding, ShiftRounding]
 Derive: TypeAlias = Literal["float64", "float32"]

@@ -12,10 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from fractions import Fraction
 
-# SCHEME
-DOUBLE, SINGLE, POWER_OF_TWO, DOUBLE_HALF_UP, CONVERTER, TOSA_DOUBLE, REDUCED, MULTIPLY_ADD = range(
-    8
-)
+# The SCHEMEs with arithmetic of their own.
+DOUBLE, SINGLE, DOUBLE_HALF_UP, TOSA_DOUBLE, REDUCED = 0, 1, 3, 5, 6
 _REGISTER: Final = 32
 
 

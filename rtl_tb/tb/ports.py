@@ -71,7 +71,6 @@ class _Played(GPITrigger):
         super().__init__()
         self.error: Exception | None = None
         self._clk = clk
-        self._cycles = cycles
         self._step = cycles.__next__
 
     def _prime(self) -> None:

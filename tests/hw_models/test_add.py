@@ -24,6 +24,7 @@ from hw_models.formats import Accumulator, FixedFormat
 from hw_models.ledger import Ledger
 from hw_models.rounding import ROUNDINGS, splitmix64
 from hw_models.schemes import FixedPoint, PowerOfTwo
+from tests.hw_models.operands import codes
 
 
 def check(a, b, adder, za=0, zb=0, zo=0, output=None, clamp=None):
@@ -37,13 +38,6 @@ def check(a, b, adder, za=0, zb=0, zo=0, output=None, clamp=None):
     assert y.dtype == output.dtype
     assert ledger.elements == y.size
     return ledger
-
-
-def codes(seed, count=160):
-    rng = np.random.default_rng(seed)
-    a, b = rng.integers(-128, 128, (2, count), np.int8)
-    a[:4], b[:4] = [-128, -128, 127, 127], [-128, 127, -128, 127]
-    return a.reshape(2, -1), b.reshape(2, -1)
 
 
 SCALES = st.sampled_from([0.5, 0.25, 0.1, 0.037, 1 / 3, 0.0021])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from hw_models._correlation_geometry import Geometry
 from hw_models.correlation import correlation
 from hw_models.errors import ContractError
 
@@ -24,6 +25,11 @@ W = np.zeros((6, 4, 3, 3), np.int8)
         ({"padding": ((1, 1),)}, r"padding must give one \(before, after\) per spatial dimension"),
         ({"padding": ((1, 1), (0, -2))}, "padding must be at least 0, not -2"),
         ({"padding": "same"}, "padding must be an integer"),
+        (
+            {"padding": (1 << 31) - 1},
+            r"a plane of the padded input must have less than 2\*\*31 elements, not 4294967299 x ",
+        ),
+        ({"padding": ((65531, 0), (0, 32763)), "stride": 1 << 20}, "not 65536 x 32768"),
         ({"groups": 0}, "groups must divide the 6 output channels, not 0"),
         ({"groups": 4}, "groups must divide the 6 output channels, not 4"),
         ({"groups": 2}, r"x must have 8 channels \(weight's 4 times groups=2\), not 4"),
@@ -56,6 +62,11 @@ def test_refused(options, message):
         correlation(**{"x": X, "weight": W, **options})
     assert "\n" not in str(caught.value)
     assert "(accepted: " in str(caught.value)
+
+
+def test_the_largest_padded_plane():
+    geometry = Geometry.of((1, 1, 1, 1), 1, ((65531, 0), (0, 32762)), 1, 1)
+    assert geometry.output_size(5, 5) == (65536, 32767)
 
 
 def test_padding_forms_are_one():

@@ -82,6 +82,8 @@ def test_empty_batch():
         ((np.ones((1, 1, 4), int), 2, 0), "stride must be at least 1, not 0"),
         ((np.ones((1, 1, 4), int), 5), "kernel must fit"),
         ((np.ones((1, 1, 4), int), 2, 1, 2), "a tap of every window"),
+        ((np.ones((1, 1, 4), int), 2, 1, (1 << 31) - 1), "a tap of every window"),
+        ((np.ones((1, 1, 4), int), 2, 1, ((0, (1 << 31) - 1),)), "a tap of every window"),
         ((np.ones((1, 1, 4), int), (2, 2)), "kernel must be an integer or 1 integers"),
         ((np.ones((1, 1, 4), int), 2, 1, ((0, 1), (0, 1))), "padding must be"),
         ((np.ones((1, 1, 4), int), 2, 1, -1), "padding must be at least 0"),

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from hw_models import FixedPoint, FixedSoftmax, FloatSoftmax, SizedResize, resize, softmax
-from hw_models.formats import FixedFormat
+from hw_models.add import AlignedAdd, MultiplierAdd, ShiftedAdd
+from hw_models.formats import Accumulator, FixedFormat
+from hw_models.schemes import PowerOfTwo
 from hw_models.tables import (
     ByteLeakyRelu,
     HardSwish,
@@ -59,3 +61,41 @@ def test_resize() -> None:
     size: Any = np.array([7, 9], np.int8)
     expected = resize(x, SizedResize((7, 9), "bilinear"))
     np.testing.assert_array_equal(resize(x, SizedResize(size, "bilinear")), expected)
+
+
+@pytest.mark.parametrize("bits", [8, 20, 32, 33, 64])
+def test_formats(bits: int) -> None:
+    form: Any = FixedFormat(np.int8(bits), fraction=np.int8(-3))
+    assert form == FixedFormat(bits, fraction=-3)
+    assert (form.min, form.max) == (-(1 << (bits - 1)), (1 << (bits - 1)) - 1)
+    assert form.wrap(1 << (bits - 1)) == form.saturate(-(1 << 70)) == form.min
+    unsigned = FixedFormat(np.uint8(bits), signed=False)
+    assert (unsigned.max, unsigned.dtype) == ((1 << bits) - 1, FixedFormat(bits, False).dtype)
+    assert str(form) == str(FixedFormat(bits, fraction=-3))
+
+
+@pytest.mark.parametrize("overflow", ["wrap", "saturate", "saturate_symmetric"])
+def test_accumulators(overflow: Any) -> None:
+    actual, expected = Accumulator(np.int8(20), overflow), Accumulator(20, overflow)
+    assert actual == expected
+    assert (actual.min, actual.max) == (expected.min, (1 << 19) - 1)
+    for total in (1 << 19, -(1 << 19) - 1, 12345):
+        assert actual.hold(total) == expected.hold(total)
+
+
+def test_adders() -> None:
+    shifted = ShiftedAdd.from_scales(0.5, 0.25, 0.7, np.int8(20))
+    assert shifted == ShiftedAdd.from_scales(0.5, 0.25, 0.7, 20)
+    narrow = ShiftedAdd(np.int8(20), shifted.a, shifted.b, shifted.out)
+    assert narrow.reference(100, -50) == shifted.reference(100, -50)
+    aligned = AlignedAdd.from_fractions(np.int8(100), np.int8(70), np.int8(90))
+    assert aligned == AlignedAdd.from_fractions(100, 70, 90)
+    assert AlignedAdd(np.int8(0), np.int8(20), PowerOfTwo(10)).reference(3, 5) == 5 << 10
+    few: Any = MultiplierAdd(np.int8(3), np.int16(-7), np.int8(20))
+    assert few.reference(100, -90000) == MultiplierAdd(3, -7, 20).reference(100, -90000)
+
+
+def test_seed() -> None:
+    few, many = (PowerOfTwo(3, "stochastic", seed) for seed in (np.uint64(7), 7))
+    assert few == many
+    assert type(few.seed) is int

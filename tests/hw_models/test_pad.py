@@ -84,6 +84,11 @@ def test_modes_are_torchs(mode, torchs):
         ({"pads": [(0, 0), (0, -1)]}, "one pair per dimension"),
         ({"pads": [(0, 0), (0, 1.0)]}, "one pair per dimension"),
         ({"pads": 3}, "one pair per dimension"),
+        (
+            {"pads": [((1 << 31) - 1, 0), (0, (1 << 31) - 1)]},
+            r"pads must add less than 2\*\*31 elements, not 4611686024869838844 to shape \(2, 3\)",
+        ),
+        ({"pads": [(0, 0), (1 << 30, 0)]}, r"not 2147483648 to shape \(2, 3\)"),
         ({"value": 128}, r"value.*-128\.\.127"),
         ({"mode": "wrap"}, "mode.*symmetric"),
         ({"mode": "reflect", "pads": [(0, 0), (0, 3)]}, "reflect must be at most 2 .*dimension 1"),

@@ -21,6 +21,7 @@ from hw_models.formats import Accumulator, FixedFormat
 from hw_models.ledger import Ledger
 from hw_models.schemes import FixedPoint, PowerOfTwo
 from hw_models.sub import NEGATES, reference, sub
+from tests.hw_models.operands import codes
 
 
 def check(a, b, adder, zeros=(0, 0, 0), negate="term", output=None, clamp=None):
@@ -35,13 +36,6 @@ def check(a, b, adder, zeros=(0, 0, 0), negate="term", output=None, clamp=None):
     assert ledger.elements == y.size
     assert ledger.kernel == f"sub-{type(adder).__name__}" or isinstance(adder, MultiplierAdd)
     return y
-
-
-def codes(seed, count=120):
-    rng = np.random.default_rng(seed)
-    a, b = rng.integers(-128, 128, (2, count), np.int8)
-    a[:4], b[:4] = [-128, -128, 127, 127], [-128, 127, -128, 127]
-    return a.reshape(2, -1), b.reshape(2, -1)
 
 
 SCALES = st.sampled_from([0.5, 0.25, 0.1, 0.037, 1 / 3])

@@ -188,13 +188,14 @@ def test_hard_swish_is_next_to_the_real_function():
         assert abs(entry - min(max(real, -128), 127)) <= 1
 
 
+@pytest.mark.parametrize("rounding", ["double", "single"])
 @pytest.mark.parametrize("form", [FixedFormat(8), UINT8, INT16], ids=str)
-def test_leaky_relu_is_two_rescales(form):
-    unit = LeakyRelu.from_scales(0.03, 0.02, 0.1, 3, -4)
+def test_leaky_relu_is_two_rescales(form, rounding):
+    unit = LeakyRelu.from_scales(0.03, 0.02, 0.1, 3, -4, rounding)
     entries = unit_table(unit, form, form).tolist()
-    above = FixedPoint.from_scale(float(np.float32(0.03) / np.float32(0.02)))
+    above = FixedPoint.from_scale(float(np.float32(0.03) / np.float32(0.02)), rounding=rounding)
     low = np.float32(np.float32(0.03) * np.float32(0.1)) / np.float32(0.02)
-    below = FixedPoint.from_scale(float(low))
+    below = FixedPoint.from_scale(float(low), rounding=rounding)
     for code in range(form.min, form.max + 1, 37):
         scheme = above if code >= 3 else below
         assert entries[code - form.min] == form.saturate(scheme.reference(code - 3) - 4)

@@ -276,6 +276,10 @@ X, W = np.zeros((1, 4, 3, 3), np.int8), np.zeros((4, 3, 2, 2), np.int8)
         ({"x": X[:, :3]}, "x must have 4 channels"),
         ({"x": X[:, :, :0]}, r"x must have an element in every spatial .* \(1, 4, 0, 3\)"),
         ({"stride": 0}, "stride must be at least 1, not 0"),
+        (
+            {"stride": (1 << 31) - 1},
+            r"an output plane must have less than 2\*\*31 elements, not 429",
+        ),
         ({"dilation": (1, 2, 3)}, "dilation must be an integer or one per spatial dimension"),
         ({"padding": 2}, "padding must leave an output element per dimension, not 0"),
         ({"padding": -1}, "padding must be at least 0, not -1"),

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-import hw_models as hw
 from hw_models.argmax import reference as first_of_most
 from hw_models.concat import reference as rescale_one
 from hw_models.extremum import reference as extremum_one
@@ -18,13 +17,10 @@ from hw_models.shift import reference as shift_one
 from hw_models.sub import reference as sub_one
 from qsim.program import Program
 from qsim.schemes import decode_scheme
+from tests.qsim.reading import fixed_format
 
 Array = np.ndarray[Any, Any]
 Definition = Callable[[Sequence[Array], dict[str, Any], Program, Any], Array]
-
-
-def _format(document: Mapping[str, Any]) -> hw.FixedFormat:
-    return hw.FixedFormat(document["bits"], document["signed"], narrow=document["narrow"])
 
 
 def _limits(a: dict[str, Any]) -> tuple[int, int] | None:
@@ -43,7 +39,7 @@ def _sub(x: Sequence[Array], a: dict[str, Any], program: Program, book: Any) -> 
     del book
     adder = decode_scheme(a["scheme"], program.constants)
     zeros = a["a_zero_point"], a["b_zero_point"], a["zero_point"]
-    rest = _format(a["output"]), _limits(a), a["negate"]
+    rest = fixed_format(a["output"]), _limits(a), a["negate"]
     return _pairs(x, lambda p, q, _: sub_one(p, q, adder, *zeros, *rest))
 
 
@@ -51,7 +47,7 @@ def _mul(x: Sequence[Array], a: dict[str, Any], program: Program, book: Any) -> 
     del book
     scheme = decode_scheme(a["scheme"], program.constants)
     zeros = a["a_zero_point"], a["b_zero_point"], a["zero_point"]
-    rest = _format(a["output"]), _limits(a)
+    rest = fixed_format(a["output"]), _limits(a)
 
     def one(p: int, q: int, index: tuple[int, ...]) -> int:
         channel = index[a["axis"]] if scheme.channels else 0
@@ -70,7 +66,7 @@ def _extremum(largest: bool) -> Definition:
 
 def _shift_right(x: Sequence[Array], a: dict[str, Any], program: Program, book: Any) -> Array:
     del program, book
-    output = _format(a["output"])
+    output = fixed_format(a["output"])
     return _pairs(x, lambda p, q, _: shift_one(p, q, a["rounding"], output))
 
 
@@ -79,7 +75,7 @@ def _mean(x: Sequence[Array], a: dict[str, Any], program: Program, book: Any) ->
     averager = decode_scheme(a["scheme"], program.constants)
     axes = tuple(sorted(axis % x[0].ndim for axis in a["axes"]))
     kept = [axis for axis in range(x[0].ndim) if axis not in axes]
-    rest = a["x_zero_point"], a["zero_point"], _format(a["output"]), _limits(a)
+    rest = a["x_zero_point"], a["zero_point"], fixed_format(a["output"]), _limits(a)
     result = np.zeros([x[0].shape[axis] for axis in kept], np.int64)
     lines = x[0].transpose(*kept, *axes).reshape(*result.shape, -1)
     for index in np.ndindex(*result.shape):
@@ -101,7 +97,7 @@ def _concat(x: Sequence[Array], a: dict[str, Any], program: Program, book: Any) 
     parts = []
     for codes, document, point in zip(x, a["schemes"], a["zero_points"], strict=True):
         scheme = None if document is None else decode_scheme(document, program.constants)
-        rest = scheme, point, a["zero_point"], _format(a["output"])
+        rest = scheme, point, a["zero_point"], fixed_format(a["output"])
         flat = [rescale_one(code, *rest) for code in codes.ravel().tolist()]
         parts.append(np.array(flat, np.int64).reshape(codes.shape))
     return np.concatenate(parts, a["axis"])

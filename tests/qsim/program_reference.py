@@ -27,6 +27,7 @@ from hw_models.transposed_correlation import reference as correlate_transposed
 from qsim.program import Call, Program
 from qsim.schemes import decode_scheme
 from tests.qsim.elementwise_reference import DEFINITIONS as ELEMENTWISE_DEFINITIONS
+from tests.qsim.reading import fixed_format
 from tests.qsim.table_reference import DEFINITIONS as TABLE_DEFINITIONS
 
 Array = np.ndarray[Any, Any]
@@ -97,10 +98,6 @@ def _resolve(value: Any, constants: Mapping[str, Array]) -> Any:
 
 def _indices(shape: Sequence[int]) -> Iterator[tuple[int, ...]]:
     return itertools.product(*map(range, shape))
-
-
-def _format(document: Mapping[str, Any]) -> hw.FixedFormat:
-    return hw.FixedFormat(document["bits"], document["signed"], narrow=document["narrow"])
 
 
 def _correlation(x: Sequence[Array], a: dict[str, Any], program: Program, book: Book) -> Array:
@@ -189,7 +186,7 @@ def _bias_add(x: Sequence[Array], a: dict[str, Any], program: Program, book: Boo
 
 def _requantize(x: Sequence[Array], a: dict[str, Any], program: Program, book: Book) -> Array:
     scheme = decode_scheme(a["scheme"], program.constants)
-    output = _format(a["output"])
+    output = fixed_format(a["output"])
     clamp = None if a["clamp"] is None else tuple(a["clamp"])
     result = np.zeros(x[0].shape, np.int64)
     for index in _indices(result.shape):
@@ -219,7 +216,7 @@ def _add(x: Sequence[Array], a: dict[str, Any], program: Program, book: Book) ->
     result = np.zeros(left.shape, np.int64)
     for index in _indices(result.shape):
         codes = int(left[index]), int(right[index])
-        result[index] = add_one(*codes, adder, *zeros, _format(a["output"]), clamp)
+        result[index] = add_one(*codes, adder, *zeros, fixed_format(a["output"]), clamp)
         free = add_one(*codes, adder, *zeros, wide)
         book.note(index, free, overflow=False, clamped=free != result[index])
     return result
@@ -312,7 +309,7 @@ def _max_pool(x: Sequence[Array], a: dict[str, Any], program: Program, book: Boo
 
 def _avg_pool(x: Sequence[Array], a: dict[str, Any], program: Program, book: Book) -> Array:
     del program, book
-    output = _format(a["output"]) if "output" in a else hw.FixedFormat(32)
+    output = fixed_format(a["output"]) if "output" in a else hw.FixedFormat(32)
     result = _pooled(x[0], a)
     for index, codes, padding in _windows(x[0], a):
         border = [a["zero_point"]] * padding if a["count_include_pad"] else []

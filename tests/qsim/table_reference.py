@@ -7,32 +7,28 @@ from typing import Any
 
 import numpy as np
 
-from hw_models.formats import FixedFormat
 from hw_models.interpolation import reference as interpolate_one
 from hw_models.resize import ScaledResize, SizedResize
 from hw_models.resize import reference as resize_plane
 from hw_models.softmax import reference as softmax_row
 from qsim.program import Program
 from qsim.schemes import decode_scheme
+from tests.qsim.reading import fixed_format
 
 Array = np.ndarray[Any, Any]
-
-
-def _format(document: dict[str, Any]) -> FixedFormat:
-    return FixedFormat(document["bits"], document["signed"], narrow=document["narrow"])
 
 
 def interpolate(x: Sequence[Array], a: dict[str, Any], program: Program, book: Any) -> Array:
     del book
     codes = program.tensors[program.inputs[0]].format
-    entries, table = _format(a["entries"]), a["table"].tolist()
+    entries, table = fixed_format(a["entries"]), a["table"].tolist()
     flat = [interpolate_one(v, table, codes, entries, a["result"]) for v in x[0].ravel().tolist()]
     return np.array(flat, np.int64).reshape(x[0].shape)
 
 
 def softmax(x: Sequence[Array], a: dict[str, Any], program: Program, book: Any) -> Array:
     """The ledger keeps the values before the clamp, in C order."""
-    scheme, output = decode_scheme(a["scheme"], program.constants), _format(a["output"])
+    scheme, output = decode_scheme(a["scheme"], program.constants), fixed_format(a["output"])
     source = np.moveaxis(x[0], a["axis"], -1)
     codes, free = np.zeros(source.shape, np.int64), np.zeros(source.shape, np.int64)
     for index in np.ndindex(source.shape[:-1]):

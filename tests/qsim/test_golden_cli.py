@@ -12,8 +12,8 @@ import pytest
 from qsim.cli import main
 from qsim.golden import load
 from tests import fresh
+from tests.qsim.cli_models import FACTORY
 from tests.qsim.golden_cases import rewrite
-from tests.qsim.test_cli_run import FACTORY
 
 
 @pytest.fixture(scope="module")

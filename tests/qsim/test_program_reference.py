@@ -23,6 +23,7 @@ from tests.qsim.architectures import MODELS
 from tests.qsim.architectures import example as example_of
 from tests.qsim.lowering_models import NETWORKS, build, examples
 from tests.qsim.program_reference import DEFINITIONS, interpret
+from tests.qsim.reading import host_value
 
 TARGETS = ("tflite", "tflite-single", "onnxruntime", "pytorch", "q7", "narrow20")
 ACCUMULATORS = ("correlation", "linear", "matmul", "bias_add")
@@ -57,11 +58,6 @@ def check_run(lowered: Lowered, trace: Trace) -> int:
             check_boundary(step, inputs[0], host_value(trace, step.outputs[0]))
     assert next(entries, None) is None
     return compared
-
-
-def host_value(trace: Trace, name: str) -> np.ndarray:
-    """A value of the host graph; a program's tensor may have its name."""
-    return trace.tensors.get(f"{name}.value", trace.tensors[name])
 
 
 def check_boundary(step: Step, source: np.ndarray, result: np.ndarray) -> None:

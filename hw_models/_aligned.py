@@ -1,0 +1,26 @@
+"""Where arrays lie in memory: addresses for the kernels, and arrays that begin at a cache line."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+LINE: Final = 64  # bytes of a cache line
+
+
+def address(array: npt.NDArray[Any]) -> int:
+    """Return where an array's first element lies (``array.ctypes`` takes three times as long)."""
+    return int(array.__array_interface__["data"][0])
+
+
+def aligned(size: int, kind: str = "uint8") -> npt.NDArray[Any]:
+    """Return an uninitialised flat array that begins at a cache line.
+
+    Vectors of 64 bytes that straddle two lines cost two accesses each.
+    """
+    item = np.dtype(kind).itemsize
+    flat = np.empty(size + LINE // item, kind)
+    start = -address(flat) % LINE // item
+    return flat[start : start + size]

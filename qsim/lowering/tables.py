@@ -101,7 +101,9 @@ def _unit(builder: Builder, name: str) -> TableUnit | None:
     if name == "leaky_relu":
         slope = float(match.anchor.args[1]) if len(match.anchor.args) > 1 else 0.01  # type: ignore[arg-type]
         if slope >= 2.0**-31:
-            return tables.LeakyRelu.from_scales(x.scale, y.scale, slope, *points)
+            # Other roundings are of layers: this unit is TFLite's reference kernel on them too.
+            own = r.rounding if r.rounding == "single" else "double"
+            return tables.LeakyRelu.from_scales(x.scale, y.scale, slope, *points, own)
     native = (x.format.bits, points, y.format.bits, y.scale) == (16, (0, 0), 16, 2.0**-15)
     if native and name in ("sigmoid", "tanh"):
         unit = tables.Sigmoid16 if name == "sigmoid" else tables.Tanh16

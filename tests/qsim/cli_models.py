@@ -22,7 +22,7 @@ class Net(torch.nn.Module):
 
     def forward(self, x):
         y = self.head(torch.relu(self.conv(x)).flatten(1))
-        return torch.softmax(y, 1) if self.host else y
+        return torch.cumsum(y, 1) if self.host else y
 
 def _make(host=False):
     generator = torch.Generator().manual_seed(1)

@@ -46,6 +46,7 @@ def own_target() -> str:
     """Return q7 with the unit at the end of its primitives."""
     text = (ROOT / "qsim" / "targets" / "q7.toml").read_text(encoding="utf-8")
     text = text.replace('name = "q7"', 'name = "own"')
-    found = re.sub(r"^(available = \[[^]]*)\]", r'\1, "quick_gelu"]', text, flags=re.MULTILINE)
+    names = re.compile(r"^(available = \[[^]]*?),?\s*\]", flags=re.MULTILINE)
+    found = names.sub(r'\1, "quick_gelu"]', text)
     assert found != text
     return found

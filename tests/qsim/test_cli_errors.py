@@ -180,7 +180,7 @@ BAD = [
     (["run", M, "--threads", "0"], "usage", "qsim: --threads must be at least 1, not 0 (accepted"),
     (["run", M, "--batch", "-1"], "usage", "qsim: --batch must be at least 1, not -1 (accepted"),
     (
-        ["run", "m.py:soft", "--quantized-io"],
+        ["run", "m.py:soft", "--quantized-io", "--target", "q7"],
         "model",
         (
             "its output comes from aten.softmax.int, which runs on the host in float (accepted: a "
@@ -188,7 +188,11 @@ BAD = [
         ),
     ),
     (["run", "m.py:parts", "--quantized-io"], "model", "comes from aten.topk.default, which"),
-    (["compile", "m.py:soft", "-o", "x.qsim", "--quantized-io"], "model", "aten.softmax.int"),
+    (
+        ["compile", "m.py:soft", "-o", "x.qsim", "--quantized-io", "--target", "q7"],
+        "model",
+        "aten.softmax.int",
+    ),
     (["run", M, "--batch", "many"], "usage", "--batch"),
     (["run", M, "--threads", "100000"], "usage", "--threads"),
     (["run", M, "--tarjet", "q7"], "usage", "--tarjet"),

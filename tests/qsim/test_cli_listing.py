@@ -57,6 +57,11 @@ def test_import_qsim_is_light() -> None:
     assert fresh.loaded("import qsim", "torch", "numba", "numpy") == []
 
 
+@pytest.mark.parametrize("module", ["qsim.cli.cosim", "qsim.cosim.runner"])
+def test_import_of_cosimulation_is_light(module: str) -> None:
+    assert fresh.loaded(f"import {module}", "torch", "numba", "hw_models") == []
+
+
 def test_first_line_of_run_comes_before_torch() -> None:
     err = fresh.run(FIRST_LINE).stderr
     assert err.startswith("False False digits on tflite sha256:")
@@ -152,7 +157,7 @@ def test_targets_of_two_shows_where_they_differ(capsys: pytest.CaptureFixture[st
         *("tflite", "and", "tflite-single", "differ", "in", "1", "field."),
     ]
     assert main(["targets", "tflite", "tflite"]) == 0
-    assert "same datapath: sha256:9ffb" in capsys.readouterr().out
+    assert "same datapath: sha256:0f9c" in capsys.readouterr().out
     assert main(["targets", "tflite", "nope"]) == 2
     assert "no target 'nope'" in capsys.readouterr().err
     for name in qsim.Target.names():

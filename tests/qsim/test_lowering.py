@@ -17,6 +17,7 @@ from qsim import Target, lower, quantize
 from qsim.network import Lowered
 from qsim.quantizer import Quantized
 from tests.qsim.lowering_models import NETWORKS, build, examples
+from tests.qsim.reading import primitives
 
 TARGETS = ("tflite", "tflite-single", "onnxruntime", "pytorch", "q7", "narrow20")
 
@@ -30,10 +31,6 @@ def quantized(name: str, target: str) -> Quantized:
 @cache
 def lowered(name: str, target: str) -> Lowered:
     return lower(quantized(name, target), Target.load(target))
-
-
-def primitives(network: Lowered) -> list[str]:
-    return [call.primitive for program in network.programs for call in program.calls]
 
 
 def flat(outputs: Tensor | tuple[Tensor, ...]) -> list[Tensor]:
@@ -222,11 +219,11 @@ def test_batches_and_threads_change_nothing(name: str, target: str) -> None:
 
 
 def test_host_operators_are_named_with_their_reason() -> None:
-    network = lowered("HostInTheMiddle", "tflite")
+    network = lowered("HostInTheMiddle", "narrow20")
     assert len(network.programs) == 2
     reasons = {o.operator: o.reason for o in network.host_operators}
     assert reasons["aten.sin.default"] == "no primitive computes it"
-    assert reasons["aten.softmax.int"] == "target tflite has no softmax"
+    assert reasons["aten.softmax.int"] == "target narrow20 has no softmax"
 
 
 def test_what_the_target_lacks_stays_on_the_host() -> None:

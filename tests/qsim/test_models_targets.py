@@ -19,6 +19,7 @@ from qsim.capture import capture
 from qsim.network import Lowered, Step
 from qsim.trace import Trace
 from tests.qsim.program_reference import DEFINITIONS
+from tests.qsim.reading import host_value
 from tests.qsim.sampled_reference import CUTS, calls_of, check_call
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -91,11 +92,6 @@ def check_boundary(step: Step, trace: Trace, rng: np.random.Generator) -> None:
         else:
             wanted = dequantize_one(int(source[i]), a["scale"], a["zero_point"])
         assert result[i] == wanted, step.name
-
-
-def host_value(trace: Trace, name: str) -> np.ndarray:
-    """A value of the host graph; a program's tensor may have its name."""
-    return trace.tensors.get(f"{name}.value", trace.tensors[name])
 
 
 def check_host(lowered: Lowered, used: set[str], needs: set[str], target: qsim.Target) -> None:

@@ -12,10 +12,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own convention
 
 import qsim
+from hw_models.tables import LeakyRelu, unit_table
 from qsim import Target
 from qsim.network import Lowered
 from qsim.patterns import registry
 from qsim.quantizer import Quantized
+from tests.qsim.reading import primitives
+from tests.qsim.sampled_reference import calls_of, check_call
 
 EXTRA = (
     "transposed_correlation", "sub", "mul", "minimum", "maximum", "concat", "pad", "mean",
@@ -52,10 +55,6 @@ def build(module: nn.Module, contract: Target) -> tuple[Quantized, Lowered, Tens
         torch.manual_seed(0)
         quantized = qsim.quantize(module.eval(), (x[:2],), contract, [x])
     return quantized, qsim.lower(quantized), x
-
-
-def primitives(network: Lowered) -> list[str]:
-    return [call.primitive for program in network.programs for call in program.calls]
 
 
 def steps_apart(quantized: Quantized, network: Lowered, x: Tensor) -> int:
@@ -135,6 +134,48 @@ def test_other_datapaths(contract: str, name: str, wanted: list[str], most: int)
     assert primitives(network) == wanted
     assert network.host_operators == ()
     assert steps_apart(quantized, network, x) <= most
+
+
+# What a shipped target lacks, of what the cases need; other targets have fewer primitives still.
+LACKS: dict[str, set[str]] = {
+    "tflite": set(),
+    "tflite-single": set(),
+    "pytorch": {"resize"},
+    "onnxruntime": {"resize"},
+    "q7": {"softmax", "resize"},
+    "narrow20": {"softmax", "resize"},
+}
+
+
+@pytest.mark.parametrize("contract", list(LACKS))
+@pytest.mark.parametrize("name", list(CASES))
+def test_on_shipped_targets_every_call_equals_its_definition(contract: str, name: str) -> None:
+    module, wanted = CASES[name]
+    _, network, x = build(module, Target.load(contract))
+    lacking = LACKS[contract] & set(wanted)
+    reasons = {f"target {contract} has no {primitive}" for primitive in lacking}
+    assert {item.reason for item in network.host_operators} == reasons
+    assert lacking.isdisjoint(primitives(network))
+    trace, rng = network.trace(x[:1]), np.random.default_rng(0)
+    for program, call, entry in calls_of(network, trace):
+        assert check_call(program, call, entry, trace, rng, 16) > 0
+
+
+@pytest.mark.parametrize(("contract", "once"), [("tflite", False), ("tflite-single", True)])
+def test_leaky_relu_rounds_as_its_build_does(contract: str, once: bool) -> None:
+    """TFLite rescales with MultiplyByQuantizedMultiplier, whose rounding a build chooses."""
+    _, network, _ = build(CASES["leaky_relu"][0], Target.load(contract))
+    (program,) = network.programs
+    (call,) = program.calls
+    x, y = program.tensors[call.inputs[0]], program.tensors[call.output]
+    assert x.scale is not None
+    assert y.scale is not None
+    parameters = (x.scale, y.scale, 0.1, x.zero_point, y.zero_point)
+    (entries,) = program.constants.values()
+    for rounding in ("double", "single"):
+        unit = LeakyRelu.from_scales(*parameters, rounding)
+        equal = np.array_equal(entries, unit_table(unit, x.format, y.format))
+        assert equal == (once == (rounding == "single"))
 
 
 FIXED = [

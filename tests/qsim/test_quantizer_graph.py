@@ -179,7 +179,7 @@ def test_pools_on_the_networks_input_share_its_parameters():
 )
 def test_left_on_the_host(function):
     x = torch.randn(2, 4, 4)
-    q = quantized(Fn(function), x)
+    q = quantized(Fn(function), x, target="deeploy-like")
     assert activations(q.graph) == []
     assert torch.equal(q(x), function(None, x))
 

@@ -29,15 +29,15 @@ HASHES = {
     "int4": "sha256:ff66ba545aaf62d868c3781e462af428c9e1f981b3eb35784a9977e9c311e871",
     "litert-optimized": "sha256:4d3b0a7740333eb52abc9b0f54212bdae224a3148d132a0ff79c5d005fbca99a",
     "litert-reference": "sha256:4242bf25ef3d4ae7004d75839926d9732be243247ad5cd594ac6a4d6aaf874ed",
-    "narrow20": "sha256:79b08bad52308c908b2d15464071c9e6b4a8d8bfc9ef90a341b6ce5b7e82955d",
+    "narrow20": "sha256:03944e4708daa32f7744b06635909726401544582af5f414ba4949ea9cbe40aa",
     "nvdla-like": "sha256:4f5144804dc4d97e3f84869861955c78bacae347ca5b27fe111dd2f174233c26",
-    "onnxruntime": "sha256:9550e16cecb0d3e386c0b31a9a97d3c968dc4d12b2aea919678f487c694dc563",
-    "pytorch": "sha256:0cbb2201a6a9c88f356e5be30ec8e99505afdcfa3e040a058b103fd60f8ae343",
+    "onnxruntime": "sha256:a67a0541d946e12dca8b2b749b85132212005a0e1d4e816e7ac6e0f46db54509",
+    "pytorch": "sha256:44cd6995462e7a3a301424b9848df9a216625d6b3790e53462733008fee7360d",
     "q15": "sha256:846fea7ba73498f270d6392f175bbef00880ac1ffc14f1df09f1aa84a829fb16",
-    "q7": "sha256:797329ffbc4192c2bae6fde244efbe3ed31d1cea2e2b7cd9a48a7a9b35a508e3",
-    "tflite": "sha256:9ffb170f4e0e54ecdd0ef3f5f5a4c5f1e73626643ac8a4f9f4fcbf934943b51a",
+    "q7": "sha256:ecaf6b19fe1de3713f49e03b5ecac3cc3eec0f8154aefd8a7d0a3a7cbe759fd4",
+    "tflite": "sha256:0f9c2193a7175139e5629c4f8c193775e8fa7d919591edd5d60cebbb39045d90",
     "tflite-int16x8": "sha256:662762d1ed53e7a4440293e0472b082f5887dfc0476505a28af7dc8d2b6b9057",
-    "tflite-single": "sha256:c1eb4cec2127553c1675a69ed56fa0d5b7b0d3a9f10ff1f573fa3840c474e757",
+    "tflite-single": "sha256:0bd2a51154cb68ce79f276aeace120b77a1ccc941df16e70d05ba4543a37e389",
     "tosa": "sha256:6fb964ee34b45a8fb505c7e10a0200abe6079f53e27582409efb6ded893703c1",
     "xnnpack": "sha256:630622f5ec2ea82dd83261267fc6215bf7d6571d1391fec2f935a01a48366adf",
 }
@@ -144,7 +144,7 @@ def test_has() -> None:
     target = Target.load("tflite")
     assert target.has("max_pool")
     assert target.has("linear")
-    assert not target.has("softmax")
+    assert not target.has("interpolate")
     available = ("matmul", "requantize")
     narrow = dataclasses.replace(target, primitives=sections.Primitives(available))
     assert not narrow.has("linear")

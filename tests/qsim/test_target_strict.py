@@ -29,7 +29,7 @@ def refused(text: str) -> str:
 
 def edit(section: str, field: str, value: str | None, base: str = TFLITE) -> str:
     """Replace one field's value in a TOML text, or delete the field."""
-    pattern = re.compile(rf"(\[{section}\]\n(?:[^\[]*\n)?){field} = [^\n]*\n")
+    pattern = re.compile(rf"(\[{section}\]\n(?:[^\[]*\n)?){field} = (?:\[[^]]*\]|[^\n]*)\n")
     line = "" if value is None else f"{field} = {value}\n"
     edited, count = pattern.subn(lambda m: m.group(1) + line, base)
     assert count == 1

@@ -12,15 +12,34 @@ from qsim.network import Lowered
 from qsim.steps import Step, ValueSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 
-def integer_boundary(network: Lowered) -> Lowered:
-    """Return the network without quantize and dequantize steps at its boundary."""
+def integer_boundary(
+    network: Lowered,
+    inputs_at: Collection[int] | None = None,
+    outputs_at: Collection[int] | None = None,
+) -> Lowered:
+    """Return the network without quantize and dequantize steps at its boundary.
+
+    Args:
+        network: what it is taken from.
+        inputs_at: positions of the inputs that become integers; None for all.
+        outputs_at: likewise for the outputs.
+
+    Raises:
+        ModelError: an input or output that a host operator takes or makes in float.
+    """
     renamed: dict[str, str] = {}
     removed: set[str] = set()
-    inputs = tuple(_integer_input(network, spec, renamed, removed) for spec in network.inputs)
-    outputs = tuple(_integer_output(network, spec, renamed) for spec in network.outputs)
+    inputs = tuple(
+        _integer_input(network, spec, renamed, removed) if _named(at, inputs_at) else spec
+        for at, spec in enumerate(network.inputs)
+    )
+    outputs = tuple(
+        _integer_output(network, spec, renamed) if _named(at, outputs_at) else spec
+        for at, spec in enumerate(network.outputs)
+    )
     steps = [_rename(step, renamed) for step in network.steps if step.name not in removed]
     return Lowered(
         network.target,
@@ -33,6 +52,10 @@ def integer_boundary(network: Lowered) -> Lowered:
         network.model,
         network.structure,
     )
+
+
+def _named(position: int, positions: Collection[int] | None) -> bool:
+    return positions is None or position in positions
 
 
 def _is_float(spec: ValueSpec) -> bool:

@@ -19,7 +19,6 @@ from qsim.lowering.view import (
 )
 from qsim.network import HostOperator, Lowered, Step, ValueSpec
 from qsim.nodes import attribute
-from qsim.patterns import registry
 from qsim.program import Program, TensorSpec
 from qsim.target import Target
 
@@ -210,15 +209,8 @@ class Assembler:
         attributes = encode_torch_step(node.target, node.args, node.kwargs, name_of)
         self._step("torch", node.name, tuple(reads), attributes)
         if computes(str(attributes["operator"])):
-            self.host.append(HostOperator(operator_name(node), layer_of(node), self._reason(node)))
-
-    def _reason(self, node: Node) -> str:
-        known = self.plan.matcher.reasons.get(node)
-        if known is not None:
-            return known
-        if not registry.candidates(node.target):
-            return "no primitive computes it"
-        return self.plan.matcher.why_float(node)
+            reason = self.plan.matcher.why_host(node)
+            self.host.append(HostOperator(operator_name(node), layer_of(node), reason))
 
     def _fold(self, node: Node) -> str:
         """Compute a node that depends on no input, once, and return its constant's name."""

@@ -157,6 +157,15 @@ class Matcher:
         self._check_available(builder)
         self.built[quantize] = builder
 
+    def why_host(self, node: Node) -> str:
+        """Return why an operator that was not lowered stays on the host, for the report."""
+        known = self.reasons.get(node)
+        if known is not None:
+            return known
+        if not registry.candidates(node.target):
+            return "no primitive computes it"
+        return self.why_float(node)
+
     def why_float(self, anchor: Node) -> str:
         """Return why an operator stays in float, as the quantizer noted it."""
         return self.why.get(anchor.name, "it does not stand between dequantize and quantize")

@@ -113,6 +113,7 @@ CODE_MAKERS: Final[Mapping[str, Binding]] = {
         },
         _infer_requantize,
         _prepare_requantize,
+        overwrites=("acc",),
     ),
     "add": Binding(
         ("a", "b"),
@@ -126,12 +127,16 @@ CODE_MAKERS: Final[Mapping[str, Binding]] = {
         },
         infer_pair,
         _prepare_add,
+        overwrites=("a", "b"),
     ),
-    "clamp": Binding(("x",), {"lo": CODE, "hi": CODE}, _infer_clamp, _prepare_clamp),
+    "clamp": Binding(
+        ("x",), {"lo": CODE, "hi": CODE}, _infer_clamp, _prepare_clamp, overwrites=("x",)
+    ),
     "lookup": Binding(
         ("x",),
         {"table": check.table, "output": check.output_format},
         _infer_lookup,
         _prepare_lookup,
+        overwrites=("x",),
     ),
 }

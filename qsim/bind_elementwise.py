@@ -94,7 +94,7 @@ def _extremum(name: str) -> Binding:
             container(arrays[0], kind), container(arrays[1], kind), ledger
         )
 
-    return Binding(("a", "b"), {}, _infer_extremum, prepare)
+    return Binding(("a", "b"), {}, _infer_extremum, prepare, overwrites=("a", "b"))
 
 
 def _prepare_shift(
@@ -180,12 +180,14 @@ ELEMENTWISE: Final[Mapping[str, Binding]] = {
         {"scheme": scheme_of(*ADDERS), **_PAIR, "negate": check.one_of("term", "operand")},
         infer_pair,
         _prepare_sub,
+        overwrites=("a", "b"),
     ),
     "mul": Binding(
         ("a", "b"),
         {"scheme": scheme_of(*REQUANTIZERS), **_PAIR, "axis": AXIS},
         _infer_mul,
         _prepare_mul,
+        overwrites=("a", "b"),
     ),
     "minimum": _extremum("minimum"),
     "maximum": _extremum("maximum"),
@@ -194,6 +196,7 @@ ELEMENTWISE: Final[Mapping[str, Binding]] = {
         {"rounding": check.one_of(*get_args(DeterministicRounding)), "output": check.output_format},
         infer_pair,
         _prepare_shift,
+        overwrites=("x",),
     ),
     "mean": Binding(
         ("x",),

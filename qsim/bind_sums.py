@@ -174,5 +174,6 @@ SUMS: Final[Mapping[str, Binding]] = {
         _infer_bias_add,
         _prepare_bias_add,
         constant=("bias",),
+        overwrites=("acc",),
     ),
 }

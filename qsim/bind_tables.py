@@ -149,6 +149,7 @@ TABLES: Final[Mapping[str, Binding]] = {
         },
         _infer_interpolate,
         _prepare_interpolate,
+        overwrites=("x",),
     ),
     "softmax": Binding(
         ("x",),

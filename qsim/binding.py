@@ -53,6 +53,8 @@ class Binding:
         prepare: operands, attributes and constants to the function that computes a call; what can
             be packed or derived once (weights, multipliers) is.
         macs: multiply-accumulates of one sample, from the operands and the output shape.
+        overwrites: operands whose place in memory the result may take, where both are of one size:
+            each element depends on its like alone, and is read before it is written.
     """
 
     operands: tuple[str, ...]
@@ -63,6 +65,7 @@ class Binding:
     optional: tuple[str, ...] = ()
     macs: Callable[[Sequence[Operand], tuple[int, ...]], int] = no_macs
     variadic: bool = False
+    overwrites: tuple[str, ...] = ()
 
     def slots(self, count: int) -> tuple[str, ...]:
         """Return the names of a call's operands: ``x0, x1, ...`` where there are any number."""

@@ -14,6 +14,7 @@ import numpy as np
 from qsim.attributes import Array, Json, format_from_json
 from qsim.errors import InputError
 from qsim.liveness import last_uses
+from qsim.memory import Space
 from qsim.recorder import Recorder
 from qsim.steps import HostOperator, Step, ValueSpec
 from qsim.structure import build, plain
@@ -47,7 +48,8 @@ class Lowered:
             a tuple of several.
 
     Raises:
-        ModelError: steps, programs and values do not fit together.
+        ModelError: steps, programs and values do not fit together, or a Program does not fit the
+            target's memory.
     """
 
     def __init__(
@@ -66,12 +68,16 @@ class Lowered:
         self.inputs = tuple(inputs)
         self.outputs = tuple(outputs)
         self.steps = tuple(steps)
-        self.programs = tuple(programs)
+        memory = Space(target.memory.bytes, target.memory.alignment, target.memory.banks)
+        self.programs = tuple(program.placed_in(memory) for program in programs)
         self.constants = MappingProxyType(dict(constants or {}))
         self.host_operators = tuple(host_operators)
         self.model = model
         self.structure = plain(len(self.outputs)) if structure is None else structure
         check_network(self)
+        if memory.limited:
+            for program in self.programs:
+                program.allocate()
         self._codes_of_steps = tuple(_codes(step) for step in self.steps)
 
     def __repr__(self) -> str:

@@ -10,8 +10,9 @@ accumulators whose overflow mode is ``error``.
 
 from __future__ import annotations
 
+import copy
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from qsim.attributes import Array, bad, check_name, name_list
 from qsim.calls import Call, Observer, TensorSpec
 from qsim.errors import InputError, ModelError
 from qsim.liveness import last_uses
+from qsim.memory import Space
 from qsim.primitives import PRIMITIVES, Kernel, Operand
 from qsim.program_checks import check_program
 from qsim.values import check_codes
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from hw_models import FixedFormat, Ledger
     from qsim.memory import Plan
     from qsim.stream import Stream, Streams
+    from qsim.stream.allocate import Allocation
 
 __all__ = ["Call", "Program", "TensorSpec"]
 
@@ -46,6 +49,7 @@ class Program:
             described too; its codes must then fit.
         constants: integer arrays (and fp32 scales of schemes) by name; kept read-only.
         calls: in the order of execution: every operand is made before it is used.
+        memory: what the tensors of a sample must fit; no file holds it: it is the target's.
 
     Raises:
         ModelError: one line that names the call, the tensor or the attribute.
@@ -57,6 +61,7 @@ class Program:
     tensors: Mapping[str, TensorSpec]
     constants: Mapping[str, Array]
     calls: tuple[Call, ...]
+    memory: Space = field(default=Space(), repr=False)
 
     def __post_init__(self) -> None:
         set_ = object.__setattr__  # the way to normalise a frozen dataclass
@@ -118,9 +123,29 @@ class Program:
         """
         return self._streams.get(batch)
 
+    def allocate(self, batch: int = 1, planner: str = "smallest") -> Allocation:
+        """Return where the tensors of a batch lie, and when; see ``qsim.stream.allocate``.
+
+        Raises:
+            ModelError: the memory does not hold them; names the layer and what is missing.
+            UsageError: no such planner.
+        """
+        from qsim.stream.allocate import allocate
+
+        return allocate(self, batch, planner)
+
     def plan(self, batch: int = 1) -> Plan:
-        """Return where the tensors of a batch lie in the stream's arena."""
-        return self.stream(batch).compiled.plan
+        """Return where the buffers of a batch lie in the stream's arena; errors as ``allocate``."""
+        return self.allocate(batch).plan
+
+    def placed_in(self, memory: Space) -> Program:
+        """Return this Program with another memory; constants and kernels are shared."""
+        if memory == self.memory:
+            return self
+        other = copy.copy(self)
+        object.__setattr__(other, "memory", memory)
+        other.__dict__.pop("_streams", None)
+        return other
 
     @functools.cached_property
     def _streams(self) -> Streams:

@@ -1,5 +1,19 @@
-"""Where the tensors of a Program lie in one memory."""
+"""Where tensors lie in one memory. Nothing here knows what a network is."""
 
-from qsim.memory.planner import Buffer, Plan, plan
+from qsim.memory.plan import Buffer, Plan, busiest
+from qsim.memory.planner import PLANNERS, Planner, best_fit, greedy_by_size, in_turn, plan, smallest
+from qsim.memory.space import Space
 
-__all__ = ["Buffer", "Plan", "plan"]
+__all__ = [
+    "PLANNERS",
+    "Buffer",
+    "Plan",
+    "Planner",
+    "Space",
+    "best_fit",
+    "busiest",
+    "greedy_by_size",
+    "in_turn",
+    "plan",
+    "smallest",
+]

@@ -20,7 +20,6 @@ class Command:
         op: the operation's number; None where the interpreter's kernel makes the call.
         words: the descriptor's other words.
         work: bytes of workspace that each thread needs.
-        in_place: whether the result may take the place of the first operand.
         products: multiply-accumulates, for a decision about threads.
         reason: why the interpreter makes the call.
     """
@@ -31,7 +30,6 @@ class Command:
     op: int | None = None
     words: Mapping[int, int] = field(default_factory=dict)
     work: int = 0
-    in_place: bool = False
     products: int = 0
     reason: str = ""
 

@@ -7,18 +7,20 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from qsim.liveness import live_ranges
 from qsim.memory import Buffer, plan
 from qsim.stream import elements, moves, products
+from qsim.stream.allocate import allocate
 from qsim.stream.command import Command, NotInStream
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from qsim.attributes import Array
     from qsim.memory import Plan
+    from qsim.stream.allocate import Allocation
     from qsim.stream.source import Source
-
-ALIGNMENT: Final = 64  # a cache line
+    from qsim.stream.steps import Step
 
 _ENCODERS: Final[Mapping[str, Callable[[Source, int], Command]]] = {
     "correlation": products.encode,
@@ -38,30 +40,56 @@ class Compiled:
     Attributes:
         commands: in order; the first load the inputs, the last store the outputs.
         table: int64 [commands, WORDS].
-        plan: where the tensors lie.
-        homes: the buffer that each tensor lives in: its own, or that of an operand.
+        allocation: where the tensors in memory lie.
+        sums: behind them, what steps of several commands leave between those.
         work: bytes of workspace per thread.
     """
 
     commands: tuple[Command, ...]
     table: Array
-    plan: Plan
-    homes: Mapping[str, str]
+    allocation: Allocation
+    sums: Plan
     work: int
+
+    @property
+    def plan(self) -> Plan:
+        """Where the buffers of tensors in memory lie."""
+        return self.allocation.plan
+
+    @property
+    def homes(self) -> Mapping[str, str]:
+        """The buffer that each tensor in memory lives in: its own, or that of an operand."""
+        return self.allocation.homes
+
+    @property
+    def arena(self) -> int:
+        """Bytes of plan and sums."""
+        return self._behind + self.sums.size if self.sums.size else self.plan.size
+
+    @property
+    def _behind(self) -> int:
+        return self.sums.space.aligned(self.plan.size)
 
     def offset(self, tensor: str) -> int:
         """Return where a tensor begins, in bytes from the arena's start."""
-        return self.plan.offsets[self.homes[tensor]]
+        if tensor in self.homes:
+            return self.plan.offsets[self.homes[tensor]]
+        return self._behind + self.sums.offsets[tensor]
 
 
 def compile_stream(source: Source) -> Compiled:
-    """Encode every call, plan the arena and fill the table."""
-    commands = (*_loads(source), *_body(source), *_stores(source))
-    homes = _homes(source, commands)
-    planned = plan(_buffers(source, commands, homes), ALIGNMENT)
-    offsets = {name: planned.offsets[home] for name, home in homes.items()}
+    """Plan the arena, encode every call and fill the table.
+
+    Raises:
+        ModelError: the Program's memory does not hold it.
+    """
+    allocation = allocate(source.program, source.batch)
+    commands = (*_loads(source), *_body(source, allocation.steps), *_stores(source))
+    sums = _sums(source, commands, allocation.homes)
     work = max((command.work for command in commands), default=0)
-    return Compiled(commands, _table(commands, offsets), planned, homes, work)
+    compiled = Compiled(commands, _no_table(commands), allocation, sums, work)
+    _fill(compiled)
+    return compiled
 
 
 def _loads(source: Source) -> list[Command]:
@@ -90,13 +118,15 @@ def _stores(source: Source) -> list[Command]:
     return commands
 
 
-def _body(source: Source) -> list[Command]:
+def _body(source: Source, found: tuple[Step, ...]) -> list[Command]:
+    """Encode the calls of each step together, in as few commands as the loop takes."""
     commands: list[Command] = []
-    done: set[int] = set()
-    for index in range(len(source.program.calls)):
-        if index not in done:
-            commands.append(_encode(source, index))
-            done.update(commands[-1].calls)
+    for step in found:
+        done: set[int] = set()
+        for index in step.calls:
+            if index not in done:
+                commands.append(_encode(source, index))
+                done.update(commands[-1].calls)
     return commands
 
 
@@ -113,53 +143,36 @@ def _encode(source: Source, index: int) -> Command:
     return Command((index,), reads, call.output, reason=why)
 
 
-def _homes(source: Source, commands: tuple[Command, ...]) -> dict[str, str]:
-    """Choose the buffer of every tensor: an operand's that nobody reads again, or its own."""
-    last = {name: step for step, command in enumerate(commands) for name in command.reads}
-    homes: dict[str, str] = {}
-    for step, command in enumerate(commands):
-        if not command.write:
-            continue
-        homes[command.write] = command.write
-        if not command.in_place:
-            continue
-        for name in command.reads:
-            same = source.layouts[name].bytes == source.layouts[command.write].bytes
-            alive = any(last.get(other, -1) > step for other, home in homes.items()
-                        if home == homes[name] and other != command.write)  # fmt: skip
-            if same and not alive and last[name] == step:
-                homes[command.write] = homes[name]
-                break
-    return homes
+def _sums(source: Source, commands: tuple[Command, ...], homes: Collection[str]) -> Plan:
+    """Place what one command leaves for the next in no memory: the accumulators' stead.
+
+    Nothing where the loop takes every step in one command.
+    """
+    ranges = live_ranges([(*command.reads, command.write) for command in commands])
+    buffers = [
+        Buffer(name, source.layouts[name].bytes, first, last)
+        for name, (first, last) in ranges.items()
+        if name and name not in homes
+    ]
+    return plan(buffers)
 
 
-def _buffers(
-    source: Source, commands: tuple[Command, ...], homes: Mapping[str, str]
-) -> list[Buffer]:
-    first: dict[str, int] = {}
-    last: dict[str, int] = {}
-    sizes: dict[str, int] = {}
-    for step, command in enumerate(commands):
-        for name in (*command.reads, *((command.write,) if command.write else ())):
-            home = homes[name]
-            first.setdefault(home, step)
-            last[home] = step
-            sizes[home] = max(sizes.get(home, 0), source.layouts[name].bytes)
-    return [Buffer(name, size, first[name], last[name]) for name, size in sizes.items()]
-
-
-def _table(commands: tuple[Command, ...], offsets: Mapping[str, int]) -> Array:
+def _no_table(commands: tuple[Command, ...]) -> Array:
     from hw_models import _stream_fields as f
 
-    table = np.zeros((len(commands), f.WORDS), np.int64)
-    for row, command in zip(table, commands, strict=True):
+    return np.zeros((len(commands), f.WORDS), np.int64)
+
+
+def _fill(compiled: Compiled) -> None:
+    from hw_models import _stream_fields as f
+
+    for row, command in zip(compiled.table, compiled.commands, strict=True):
         if command.op is None:
             continue
         row[f.OP] = command.op
         for word, name in zip((f.X, f.X2), command.reads, strict=False):
-            row[word] = offsets[name]
+            row[word] = compiled.offset(name)
         if command.write:
-            row[f.Y] = offsets[command.write]
+            row[f.Y] = compiled.offset(command.write)
         for word, value in command.words.items():
             row[word] = value
-    return table

@@ -44,17 +44,17 @@ def encode(source: Source, index: int) -> Command:
     words = {f.SIZE: result.size}
     if len(operands) == 1:
         words[f.TABLE] = source.constants.add(table)
-        return Command((index,), call.inputs, call.output, f.UNARY, words, in_place=True)
+        return Command((index,), call.inputs, call.output, f.UNARY, words)
     key = ("line", call.name)
     if key not in source.kept:
         source.kept[key] = _line(source, call, table)
     line = source.kept[key]
     if line is None:
         words[f.TABLE] = source.constants.add(table)
-        return Command((index,), call.inputs, call.output, f.BINARY, words, in_place=True)
+        return Command((index,), call.inputs, call.output, f.BINARY, words)
     signed, factors, low, high = line
     words |= {f.TABLE: source.constants.add(factors), f.LOW: low, f.HIGH: high, f.SIGNED: signed}
-    return Command((index,), call.inputs, call.output, f.LINE, words, in_place=True)
+    return Command((index,), call.inputs, call.output, f.LINE, words)
 
 
 def _require_element_wise(call: Call) -> None:

@@ -81,7 +81,7 @@ def encode_reshape(source: Source, index: int) -> Command:
         words = copy_words(y.memory, [int(steps[axis]) for axis in y.order], y.dtype.itemsize)
     else:
         raise NotInStream("both sides of a reshape have their channels innermost")
-    return Command((index,), call.inputs, call.output, f.COPY, words, in_place=x.plain and y.plain)
+    return Command((index,), call.inputs, call.output, f.COPY, words)
 
 
 def _tensors(source: Source, call: Call) -> tuple[Layout, Layout]:

@@ -31,7 +31,7 @@ class _Memory:
     def __init__(self, stream: Stream, threads: int) -> None:
         compiled = stream.compiled
         self._workspace = compiled.work + 64
-        self.arena = aligned(compiled.plan.size + 64)
+        self.arena = aligned(compiled.arena + 64)
         self.work: list[Array] = []
         self.counters = np.zeros(1 + len(compiled.commands), np.int64)
         self.views: dict[str, Array] = {}
@@ -76,7 +76,7 @@ class Stream:
     @property
     def memory(self) -> int:
         """Bytes that a run on one thread needs: arena, workspace, packed constants."""
-        return self.compiled.plan.size + self.compiled.work + self.source.constants.size
+        return self.compiled.arena + self.compiled.work + self.source.constants.size
 
     def outputs(self, batch: int) -> tuple[Array, ...]:
         """Return uninitialised arrays for the outputs of a batch."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -16,8 +18,10 @@ from hw_models.dequantize import reference as dequantize_one
 from hw_models.quantize import reference as quantize_one
 from qsim import models
 from qsim.capture import capture
+from qsim.errors import ModelError
 from qsim.network import Lowered, Step
 from qsim.trace import Trace
+from tests.qsim.memory_bytes import check_steps
 from tests.qsim.program_reference import DEFINITIONS
 from tests.qsim.reading import host_value
 from tests.qsim.sampled_reference import CUTS, calls_of, check_call
@@ -32,6 +36,17 @@ NEEDS = {  # the primitives that a target needs to compute the whole network
     "autoencoder": PRODUCTS,
     "resnet18": {*PRODUCTS, "add", "max_pool", "avg_pool", "reshape"},
     "mobilenet_v2": {*PRODUCTS, "add", "avg_pool", "reshape"},
+}
+# Where the tensors of a sample are too large for a target's memory: the layer and what is missing.
+TOO_LARGE = {
+    ("resnet18", "asic-example"): ("maxpool", "872,448"),
+    ("resnet18", "deeploy-like"): ("maxpool", "937,984"),
+    ("resnet18", "narrow20"): ("maxpool", "937,984"),
+    ("resnet18", "nvdla-like"): ("maxpool", "872,448"),
+    ("mobilenet_v2", "asic-example"): ("features.2.conv.1.0", "1,374,208"),
+    ("mobilenet_v2", "deeploy-like"): ("features.2.conv.1.0", "1,439,744"),
+    ("mobilenet_v2", "narrow20"): ("features.2.conv.1.0", "1,439,744"),
+    ("mobilenet_v2", "nvdla-like"): ("features.2.conv.1.0", "1,374,208"),
 }
 ELEMENTS = 3  # of every call, beside its first, last, smallest and largest
 PAIRS = [(known.name, target) for known in models.builtin() for target in qsim.Target.names()]
@@ -53,10 +68,17 @@ def inputs_of(model: models.Model) -> torch.Tensor:
 
 
 def lowered_for(name: str, target: qsim.Target) -> Lowered:
+    """The network; what the memory does not hold is refused, and lowered without its limit."""
     model, program = captured(name)
     assert model.calibration
     few = [(model.calibration[0][0][:2],)]
-    return qsim.lower(qsim.quantize(program, model.example_inputs, target, calibration=few))
+    quantized = qsim.quantize(program, model.example_inputs, target, calibration=few)
+    if (name, target.name) not in TOO_LARGE:
+        return qsim.lower(quantized)
+    layer, missing = map(re.escape, TOO_LARGE[name, target.name])
+    with pytest.raises(ModelError, match=f"layer '{layer}': .* at once, {missing} more than the"):
+        qsim.lower(quantized)
+    return qsim.lower(quantized, replace(target, memory=replace(target.memory, bytes=0)))
 
 
 @pytest.mark.parametrize(("name", "target_name"), PAIRS)
@@ -73,6 +95,7 @@ def test_every_call_equals_its_definition(name: str, target_name: str) -> None:
     for step in lowered.steps:
         check_boundary(step, trace, rng)
     check_host(lowered, used, NEEDS[name], target)
+    check_memory(lowered)
     check_alone(lowered, x, trace)
 
 
@@ -105,6 +128,16 @@ def check_host(lowered: Lowered, used: set[str], needs: set[str], target: qsim.T
     for operator in lowered.host_operators:
         assert any(primitive in operator.reason for primitive in lacking), operator
     assert len(lowered.programs) == 1 or lacking
+
+
+def check_memory(lowered: Lowered) -> None:
+    """What is not refused lies in the target's memory, and no two living tensors share a byte."""
+    for program in lowered.programs:
+        allocation = program.allocate()
+        check_steps(allocation)
+        assert not allocation.plan.astray
+        limit = lowered.target.memory.bytes
+        assert not limit or allocation.plan.size <= limit
 
 
 def check_alone(lowered: Lowered, x: torch.Tensor, trace: Trace) -> None:

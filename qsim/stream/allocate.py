@@ -1,0 +1,139 @@
+"""Where the tensors of a Program lie, and the refusal of what the memory does not hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from qsim.errors import ModelError
+from qsim.liveness import live_ranges
+from qsim.memory import Buffer, busiest, plan
+from qsim.stream.homes import homes
+from qsim.stream.layout import layouts
+from qsim.stream.steps import steps
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from qsim.memory import Plan, Space
+    from qsim.program import Program
+    from qsim.stream.layout import Layout
+    from qsim.stream.steps import Step
+
+_ACCEPTED: Final = (
+    "a smaller network, or a copy of the target with a larger memory; [memory] bytes = 0 lifts "
+    "the limit"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a tensor lies, and when.
+
+    Attributes:
+        tensor: its name.
+        offset, size: bytes.
+        first, last: steps, both included.
+        banks: the first and the last that it lies in.
+        instead: the operand whose buffer it takes over, or "".
+    """
+
+    tensor: str
+    offset: int
+    size: int
+    first: int
+    last: int
+    banks: tuple[int, int]
+    instead: str
+
+
+@dataclass(frozen=True, slots=True)
+class Allocation:
+    """The memory of a Program for one batch size.
+
+    Attributes:
+        steps: in order.
+        layouts: of every tensor, those in accumulators included.
+        homes: the buffer that each tensor in memory lives in: its own, or that of an operand.
+        plan: where the buffers lie.
+    """
+
+    steps: tuple[Step, ...]
+    layouts: Mapping[str, Layout]
+    homes: Mapping[str, str]
+    plan: Plan
+
+    def places(self) -> tuple[Place, ...]:
+        """Return every tensor in memory, in the order in which they are made."""
+        ranges = live_ranges([step.uses for step in self.steps])
+        holders: dict[str, str] = {}  # buffer: the last tensor that took it
+        found = []
+        for name, home in self.homes.items():
+            first, last = ranges[name]
+            offset, size = self.plan.offsets[home], self.layouts[name].bytes
+            banks, before = self.plan.banks(home), holders.get(home, "")
+            found.append(Place(name, offset, size, first, last, banks, before))
+            holders[home] = name
+        return tuple(found)
+
+
+def allocate(program: Program, batch: int = 1, planner: str = "smallest") -> Allocation:
+    """Plan the memory of a Program.
+
+    Args:
+        program: with the memory that it must fit.
+        batch: samples that lie in memory together. A memory is one sample's: with more of them,
+            which only this simulator holds at once, none is too small.
+        planner: a key of ``qsim.memory.PLANNERS``.
+
+    Raises:
+        ModelError: the memory does not hold it; names the layer and what is missing.
+        UsageError: no such planner.
+    """
+    space = program.memory if batch == 1 else program.memory.open()
+    found, lie = steps(program), layouts(program, batch)
+    lives_in = homes(program, found, lie)
+    buffers = _buffers(found, lie, lives_in)
+    _require_room(program, found, buffers, space)
+    planned = plan(buffers.values(), space, planner)
+    if not planned.fits:
+        raise _too_small_for_plan(program, found, planned)
+    return Allocation(found, lie, lives_in, planned)
+
+
+def _buffers(
+    found: tuple[Step, ...], lie: Mapping[str, Layout], lives_in: Mapping[str, str]
+) -> dict[str, Buffer]:
+    ranges = live_ranges([[lives_in[name] for name in step.uses] for step in found])
+    return {
+        name: Buffer(name, lie[name].bytes, first, last, lie[name].dtype.itemsize)
+        for name, (first, last) in ranges.items()
+    }
+
+
+def _require_room(
+    program: Program, found: tuple[Step, ...], buffers: Mapping[str, Buffer], space: Space
+) -> None:
+    """Refuse what no plan can make fit."""
+    step, most = busiest(buffers)
+    if not space.holds(most):
+        raise _refusal(
+            program, found[step].label,
+            f"tensors of {most:,} bytes live at once, {most - space.bytes:,} more than the "
+            f"memory has ({space.bytes:,})",
+        )  # fmt: skip
+
+
+def _too_small_for_plan(program: Program, found: tuple[Step, ...], planned: Plan) -> ModelError:
+    capacity = planned.space.bytes
+    name = max(planned.offsets, key=lambda n: planned.offsets[n] + planned.buffers[n].size)
+    return _refusal(
+        program, found[planned.buffers[name].first].label,
+        f"no room is found for {name!r} of {planned.buffers[name].size:,} bytes: the plan takes "
+        f"{planned.size:,}, {planned.size - capacity:,} more than the memory has ({capacity:,}), "
+        f"although at most {planned.bound:,} live at once",
+    )  # fmt: skip
+
+
+def _refusal(program: Program, label: str, message: str) -> ModelError:
+    return ModelError(message, where=f"program {program.name!r}: {label}", accepted=_ACCEPTED)

@@ -64,7 +64,7 @@ FixedRounding: TypeAlias = Literal[
 ]
 MAX_SHIFT: Final = 62
 _INT32: Final = 1 << 31
-_REDUCED: Final = 16  # bits that s64-reduced takes off the multiplier
+REDUCED: Final = 16  # bits that s64-reduced takes off the multiplier
 
 
 def _high_mul(x: Any, m: Any, right_shift: int, bits: int, select: Select) -> Any:
@@ -101,7 +101,7 @@ def single_rounding(x: Any, m: Any, right_shift: int, bits: int, select: Select 
 
 def reduced_multiplier(m: Any, select: Select = if_else) -> Any:
     """Return the upper 16 bits of a 32-bit multiplier, rounded half up, at most 2**15 - 1."""
-    upper = (m + (1 << (_REDUCED - 1))) >> _REDUCED
+    upper = (m + (1 << (REDUCED - 1))) >> REDUCED
     if is_int(upper):  # a solver's select makes no bit-vector of two integers
         return min(upper, 0x7FFF)
     return select(upper > 0x7FFF, 0x7FFF, upper)
@@ -111,7 +111,7 @@ def s64_reduced(x: Any, m: Any, right_shift: int, bits: int, select: Select = if
     """Return TFLite's rescaling of 64-bit accumulators."""
     del bits
     product = x * reduced_multiplier(m, select)
-    return round_shift(product, right_shift - _REDUCED, "half_up", select=select)
+    return round_shift(product, right_shift - REDUCED, "half_up", select=select)
 
 
 def tosa_double(x: Any, m: Any, right_shift: int, bits: int, select: Select = if_else) -> Any:
@@ -139,7 +139,7 @@ _LIMITS: Final[dict[str, tuple[tuple[int, ...], int, int]]] = {
     "double": (tuple(range(2, 33)), 0, MAX_SHIFT),
     "single": (tuple(range(2, 33)), 0, MAX_SHIFT),
     "double-half-up": (tuple(range(2, 33)), 0, MAX_SHIFT),
-    "s64-reduced": ((32,), _REDUCED, MAX_SHIFT),
+    "s64-reduced": ((32,), REDUCED, MAX_SHIFT),
     "tosa-single": ((16, 32), 2, MAX_SHIFT),
     "tosa-double": ((32,), 2, MAX_SHIFT),
 }
@@ -298,7 +298,7 @@ def quantize_multiplier(scale: float, bits: int, rounding: str) -> tuple[int, in
     shift = n - exponent
     if rounding == "single" and shift < 1:
         return (1 << n) - 1, 1
-    least = _REDUCED if rounding == "s64-reduced" else 0
+    least = REDUCED if rounding == "s64-reduced" else 0
     if shift < least:
         raise ContractError(
             f"the scale {scale!r} is too large for a {bits}-bit multiplier (accepted: below "

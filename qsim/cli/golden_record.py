@@ -106,6 +106,12 @@ def _directed(options: RecordOptions, output: Output) -> tuple[GoldenSet, str]:
     wanted = options.count or DEFAULT_COUNT
     with output.stage("recording") as advance:
         found = directed.cases(options.what, target, seed, wanted)
+        if not found:
+            raise UsageError(
+                f"the target {target.name} has no {options.what}",
+                where="--target",
+                accepted="a target that lists it (`qsim targets NAME`)",
+            )
         golden = write(
             _counted(found, advance), options.directory, target, seed=seed, force=options.force
         )

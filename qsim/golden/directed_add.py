@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hw_models import Accumulator, AccumulatorOverflowError, ContractError, FixedFormat
+from hw_models._fixed_point import TOSA
 from hw_models.add import AlignedAdd, FloatAdd, MultiplierAdd, ShiftedAdd, add, reference
 from hw_models.rounding import ROUNDINGS, splitmix64
 from hw_models.schemes import FixedPoint
@@ -129,7 +130,10 @@ def _derived(target: Target, named: Mapping[str, Any]) -> Iterator[tuple[str, An
 
 
 def _multipliers(like: Any, rng: random.Random) -> dict[str, Any]:
-    """Return adders that no scales lead to: negative and few-bit multipliers, ends of shifts."""
+    """Return adders that no scales lead to: negative and few-bit multipliers, ends of shifts.
+
+    TOSA's multipliers are not negative.
+    """
     rounding, bits = like.out.rounding, like.out.bits
     top = 1 << (bits - 1)
 
@@ -138,20 +142,21 @@ def _multipliers(like: Any, rng: random.Random) -> dict[str, Any]:
 
     size = like.left_shift
     few = [rng.randrange(1, 16, 2) for _ in range(3)]
-    return {
-        "largest-shift": replace(
-            like, a=fixed(top - 1, bits), b=fixed(0, bits), out=fixed(top - 1, min(bits + 30, 62))
-        ),
-        "negative": replace(
-            like, a=fixed(-few[0] * top // 16, bits), b=fixed(-top, bits), out=fixed(-3, size + 1)
-        ),
-        "few-bits": replace(
-            like,
-            a=fixed(few[1] * top // 32, bits + 1),
-            b=fixed(few[2] * top // 32, bits + 2),
-            out=fixed(top // 2, bits - 1 + size),
-        ),
-    }
+    largest = replace(
+        like, a=fixed(top - 1, bits), b=fixed(0, bits), out=fixed(top - 1, min(bits + 30, 62))
+    )
+    few_bits = replace(
+        like,
+        a=fixed(few[1] * top // 32, bits + 1),
+        b=fixed(few[2] * top // 32, bits + 2),
+        out=fixed(top // 2, bits - 1 + size),
+    )
+    if rounding in TOSA:
+        return {"largest-shift": largest, "few-bits": few_bits}
+    negative = replace(
+        like, a=fixed(-few[0] * top // 16, bits), b=fixed(-top, bits), out=fixed(-3, size + 1)
+    )
+    return {"largest-shift": largest, "negative": negative, "few-bits": few_bits}
 
 
 def variants(target: Target, seed: int, count: int) -> Iterator[Case]:

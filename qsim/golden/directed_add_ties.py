@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hw_models._fixed_point import REDUCED, TWICE
 from hw_models.add import AlignedAdd, FloatAdd, MultiplierAdd, ShiftedAdd
+from hw_models.schemes import reduced_multiplier
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,15 +54,27 @@ class _Rescale:
     """One fixed-point rescaling of int32 values: its result and its ties, stage by stage."""
 
     def __init__(self, scheme: FixedPoint, x: Any) -> None:
-        m, s, n = int(scheme.multipliers[0]), int(scheme.shifts[0]), scheme.bits - 1
-        if scheme.rounding == "single":
-            product = x * m
-            self.ties = [_is_tie(product, s)]
-            self.value = (product + (1 << s >> 1)) >> s
+        m, s = int(scheme.multipliers[0]), int(scheme.shifts[0])
+        if scheme.rounding in TWICE:
+            self._twice(scheme, x)
             return
+        if scheme.rounding == "s64-reduced":
+            m, s = reduced_multiplier(m), s - REDUCED
+        product = x * m
+        if scheme.rounding == "tosa-double" and s > 31:
+            # The nudge towards what a first rounding by 31 bits would have made.
+            product = product + np.where(x >= 0, 1 << 30, -(1 << 30))
+        self.ties = [_is_tie(product, s)]
+        self.value = (product + (1 << s >> 1)) >> s
+
+    def _twice(self, scheme: FixedPoint, x: Any) -> None:
+        m, s, n = int(scheme.multipliers[0]), int(scheme.shifts[0]), scheme.bits - 1
         left, right = max(n - s, 0), max(s - n, 0)
         product = (x << left).astype(np.int32).astype(np.int64) * m
         first = (product + (1 << (n - 1))) >> n
         self.ties = [_is_tie(product, n), _is_tie(first, right)]
         half = 1 << right >> 1
-        self.value = np.sign(first) * ((np.abs(first) + half) >> right)
+        if scheme.rounding == "double-half-up":
+            self.value = (first + half) >> right
+        else:
+            self.value = np.sign(first) * ((np.abs(first) + half) >> right)

@@ -76,6 +76,32 @@ def test_the_kernels_equal_the_definitions(primitive: str, target: str) -> None:
     assert wanted <= set(total)
 
 
+# What depends on the target's arithmetic; the others take a minute on all of these targets.
+QUICK = ("bias_add", "requantize", "add", "clamp")
+LISTED = [
+    pytest.param(
+        primitive,
+        name,
+        marks=[pytest.mark.soak]
+        if primitive not in QUICK or Target.load(name).input.bits > 8
+        else [],
+    )
+    for name in Target.names()
+    for primitive in directed.PRIMITIVES
+    if name not in TARGETS and Target.load(name).has(primitive)
+]
+
+
+@pytest.mark.parametrize(("primitive", "target"), LISTED)
+def test_every_primitive_of_every_shipped_target(primitive: str, target: str) -> None:
+    cases = directed.cases(primitive, Target.load(target), 0, 1)
+    for case in cases:
+        assert np.array_equal(compute(case), case.expected), case.name
+    assert set(counts(cases)) & CLASSES[primitive]
+    if primitive == "add":
+        assert {v.TIE_UP, v.TIE_DOWN} <= set(counts(cases))
+
+
 @pytest.mark.parametrize("primitive", directed.PRIMITIVES)
 def test_a_seed_fixes_the_vectors(primitive: str) -> None:
     target = Target.load("tflite")

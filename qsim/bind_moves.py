@@ -77,6 +77,7 @@ def _prepare_avg_pool(
     keywords = _window(operands[0], attributes)
     for name in ("rounding", "count_include_pad", "ceil_mode", "zero_point"):
         keywords[name] = attributes[name]
+    keywords["centered"] = attributes.get("centered", False)
     keywords["output"] = _pooled(operands[0], attributes)
     return lambda arrays, ledger: avg_pool(arrays[0], **keywords, ledger=ledger)
 
@@ -155,17 +156,19 @@ MOVES: Final[Mapping[str, Binding]] = {
             "rounding": check.one_of(*get_args(DivisionRounding)),
             "count_include_pad": check.boolean,
             "zero_point": CODE,
+            "centered": check.boolean,
             "output": check.output_format,
         },
         _infer_avg_pool,
         _prepare_avg_pool,
-        optional=("output",),
+        optional=("centered", "output"),
     ),
     "reshape": Binding(
         ("x",),
         {"shape": check.integers(-1, check.MAX_ELEMENTS)},
         _infer_reshape,
         _prepare_reshape,
+        overwrites=("x",),
     ),
     "permute": Binding(
         ("x",), {"dims": check.integers(0, check.MAX_RANK)}, _infer_permute, _prepare_permute

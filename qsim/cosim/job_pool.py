@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from qsim import shapes
 from qsim.cosim.beats import Field, Layout, bits_for
+from qsim.cosim.elementwise import no_rtl
 from qsim.cosim.operands import Width, width_of
 from qsim.cosim.unit import Job, Unit
 
@@ -101,11 +102,17 @@ def _padding(case: Case) -> int:
 
 
 def unit(case: Case, target: Target) -> Unit:
-    """Return the unit that serves a call: LANES is the target's array.rows."""
+    """Return the unit that serves a call: LANES is the target's array.rows.
+
+    Raises:
+        UsageError: the average of codes less their zero point, which has no RTL.
+    """
     return _unit(case, target, taps(case).largest)
 
 
 def _unit(case: Case, target: Target, largest: int) -> Unit:
+    if case.attributes.get("centered"):
+        raise no_rtl(case, "an average of codes less their zero point", "an average of codes")
     formats = (target.input.format, case.formats["x"])
     x = width_of(formats, [case.operands["x"], _padding(case)])
     lanes = target.array.rows
@@ -140,7 +147,11 @@ def _average(case: Case, x: Width, y: Width, largest: int) -> dict[str, int]:
 
 
 def job(case: Case, target: Target) -> Job:
-    """Return the beats of a pooling call, and the codes that must come out."""
+    """Return the beats of a pooling call, and the codes that must come out.
+
+    Raises:
+        UsageError: as ``unit``.
+    """
     sent = taps(case)
     served = _unit(case, target, sent.largest)
     lanes = served.parameters["LANES"]

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from torch.fx import Node
 
     from qsim.lowering.builder import Builder
+    from qsim.lowering.view import QParams
+    from qsim.target import Target
 
 
 def _check(node: Node) -> bool:
@@ -42,10 +44,10 @@ def _lower(builder: Builder) -> None:
         "kernel": None,
         "stride": [1] * rank,
         "padding": [0] * rank,
-        "rounding": builder.target.avg_pool.rounding,
         "count_include_pad": False,
         "ceil_mode": False,
         "zero_point": source.params.zero_point,
+        **_rounding(builder.target, source.params),
     }
     name = str(node.target)
     if "adaptive" in name:
@@ -68,6 +70,16 @@ def _lower(builder: Builder) -> None:
         _mean_without_dimensions(builder, attributes)
         return
     move_or_rescale(builder, "avg_pool", source, attributes)
+
+
+def _rounding(target: Target, params: QParams) -> dict[str, Any]:
+    """Return how the mean is rounded: of codes, wherever that is the same as of centered codes."""
+    rounding = target.avg_pool.rounding
+    if not target.avg_pool.centered or params.zero_point == 0:
+        return {"rounding": rounding}
+    if rounding == "half_away" and params.zero_point <= params.format.min:
+        return {"rounding": "half_up"}  # nothing is below the zero point, as behind a relu
+    return {"rounding": rounding, "centered": True}
 
 
 def _mean_without_dimensions(builder: Builder, attributes: dict[str, Any]) -> None:

@@ -301,9 +301,12 @@ class AvgPool(Section):
 
     Attributes:
         rounding: rounding of the window's sum divided by its number of elements.
+        centered: the sum is of codes less their zero point, so ties are away from, or toward, the
+            real number 0 and not the code 0.
     """
 
     rounding: DivisionRounding
+    centered: bool = False
     section: ClassVar[str] = "avg_pool"
 
 

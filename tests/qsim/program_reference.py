@@ -313,7 +313,8 @@ def _avg_pool(x: Sequence[Array], a: dict[str, Any], program: Program, book: Boo
     result = _pooled(x[0], a)
     for index, codes, padding in _windows(x[0], a):
         border = [a["zero_point"]] * padding if a["count_include_pad"] else []
-        result[index] = average(codes + border, a["rounding"], output)
+        offset = a["zero_point"] if a.get("centered") else 0
+        result[index] = average(codes + border, a["rounding"], output, offset)
     return result
 
 

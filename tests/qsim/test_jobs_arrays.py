@@ -152,6 +152,9 @@ def test_a_mean_counts_the_padding_where_it_should() -> None:
     assert with_padding.beats[:, 0].astype(np.int8).tolist() == [-4, 10, 20, 30]
     assert bare.beats[:, 0].astype(np.int8).tolist() == [10, 20, 30]
     assert bare.last.tolist() == [True, False, True]
+    centered = make.case("avg_pool", (x,), (make.INT8,), attributes | {"centered": True})
+    with pytest.raises(UsageError, match="no RTL for an average of codes less their zero point"):
+        job(centered, target)
 
 
 def test_a_layer_is_written_and_started_once_per_image() -> None:

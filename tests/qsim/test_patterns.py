@@ -259,6 +259,37 @@ def test_the_mean_over_space_is_a_pool_where_there_is_one() -> None:
     assert primitives(summed) == ["mul", "mean"]
 
 
+@pytest.mark.parametrize(
+    ("module", "wanted"),
+    [
+        (nn.AvgPool2d(2), {"rounding": "half_away", "centered": True}),
+        (nn.Sequential(nn.ReLU(), nn.AvgPool2d(2)), {"rounding": "half_up"}),
+    ],
+    ids=["any-sign", "behind-a-relu"],
+)
+def test_means_of_centered_codes_are_means_of_codes_where_that_is_the_same(
+    module: nn.Module, wanted: dict[str, object]
+) -> None:
+    tosa = target("tosa")
+    _, network, x = build(nn.Sequential(nn.Conv2d(4, 4, 1), module), tosa)
+    trace = network.trace(x)
+    ((program, call),) = [
+        (program, call)
+        for program in network.programs
+        for call in program.calls
+        if call.primitive == "avg_pool"
+    ]
+    assert {k: v for k, v in call.attributes.items() if k in ("rounding", "centered")} == wanted
+    spec = program.tensors[call.inputs[0]]
+    assert (spec.zero_point == spec.format.min) is ("centered" not in wanted)
+    codes = np.array(trace.tensors[call.inputs[0]], np.int64) - spec.zero_point
+    sums = codes[..., ::2, ::2] + codes[..., 1::2, ::2]
+    sums += codes[..., ::2, 1::2] + codes[..., 1::2, 1::2]
+    rounded = np.sign(sums) * ((np.abs(sums) + 2) // 4)
+    assert (sums % 4 == 2).any()
+    np.testing.assert_array_equal(trace.tensors[call.output], rounded + spec.zero_point)
+
+
 def test_a_table_is_the_function_of_every_code() -> None:
     _, network, _ = build(CASES["gelu"][0], target("onnxruntime"))
     (program,) = network.programs

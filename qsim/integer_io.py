@@ -22,30 +22,33 @@ def integer_boundary(
 ) -> Lowered:
     """Return the network without quantize and dequantize steps at its boundary.
 
+    An input of codes stands for ``scale * (code - zero_point)``: host operators that read it get
+    this value from a dequantize step, and where it is an output too, the codes are returned.
+
     Args:
         network: what it is taken from.
         inputs_at: positions of the inputs that become integers; None for all.
         outputs_at: likewise for the outputs.
 
     Raises:
-        ModelError: an input or output that a host operator takes or makes in float.
+        ModelError: an input that nothing quantizes, or an output that a host operator makes in
+            float.
     """
-    renamed: dict[str, str] = {}
-    removed: set[str] = set()
+    floats = {s.name for at, s in enumerate(network.outputs) if not _named(at, outputs_at)}
+    edge = _Boundary(network, floats)
     inputs = tuple(
-        _integer_input(network, spec, renamed, removed) if _named(at, inputs_at) else spec
+        edge.input(spec) if _named(at, inputs_at) else spec
         for at, spec in enumerate(network.inputs)
     )
     outputs = tuple(
-        _integer_output(network, spec, renamed) if _named(at, outputs_at) else spec
+        edge.output(spec) if _named(at, outputs_at) else edge.kept(spec)
         for at, spec in enumerate(network.outputs)
     )
-    steps = [_rename(step, renamed) for step in network.steps if step.name not in removed]
     return Lowered(
         network.target,
         inputs,
         outputs,
-        _without_unused(steps, {spec.name for spec in outputs}),
+        _without_unused(edge.steps(), {spec.name for spec in outputs}),
         network.programs,
         network.constants,
         network.host_operators,
@@ -62,64 +65,128 @@ def _is_float(spec: ValueSpec) -> bool:
     return spec.format is None and "float" in spec.dtype
 
 
-def _integer_input(
-    network: Lowered, spec: ValueSpec, renamed: dict[str, str], removed: set[str]
-) -> ValueSpec:
-    """Return the spec of an input as codes; its quantize steps are noted as removed."""
-    if not _is_float(spec):
-        return spec
-    where, accepted = f"input {spec.name!r}", "inputs that only a quantize reads"
-    users = [step for step in network.steps if spec.name in step.inputs]
-    users = [step for step in users if step.attributes.get("operator") != SIZE]
-    if any(output.name == spec.name for output in network.outputs):
-        raise ModelError("it is also an output, in float", where=where, accepted=accepted)
-    if not users:
-        raise ModelError("nothing quantizes it: no step reads it", where=where, accepted=accepted)
-    for step in users:
-        if step.kind != "quantize":
+class _Boundary:
+    """What changes at the boundary of a network.
+
+    Attributes:
+        floats: outputs that stay as they are, by name.
+        renamed: codes that a quantize step made -> the input that they are now.
+        removed: names of those steps.
+        coded: inputs that became codes, by name.
+        reals: such inputs whose value in float is read -> the dequantize step that makes it.
+    """
+
+    def __init__(self, network: Lowered, floats: set[str]) -> None:
+        self.network = network
+        self.floats = floats
+        self.renamed: dict[str, str] = {}
+        self.removed: set[str] = set()
+        self.coded: dict[str, ValueSpec] = {}
+        self.reals: dict[str, Step] = {}
+
+    def input(self, spec: ValueSpec) -> ValueSpec:
+        """Return the spec of an input as codes."""
+        if not _is_float(spec):
+            return spec
+        users = _readers(self.network, spec)
+        quantizers = [step for step in users if step.kind == "quantize"]
+        if not quantizers:
+            raise _nothing_quantizes(self.network, spec, users)
+        first: Any = quantizers[0].attributes
+        if any(dict(step.attributes) != dict(first) for step in quantizers):
+            names = ", ".join(step.name for step in quantizers)
             raise ModelError(
-                _host_reason(network, step, "takes it"), where=where, accepted=accepted
+                f"it is quantized in different ways by {names}",
+                where=f"input {spec.name!r}",
+                accepted="one format",
             )
-    first: Any = users[0].attributes
-    if any(dict(step.attributes) != dict(first) for step in users):
-        names = ", ".join(step.name for step in users)
-        raise ModelError(
-            f"it is quantized in different ways by {names}", where=where, accepted="one format"
+        for step in quantizers:
+            self.removed.add(step.name)
+            self.renamed[step.outputs[0]] = spec.name
+        codes = format_from_json(first["output"])
+        self.coded[spec.name] = dataclasses.replace(
+            spec,
+            dtype=str(codes.dtype),
+            scale=first["scale"],
+            zero_point=first["zero_point"],
+            format=codes,
         )
-    for step in users:
-        removed.add(step.name)
-        renamed[step.outputs[0]] = spec.name
-    codes = format_from_json(first["output"])
-    return dataclasses.replace(
-        spec,
-        dtype=str(codes.dtype),
-        scale=first["scale"],
-        zero_point=first["zero_point"],
-        format=codes,
-    )
+        if len(users) > len(quantizers) or spec.name in self.floats:
+            self._decode(spec, first)
+        return self.coded[spec.name]
+
+    def output(self, spec: ValueSpec) -> ValueSpec:
+        """Return the spec of an output as the codes before its dequantize."""
+        if not _is_float(spec):
+            return dataclasses.replace(spec, name=self.renamed.get(spec.name, spec.name))
+        if spec.name in self.coded:
+            return self.coded[spec.name]
+        where, accepted = f"output {spec.name!r}", "outputs that a dequantize makes"
+        makers = [step for step in self.network.steps if spec.name in step.outputs]
+        if not makers:
+            raise ModelError("it is an input, in float", where=where, accepted=accepted)
+        (maker,) = makers
+        if maker.kind != "dequantize":
+            raise ModelError(
+                _host_reason(self.network, maker, "makes it"), where=where, accepted=accepted
+            )
+        attributes: Any = maker.attributes
+        codes = format_from_json(attributes["output"])
+        source = maker.inputs[0]
+        return ValueSpec(
+            self.renamed.get(source, source),
+            spec.shape,
+            str(codes.dtype),
+            attributes["scale"],
+            attributes["zero_point"],
+            codes,
+        )
+
+    def kept(self, spec: ValueSpec) -> ValueSpec:
+        """Return the spec of an output that stays as it is."""
+        name = self.renamed.get(spec.name, spec.name)
+        real = self.reals.get(spec.name)
+        return dataclasses.replace(spec, name=name if real is None else real.outputs[0])
+
+    def steps(self) -> list[Step]:
+        """Return the steps, those that make inputs' values in front."""
+        return list(self.reals.values()) + [
+            self._renamed(step) for step in self.network.steps if step.name not in self.removed
+        ]
+
+    def _decode(self, spec: ValueSpec, attributes: Mapping[str, Any]) -> None:
+        taken = {name for step in self.network.steps for name in (step.name, *step.outputs)}
+        real = f"{spec.name}.value"
+        while real in taken:
+            real += "_"
+        self.reals[spec.name] = Step("dequantize", real, (spec.name,), (real,), attributes)
+
+    def _renamed(self, step: Step) -> Step:
+        # Codes have the size of what they stand for.
+        sized = step.attributes.get("operator") == SIZE
+        decoded = () if sized else self.reals.items()
+        reals = {name: real.outputs[0] for name, real in decoded}
+        return _rename(step, {**self.renamed, **reals})
 
 
-def _integer_output(network: Lowered, spec: ValueSpec, renamed: Mapping[str, str]) -> ValueSpec:
-    """Return the spec of an output as the codes before its dequantize."""
-    if not _is_float(spec):
-        return dataclasses.replace(spec, name=renamed.get(spec.name, spec.name))
-    where, accepted = f"output {spec.name!r}", "outputs that a dequantize makes"
-    makers = [step for step in network.steps if spec.name in step.outputs]
-    if not makers:
-        raise ModelError("it is an input, in float", where=where, accepted=accepted)
-    (maker,) = makers
-    if maker.kind != "dequantize":
-        raise ModelError(_host_reason(network, maker, "makes it"), where=where, accepted=accepted)
-    attributes: Any = maker.attributes
-    codes = format_from_json(attributes["output"])
-    source = maker.inputs[0]
-    return ValueSpec(
-        renamed.get(source, source),
-        spec.shape,
-        str(codes.dtype),
-        attributes["scale"],
-        attributes["zero_point"],
-        codes,
+def _readers(network: Lowered, spec: ValueSpec) -> list[Step]:
+    """Return the steps that read an input's elements."""
+    return [
+        step
+        for step in network.steps
+        if spec.name in step.inputs and step.attributes.get("operator") != SIZE
+    ]
+
+
+def _nothing_quantizes(network: Lowered, spec: ValueSpec, users: list[Step]) -> ModelError:
+    if users:
+        reason = _host_reason(network, users[0], "takes it")
+    elif any(output.name == spec.name for output in network.outputs):
+        reason = "nothing quantizes it: it is returned as it came"
+    else:
+        reason = "nothing quantizes it: no step reads it"
+    return ModelError(
+        reason, where=f"input {spec.name!r}", accepted="inputs that something quantizes"
     )
 
 

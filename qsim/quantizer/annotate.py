@@ -29,6 +29,7 @@ from torchao.quantization.pt2e.quantizer.quantizer import Q_ANNOTATION_KEY
 
 from qsim import nodes
 from qsim.patterns import registry
+from qsim.quantizer.fixed import by_group
 from qsim.quantizer.groups import Operator, Slot, drop_idle, groups, lone, slots
 from qsim.quantizer.specs import activation_spec, bias_need, bias_spec, weight_spec
 
@@ -73,16 +74,18 @@ class TargetQuantizer(Quantizer):  # type: ignore[misc]  # torchao carries no ty
         }
         roots = groups(chosen)
         alone = lone(chosen, roots)
+        given = by_group(model, self.config, roots)
         firsts: dict[Node, Slot] = {}
         specs: dict[Slot, Any] = {}
         for op in chosen:
             for slot, tensor in slots(op):
                 first = firsts.setdefault(roots[tensor], slot)
-                specs[slot] = (
-                    activation_spec(self.target, op, made=slot is op.result and slot in alone)
-                    if first is slot
-                    else SharedQuantizationSpec(first)
-                )
+                if first is slot:
+                    made = slot is op.result and slot in alone
+                    fixed = given.get(roots[tensor])
+                    specs[slot] = activation_spec(self.target, op, made=made, given=fixed)
+                else:
+                    specs[slot] = SharedQuantizationSpec(first)
         for op in chosen:
             inputs = {tensor: specs[tensor, op.node] for tensor in op.inputs}
             inputs.update(self._constants(model, op))

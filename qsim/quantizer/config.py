@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from qsim.errors import UsageError
 from qsim.patterns import registry
+from qsim.quantizer.fixed import Fixed, read_all
 
 if TYPE_CHECKING:
     import os
@@ -72,11 +73,15 @@ class QuantizeConfig:
         default: for every operator.
         operators: by operator family, see ``qsim.patterns.registry.names``.
         modules: by module path or glob; later entries win.
+        inputs: parameters that no data changes, by the name or the position of an input.
+        outputs: likewise, by the position of an output.
     """
 
     default: Override = field(default_factory=Override)
     operators: Mapping[str, Override] = field(default_factory=dict)
     modules: Mapping[str, Override] = field(default_factory=dict)
+    inputs: Mapping[str, Fixed] = field(default_factory=dict)
+    outputs: Mapping[str, Fixed] = field(default_factory=dict)
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any], where: str = "config") -> QuantizeConfig:
@@ -86,11 +91,13 @@ class QuantizeConfig:
             UsageError: an unknown field, or a value of the wrong type or name.
         """
         table = _table(document, where)
-        _known(table, ("default", "operators", "modules"), where)
+        _known(table, [f.name for f in dataclasses.fields(cls)], where)
         return cls(
             default=_override(table.get("default", {}), f"{where}.default"),
             operators=_overrides(table.get("operators", {}), f"{where}.operators"),
             modules=_overrides(table.get("modules", {}), f"{where}.modules"),
+            inputs=read_all(table.get("inputs", {}), f"{where}.inputs"),
+            outputs=read_all(table.get("outputs", {}), f"{where}.outputs"),
         )
 
     @classmethod
@@ -118,6 +125,8 @@ class QuantizeConfig:
             "default": plain(self.default),
             "operators": {name: plain(o) for name, o in self.operators.items()},
             "modules": {name: plain(o) for name, o in self.modules.items()},
+            "inputs": {name: fixed.plain() for name, fixed in self.inputs.items()},
+            "outputs": {name: fixed.plain() for name, fixed in self.outputs.items()},
         }
 
     def check(self, target: Target) -> None:

@@ -15,9 +15,12 @@ from qsim.quantizer.observers import ActivationObserver, PerChannelWeightObserve
 from qsim.quantizer.qparams import Floats, power_of_two_above, symmetric_scale
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from torch.fx import GraphModule, Node
 
     from hw_models import FixedFormat
+    from qsim.quantizer.fixed import Fixed
     from qsim.quantizer.groups import Operator
     from qsim.target import Target
 
@@ -45,22 +48,31 @@ def container(quant_min: int, quant_max: int) -> torch.dtype:
     )
 
 
-def activation_spec(target: Target, op: Operator, *, made: bool) -> QuantizationSpec:
+def activation_spec(
+    target: Target, op: Operator, *, made: bool, given: Mapping[str, Fixed] | None = None
+) -> QuantizationSpec:
     """Return how the activations that an operator reads or makes are observed.
 
     ``made`` says that it is the result of the operator, and of no other: some patterns fix its
-    parameters.
+    parameters. ``given`` are parameters that the config fixes, by their place there; they agree.
+
+    Raises:
+        UsageError: parameters that the target does not have.
     """
     settings = op.settings
     low, high = _codes(target.input.format, settings.activation_bits)
     scheme = settings.activation_scheme or target.input.scheme
     affine = scheme == "asymmetric"
-    fixed = op.pattern.fixed if made else None
+    rule = op.pattern.fixed if made else None
+    fixed = None if rule is None else rule(low, high, scheme)
+    for where, chosen in (given or {}).items():
+        chosen.check(low, high, scheme, where)
+        fixed = chosen.scale, chosen.zero_point
     observer = ActivationObserver.with_args(
         scheme=scheme,
         method=settings.activation_observer or "min_max",
         layer=nodes.layer(op.node),
-        fixed=None if fixed is None else fixed(low, high, scheme),
+        fixed=fixed,
     )
     return QuantizationSpec(
         dtype=container(low, high),

@@ -15,6 +15,7 @@ import torch
 from hw_models.dequantize import dequantize
 from hw_models.quantize import quantize
 from qsim.errors import InputError, ModelError
+from qsim.integer_io import integer_boundary
 from qsim.network import HostOperator, Lowered, Step, ValueSpec
 from tests.qsim import networks as net
 
@@ -211,9 +212,32 @@ def test_quantized_io_names_the_host_operator() -> None:
     operators = (HostOperator("aten.relu.default", "act", "the target has no clamp"),)
     with pytest.raises(ModelError, match=r"aten.relu.default takes it in float \(the target has"):
         net.lowered(steps=steps, host_operators=operators).quantized_io()
-    outputs = (ValueSpec("fc.real", (-1, 5)), ValueSpec("x", (-1, 2, 6, 6)))
-    with pytest.raises(ModelError, match="also an output"):
-        net.lowered(outputs=outputs).quantized_io()
+    outputs = (ValueSpec("y", (-1, 2)),)
+    with pytest.raises(ModelError, match="input 'y': nothing quantizes it: it is returned as it c"):
+        net.lowered(inputs=(*net.lowered().inputs, *outputs), outputs=outputs).quantized_io()
+
+
+def test_quantized_io_returns_the_codes_of_an_input_that_is_an_output() -> None:
+    outputs = (ValueSpec("x", (-1, 2, 6, 6)), ValueSpec("fc.real", (-1, 5)))
+    network = net.lowered(outputs=outputs).quantized_io()
+    assert network.outputs[0] == network.inputs[0]
+    same, _ = network(net.codes())
+    np.testing.assert_array_equal(same, net.codes())
+    kept = integer_boundary(net.lowered(outputs=outputs), outputs_at=())
+    same, _ = kept(net.codes())
+    np.testing.assert_array_equal(same, dequantize(net.codes(), 0.05, 3))
+
+
+def test_quantized_io_gives_host_operators_what_the_codes_stand_for() -> None:
+    sin = {"operator": "aten.sin.default", "args": [{"tensor": "x"}], "kwargs": {}}
+    host = Step("torch", "sin", ("x",), ("sin",), sin)
+    again = Step("quantize", "q2", ("sin",), ("sin.codes",), net.boundary(0.05, 3))
+    real = Step("dequantize", "d2", ("sin.codes",), ("sin.real",), net.boundary(0.05, 3))
+    outputs = (ValueSpec("fc.real", (-1, 5)), ValueSpec("sin.real", (-1, 2, 6, 6)))
+    network = net.lowered(steps=(host, *net.steps(), again, real), outputs=outputs).quantized_io()
+    _, found = network(net.codes())
+    wanted = torch.sin(torch.from_numpy(dequantize(net.codes(), 0.05, 3))).numpy()
+    np.testing.assert_array_equal(found, quantize(wanted, 0.05, 3))
 
 
 # --- what is refused at construction ------------------------------------------------------------

@@ -159,7 +159,7 @@ skip = true
     [
         (
             {"defaults": {}},
-            "config: unknown name 'defaults' (accepted: default, operators, modules)",
+            "config: unknown name 'defaults' (accepted: default, operators, modules, inputs, ",
         ),
         ({"default": {"bits": 4}}, "config.default: unknown name 'bits'"),
         ({"default": 3}, "config.default: is 3"),

@@ -10,25 +10,68 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from qsim.executorch.backend import QsimBackend
+    from qsim.executorch.bundled.bundle import Bundle, BundledCase, bundle, read_bundle
+    from qsim.executorch.bundled.check import record_case
+    from qsim.executorch.bundled.golden import bundle_golden
+    from qsim.executorch.comparing.comparison import Comparison, compare
+    from qsim.executorch.compiling import EdgeProgram, to_edge
     from qsim.executorch.edge import run_edge
     from qsim.executorch.exporting import export
+    from qsim.executorch.io_params import qparams
     from qsim.executorch.partitioner import QsimPartitioner
     from qsim.executorch.pte import Pte, load
     from qsim.executorch.registry import register
 
-__all__ = ["Pte", "QsimBackend", "QsimPartitioner", "export", "load", "register", "run_edge"]
+__all__ = [
+    "Bundle",
+    "BundledCase",
+    "Comparison",
+    "EdgeProgram",
+    "Pte",
+    "QsimBackend",
+    "QsimPartitioner",
+    "bundle",
+    "bundle_golden",
+    "compare",
+    "export",
+    "load",
+    "qparams",
+    "read_bundle",
+    "record_case",
+    "register",
+    "run_edge",
+    "to_edge",
+]
 
 _HOMES: Final = {
+    "Comparison": "qsim.executorch.comparing.comparison",
+    "compare": "qsim.executorch.comparing.comparison",
+    "Bundle": "qsim.executorch.bundled.bundle",
+    "BundledCase": "qsim.executorch.bundled.bundle",
+    "EdgeProgram": "qsim.executorch.compiling",
     "Pte": "qsim.executorch.pte",
     "QsimBackend": "qsim.executorch.backend",
     "QsimPartitioner": "qsim.executorch.partitioner",
+    "bundle": "qsim.executorch.bundled.bundle",
+    "bundle_golden": "qsim.executorch.bundled.golden",
     "export": "qsim.executorch.exporting",
     "load": "qsim.executorch.pte",
+    "qparams": "qsim.executorch.io_params",
+    "read_bundle": "qsim.executorch.bundled.bundle",
+    "record_case": "qsim.executorch.bundled.check",
     "register": "qsim.executorch.registry",
     "run_edge": "qsim.executorch.edge",
+    "to_edge": "qsim.executorch.compiling",
 }
 # What makes or runs edge programs; a ``.pte`` is read without ExecuTorch's own Python.
-_AHEAD_OF_TIME: Final = ("QsimBackend", "QsimPartitioner", "export", "run_edge")
+_AHEAD_OF_TIME: Final = (
+    "EdgeProgram",
+    "QsimBackend",
+    "QsimPartitioner",
+    "export",
+    "run_edge",
+    "to_edge",
+)
 
 
 def __getattr__(name: str) -> object:

@@ -16,7 +16,11 @@ from typing import TYPE_CHECKING, Any, Final
 from qsim.errors import MissingToolError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import torch
+
+    from qsim.memory import Buffer
 
 VERSION: Final = "1.5.1"
 HOW: Final = (
@@ -24,12 +28,18 @@ HOW: Final = (
 )
 # Program.version of the files that this version writes: executorch/exir/version.py.
 PROGRAM_VERSION: Final = 0
+# BundledProgram.version likewise: executorch/devtools/bundled_program/version.py.
+BUNDLE_VERSION: Final = 2
 
 _SCHEMAS: Final = {
     "program": ("exir/_serialize/scalar_type.fbs", "exir/_serialize/program.fbs"),
     "flat_tensor": (
         "extension/flat_tensor/serialize/scalar_type.fbs",
         "extension/flat_tensor/serialize/flat_tensor.fbs",
+    ),
+    "bundled_program": (
+        "devtools/bundled_program/schema/scalar_type.fbs",
+        "devtools/bundled_program/schema/bundled_program_schema.fbs",
     ),
 }
 # ScalarType of the schema -> torch.dtype, for the types that torch can compute with on a CPU.
@@ -79,7 +89,7 @@ def _home() -> Path:
 
 
 def schema_text(name: str) -> str:
-    """Return the text of a schema of ExecuTorch: ``program`` or ``flat_tensor``.
+    """Return the text of a schema of ExecuTorch, by a name of ``_SCHEMAS``.
 
     Raises:
         MissingToolError: ExecuTorch is not installed, or a file of it is missing.
@@ -226,7 +236,33 @@ def has_values(value: Any) -> bool:
 @lru_cache(maxsize=1)
 def numbered_dtypes() -> dict[int, torch.dtype]:
     """Return the torch dtype of every ScalarType number that can be computed with."""
-    from qsim.executorch import fbs
+    from qsim.executorch.flatbuffers import fbs
 
     names = fbs.parse(schema_text("program")).enums["ScalarType"].names
     return {number: dtypes()[name] for number, name in names.items() if name in _DTYPES}
+
+
+def greedy_bytes(buffers: Iterable[Buffer], alignment: int) -> int:
+    """Return the bytes that ExecuTorch's greedy planner takes for buffers, to compare ours with.
+
+    Args:
+        buffers: what must have a place, and when.
+        alignment: bytes, to which it rounds every size up.
+
+    Raises:
+        MissingToolError: ExecuTorch is not installed, or is of another version.
+    """
+    load_exir()
+    import torch
+    from executorch.exir.memory_planning import MemoryPlanningAlgorithmSuite, greedy
+    from executorch.exir.tensor import TensorSpec
+
+    specs: Any = []
+    for buffer in buffers:
+        spec: Any = TensorSpec(dtype=torch.uint8, shape=torch.Size([buffer.size]))
+        spec.lifetime = [buffer.first, buffer.last]
+        specs.append(spec)
+    empty: Any = torch.fx.GraphModule(torch.nn.Module(), torch.fx.Graph())
+    # It takes a set of specs: its plan then depends on the order of a set. A list has one order.
+    suite: Any = MemoryPlanningAlgorithmSuite([greedy])
+    return sum(suite(alignment, specs, empty, None, 0))

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from qsim.errors import FileFormatError
-from qsim.executorch import adapter, fbs, flatbuffer
+from qsim.executorch import adapter
+from qsim.executorch.flatbuffers import fbs, flatbuffer
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
 
-    from qsim.executorch.flatbuffer import Table
+    from qsim.executorch.flatbuffers.flatbuffer import Table
 
 _PTE_HEADER: Final = b"eh00"
 _PTD_HEADER: Final = b"FH01"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -10,14 +12,17 @@ from qsim.executorch.specs import decode
 from qsim.store import from_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import torch
 
     from qsim.network import Lowered
     from qsim.steps import ValueSpec
 
+    Watch = Callable[[Lowered, list[torch.Tensor]], Any]
+
 _WHERE: Final = "qsim delegate"
+_WATCH: ContextVar[Watch | None] = ContextVar("qsim_delegate_watch", default=None)
 
 
 def run_blob(
@@ -44,9 +49,30 @@ def run_blob(
             f"{len(tensors)} tensors were given", where=_WHERE, accepted=str(len(network.inputs))
         )
     coded = [_to_spec(*pair) for pair in zip(tensors, network.inputs, strict=True)]
-    results = network(*coded)
+    watch = _WATCH.get()
+    results = network(*coded) if watch is None else watch(network, coded)
     several = results if isinstance(results, tuple) else (results,)
     return [_to_container(*pair) for pair in zip(several, network.outputs, strict=True)]
+
+
+@contextmanager
+def watched(watch: Watch) -> Iterator[None]:
+    """Let a function run the networks of delegates while the block lasts, in this context alone.
+
+    Args:
+        watch: called as ``watch(network, inputs)`` in place of ``network(*inputs)``; returns the
+            outputs as tensors, one or a tuple.
+    """
+    token = _WATCH.set(watch)
+    try:
+        yield
+    finally:
+        _WATCH.reset(token)
+
+
+def watching() -> bool:
+    """Return whether a function watches the delegates of this context."""
+    return _WATCH.get() is not None
 
 
 def open_blob(blob: bytes, compile_specs: Mapping[str, bytes] | None = None) -> Lowered:

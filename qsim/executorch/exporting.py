@@ -10,16 +10,22 @@ from torch.fx import GraphModule
 
 from qsim.capture import quiet
 from qsim.errors import UsageError
+from qsim.executorch.quantize_io import quantize_io
 from qsim.executorch.view import MARK
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
 
+    from qsim.executorch.io_params import Codes
     from qsim.quantizer import Quantized
 
 
 def export(
-    quantized: Quantized, *, batch: int | None = None, max_batch: int | None = None
+    quantized: Quantized,
+    *,
+    batch: int | None = None,
+    max_batch: int | None = None,
+    quantized_io: bool = False,
 ) -> ExportedProgram:
     """Export a quantized network, with what the quantizer knows about operators left in float.
 
@@ -27,9 +33,13 @@ def export(
         quantized: the result of ``qsim.quantize``.
         batch: the batch size, fixed; None for that of the example inputs.
         max_batch: leaves the batch open, from 1 up to this; the plan of a ``.pte`` needs the bound.
+        quantized_io: inputs and outputs are codes: quantize and dequantize are the caller's.
+            ``qsim.executorch.qparams`` returns what the codes stand for.
 
     Raises:
         UsageError: both sizes, a size below 1, or a size for a network that fixes its batch.
+        ModelError: with ``quantized_io``, an input that nothing quantizes, or an output that is
+            computed in float.
     """
     sizes = [size for size in (batch, max_batch) if size is not None]
     if len(sizes) > 1 or any(size < 1 for size in sizes):
@@ -49,9 +59,19 @@ def export(
     elif sizes:
         examples = tuple(_rebatched(value, sizes[0]) for value in examples)
     with quiet(), torch.no_grad():
-        return torch.export.export(
-            _marked(quantized), examples, dynamic_shapes=dynamic, strict=False
-        )
+        graph = _marked(quantized)
+        if quantized_io:
+            parameters = quantize_io(graph, quantized.why)
+            examples = tuple(map(_coded, examples, parameters))
+        return torch.export.export(graph, examples, dynamic_shapes=dynamic, strict=False)
+
+
+def _coded(value: torch.Tensor, codes: Codes | None) -> torch.Tensor:
+    if codes is None:
+        return value
+    quantize: Any = torch.ops.quantized_decomposed.quantize_per_tensor.default
+    coded: torch.Tensor = quantize(value, *codes)
+    return coded
 
 
 def _rebatched(value: torch.Tensor, size: int) -> torch.Tensor:

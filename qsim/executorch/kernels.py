@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -12,7 +13,7 @@ from qsim.executorch import arguments, operators
 from qsim.executorch.method import Indices, TensorSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from collections.abc import Set as AbstractSet
 
     from qsim.executorch.method import KernelCall, Method
@@ -20,6 +21,36 @@ if TYPE_CHECKING:
 
 # What torch raises for arguments that do not fit; MemoryError and the user's Ctrl-C pass.
 FAILURES = (RuntimeError, TypeError, ValueError, IndexError, OverflowError, KeyError)
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A call with all its arguments, out tensors included.
+
+    Attributes:
+        call, positional, keywords: what is called.
+        guard: what is asked first, if anything.
+        refused: makes the error of what torch raised.
+    """
+
+    call: Callable[..., object]
+    positional: tuple[Any, ...]
+    keywords: dict[str, Any]
+    guard: Callable[..., None] | None
+    refused: Callable[[Exception], ModelError]
+
+    def __call__(self) -> None:
+        """Compute.
+
+        Raises:
+            ModelError: the operator refuses its arguments.
+        """
+        try:
+            if self.guard is not None:
+                self.guard(*self.positional, **self.keywords)
+            self.call(*self.positional, **self.keywords)
+        except FAILURES as error:
+            raise self.refused(error) from None
 
 
 class Kernel:
@@ -168,6 +199,25 @@ class Kernel:
             run.wrote(index)
         if self._changed and self._returned not in self._changed:
             run.move(self._changed[0], self._returned)
+
+    def bind(self, run: Run) -> Bound | None:
+        """Return this call with the arguments that it had in a run, for runs that are all alike.
+
+        None where arguments or results differ from run to run. Only what the quantized kernels
+        demand of values that change is asked again.
+        """
+        if self._aside or (self._changed and self._returned not in self._changed):
+            return None
+        positional = [get(run.values) for get in self._positional]
+        keywords = {name: get(run.values) for name, get in self._keywords.items()}
+        guard = self.operator.guard if self._guarded_by_values() else None
+        return Bound(self.operator.call, tuple(positional), keywords, guard, self._refused)
+
+    def _guarded_by_values(self) -> bool:
+        """Return whether the guard looks into tensors that may hold something else next time."""
+        # Those that choose parameters look at their input, others at no more than parameters.
+        first = 0 if "::choose_qparams" in self.operator.name else 1
+        return any(not spec.constant for spec in self._specs(tuple(self._reads[first:])))
 
     def _prepare(self, run: Run) -> dict[str, Any] | None:
         """Return out tensors aside from the plan, or None where they are in their places."""

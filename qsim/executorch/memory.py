@@ -64,6 +64,10 @@ class Memory:
         typed = whole[: len(whole) // size * size].view(spec.dtype)
         return typed.as_strided(sizes, spec.strides(sizes), offset // size)
 
+    def owners(self) -> list[list[int]]:
+        """Return a copy of who owns which piece: on it alone depends what a run will report."""
+        return [list(owners) for owners in self._owners]
+
     def wrote(self, pieces: Pieces | None, owner: int, instruction: int) -> None:
         """Remember that these pieces now hold value ``owner``."""
         if pieces is not None:
@@ -77,6 +81,13 @@ class Memory:
         owners = set(self._owners[memory][first:end])
         owner = owners.pop() - 1
         return owner if not owners and owner >= 0 and self.pieces[owner] == pieces else None
+
+    def holds(self, pieces: Pieces | None, owner: int) -> bool:
+        """Return whether these pieces hold value ``owner``, every one of them."""
+        if pieces is None:
+            return True
+        memory, first, end = pieces
+        return self._owners[memory][first:end] == [owner + 1] * (end - first)
 
     def check(self, pieces: Pieces | None, owner: int, what: str, reader: str) -> None:
         """Check that nobody wrote over value ``owner`` since it was made.

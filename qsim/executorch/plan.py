@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from qsim.executorch.container import Container
-    from qsim.executorch.flatbuffer import Table
+    from qsim.executorch.flatbuffers.flatbuffer import Table
 
 _SCALARS = {"Int": "int_val", "Bool": "bool_val", "Double": "double_val", "String": "string_val"}
 

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+import torch
+
 from qsim.errors import FileFormatError, InputError, ModelError, QsimError, UsageError
-from qsim.executorch import adapter, container, plan
+from qsim.executorch import adapter, container, inputs, plan
 from qsim.executorch.external import External
+from qsim.executorch.interpreter import Interpreter
 from qsim.executorch.method import TensorSpec
+from qsim.executorch.run import fits
 from qsim.executorch.tensors import Data
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from qsim.executorch.interpreter import Interpreter
+    from qsim.executorch.interpreter import Watch
     from qsim.executorch.method import Method, Value
 
 
@@ -38,14 +43,18 @@ class Pte:
         self._methods: dict[str, Method] = {method.name: method for method in read}
         if len(self._methods) != len(read):
             raise FileFormatError("two methods have one name: the file is damaged")
-        self._interpreters: dict[str, Interpreter] = {}
-        for name in self._methods:
-            self._interpreter(name)
+        self._interpreters = {name: Interpreter(found) for name, found in self._methods.items()}
+        self._accepted = {name: self.inputs_of(name) for name in self._methods}
 
     @property
     def methods(self) -> tuple[str, ...]:
         """The names of its entry points."""
         return tuple(self._methods)
+
+    @property
+    def plans(self) -> Mapping[str, Method]:
+        """Its methods by name, as plain values: what they compute on, and in which order."""
+        return MappingProxyType(self._methods)
 
     @property
     def inputs(self) -> tuple[Value, ...]:
@@ -97,25 +106,52 @@ class Pte:
             ModelError: a tensor is read after the plan gave its bytes away, or an operator or a
                 delegate's model refuses its arguments.
         """
+        outputs = self._run(inputs, method, None)
+        if not outputs:
+            return None
+        return outputs[0] if len(outputs) == 1 else tuple(outputs)
+
+    def watch(self, inputs: Sequence[Any], watch: Watch, method: str | None = None) -> list[Any]:
+        """Run a method and show every instruction's results; arguments and errors as a call's.
+
+        Args:
+            inputs: as a call's.
+            watch: called as ``watch(run, (chain, number), writes)`` after every instruction; the
+                values are in ``run.values``, by index, until the next instruction.
+            method: as a call's.
+
+        Returns:
+            The outputs, always a list.
+        """
+        return self._run(inputs, method, watch)
+
+    def _run(self, inputs: Sequence[Any], method: str | None, watch: Watch | None) -> list[Any]:
         name = method if method is not None else self._default()
-        accepted = self.inputs_of(name)
+        accepted = self._accepted.get(name)
+        if accepted is None:
+            accepted = self.inputs_of(name)  # which says that there is no such method
         if len(inputs) != len(accepted):
             raise InputError(
                 f"method {name} got {len(inputs)} inputs",
                 where=self.path,
                 accepted=str(len(accepted)),
             )
-        given = [
-            _input(value, spec, f"{self.path}: input {index}".removeprefix(": "))
-            for index, (value, spec) in enumerate(zip(inputs, accepted, strict=True))
-        ]
+        interpreter = self._interpreters[name]
+        alone = interpreter.alone if watch is None else None
         try:
-            outputs = self._interpreter(name).run(given)
+            made = None if alone is None else alone.take(inputs)
+            if made is None:
+                given = self._checked(inputs, accepted)
+                made = interpreter.run(given, watch)
         except ModelError as error:
             raise ModelError(error.message, where=self.path, accepted=error.accepted) from error
-        if not outputs:
-            return None
-        return outputs[0] if len(outputs) == 1 else tuple(outputs)
+        return made
+
+    def _checked(self, inputs: Sequence[Any], accepted: Sequence[Value]) -> list[Any]:
+        return [
+            value if _as_it_is(value, spec) else _input(value, spec, index, self.path)
+            for index, (value, spec) in enumerate(zip(inputs, accepted, strict=True))
+        ]
 
     def _default(self) -> str:
         return "forward" if "forward" in self._methods else next(iter(self._methods))
@@ -128,47 +164,32 @@ class Pte:
             )
         return found
 
-    def _interpreter(self, name: str) -> Interpreter:
-        from qsim.executorch.interpreter import Interpreter
-
-        found = self._interpreters.get(name)
-        if found is None:
-            found = self._interpreters[name] = Interpreter(self._method(name))
-        return found
-
     def __repr__(self) -> str:
         return f"Pte({self.path!r}, methods={self.methods})"
 
 
-def _input(value: Any, spec: Value, where: str) -> Any:
+def _as_it_is(value: Any, spec: Value) -> bool:
+    """Return whether a value is what a program takes, so that nothing need be done to it."""
+    return (
+        isinstance(spec, TensorSpec)
+        and type(value) is torch.Tensor
+        and value.dtype is spec.dtype
+        and value.shape == spec.sizes
+        and not value.requires_grad
+        and value.layout is torch.strided
+        and value.is_cpu
+    )
+
+
+def _input(value: Any, spec: Value, index: int, path: str) -> Any:
     """Return one input as a torch tensor on the CPU, or the value that the program fixes."""
-    import numpy as np
-    import torch
-
-    from qsim.executorch.run import fits
-
+    where = f"{path}: input {index}".removeprefix(": ")
     if not isinstance(spec, TensorSpec):
-        if type(value) is type(spec) and value == spec:
-            return value
-        raise InputError(f"is {value!r}", where=where, accepted=f"{spec!r}, as exported")
-    if isinstance(value, np.ndarray):
-        value = _from_numpy(value, where, spec)
-    if not isinstance(value, torch.Tensor):
-        raise InputError(f"is a {type(value).__name__}", where=where, accepted=str(spec))
-    if value.dtype != spec.dtype or not fits(tuple(value.shape), spec):
-        shown = f"{str(value.dtype).removeprefix('torch.')} {list(value.shape)}"
-        raise InputError(f"is {shown}", where=where, accepted=str(spec))
-    return value.detach().cpu()
-
-
-def _from_numpy(value: Any, where: str, spec: TensorSpec) -> Any:
-    import torch
-
-    try:
-        # A copy: arrays may be read-only or of the other byte order, which torch warns of.
-        return torch.from_numpy(value.astype(value.dtype.newbyteorder("="), copy=True, order="C"))
-    except TypeError:
-        raise InputError(f"is an array of {value.dtype}", where=where, accepted=str(spec)) from None
+        return inputs.fixed(value, spec, where)
+    tensor = inputs.tensor_of(value, spec.dtype, where, spec)
+    if not fits(tensor.shape, spec):
+        raise InputError(f"is {inputs.shown(tensor)}", where=where, accepted=str(spec))
+    return tensor
 
 
 def load(path: str | os.PathLike[str], data: Sequence[str | os.PathLike[str]] = ()) -> Pte:

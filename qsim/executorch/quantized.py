@@ -26,8 +26,14 @@ def _demand(condition: bool, what: str) -> None:
 
 
 def _same_shape(input_: torch.Tensor, out: torch.Tensor) -> None:
-    # An out tensor of no elements takes the shape that the kernel gives it.
-    _demand(out.shape == input_.shape or out.numel() == 0, "the shapes of input and out differ")
+    _shaped(out, input_.shape)
+    _demand(out.shape == input_.shape, "the shapes of input and out differ")
+
+
+def _shaped(out: torch.Tensor, shape: tuple[int, ...]) -> None:
+    """Give an out tensor without elements the shape of the result: the kernels find no memory."""
+    if out.numel() == 0:
+        out.resize_(shape)
 
 
 def _quantize(
@@ -176,7 +182,8 @@ def _choose(
     _demand(dtype in _CODES and low < high, f"its codes are {dtype} from {low} to {high}")
     _demand(eps > 0, f"its eps is {eps}")
     for made in (scale_out, zero_point_out):
-        _demand(made.numel() in (0, 1), f"an out tensor has {made.numel()} elements, not 1")
+        _shaped(made, (1,))
+        _demand(made.numel() == 1, f"an out tensor has {made.numel()} elements, not 1")
     _demand(scale_out.dtype == torch.float64, f"its scale is {scale_out.dtype}")
     _demand(zero_point_out.dtype == torch.int64, f"its zero point is {zero_point_out.dtype}")
 
@@ -187,7 +194,8 @@ def _choose_per_token(input_: Any, dtype: Any, *, scale_out: Any, zero_point_out
     _finite(input_)
     _demand(dtype == torch.int8, f"its dtype is {dtype}, not int8")
     for made in (scale_out, zero_point_out):
-        _demand(made.numel() in (0, count), f"an out tensor has {made.numel()} elements")
+        _shaped(made, (*input_.shape[:-1], 1))
+        _demand(made.numel() == count, f"an out tensor has {made.numel()} elements")
     _demand(scale_out.dtype == torch.float64, f"its scale is {scale_out.dtype}")
     _demand(zero_point_out.dtype == torch.int64, f"its zero point is {zero_point_out.dtype}")
 

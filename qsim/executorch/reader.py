@@ -154,7 +154,11 @@ class _Reader:
             made.meta = dict(source.meta)
             self.standing[behind] = made
             self._note_shape(made)
-        return self.standing[behind]
+            # Patterns ask the float graph for the dtype of what an operator reads.
+            self.float_at[behind].meta["val"] = dequantize.meta.get("val")
+        found = self.standing[behind]
+        # Codes that are read in two ways: the second reading stays on the host.
+        return found if found.args[1:] == dequantize.args[1:6] else source
 
     def _note_shape(self, node: Node) -> None:
         value = node.meta.get("val")

@@ -53,17 +53,21 @@ class Run:
         state: what outlives it.
         views: the planned tensors that no instruction writes, and that are no inputs: the emitter
             leaves out a view that moves no bytes, and gives it the place of what it looks at.
+        checked: whether reads are checked, and what that needs is kept; False where an earlier run
+            has shown that this one does the same and finds nothing.
 
     Attributes:
         values: by index, as the instructions have left them so far.
         instruction: the number of the one that runs.
     """
 
-    def __init__(self, state: State, views: frozenset[int]) -> None:
+    def __init__(self, state: State, views: frozenset[int], *, checked: bool = True) -> None:
         self.method = state.method
+        self._checked = checked
         self._views = views
         self.memory = state.memory
         self.values = list(state.values)
+        self._kept = state.values
         self.instruction = -1
         self._pieces = list(state.memory.pieces)
         # A view and what it looks at are one owner, as is a value and where it was moved.
@@ -80,10 +84,12 @@ class Run:
         if isinstance(spec, TensorSpec):
             if value is None:
                 raise ModelError(f"{reader} reads value {index} ({spec}), which has no data")
-            what = f"value {index} ({spec})"
-            if index in self._views:
-                self._adopt(index)
-            self.memory.check(self._pieces[index], self._owners[index], what, reader)
+            if self._checked:
+                if index in self._views:
+                    self._adopt(index)
+                owner, pieces = self._owners[index], self._pieces[index]
+                if not self.memory.holds(pieces, owner):
+                    self.memory.check(pieces, owner, f"value {index} ({spec})", reader)
         return value
 
     def _adopt(self, index: int) -> None:
@@ -95,7 +101,8 @@ class Run:
 
     def wrote(self, index: int) -> None:
         """Remember that an instruction wrote a tensor."""
-        self.memory.wrote(self._pieces[index], self._owners[index], self.instruction)
+        if self._checked:
+            self.memory.wrote(self._pieces[index], self._owners[index], self.instruction)
 
     def put(self, index: int, source: torch.Tensor, who: str) -> None:
         """Copy a tensor into the place of a value.
@@ -119,7 +126,9 @@ class Run:
         if spec.arena is None:
             self.values[index] = torch.empty_strided(sizes, spec.strides(sizes), dtype=spec.dtype)
         elif held is None or tuple(held.shape) != sizes:
-            self.values[index] = self.memory.view(spec, sizes)
+            self.values[index] = view = self.memory.view(spec, sizes)
+            if spec.data is None:
+                self._kept[index] = view  # the next run may well have the same sizes
 
     def alias(self, index: int, source: int, tensor: torch.Tensor) -> None:
         """Let a value be a view of another value's bytes."""

@@ -39,12 +39,12 @@ def builtin(name: str, target: str) -> tuple[Quantized, Lowered]:
     return quantized(model.module, model.example_inputs, target)
 
 
-def to_edge(program: Any, *partitioners: Any) -> Any:
+def to_edge(program: Any, *partitioners: Any, **options: Any) -> Any:
     """Return the edge program manager of an exported program; ExecuTorch's warnings are its own."""
     from executorch.exir import to_edge_transform_and_lower
 
     with quiet():
-        return to_edge_transform_and_lower(program, partitioner=list(partitioners))
+        return to_edge_transform_and_lower(program, partitioner=list(partitioners), **options)
 
 
 def lowered_edge(

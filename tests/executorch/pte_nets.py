@@ -51,6 +51,20 @@ class Transposed(torch.nn.Module):
         return self.line(self.conv(x)[:, :, 0])
 
 
+class Functions(torch.nn.Module):
+    """Normalization, resizing, pools, functions of elements, sums and softmax."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = torch.nn.LayerNorm(4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = torch.nn.functional.interpolate(self.norm(x), size=(6, 5), mode="bilinear")
+        x = torch.nn.functional.adaptive_avg_pool2d(torch.nn.functional.gelu(x), (3, 2))
+        x = torch.sigmoid(x) + torch.exp(x).sum(1, keepdim=True) * x.var(3, keepdim=True)
+        return torch.softmax(x.flatten(2), 2).cumsum(2)
+
+
 class Several(torch.nn.Module):
     """Several outputs, lists of tensors, an index, an input that is an output."""
 
@@ -108,20 +122,25 @@ def program(
         return edge.to_executorch(ExecutorchBackendConfig(**config))
 
 
-def run_cpp(data: bytes, *calls: Sequence[Any], method: str = "forward") -> list[list[Any]]:
-    """Return what ExecuTorch's C++ runtime computes, call after call, on one loaded method."""
+def runtime() -> Any:
+    """Return ExecuTorch's C++ runtime, with its quantized kernels."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+        warnings.simplefilter("ignore")  # it calls itself experimental
         import executorch.kernels.quantized  # noqa: F401
         from executorch.runtime import Runtime
 
-        # The program must outlive its methods: dropped before them, the process ends.
-        loaded = Runtime.get().load_program(data)
-        entry = loaded.load_method(method)
-        return [
-            [out.clone() if isinstance(out, torch.Tensor) else out for out in entry.execute(call)]
-            for call in calls
-        ]
+        return Runtime.get()
+
+
+def run_cpp(data: bytes, *calls: Sequence[Any], method: str = "forward") -> list[list[Any]]:
+    """Return what ExecuTorch's C++ runtime computes, call after call, on one loaded method."""
+    # The program must outlive its methods: dropped before them, the process ends.
+    loaded = runtime().load_program(data)
+    entry = loaded.load_method(method)
+    return [
+        [out.clone() if isinstance(out, torch.Tensor) else out for out in entry.execute(call)]
+        for call in calls
+    ]
 
 
 def listed(outputs: Any) -> list[Any]:

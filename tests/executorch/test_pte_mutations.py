@@ -1,8 +1,11 @@
-"""Damaged files: refused in one line, or run; never the end of the process."""
+"""Damaged programs and delegates: refused in one line, or run; never the end of the process."""
 
 from __future__ import annotations
 
-import random
+import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,48 +14,43 @@ from qsim.errors import QsimError
 from qsim.executorch.pte import Pte
 from tests.executorch import pte_nets as nets
 
+ROOT = Path(__file__).parents[2]
+KINDS = ("portable", "functions", "delegated", "integers", "structure")
 
-@pytest.fixture(scope="module")
-def small() -> bytes:
+
+def campaign(count: int, seed: int) -> dict[str, dict[str, int]]:
+    """Run mutations of every kind in another process, which must come to its end."""
+    command = [sys.executable, "-m", "tests.executorch.mutation_campaign"]
+    done = subprocess.run(
+        [*command, str(count), str(seed), *KINDS], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert list(found) == list(KINDS)
+    return dict(found)
+
+
+def check(found: dict[str, dict[str, int]], count: int) -> None:
+    for kind, seen in found.items():
+        assert sum(seen.values()) == count
+        assert set(seen) <= {"refused", "ran", "large"}, kind
+        # Both ways out must be taken, or the mutations are too coarse or too fine.
+        assert count / 2 < seen["refused"] < count, kind
+        assert seen["ran"] >= count // 100, kind
+
+
+def test_every_truncation_is_refused() -> None:
     torch.manual_seed(0)
-    return bytes(nets.program(nets.Dense(), (torch.randn(1, 4),)).buffer)
-
-
-def mutate(data: bytes, draw: random.Random) -> bytes:
-    """Cut a file, or flip one to four of its bits, mostly outside the weights."""
-    if draw.random() < 0.2:
-        return data[: draw.randrange(len(data))]
-    changed = bytearray(data)
-    for _ in range(draw.randint(1, 4)):
-        changed[draw.randrange(len(changed))] ^= 1 << draw.randrange(8)
-    return bytes(changed)
-
-
-def survive(data: bytes, count: int, seed: int) -> int:
-    """Load and run mutated files; return how many were refused."""
-    draw = random.Random(seed)  # noqa: S311 - no secret
-    refused = 0
-    for _ in range(count):
-        changed = mutate(data, draw)
-        try:
-            pte = Pte(changed)
-            inputs = [torch.zeros(spec.sizes, dtype=spec.dtype) for spec in pte.inputs]
-            pte(*inputs)
-        except QsimError as error:
-            refused += "\n" not in str(error)
-    return refused
-
-
-def test_every_truncation_is_refused(small: bytes) -> None:
+    small = bytes(nets.program(nets.Dense(), (torch.randn(1, 4),)).buffer)
     for size in range(0, len(small), 7):
         with pytest.raises(QsimError):
             Pte(small[:size])
 
 
-def test_damaged_files_are_refused_or_run(small: bytes) -> None:
-    assert 300 < survive(small, 1000, 0) < 1000
+def test_damaged_programs_are_refused_or_run() -> None:
+    check(campaign(300, 1), 300)
 
 
 @pytest.mark.soak
-def test_ten_thousand_damaged_files(small: bytes) -> None:
-    assert 3000 < survive(small, 12_000, 1) < 12_000
+def test_twelve_thousand_damaged_programs() -> None:
+    check(campaign(2500, 2), 2500)

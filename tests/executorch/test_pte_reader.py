@@ -119,10 +119,7 @@ def test_another_version_of_executorch_is_refused(monkeypatch: pytest.MonkeyPatc
 
 
 def test_every_operator_is_one_of_the_runtime_and_of_torch() -> None:
-    import executorch.kernels.quantized  # noqa: F401 - registers its kernels
-    from executorch.runtime import Runtime
-
-    theirs = set(Runtime.get().operator_registry.operator_names)
+    theirs = set(nets.runtime().operator_registry.operator_names)
     assert theirs >= kernel_names.ATEN
     for name in kernel_names.ATEN | set(quantized.GUARDS):
         assert operators.find(name).name == name

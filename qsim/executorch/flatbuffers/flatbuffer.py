@@ -13,10 +13,10 @@ import struct
 from typing import TYPE_CHECKING, Any, Final
 
 from qsim.errors import FileFormatError
-from qsim.executorch.fbs import SCALARS
+from qsim.executorch.flatbuffers.fbs import SCALARS
 
 if TYPE_CHECKING:
-    from qsim.executorch.fbs import Field, Schema
+    from qsim.executorch.flatbuffers.fbs import Field, Schema
 
 Table = dict[str, Any]
 _U16: Final = struct.Struct("<H")
@@ -109,7 +109,7 @@ class _Reader:
             self.need(place, struct.calcsize(code), field.name)
             value = struct.unpack_from(f"<{code}", self.data, place)[0]
         else:
-            value = 0
+            value = 0.0 if code in "fd" else 0
         if enum is None:
             return value if code != "?" else bool(value)
         if value not in enum.names:

@@ -1,0 +1,1 @@
+"""Two programs, operator by operator, bit by bit."""

@@ -1,0 +1,1 @@
+"""Flatbuffers by the schemas that ExecuTorch ships: read with every offset checked, and written."""

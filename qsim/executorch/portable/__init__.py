@@ -1,0 +1,1 @@
+"""ExecuTorch's own arithmetic, where it rounds otherwise than torch's."""

@@ -5,7 +5,14 @@ QSIM_BENCH_ROUNDS sets how many turns each contender gets (40 by default).
 
 from __future__ import annotations
 
-from benchmarks import bench_correlation, bench_lanes, bench_network, bench_requantize
+from benchmarks import (
+    bench_correlation,
+    bench_executorch,
+    bench_lanes,
+    bench_memory,
+    bench_network,
+    bench_requantize,
+)
 
 
 def main() -> None:
@@ -16,6 +23,10 @@ def main() -> None:
     bench_requantize.main()
     print("\nwhole networks; peers: ONNX Runtime int8, torch fp32\n")
     bench_network.main()
+    print("\na .pte over what it runs\n")
+    bench_executorch.main()
+    print("\nmemory of networks, bytes; peer: ExecuTorch's greedy planner\n")
+    bench_memory.main()
     print("\nbeats a second through RTL, both lanes\n")
     bench_lanes.main()
 

@@ -128,8 +128,15 @@ def quiet() -> Iterator[None]:
 
 
 def _loud_loggers() -> list[str]:
+    """Return the loggers with a level of their own; the hundreds of others inherit theirs."""
     known = logging.Logger.manager.loggerDict
-    return [name for name in known if name.split(".")[0] in ("torch", "torchao")]
+    return [
+        name
+        for name, logger in known.items()
+        if name.split(".")[0] in ("torch", "torchao")
+        and isinstance(logger, logging.Logger)
+        and logger.level != logging.NOTSET
+    ]
 
 
 @contextlib.contextmanager

@@ -69,6 +69,7 @@ def examine() -> list[Check]:
     checks = [_python()]
     checks += [_package(*item, needed=True) for item in _NEEDED]
     checks += [_package(*item, needed=False) for item in _OPTIONAL]
+    checks.append(_executorch())
     checks += _simulators()
     if importlib.util.find_spec("llvmlite") is not None:
         checks.append(_processor())
@@ -103,6 +104,28 @@ def _package(distribution: str, module: str, how: str, *, needed: bool) -> Check
     if wanted is not None and version.partition("+")[0] != wanted:
         return Check(distribution, "missing", version, f"qsim is made for {wanted}: {how}")
     return Check(distribution, "ok", version, "")
+
+
+def _executorch() -> Check:
+    """Return whether ExecuTorch is here in its one version, and its kernels load into torch."""
+    from qsim.executorch import adapter
+
+    how = "ExecuTorch programs (.pte): pip install -e '.[executorch]'"
+    try:
+        version = metadata.version("executorch")
+    except metadata.PackageNotFoundError:
+        version = ""
+    try:
+        with _silence():
+            adapter.check()
+            adapter.load_quantized_kernels()
+    except MissingToolError as error:
+        note = f"{error.message}; {how}" if version else how
+        return Check("executorch", "optional", version, note)
+    except Exception as error:
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:120]}"
+        return Check("executorch", "optional", "broken", f"{reason}; {how}")
+    return Check("executorch", "ok", version, "")
 
 
 def _simulators() -> list[Check]:

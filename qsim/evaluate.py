@@ -131,7 +131,7 @@ class _Vote:
         self.right = self.labelled = self.agreeing = self.compared = 0
 
     def add(self, outputs: Arrays | None, labels: Array | None, reference: Array | None) -> None:
-        winners = _winners(outputs)
+        winners = winners_of(outputs)
         if winners is None:
             return
         if labels is not None and labels.shape == winners.shape:
@@ -150,10 +150,11 @@ class _Vote:
         return self.agreeing / self.compared if self.compared else None
 
 
-def _winners(outputs: Arrays | None) -> Array | None:
+def winners_of(outputs: Arrays | None) -> Array | None:
     """Return the argmax over axis 1 of the first output; NumPy's tie rule for every graph.
 
-    An output of positions is that argmax: the model took it itself.
+    An output of positions (int64) is that argmax: the model took it itself. None where the first
+    output has no two classes, or there is none.
     """
     if outputs and outputs[0].ndim and outputs[0].dtype == np.int64:
         return outputs[0]
@@ -198,13 +199,23 @@ class Evaluator:
         self._add_ledger(trace, batch.size)
         qdq = self._compare_qdq(trace, batch.reference)
         real = self._compare_float(trace, batch.reference)
-        winners = _winners(real)
+        winners = winners_of(real)
         for name, result in (("float", real), ("qdq", qdq), ("hardware", outputs)):
             self._votes[name].add(result, batch.labels, winners)
         self._outputs.append(list(outputs))
         if self._on_trace is not None:
             self._on_trace(trace, self.samples)
         self.samples += batch.size
+
+    def count(self, trace: Trace, size: int) -> None:
+        """Add what a trace's accumulators did to ``layers``, without running any graph.
+
+        Args:
+            trace: of ``lowered``, on the next samples.
+            size: how many.
+        """
+        self._add_ledger(trace, size)
+        self.samples += size
 
     def result(self) -> Evaluation:
         """Return what all batches together gave."""

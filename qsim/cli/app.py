@@ -30,6 +30,9 @@ _MODEL_HELP: Final = (
     "A built-in name (`qsim models`), package.module:factory, file.py:factory, or a .pt2 or .qsim "
     "file. A factory returns the float module and its example inputs."
 )
+_RUN_MODEL_HELP: Final = _MODEL_HELP.replace(
+    ".pt2 or .qsim file", ".pt2, .qsim, .pte or .bpte file"
+)
 
 ModelArgument = Annotated[
     str, typer.Argument(metavar="MODEL", help=_MODEL_HELP, show_default=False)
@@ -86,10 +89,14 @@ def _root(
         "qsim run my_net.py:make -t my_chip.toml --inputs x.npy --labels y.npy",
         "qsim run my_net.py:make --inputs x.npy --trace traces",
         "qsim run net.qsim --inputs codes.npy --quantized-io --json",
+        "qsim run net.pte --inputs x.npy --labels y.npy",
+        "qsim run net.pte --compare digits",
     ),
 )
 def run(
-    model: ModelArgument,
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help=_RUN_MODEL_HELP, show_default=False)
+    ],
     target: TargetOption = None,
     inputs: Annotated[
         list[Path] | None,
@@ -131,6 +138,27 @@ def run(
         Path | None, typer.Option(metavar="F.html", help="Write one self-contained HTML report.")
     ] = None,
     config: ConfigOption = None,
+    compare: Annotated[
+        str | None,
+        typer.Option(
+            metavar="OTHER",
+            help="Compare a .pte operator by operator with another, or with the Q/DQ graph of a "
+            "MODEL; exit status 1 on a difference.",
+            show_default=False,
+        ),
+    ] = None,
+    data: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="F.ptd", help="Constants that a .pte keeps outside.", show_default=False
+        ),
+    ] = None,
+    method: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Which method of a .pte (default: forward).", show_default=False
+        ),
+    ] = None,
     threads: Annotated[
         int | None,
         typer.Option(
@@ -166,8 +194,13 @@ def run(
         config=config,
         threads=threads,
         verbose=verbose,
+        data=tuple(data or ()),
+        method=method,
+        compare=compare,
     )
-    execute(options, Output(as_json=as_json))
+    status = execute(options, Output(as_json=as_json))
+    if status:
+        raise typer.Exit(status)
 
 
 @app.command(
@@ -177,6 +210,7 @@ def run(
         "qsim compile digits -o digits.qsim",
         "qsim compile my_net.py:make -o net.qsim --target q7 --quantized-io",
         "qsim compile digits -o digits.pt2   [dim](the Q/DQ graph, for PyTorch)[/dim]",
+        "qsim compile digits -o digits.pte --max-batch 8   [dim](an ExecuTorch program)[/dim]",
     ),
 )
 def compile_(
@@ -184,36 +218,89 @@ def compile_(
     destination: Annotated[
         Path,
         typer.Option(
-            "-o", "--output", metavar="FILE", help="A .qsim or .pt2 file.", show_default=False
+            "-o",
+            "--output",
+            metavar="FILE",
+            help="A .qsim, .pt2 or .pte file.",
+            show_default=False,
         ),
     ],
     target: TargetOption = None,
     config: ConfigOption = None,
     quantized_io: QuantizedIoOption = False,
+    batch: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="The batch size of a .pte (default: that of the example inputs).",
+            show_default=False,
+        ),
+    ] = None,
+    max_batch: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="A .pte that takes batches of 1 to N.", show_default=False),
+    ] = None,
+    whole: Annotated[
+        bool,
+        typer.Option(
+            "--whole",
+            metavar=NO_METAVAR,
+            help="One delegate for all of a .pte, or an error that names what does not fit.",
+        ),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Quantize and lower a model, and write it to one file."""
     from qsim.cli.compiling import compile_model
+    from qsim.cli.pte.compiling import PteOptions
 
     compile_model(
-        model, destination, target, config, Output(as_json=as_json), quantized_io=quantized_io
+        model,
+        destination,
+        target,
+        config,
+        Output(as_json=as_json),
+        PteOptions(batch, max_batch, whole),
+        quantized_io=quantized_io,
     )
 
 
 @app.command(
     cls=Command,
-    epilog=examples("qsim inspect digits.qsim", "qsim inspect my_chip.toml --json"),
+    epilog=examples(
+        "qsim inspect digits.qsim",
+        "qsim inspect digits.qsim --memory map.png",
+        "qsim inspect net.pte",
+        "qsim inspect my_chip.toml --json",
+    ),
 )
 def inspect(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="A .qsim, .pt2 or target .toml file.")
+        Path,
+        typer.Argument(metavar="FILE", help="A .qsim, .pt2, .pte, .bpte or target .toml file."),
     ],
+    memory: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="F.png",
+            help="Draw where the tensors of a .qsim or .pte file lie, and when; .png or .svg.",
+            show_default=False,
+        ),
+    ] = None,
+    delegate: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Which delegate's memory, of a .pte that has several.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what a file holds: target, inputs, outputs, calls, constants, host operators."""
+    """Show what a file holds: target, inputs, outputs, calls, memory map, host operators."""
     from qsim.cli.inspecting import inspect_file
 
-    inspect_file(file, Output(as_json=as_json))
+    inspect_file(file, Output(as_json=as_json), memory, delegate)
 
 
 app.add_typer(golden_app, name="golden")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from qsim.cli.pte import is_executorch
 from qsim.errors import FileFormatError, ModelError, UsageError
 
 if TYPE_CHECKING:
@@ -45,13 +46,20 @@ def target_of(spec: str, name: str | None) -> Target | None:
     """
     from qsim.target import Target
 
-    if spec.endswith(".pte"):
-        raise UsageError(
-            "ExecuTorch programs are not read by this version", where=spec, accepted=_MODEL_FORMS
-        )
+    _refuse_program(spec)
     if spec.endswith((".qsim", ".pt2")) and name is None:
         return None
     return Target.load(name or DEFAULT_TARGET)
+
+
+def _refuse_program(spec: str) -> None:
+    if is_executorch(spec):
+        raise UsageError(
+            "an ExecuTorch program cannot be quantized or lowered again: `qsim run` and "
+            "`qsim inspect` take it",
+            where=spec,
+            accepted=_MODEL_FORMS,
+        )
 
 
 def check_model_name(spec: str) -> None:
@@ -59,9 +67,11 @@ def check_model_name(spec: str) -> None:
 
     Raises:
         ModelError: with the closest names.
+        UsageError: it is an ExecuTorch program.
     """
     from qsim.models import builtin, load
 
+    _refuse_program(spec)
     names = {item.name for item in builtin()}
     if spec not in names and ":" not in spec and not spec.endswith((".pt2", ".qsim")):
         load(spec)
@@ -123,7 +133,7 @@ def _build(spec: str, target: Target | None, config: Path | None, output: Output
         return Built(_load_qsim(spec, target))
     from qsim.lowering import lower
 
-    quantized, model = _quantized(spec, target, config, output)
+    quantized, model = quantized_of(spec, target, config, output)
     with output.stage("lowering"):
         lowered = lower(quantized)
     lowered.model = model.name if model is not None else Path(spec).stem
@@ -157,9 +167,14 @@ def _load_qsim(spec: str, target: Target | None) -> Lowered:
     return lowered
 
 
-def _quantized(
+def quantized_of(
     spec: str, target: Target | None, config: Path | None, output: Output
 ) -> tuple[Quantized, Model | None]:
+    """Load and quantize MODEL, which is no ``.qsim`` file; None for a model out of a ``.pt2``.
+
+    Raises:
+        QsimError: whatever is wrong with the model, the target or a file, in one line.
+    """
     from qsim.quantizer import Quantized, quantize
 
     settings = read_config(config)

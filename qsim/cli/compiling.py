@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qsim.cli.build import Built, build, check_model_name, target_of
+from qsim.cli.pte.compiling import PteOptions, compile_pte
 from qsim.cli.run import quiet
 from qsim.errors import UsageError
 from qsim.report.words import plural
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from qsim.cli.output import Output
 
-_ACCEPTED = "a name that ends in .qsim or .pt2"
+_ACCEPTED = "a name that ends in .qsim, .pt2 or .pte"
 
 
 def compile_model(
@@ -23,6 +24,7 @@ def compile_model(
     target: str | None,
     config: Path | None,
     output: Output,
+    pte: PteOptions,
     *,
     quantized_io: bool,
 ) -> None:
@@ -30,6 +32,16 @@ def compile_model(
     _check_destination(model, destination, quantized_io=quantized_io)
     wanted = target_of(model, target)
     check_model_name(model)
+    if destination.suffix == ".pte":
+        pte.check()
+        compile_pte(model, destination, wanted, config, output, pte, quantized_io=quantized_io)
+        return
+    if pte.given():
+        raise UsageError(
+            f"a {destination.suffix} file takes any batch and has no delegates",
+            where=pte.given()[0],
+            accepted="with a .pte file",
+        )
     with quiet(output):
         built = build(model, wanted, config, output, quantized_io=quantized_io)
         _save(built, destination)
@@ -54,11 +66,7 @@ def compile_model(
 
 def _check_destination(model: str, destination: Path, *, quantized_io: bool) -> None:
     suffix = destination.suffix
-    if suffix == ".pte":
-        raise UsageError(
-            "ExecuTorch output is not in this version", where=str(destination), accepted=_ACCEPTED
-        )
-    if suffix not in (".qsim", ".pt2"):
+    if suffix not in (".qsim", ".pt2", ".pte"):
         raise UsageError(
             f"a compiled model cannot be a {suffix or 'nameless'} file",
             where=str(destination),
@@ -68,11 +76,11 @@ def _check_destination(model: str, destination: Path, *, quantized_io: bool) -> 
         raise UsageError(
             "a .pt2 file holds the Q/DQ graph, whose boundary is float",
             where="--quantized-io",
-            accepted="--quantized-io with a .qsim file",
+            accepted="--quantized-io with a .qsim or .pte file",
         )
-    if suffix == ".pt2" and model.endswith(".qsim"):
+    if suffix in (".pt2", ".pte") and model.endswith(".qsim"):
         raise UsageError(
-            f"{model} no longer holds the Q/DQ graph that a .pt2 file needs",
+            f"{model} no longer holds the Q/DQ graph that a {suffix} file needs",
             where=str(destination),
             accepted="the model it was compiled from",
         )

@@ -146,6 +146,8 @@ def check(
     epilog=examples(
         "qsim golden export digits_golden -o hex",
         "qsim golden export digits_golden -o hex --case conv2d.requantize",
+        "qsim golden export digits_golden --program digits.pte -o digits.bpte",
+        "qsim golden export rq_golden -o rq.bpte",
     ),
 )
 def export(
@@ -153,16 +155,61 @@ def export(
     destination: Annotated[
         Path,
         typer.Option(
-            "-o", "--output", metavar="OUT", help="The folder to make.", show_default=False
+            "-o",
+            "--output",
+            metavar="OUT",
+            help="The folder of hex files to make; or a .bpte file, for ExecuTorch.",
+            show_default=False,
         ),
     ],
     case: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME", help="Only this case; may be repeated.", show_default=False),
     ] = None,
+    program: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="F.pte",
+            help="With OUT.bpte: the program of the network that was recorded, integers in and "
+            "out. Without it, every case becomes a method.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write cases as hex files for $readmemh, with the layout of every beat."""
+    """Write cases as hex files for $readmemh, or as a bundled program of ExecuTorch."""
+    if program is not None or destination.suffix == ".bpte":
+        from qsim.cli.golden_bundle import export_bundle
+
+        export_bundle(directory, destination, program, tuple(case or ()), Output(as_json=as_json))
+        return
     from qsim.cli.golden_export import export_set
 
     export_set(directory, destination, tuple(case or ()), Output(as_json=as_json))
+
+
+@golden_app.command(
+    "import",
+    cls=Command,
+    epilog=examples("qsim golden import digits.bpte -o digits_golden"),
+)
+def import_(
+    bundle: Annotated[
+        Path,
+        typer.Argument(
+            metavar="F.bpte", help="A bundled program of ExecuTorch.", show_default=False
+        ),
+    ],
+    directory: Annotated[
+        Path,
+        typer.Option(
+            "-o", "--output", metavar="DIR", help="The folder to make.", show_default=False
+        ),
+    ],
+    force: ForceOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the cases of a bundled program as a golden set."""
+    from qsim.cli.golden_bundle import import_bundle
+
+    import_bundle(bundle, directory, Output(as_json=as_json), force=force)

@@ -82,7 +82,8 @@ def choose(
         source = _counted(arrays, f"samples of {', '.join(names)}")
         if labels_file is None:
             return Samples(arrays, None, source, names)
-        labels = read_labels(labels_file, arrays, lowered)
+        count = arrays[0].shape[0] if arrays[0].ndim else 0
+        labels = read_labels(labels_file, count, lowered.outputs[0].shape)
         return Samples(arrays, labels, f"{source}, labels of {labels_file}", names)
     if seed is not None:
         model = None

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 from rich.padding import Padding
 from rich.text import Text
 
+from qsim.cli.inspect_memory import draw_memory, memory_document, memory_map
 from qsim.cli.listing import add_row, plain_table, target_fields
 from qsim.cli.npy import shape_text
+from qsim.cli.pte import is_executorch
 from qsim.cli.run import quiet
 from qsim.errors import UsageError
 from qsim.report.table import short_hash
@@ -25,16 +27,30 @@ if TYPE_CHECKING:
     from qsim.network import Lowered, ValueSpec
     from qsim.program import Program
 
-_ACCEPTED = "a .qsim, .pt2 or target .toml file"
+_ACCEPTED = "a .qsim, .pt2, .pte, .bpte or target .toml file"
 
 
-def inspect_file(path: Path, output: Output) -> None:
+def inspect_file(
+    path: Path, output: Output, picture: Path | None = None, delegate: int | None = None
+) -> None:
     """Print what a file holds.
 
+    Args:
+        path: of the file.
+        output: where to print.
+        picture: a .png or .svg file to draw the memory in; for a file with a Program.
+        delegate: of a ``.pte``, whose memory is shown and drawn; None for the only one.
+
     Raises:
-        UsageError: not a kind of file that qsim reads.
+        UsageError: not a kind of file that qsim reads, or it has no such thing to show or draw.
         QsimError: the file is damaged or not what its name promises.
     """
+    if picture is not None:
+        _check_picture(path, picture)
+    if delegate is not None and not is_executorch(path.name):
+        raise UsageError(
+            f"{path} is not an ExecuTorch program", where="--delegate", accepted="a .pte file"
+        )
     match path.suffix:
         case ".toml":
             _inspect_target(path, output)
@@ -43,12 +59,27 @@ def inspect_file(path: Path, output: Output) -> None:
 
             with quiet(output):
                 lowered = load_network(path)
-            _inspect_lowered(path, lowered, output)
+            drawn = None if picture is None else draw_memory(lowered, picture)
+            _inspect_lowered(path, lowered, output, drawn)
         case ".pt2":
             _inspect_pt2(path, output)
+        case ".pte" | ".bpte":
+            from qsim.cli.pte.inspecting import inspect_pte
+
+            inspect_pte(path, output, picture, delegate)
         case suffix:
             what = f"a {suffix} file" if suffix else "a name without a suffix"
             raise UsageError(f"cannot inspect {what}", where=str(path), accepted=_ACCEPTED)
+
+
+def _check_picture(path: Path, picture: Path) -> None:
+    from qsim.stream.picture import check_picture
+
+    if path.suffix != ".qsim" and not is_executorch(path.name):
+        raise UsageError(
+            f"{path} has no memory to draw", where="--memory", accepted="a .qsim or .pte file"
+        )
+    check_picture(picture)
 
 
 def _inspect_target(path: Path, output: Output) -> None:
@@ -100,7 +131,7 @@ def _print_graph(
     )
 
 
-def _inspect_lowered(path: Path, lowered: Lowered, output: Output) -> None:
+def _inspect_lowered(path: Path, lowered: Lowered, output: Output, drawn: str | None) -> None:
     target = lowered.target
     title = Text(str(path), "bold")
     title.append(f" · {lowered.model} on ").append(target.name, "bold")
@@ -111,13 +142,15 @@ def _inspect_lowered(path: Path, lowered: Lowered, output: Output) -> None:
         held = sum(array.nbytes for array in program.constants.values())
         head = Text("program ").append(program.name, "bold")
         head.append(f": {plural(len(program.calls), 'call')}, {held:,} bytes of constants")
-        parts += [head, _calls(program)]
+        parts += [head, _calls(program), *memory_map(program.allocate())]
     lines = host_lines([dict(item) for item in lowered.host_operators])
     if not lines:
         parts.append(Text("Everything runs on the accelerator; no host operators."))
     else:
         parts.append(Text(f"{plural(len(lines), 'operator')} on the host, in torch:"))
     parts += [Padding(Text(line), (0, 0, 0, 2)) for line in lines]
+    if drawn is not None:
+        parts.append(Text(drawn))
     output.text(*parts)
     output.json(_document(path, lowered))
 
@@ -194,6 +227,7 @@ def _document(path: Path, lowered: Lowered) -> dict[str, Any]:
                     }
                     for call in program.calls
                 ],
+                "memory": memory_document(program.allocate()),
             }
             for program in lowered.programs
         ],

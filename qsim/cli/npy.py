@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from qsim.evaluate import Array, Arrays
-    from qsim.network import Lowered
+    from qsim.evaluate import Array
 
 _NPY: Final = "a .npy file of float32 or integer codes, samples along dimension 0"
 
@@ -44,14 +43,18 @@ def read_npy(path: Path, accepted: str = _NPY) -> Array:
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
-def read_labels(path: Path, arrays: Arrays, lowered: Lowered) -> Array:
+def read_labels(path: Path, count: int, shape: Sequence[int]) -> Array:
     """Return the class of each sample, checked against the samples and the first output.
+
+    Args:
+        path: a ``.npy`` file of integers.
+        count: how many samples there are.
+        shape: of the first output.
 
     Raises:
         InputError: the file cannot be read, or its labels fit neither.
     """
     labels = read_npy(path, "a .npy file of integers, one class for each sample")
-    count = arrays[0].shape[0] if arrays[0].ndim else 0
     if labels.dtype.kind not in "iu":
         raise InputError(f"holds {labels.dtype}", where=str(path), accepted="integer classes")
     if labels.shape != (count,):
@@ -60,7 +63,6 @@ def read_labels(path: Path, arrays: Arrays, lowered: Lowered) -> Array:
             where=str(path),
             accepted=f"one class for each sample, shape {shape_text((count,))}",
         )
-    shape = lowered.outputs[0].shape
     if len(shape) != 2 or shape[1] < 2:
         raise InputError(
             f"the model's first output {shape_text(shape)} has no classes",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from qsim.cli.build import Built, build, check_model_name, target_of
 from qsim.cli.output import Output, width
+from qsim.cli.pte import is_executorch
 from qsim.errors import UsageError
 
 if TYPE_CHECKING:
@@ -38,11 +39,20 @@ class RunOptions:
     config: Path | None
     threads: int | None
     verbose: bool
+    data: tuple[Path, ...] = ()
+    method: str | None = None
+    compare: str | None = None
 
 
-def run(options: RunOptions, output: Output) -> None:
-    """Run a model and print what it costs."""
+def run(options: RunOptions, output: Output) -> int:
+    """Run a model and print what it costs; return the exit status."""
     _check_numbers(options)
+    if is_executorch(options.model):
+        _check_destinations(options)
+        from qsim.cli.pte.running import run_pte
+
+        return run_pte(options, output)
+    _check_form(options)
     target = target_of(options.model, options.target)
     check_model_name(options.model)
     _check_destinations(options)
@@ -59,6 +69,19 @@ def run(options: RunOptions, output: Output) -> None:
         evaluation, samples = _evaluate(built, options, output)
         _write_report(options, evaluation, built, samples)
     _print(evaluation, samples, options, output)
+    return 0
+
+
+def _check_form(options: RunOptions) -> None:
+    """Refuse what only an ExecuTorch program has."""
+    given = {"data": options.data, "method": options.method, "compare": options.compare}
+    for name, value in given.items():
+        if value:
+            raise UsageError(
+                f"{options.model} is not an ExecuTorch program",
+                where=f"--{name}",
+                accepted="with a .pte or .bpte file",
+            )
 
 
 def _check_numbers(options: RunOptions) -> None:

@@ -149,8 +149,38 @@ def _scores(evaluation: Evaluation) -> Text:
     return text
 
 
+def delegate_layers(
+    layers: Sequence[tuple[int, Layer]], columns: int, *, watched: bool
+) -> RenderableType:
+    """Return the table of the layers of an ExecuTorch program's delegates.
+
+    Args:
+        layers: with the index of the delegate.
+        columns: the width not to exceed, 40 or more.
+        watched: whether the run watched accumulators and output ranges.
+    """
+    shown = ("primitive", "shape", "MACs")
+    titles = (*shown, "acc bits", "overflows", "clamped") if watched else shown
+    chosen = [column for column in _COLUMNS if column.title in titles]
+    if not watched:
+        chosen.append(_Column("acc bits", 6, _declared_bits))
+    if len({index for index, _ in layers}) > 1:
+        owners = {id(layer): str(index) for index, layer in layers}
+        chosen.insert(0, _Column("delegate", 7, lambda layer: owners[id(layer)]))
+    return _table([layer for _, layer in layers], chosen, columns)
+
+
+def _declared_bits(layer: Layer) -> str:
+    tight = layer.accumulator
+    return words.NONE if tight is None else str(tight.bits)
+
+
 def _layer_table(layers: Sequence[Layer], columns: int, *, verbose: bool) -> Table:
-    chosen = _fit([*_COLUMNS, _PATH] if verbose else list(_COLUMNS), layers, columns)
+    return _table(layers, [*_COLUMNS, _PATH] if verbose else list(_COLUMNS), columns)
+
+
+def _table(layers: Sequence[Layer], candidates: list[_Column], columns: int) -> Table:
+    chosen = _fit(candidates, layers, columns)
     table = Table(box=box.SIMPLE, padding=(0, 1, 0, 0), show_footer=True)
     used = sum(_width(column, layers) + _GAP for column in chosen) + 2 * _GAP
     longest = max(len("total"), *(len(layer.name) for layer in layers))

@@ -87,7 +87,7 @@ def plural(number: int, noun: str) -> str:
 def findings(evaluation: Evaluation) -> list[str]:
     """Return what a reader must know beyond the numbers, one sentence each."""
     quality = [RANDOM] if evaluation.random else _weak(evaluation.layers)
-    return [*_hints(evaluation), *_overflowed(evaluation.layers), *quality]
+    return [*_hints(evaluation), *overflowed(evaluation.layers), *quality]
 
 
 def nothing(evaluation: Evaluation) -> str:
@@ -108,7 +108,8 @@ def _hints(evaluation: Evaluation) -> list[str]:
     return ["The weights or inputs are not float32: call .float() on the model and its inputs."]
 
 
-def _overflowed(layers: Sequence[Layer]) -> list[str]:
+def overflowed(layers: Sequence[Layer]) -> list[str]:
+    """Return which accumulators overflowed, how and where first, in words."""
     by_verb: dict[str, list[str]] = {}
     for layer in layers:
         for use in layer.accumulators:

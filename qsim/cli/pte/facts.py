@@ -1,0 +1,200 @@
+"""What a method of a ``.pte`` holds, without running it: interface, delegates, other operators."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from qsim.evaluate import group_layers, programs_in_order
+from qsim.executorch.method import DelegateCall, Indices, KernelCall, TensorSpec
+from qsim.executorch.registry import OURS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from qsim.executorch.method import Delegate, Method, Value
+    from qsim.network import Lowered
+    from qsim.report.result import Layer
+
+# ExecuTorch's convention (exir/passes/quantize_io_pass.py): a method each, that returns one value.
+_PARAMETER: Final = re.compile(
+    r"(?:(.*)_)?(input|output)(\d+)_(scale|zp|quant_min|quant_max|dtype)"
+)
+# Bytes of a constant tensor that is shown value by value.
+_SHOWN: Final = 256
+
+
+@dataclass(frozen=True)
+class Part:
+    """One delegate of a method.
+
+    Attributes:
+        index: in the method's list.
+        backend: the name of its backend.
+        size: bytes.
+        calls: how many instructions call it.
+        network: what its bytes hold, if it is ours.
+    """
+
+    index: int
+    backend: str
+    size: int
+    calls: int
+    network: Lowered | None
+
+    def layers(self) -> list[Layer]:
+        """Return its layers with shapes and MACs of one sample; nothing that only a run tells."""
+        if self.network is None:
+            return []
+        programs = programs_in_order(self.network)
+        layers, owners = group_layers(programs)
+        calls = ((program, call) for program in programs for call in program.calls)
+        for layer, (program, call) in zip(owners, calls, strict=True):
+            layer.macs += program.macs(call)
+        return layers
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of all its calls, for one sample."""
+        return self.calls * sum(layer.macs for layer in self.layers())
+
+    @property
+    def primitives(self) -> int:
+        """How many primitive calls it makes."""
+        programs = () if self.network is None else programs_in_order(self.network)
+        return sum(len(program.calls) for program in programs)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON object."""
+        return {
+            "index": self.index,
+            "backend": self.backend,
+            "bytes": self.size,
+            "calls": self.calls,
+            "target": None if self.network is None else named(self.network.target),
+            "primitives": None if self.network is None else self.primitives,
+            "macs": None if self.network is None else self.macs,
+        }
+
+
+def named(target: Any) -> dict[str, str]:
+    """Return the JSON object that names a target."""
+    return {"name": target.name, "hash": target.hash}
+
+
+def parts_of(method: Method) -> list[Part]:
+    """Return the delegates of a method.
+
+    Raises:
+        FileFormatError: the bytes of one of ours are damaged, or made for another target than
+            its compile specs state.
+    """
+    uses = Counter(
+        instruction.delegate
+        for chain in method.chains
+        for instruction in chain
+        if isinstance(instruction, DelegateCall)
+    )
+    return [
+        Part(index, delegate.id, len(delegate.blob), uses[index], _network(delegate))
+        for index, delegate in enumerate(method.delegates)
+    ]
+
+
+def _network(delegate: Delegate) -> Lowered | None:
+    if delegate.id != OURS:
+        return None
+    from qsim.executorch.delegate import open_blob
+
+    return open_blob(delegate.blob, delegate.compile_specs)
+
+
+def outside(method: Method) -> dict[str, int]:
+    """Return the operators that run outside delegates, and how many instructions call each."""
+    return dict(
+        Counter(
+            method.operators[instruction.operator]
+            for chain in method.chains
+            for instruction in chain
+            if isinstance(instruction, KernelCall)
+        )
+    )
+
+
+def constant_of(method: Method) -> Any:
+    """Return the value of a method that takes nothing, calls nothing and returns one value.
+
+    Tensors come as lists, large ones as their type and shape; None for every other method.
+    """
+    if method.inputs or any(method.chains) or len(method.outputs) != 1:
+        return None
+    value: Value = method.values[method.outputs[0]]
+    if isinstance(value, Indices):
+        return [method.values[index] for index in value.items]
+    if not isinstance(value, TensorSpec):
+        return value
+    if value.data is None:
+        return None
+    if value.nbytes > _SHOWN:
+        return str(value)
+    import torch
+
+    flat = torch.frombuffer(bytearray(value.data), dtype=value.dtype)
+    return flat.as_strided(value.sizes, value.strides(value.sizes)).tolist()
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """What the file says of the codes of one input or output; None where it says nothing."""
+
+    scale: float | None = None
+    zero_point: int | None = None
+    least: int | None = None
+    most: int | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON fields, named as those of ``qsim inspect net.qsim``."""
+        known = self.least is not None and self.most is not None
+        return {
+            "scale": self.scale,
+            "zero_point": self.zero_point,
+            "codes": [self.least, self.most] if known else None,
+        }
+
+
+def parameters(methods: Mapping[str, Method], name: str) -> dict[tuple[str, int], Parameters]:
+    """Return what a file says of the codes of a method's inputs and outputs.
+
+    Args:
+        methods: all of the file: the parameters are methods themselves.
+        name: the method whose inputs and outputs are asked for.
+
+    Returns:
+        By side (``input``, ``output``) and position.
+    """
+    # Without a name in front they are those of the method that the passes changed.
+    usual = "forward" if "forward" in methods else next(iter(methods))
+    found: dict[tuple[str, int], dict[str, Any]] = {}
+    for each, method in methods.items():
+        match = _PARAMETER.fullmatch(each)
+        value = constant_of(method) if match else None
+        if match and isinstance(value, (int, float)) and (match[1] or usual) == name:
+            found.setdefault((match[2], int(match[3])), {})[match[4]] = value
+    return {
+        place: Parameters(
+            *(_number(values.get("scale"), float), _number(values.get("zp"), int)),
+            *(_number(values.get(key), int) for key in ("quant_min", "quant_max")),
+        )
+        for place, values in found.items()
+    }
+
+
+def _number(value: Any, kind: Any) -> Any:
+    return None if value is None else kind(value)
+
+
+def is_parameter(name: str) -> bool:
+    """Return whether a method's name is that of a quantization parameter."""
+    return _PARAMETER.fullmatch(name) is not None

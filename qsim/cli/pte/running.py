@@ -1,0 +1,203 @@
+"""``qsim run net.pte``: an ExecuTorch program in Python, its delegates on the hardware models."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qsim.cli.pte import FIXED_IO
+from qsim.errors import UsageError
+
+if TYPE_CHECKING:
+    from qsim.cli.inputs import Samples
+    from qsim.cli.output import Output
+    from qsim.cli.pte.opening import Opened
+    from qsim.cli.pte.result import Result
+    from qsim.cli.run import RunOptions
+    from qsim.evaluate import Array
+
+
+def run_pte(options: RunOptions, output: Output) -> int:
+    """Run a program and print what it is made of; return the exit status."""
+    from qsim.cli.run import quiet, set_threads
+
+    check_options(options)
+    with quiet(output):
+        from qsim.executorch import adapter
+
+        adapter.check()
+        if options.threads is not None:
+            set_threads(options.threads)
+        from qsim.cli.pte.cases import run_cases
+        from qsim.cli.pte.comparing import compare_programs
+        from qsim.cli.pte.comparison_report import show
+        from qsim.cli.pte.opening import open_program
+
+        opened = open_program(Path(options.model), options.data, options.method)
+        _check_target(options, opened)
+        if options.compare is not None:
+            work = prepare(opened, options)
+            found = compare_programs(opened, options, work, output)
+        elif opened.path.suffix == ".bpte" and not options.inputs:
+            result = run_cases(opened, options)
+        else:
+            result = _run(opened, options, output)
+    if options.compare is not None:
+        show(found, opened, options, work, output)
+        return 0 if found.equal else 1
+    _print(result, options, output)
+    return 1 if result.differing else 0
+
+
+def check_options(options: RunOptions) -> None:
+    """Refuse, by name, the options that mean nothing for a program that is fixed.
+
+    Raises:
+        UsageError: one of them was given.
+    """
+    if options.quantized_io:
+        raise UsageError(
+            f"{options.model} fixes the types of its inputs and outputs",
+            where="--quantized-io",
+            accepted=FIXED_IO,
+        )
+    if options.compare is not None:
+        for name, value in (("--trace", options.trace), ("--labels", options.labels)):
+            if value is not None:
+                raise UsageError(
+                    "is not for a comparison", where=name, accepted=f"{name} without --compare"
+                )
+    elif options.config is not None:
+        raise UsageError(
+            f"{options.model} is quantized already",
+            where="--config",
+            accepted="--config with a float model",
+        )
+    if options.report is not None:
+        raise UsageError(
+            "an ExecuTorch program has no float graph and no Q/DQ graph to report on",
+            where="--report",
+            accepted="--report with the model that it was made from, or --json here",
+        )
+
+
+def _check_target(options: RunOptions, opened: Opened) -> None:
+    if options.target is None or options.compare is not None:
+        return
+    from qsim.target import Target
+
+    asked = Target.load(options.target)
+    for part in opened.parts:
+        held = None if part.network is None else part.network.target
+        if held is not None and held.hash != asked.hash:
+            raise UsageError(
+                f"{opened.path} was compiled for {held.name} {held.short_hash}, not for "
+                f"{asked.name} {asked.short_hash}",
+                where="--target",
+                accepted="no --target, or the model it was compiled from",
+            )
+    if not any(part.network for part in opened.parts):
+        raise UsageError(
+            f"{opened.path} has no delegate of qsim, and so no target",
+            where="--target",
+            accepted="no --target, or the model it was compiled from",
+        )
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a run has to do.
+
+    Attributes:
+        samples: with their labels.
+        count: how many; 1 where no input has a batch.
+        calls: the arguments of each call.
+        sizes: the samples of each call.
+    """
+
+    samples: Samples
+    count: int
+    calls: list[list[Any]]
+    sizes: list[int]
+
+
+def prepare(opened: Opened, options: RunOptions) -> Work:
+    """Return the samples of a run, cut into calls."""
+    from qsim.cli.pte.batches import cut
+    from qsim.cli.pte.samples import choose, count_of, first
+
+    args = opened.arguments()
+    samples = choose(options.inputs, args, options.samples)
+    if options.labels is not None:
+        labels = read_labels_for(options.labels, opened, count_of(samples, args))
+        source = f"{samples.source}, labels of {options.labels}"
+        samples = replace(samples, labels=labels, source=source)
+    samples = first(samples, args, options.samples)
+    calls = cut(samples, args, options.batch)
+    at = next((arg.position for arg in args if arg.split), None)
+    sizes = [1 if at is None else len(call[at]) for call in calls]
+    return Work(samples, count_of(samples, args), calls, sizes)
+
+
+def read_labels_for(path: Path, opened: Opened, count: int) -> Array:
+    """Return the class of each sample, checked against the program's first output."""
+    from qsim.cli.npy import read_labels
+    from qsim.executorch.method import TensorSpec
+
+    found = opened.outputs[0] if opened.outputs else None
+    shape = found.sizes if isinstance(found, TensorSpec) else ()
+    return read_labels(path, count, shape)
+
+
+def _run(opened: Opened, options: RunOptions, output: Output) -> Result:
+    from qsim.cli.pte.result import Result, score
+    from qsim.cli.pte.tracing import DelegateTracer
+
+    work = prepare(opened, options)
+    labels = work.samples.labels
+    seconds = 0.0
+    outputs: list[tuple[Any, ...]] = []
+    with ExitStack() as stack:
+        tracer = None
+        if options.trace is not None:
+            tracer = stack.enter_context(DelegateTracer(options.trace, opened, work.count))
+        advance = stack.enter_context(output.stage("running", len(work.calls)))
+        for call, size in zip(work.calls, work.sizes, strict=True):
+            if tracer is not None:
+                tracer.begin(size)
+            start = time.perf_counter()
+            made = opened.pte(*call, method=opened.method.name)
+            seconds += time.perf_counter() - start
+            outputs.append(made if isinstance(made, tuple) else (made,))
+            advance(1)
+        result = Result(
+            opened=opened,
+            samples=work.count,
+            calls=len(work.calls),
+            source=work.samples.source,
+            random=work.samples.random,
+            seconds=seconds,
+            outputs=outputs,
+            accuracy=None if labels is None else score(outputs, labels),
+        )
+        if tracer is not None:
+            result.watched = tracer.layers()
+            tracer.finish(list(work.samples.arrays), result.joined(), result.to_dict())
+    return result
+
+
+def _print(result: Result, options: RunOptions, output: Output) -> None:
+    if output.as_json:
+        output.json(result.to_dict())
+        return
+    from rich.text import Text
+
+    from qsim.cli.pte.tables import report
+
+    parts = report(result, verbose=options.verbose)
+    if options.trace is not None:
+        parts.append(Text(f"  Trace written to {options.trace}"))
+    output.text(*parts)

@@ -129,7 +129,7 @@ def _check_integer_outputs(lowered: Lowered) -> None:
 
 def _build(spec: str, target: Target | None, config: Path | None, output: Output) -> Built:
     if spec.endswith(".qsim"):
-        _refuse_config(spec, config)
+        refuse_config(spec, config)
         return Built(_load_qsim(spec, target))
     from qsim.lowering import lower
 
@@ -183,7 +183,7 @@ def quantized_of(
 
         loaded = load_pt2(spec)
         if isinstance(loaded, Quantized):
-            _refuse_config(spec, config)
+            refuse_config(spec, config)
             _same_target(spec, loaded.target, target)
             return loaded, None
         module, examples = _exported(spec, loaded)
@@ -232,7 +232,12 @@ def _same_target(spec: str, held: Target, asked: Target | None) -> None:
         )
 
 
-def _refuse_config(spec: str, config: Path | None) -> None:
+def refuse_config(spec: str, config: Path | None) -> None:
+    """Refuse ``--config`` for what is quantized already.
+
+    Raises:
+        UsageError: it was given.
+    """
     if config is not None:
         raise UsageError(
             f"{spec} is quantized already", where="--config", accepted="--config with a float model"

@@ -15,6 +15,7 @@ import torch
 
 from qsim.errors import FileFormatError, QsimError
 from qsim.executorch import adapter
+from qsim.executorch.method import usual
 from qsim.executorch.pte import Pte
 
 if TYPE_CHECKING:
@@ -84,11 +85,11 @@ def _numbers(codes: Codes) -> Iterator[float | int]:
 
 
 def _of_file(pte: Pte, method: str) -> dict[str, list[Codes | None]]:
-    usual = "forward" if "forward" in pte.methods else pte.methods[0]
-    name = method or usual
+    main = usual(pte.methods)
+    name = method or main
     sizes = {"input": len(pte.inputs_of(name)), "output": len(pte.outputs_of(name))}
     # Without a name in front they are those of the method that the passes changed.
-    prefixes = (f"{name}_", "") if name == usual else (f"{name}_",)
+    prefixes = (f"{name}_", "") if name == main else (f"{name}_",)
     return {
         f"{side}s": [_stated(pte, prefixes, f"{side}{index}_") for index in range(size)]
         for side, size in sizes.items()

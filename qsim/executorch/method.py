@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     import torch
 
@@ -156,3 +156,9 @@ class Method:
     operators: tuple[str, ...]
     delegates: tuple[Delegate, ...]
     arenas: tuple[int, ...]
+
+
+def usual(methods: Iterable[str]) -> str:
+    """Return the method that is meant where none is named: ``forward``, or else the first."""
+    names = list(methods)
+    return "forward" if "forward" in names else names[0]

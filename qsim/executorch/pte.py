@@ -12,7 +12,7 @@ from qsim.errors import FileFormatError, InputError, ModelError, QsimError, Usag
 from qsim.executorch import adapter, container, inputs, plan
 from qsim.executorch.external import External
 from qsim.executorch.interpreter import Interpreter
-from qsim.executorch.method import TensorSpec
+from qsim.executorch.method import TensorSpec, usual
 from qsim.executorch.run import fits
 from qsim.executorch.tensors import Data
 
@@ -154,7 +154,7 @@ class Pte:
         ]
 
     def _default(self) -> str:
-        return "forward" if "forward" in self._methods else next(iter(self._methods))
+        return usual(self._methods)
 
     def _method(self, name: str) -> Method:
         found = self._methods.get(name)

@@ -145,8 +145,11 @@ def _checked(result: Any, expected: Expected, where: str) -> torch.Tensor:
         wanted in (None, size) for size, wanted in zip(sizes, expected.sizes, strict=True)
     )
     if tensor.dtype != expected.dtype or not fits:
-        got = f"{str(tensor.dtype).removeprefix('torch.')} {list(sizes)}"
-        raise ModelError(f"{where} made {got} for {expected.name}", accepted=str(expected))
+        from qsim.executorch.inputs import shown
+
+        raise ModelError(
+            f"{where} made {shown(tensor)} for {expected.name}", accepted=str(expected)
+        )
     return tensor
 
 

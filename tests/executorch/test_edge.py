@@ -152,29 +152,6 @@ def test_what_is_no_edge_program_is_refused() -> None:
         run_edge(manager, *batches(source, 2), method="backward")
 
 
-class Counting(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.register_buffer("count", torch.zeros(1))
-
-    def forward(self, x: Tensor) -> Tensor:
-        self.count.add_(1)
-        return x + self.count
-
-
-@pytest.mark.parametrize(
-    ("module", "message"),
-    [
-        (Counting(), r"run_edge: it has a buffer mutation \(count\)"),
-    ],
-)
-def test_what_does_more_than_compute_is_refused(module: nn.Module, message: str) -> None:
-    x = torch.ones(2, 3)
-    manager = to_edge(torch.export.export(module, (x,), strict=False))
-    with pytest.raises(ModelError, match=message):
-        run_edge(manager, x)
-
-
 def test_delegates_of_other_backends_run_on_registered_models() -> None:
     source, lowered = network("ConvNet", "tflite")
     manager, _ = lowered_edge(source)

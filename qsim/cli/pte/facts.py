@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from qsim.evaluate import group_layers, programs_in_order
-from qsim.executorch.method import DelegateCall, Indices, KernelCall, TensorSpec
+from qsim.executorch.method import DelegateCall, Indices, KernelCall, TensorSpec, usual
 from qsim.executorch.registry import OURS
 
 if TYPE_CHECKING:
@@ -175,12 +175,12 @@ def parameters(methods: Mapping[str, Method], name: str) -> dict[tuple[str, int]
         By side (``input``, ``output``) and position.
     """
     # Without a name in front they are those of the method that the passes changed.
-    usual = "forward" if "forward" in methods else next(iter(methods))
+    main = usual(methods)
     found: dict[tuple[str, int], dict[str, Any]] = {}
     for each, method in methods.items():
         match = _PARAMETER.fullmatch(each)
         value = constant_of(method) if match else None
-        if match and isinstance(value, (int, float)) and (match[1] or usual) == name:
+        if match and isinstance(value, (int, float)) and (match[1] or main) == name:
             found.setdefault((match[2], int(match[3])), {})[match[4]] = value
     return {
         place: Parameters(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qsim.cli.build import refuse_config
 from qsim.cli.pte import FIXED_IO
 from qsim.errors import UsageError
 
@@ -70,12 +71,8 @@ def check_options(options: RunOptions) -> None:
                 raise UsageError(
                     "is not for a comparison", where=name, accepted=f"{name} without --compare"
                 )
-    elif options.config is not None:
-        raise UsageError(
-            f"{options.model} is quantized already",
-            where="--config",
-            accepted="--config with a float model",
-        )
+    else:
+        refuse_config(options.model, options.config)
     if options.report is not None:
         raise UsageError(
             "an ExecuTorch program has no float graph and no Q/DQ graph to report on",

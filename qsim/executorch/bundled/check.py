@@ -10,6 +10,7 @@ import torch
 
 from qsim.errors import QsimError
 from qsim.executorch.bundled.bundle import BundledCase
+from qsim.executorch.method import usual
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -97,7 +98,7 @@ def record_case(pte: Pte, *inputs: Any, method: str | None = None) -> BundledCas
     """
     name = method
     if name is None:
-        name = "forward" if "forward" in pte.methods else pte.methods[0]
+        name = usual(pte.methods)
     made = _listed(pte(*inputs, method=name))
     return BundledCase(name, inputs, tuple(made))
 

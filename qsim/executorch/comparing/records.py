@@ -15,7 +15,7 @@ from qsim.executorch.comparing import labels
 from qsim.executorch.comparing.record import Record
 from qsim.executorch.comparing.trace_records import of_trace
 from qsim.executorch.delegate import watched
-from qsim.executorch.method import DelegateCall, KernelCall
+from qsim.executorch.method import DelegateCall, KernelCall, usual
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,7 +37,7 @@ class Records:
 
 def of_pte(pte: Pte, inputs: Sequence[Any], method: str | None) -> Records:
     """Run a ``.pte``; what its delegates of ours compute is recorded call by call."""
-    name = method or ("forward" if "forward" in pte.methods else pte.methods[0])
+    name = method or usual(pte.methods)
     recorder = _PteRecorder(pte, name)
     with watched(recorder.delegate):
         outputs = pte.watch(inputs, recorder.after, name)

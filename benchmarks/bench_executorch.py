@@ -6,8 +6,8 @@ First table: a delegated ``.pte`` over the same network run directly on the same
 codes at its ends that is the Program itself (``program.run``), with floats the lowered network,
 which quantizes, runs the Program and dequantizes. Second table: a ``.pte`` without delegates over
 its own operators, called in a plain loop on the same tensors, with the arguments ready; and over
-torch eager: where ``qsim.executorch.portable`` defines an operator, its order of additions costs
-time that torch's does not. One thread; contenders take turns, medians.
+torch eager: where an operator has a definition of ours, its order of additions costs time that
+torch's does not. One thread; contenders take turns, medians.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from torch import Tensor, nn
 
 import qsim
 from benchmarks.harness import Timing, measure, one_thread
-from qsim.capture import quiet
 from qsim.executorch import Pte, to_edge
-from qsim.executorch.fixed import FixedRun
-from qsim.executorch.kernels import Bound
+from qsim.executorch.interpreter.kernels import Bound
+from qsim.executorch.interpreter.unchecked import FixedRun
+from qsim.graph.capturing import quiet
 from qsim.models.spec import load
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from qsim.program import Program
+    from qsim.program.program import Program
 
 MODELS = ("digits", "resnet8", "ds_cnn", "mobilenet_v1")
 BATCHES = (1, 32)
@@ -159,7 +159,7 @@ def main(names: tuple[str, ...] = MODELS) -> None:
     print(table([first for first, _ in pairs], OPERATORS_LIMIT))
     print("\n.pte without delegates, over torch eager\n")
     print(table([second for _, second in pairs[:2]], OPERATORS_LIMIT))
-    print("\nthe same where qsim.executorch.portable defines operators, for information\n")
+    print("\nthe same where operators have definitions of ours, for information\n")
     print(table([second for _, second in pairs[2:]], None))
 
 

@@ -14,20 +14,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from qsim.cosim.build import build
-from qsim.cosim.bulk import bulk_recipe, run_bulk
-from qsim.cosim.cocotb_lane import cocotb_recipe, run_cocotb
-from qsim.cosim.jobs import job
-from qsim.cosim.toolchain import SIMULATORS, find
-from qsim.cosim.wrapper import design
+from qsim.cosim.jobs.makers import job
+from qsim.cosim.lanes.bulk import bulk_recipe, run_bulk
+from qsim.cosim.lanes.cocotb_lane import cocotb_recipe, run_cocotb
+from qsim.cosim.simulators.build import build
+from qsim.cosim.simulators.toolchain import SIMULATORS, find
+from qsim.cosim.simulators.wrapper import design
 from qsim.golden.directed import cases
 from qsim.target import Target
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from qsim.cosim.lane import LaneResult
-    from qsim.cosim.unit import Job
+    from qsim.cosim.jobs.unit import Job
+    from qsim.cosim.lanes.lane import LaneResult
 
 COCOTB_BEATS, BULK_BEATS = 200_000, 2_000_000
 REQUIRED, RATIO = 100_000, 10  # beats a second of cocotb on Verilator; bulk over cocotb

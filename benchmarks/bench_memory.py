@@ -21,7 +21,7 @@ from qsim.models.registry import builtin
 from qsim.models.spec import load
 
 if TYPE_CHECKING:
-    from qsim.program import Program
+    from qsim.program.program import Program
 
 
 # Columns, with the planner of ours whose bytes are there.

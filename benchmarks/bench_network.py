@@ -35,13 +35,13 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 import qsim
 from benchmarks.harness import Timing, measure, one_thread, table
 from qsim.models.spec import load
-from qsim.store import load as load_file
-from qsim.store import save
+from qsim.network.store import load as load_file
+from qsim.network.store import save
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from qsim.network import Lowered
+    from qsim.network.lowered import Lowered
 
 MODELS = ("resnet8", "mobilenet_v1", "resnet18")
 BATCHES = (1, 32)

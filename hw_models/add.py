@@ -38,8 +38,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hw_models._add_codes import compute
-from hw_models._adders import (
+from hw_models._pointwise import output_range
+from hw_models.addition.adders import (
     ADD_FORMULAS,
     Adder,
     AddFormula,
@@ -49,7 +49,7 @@ from hw_models._adders import (
     ShiftedAdd,
     f32,
 )
-from hw_models._pointwise import output_range
+from hw_models.addition.codes import compute
 from hw_models.formats import FixedFormat, IntArray
 
 if TYPE_CHECKING:

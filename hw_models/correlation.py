@@ -41,14 +41,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from hw_models._correlation_plan import CorrelationPlan, overflow_error
 from hw_models.formats import Accumulator, IntArray
 from hw_models.ledger import Ledger
+from hw_models.products.plan import CorrelationPlan, overflow_error
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from hw_models._correlation_geometry import Padding
+    from hw_models.products.geometry import Padding
 
 __all__ = ["CorrelationPlan", "correlation", "correlation_plan", "reference"]
 

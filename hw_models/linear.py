@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hw_models._arguments import as_array, require_accumulator, require_ledger
-from hw_models._correlation_geometry import check_codes
-from hw_models._correlation_plan import CorrelationPlan, overflow_error
 from hw_models.correlation import reference as correlation_reference
 from hw_models.errors import AccumulatorOverflowError, ContractError
 from hw_models.formats import Accumulator, IntArray
+from hw_models.products.geometry import check_codes
+from hw_models.products.plan import CorrelationPlan, overflow_error
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from hw_models._arguments import as_array, require_accumulator, require_ledger
-from hw_models._correlation_geometry import check_code, check_codes, check_zero_points
-from hw_models._correlation_plan import overflow_error
 from hw_models.errors import AccumulatorOverflowError, ContractError
 from hw_models.formats import Accumulator, IntArray
 from hw_models.ledger import Ledger
 from hw_models.linear import LinearPlan
 from hw_models.linear import reference as linear_reference
+from hw_models.products.geometry import check_code, check_codes, check_zero_points
+from hw_models.products.plan import overflow_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

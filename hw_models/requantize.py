@@ -19,8 +19,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hw_models._pointwise import output_range
-from hw_models._requantize_plan import RequantizePlan
 from hw_models.formats import FixedFormat, IntArray, if_else
+from hw_models.requantization.plan import RequantizePlan
 from hw_models.schemes import REQUANTIZERS, Requantizer
 
 if TYPE_CHECKING:

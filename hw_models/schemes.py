@@ -17,7 +17,8 @@ scale and where it rounds:
 | ``FloatScale``                   | a float32                 | float32 twice, then half even  |
 | ``Float64Scale``                 | a float64                 | float64 once, then half away   |
 
-``FixedPoint`` is defined in ``hw_models._fixed_point``, whose docstring has its six datapaths.
+``FixedPoint`` is defined in ``hw_models.requantization.fixed_point``, whose docstring has its six
+datapaths.
 
 ``MulAddShift``: ``round((x * mul + add) / 2**right_shift)``, exact for any ``x`` up to 64 bits:
 pulp-platform/Deeploy:TargetLibraries/Generic/src/RequantShift_s8.c, whose 32-bit intermediate value
@@ -50,7 +51,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from hw_models._fixed_point import (
+from hw_models.errors import ContractError
+from hw_models.formats import if_else, is_int
+from hw_models.requantization.fixed_point import (
     FIXED_REFERENCES,
     MAX_SHIFT,
     FixedPoint,
@@ -58,7 +61,7 @@ from hw_models._fixed_point import (
     quantize_multiplier,
     reduced_multiplier,
 )
-from hw_models._scheme_arguments import (
+from hw_models.requantization.scheme_arguments import (
     Floats,
     Ints,
     at,
@@ -67,8 +70,6 @@ from hw_models._scheme_arguments import (
     integers,
     real_scales,
 )
-from hw_models.errors import ContractError
-from hw_models.formats import if_else, is_int
 from hw_models.rounding import Rounding, round_shift, rounding_code
 
 if TYPE_CHECKING:

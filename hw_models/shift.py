@@ -31,9 +31,9 @@ from hw_models._pointwise import (
     require_output,
     require_signed,
 )
-from hw_models._requantize import rounding_table
 from hw_models.errors import ContractError
 from hw_models.formats import FixedFormat, IntArray
+from hw_models.requantization.exact import rounding_table
 from hw_models.rounding import Rounding, round_shift, rounding_code
 
 if TYPE_CHECKING:

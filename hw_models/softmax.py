@@ -32,10 +32,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hw_models import _softmax_kernels as kernels
 from hw_models._arguments import as_array, require_ledger, show
 from hw_models._pointwise import require_codes, require_int, require_signed
-from hw_models._softmax_schemes import (
+from hw_models.errors import ContractError
+from hw_models.formats import FixedFormat, IntArray
+from hw_models.functions import softmax_kernels as kernels
+from hw_models.functions.softmax_schemes import (
     MAX_INPUT_BITS,
     MAX_OUTPUT_BITS,
     FixedSoftmax,
@@ -44,8 +46,6 @@ from hw_models._softmax_schemes import (
     TableSoftmax,
     tables16,
 )
-from hw_models.errors import ContractError
-from hw_models.formats import FixedFormat, IntArray
 from hw_models.interpolation import interpolate
 from hw_models.requantize import requantize
 

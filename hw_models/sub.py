@@ -22,11 +22,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from hw_models._add_codes import compute
-from hw_models._adders import Adder, ShiftedAdd
 from hw_models._arguments import require_name
 from hw_models._pointwise import output_range
 from hw_models.add import reference as add_reference
+from hw_models.addition.adders import Adder, ShiftedAdd
+from hw_models.addition.codes import compute
 from hw_models.formats import FixedFormat, IntArray
 
 if TYPE_CHECKING:

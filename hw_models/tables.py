@@ -11,7 +11,8 @@ Two kinds of tables, which datapaths and interpreters keep apart:
       ratio = f(real) * (1 / output_scale)          divide: f(real) / output_scale
       entry = clamp(round(ratio) + output_zero_point)
 
-* ``unit_table``: the entry is what an integer unit makes of the code (``hw_models._table_units``):
+* ``unit_table``: the entry is what an integer unit makes of the code
+  (``hw_models.functions.units``):
 
 | operator   | int8 in LiteRT (reference, optimized)       | int16 in LiteRT (reference)           |
 |------------|---------------------------------------------|---------------------------------------|
@@ -39,11 +40,11 @@ import numpy as np
 
 from hw_models._arguments import require_flag, require_name, require_scale, show
 from hw_models._pointwise import require_int
-from hw_models._table_curves import Sigmoid16, Tanh16
-from hw_models._table_functions import FUNCTIONS, ask
-from hw_models._table_units import ByteLeakyRelu, HardSwish, LeakyRelu
 from hw_models.errors import ContractError
 from hw_models.formats import FixedFormat, IntArray
+from hw_models.functions.curves import Sigmoid16, Tanh16
+from hw_models.functions.real import FUNCTIONS, ask
+from hw_models.functions.units import ByteLeakyRelu, HardSwish, LeakyRelu
 from hw_models.rounding import Rounding, round_shift, rounding_code
 
 if TYPE_CHECKING:

@@ -31,16 +31,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hw_models._transposed_geometry import TransposedGeometry
-from hw_models._transposed_plan import TransposedCorrelationPlan
 from hw_models.correlation import reference as correlation_reference
 from hw_models.formats import Accumulator, IntArray
+from hw_models.products.transposed_geometry import TransposedGeometry
+from hw_models.products.transposed_plan import TransposedCorrelationPlan
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from hw_models._correlation_geometry import Padding
     from hw_models.ledger import Ledger
+    from hw_models.products.geometry import Padding
 
 __all__ = [
     "TransposedCorrelationPlan",

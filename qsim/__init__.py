@@ -14,6 +14,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
+from qsim.moved import install
+
 if TYPE_CHECKING:
     from qsim import cosim, extend, golden
     from qsim.errors import (
@@ -26,12 +28,13 @@ if TYPE_CHECKING:
         UsageError,
     )
     from qsim.lowering import lower
-    from qsim.network import Lowered
+    from qsim.network.lowered import Lowered
+    from qsim.network.store import load
+    from qsim.network.trace import Trace
     from qsim.quantizer import QuantizeConfig, Quantized, quantize
-    from qsim.store import load
     from qsim.target import Target
-    from qsim.trace import Trace
 
+install()
 __version__: Final = "0.1.0"
 
 __all__ = [
@@ -70,12 +73,12 @@ _HOMES: Final = {
         ),
         "qsim.errors",
     ),
-    "Lowered": "qsim.network",
+    "Lowered": "qsim.network.lowered",
     "QuantizeConfig": "qsim.quantizer",
     "Quantized": "qsim.quantizer",
     "Target": "qsim.target",
-    "Trace": "qsim.trace",
-    "load": "qsim.store",
+    "Trace": "qsim.network.trace",
+    "load": "qsim.network.store",
     "lower": "qsim.lowering",
     "quantize": "qsim.quantizer",
 }

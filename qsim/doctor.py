@@ -130,7 +130,7 @@ def _executorch() -> Check:
 
 def _simulators() -> list[Check]:
     """Return one check for each simulator of ``qsim cosim``."""
-    from qsim.cosim.toolchain import SIMULATORS, find
+    from qsim.cosim.simulators.toolchain import SIMULATORS, find
 
     checks = []
     for name in SIMULATORS:
@@ -154,7 +154,7 @@ def _silence() -> Iterator[None]:
     if os.environ.get("QSIM_DEBUG") == "1":
         yield
         return
-    from qsim.capture import quiet
+    from qsim.graph.capturing import quiet
 
     with quiet():
         yield
@@ -164,7 +164,7 @@ def _processor() -> Check:
     """Return whether the fast int8 kernel runs here, as the kernels themselves decide it."""
     import llvmlite.binding as llvm
 
-    from hw_models._gemm_tiles import HAS_VNNI, portable
+    from hw_models.products.gemm_tiles import HAS_VNNI, portable
 
     name = str(llvm.get_host_cpu_name())
     if HAS_VNNI and portable():

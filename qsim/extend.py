@@ -1,6 +1,6 @@
 """Primitives, patterns and passes of one's own, registered from outside the package.
 
-    qsim.extend.register_primitive("gate", BINDING)       # qsim.binding.Binding
+    qsim.extend.register_primitive("gate", BINDING)       # qsim.program.bindings.binding.Binding
     qsim.extend.register_pattern(PATTERN)                  # qsim.patterns.Pattern
     qsim.extend.register_pass("find_gate", find_gate, before="fold_constants")
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from importlib.metadata import EntryPoint
 
-    from qsim.binding import Binding
     from qsim.patterns import Pattern
+    from qsim.program.bindings.binding import Binding
     from qsim.quantizer.pass_order import GraphPass
 
 GROUPS: Final = ("qsim.primitives", "qsim.patterns", "qsim.passes")
@@ -38,8 +38,8 @@ def register_primitive(name: str, binding: Binding) -> None:
     Raises:
         UsageError: not a name or not a Binding, or another primitive has the name.
     """
-    from qsim import primitives
-    from qsim.binding import Binding
+    from qsim.program import primitives
+    from qsim.program.bindings.binding import Binding
 
     _check_name("primitive", name)
     _check_type("primitive", name, binding, Binding)
@@ -86,7 +86,7 @@ def has_primitive(name: str) -> bool:
     Raises:
         UsageError: an entry point cannot be loaded.
     """
-    from qsim import primitives
+    from qsim.program import primitives
 
     if not primitives.is_registered(name):
         load("qsim.primitives")

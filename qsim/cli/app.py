@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 import qsim
-from qsim.cli import cosim, prove
+from qsim.cli import prove
+from qsim.cli.cosim import app as cosim_app
 from qsim.cli.failure import CLOSED_PIPE, INTERNAL, USAGE, Failure, describe, only_help
-from qsim.cli.golden import golden_app
+from qsim.cli.golden.app import golden_app
 from qsim.cli.options import (
     NO_METAVAR,
     Command,
@@ -304,7 +305,7 @@ def inspect(
 
 
 app.add_typer(golden_app, name="golden")
-cosim.register(app)
+cosim_app.register(app)
 prove.register(app)
 
 

@@ -12,7 +12,7 @@ from qsim.errors import FileFormatError, ModelError, UsageError
 if TYPE_CHECKING:
     from qsim.cli.output import Output
     from qsim.models import Model
-    from qsim.network import Lowered
+    from qsim.network.lowered import Lowered
     from qsim.quantizer import Quantized
     from qsim.target import Target
 
@@ -146,7 +146,7 @@ def load_network(path: str | Path) -> Lowered:
     Raises:
         FileFormatError: always with what would be accepted.
     """
-    from qsim.store import load
+    from qsim.network.store import load
 
     try:
         return load(path)

@@ -11,7 +11,7 @@ import numpy as np
 
 from qsim.cli.npy import read_labels, read_npy, shape_text
 from qsim.errors import InputError, UsageError
-from qsim.evaluate import Array, Arrays, Batch, as_arrays
+from qsim.report.evaluate import Array, Arrays, Batch, as_arrays
 from qsim.report.words import plural
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from hw_models.quantize import Formula
     from qsim.models import Model
-    from qsim.network import Lowered, ValueSpec
+    from qsim.network.lowered import Lowered, ValueSpec
 
 RANDOM_SAMPLES: Final = 8
 # A trace keeps every tensor of a batch: as many samples as keep it in the hundreds of megabytes.

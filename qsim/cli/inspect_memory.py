@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from qsim.network import Lowered
+    from qsim.network.lowered import Lowered
     from qsim.stream.allocate import Allocation, Place
 
 _TITLES: Final = ("tensor", "offset", "bytes", "steps", "bank", "in place of", "made by")

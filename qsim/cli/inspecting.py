@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from hw_models import FixedFormat
     from qsim.cli.output import Output
-    from qsim.network import Lowered, ValueSpec
-    from qsim.program import Program
+    from qsim.network.lowered import Lowered, ValueSpec
+    from qsim.program.program import Program
 
 _ACCEPTED = "a .qsim, .pt2, .pte, .bpte or target .toml file"
 
@@ -252,7 +252,7 @@ def _value(spec: ValueSpec, lowered: Lowered) -> dict[str, Any]:
 
 def _boundary_codes(name: str, lowered: Lowered) -> tuple[float | None, int, FixedFormat | None]:
     """Return scale, zero point and format of the step that quantizes or dequantizes a value."""
-    from qsim.attributes import format_from_json
+    from qsim.program.attributes import format_from_json
 
     for step in lowered.steps:
         into = step.kind == "quantize" and name in step.inputs

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from qsim.evaluate import Array
+    from qsim.report.evaluate import Array
 
 _NPY: Final = "a .npy file of float32 or integer codes, samples along dimension 0"
 

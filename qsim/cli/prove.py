@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from qsim.formal.goal import Verdict
     from qsim.formal.report import Result
     from qsim.formal.run import Task
-    from qsim.network import Lowered
+    from qsim.network.lowered import Lowered
     from qsim.target import Target
 
 _FROM_MODEL = ("add",)  # its constants are a model's, never all

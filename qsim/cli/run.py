@@ -162,7 +162,7 @@ def set_threads(count: int) -> None:
 def _evaluate(built: Built, options: RunOptions, output: Output) -> tuple[Evaluation, Samples]:
     from qsim.cli.inputs import batches, choose
     from qsim.cli.traces import TraceWriter
-    from qsim.evaluate import Evaluator
+    from qsim.report.evaluate import Evaluator
 
     lowered = built.lowered
     samples = choose(options.inputs, built.model, lowered, options.labels).first(options.samples)

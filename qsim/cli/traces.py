@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from qsim.evaluate import Array
-    from qsim.network import Lowered
-    from qsim.program import TensorSpec
-    from qsim.trace import Trace
+    from qsim.network.lowered import Lowered
+    from qsim.network.trace import Trace
+    from qsim.program.program import TensorSpec
+    from qsim.report.evaluate import Array
 
 
 class TraceWriter:

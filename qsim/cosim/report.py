@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from qsim.compare import Mismatch
-    from qsim.cosim.lane import LaneName
+    from qsim.cosim.lanes.lane import LaneName
+    from qsim.mismatch.compare import Mismatch
     from qsim.target import Target
 
 

@@ -8,27 +8,29 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
-from qsim.cosim import jobs, lanes, process
-from qsim.cosim.build import BuildError, build_all
-from qsim.cosim.build import build as build_one
-from qsim.cosim.conv_layer import layers
-from qsim.cosim.dut import require_values
-from qsim.cosim.dut_errors import explain
-from qsim.cosim.elements import findings
-from qsim.cosim.lane import LaneName, Stimulus, Window
+from qsim.cosim.dut.dut import require_values
+from qsim.cosim.dut.errors import explain
+from qsim.cosim.jobs import makers
+from qsim.cosim.jobs.conv_layer import layers
+from qsim.cosim.jobs.elements import findings
+from qsim.cosim.lanes import names as lanes
+from qsim.cosim.lanes.lane import LaneName, Stimulus, Window
 from qsim.cosim.report import CallResult, Report, Skipped
-from qsim.cosim.toolchain import find
-from qsim.cosim.wrapper import Wrap, design
+from qsim.cosim.simulators import process
+from qsim.cosim.simulators.build import BuildError, build_all
+from qsim.cosim.simulators.build import build as build_one
+from qsim.cosim.simulators.toolchain import find
+from qsim.cosim.simulators.wrapper import Wrap, design
 from qsim.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from qsim.cosim.build import Build, Recipe
-    from qsim.cosim.dut import Dut
-    from qsim.cosim.toolchain import Simulator
-    from qsim.cosim.unit import Job
+    from qsim.cosim.dut.dut import Dut
+    from qsim.cosim.jobs.unit import Job
+    from qsim.cosim.simulators.build import Build, Recipe
+    from qsim.cosim.simulators.toolchain import Simulator
     from qsim.golden.case import Case
     from qsim.target import Target
 
@@ -85,10 +87,10 @@ class _Planned:
 def _job(cases: tuple[Case, ...], target: Target) -> Job:
     """Return the beats of one call, or of the calls of a whole layer."""
     if len(cases) == 1:
-        return jobs.job(cases[0], target)
-    from qsim.cosim import job_conv_engine  # it loads Numba
+        return makers.job(cases[0], target)
+    from qsim.cosim.jobs import conv_engine  # it loads Numba
 
-    return job_conv_engine.job(cases, target)
+    return conv_engine.job(cases, target)
 
 
 def run_cases(cases: Iterable[Case], target: Target, settings: Settings, source: str) -> Report:
@@ -163,7 +165,7 @@ def _plan(
 def _not_served(case: Case, settings: Settings) -> str:
     if settings.dut is not None and case.primitive != settings.dut.primitive:
         return f"the design computes {settings.dut.primitive}"
-    if not jobs.has_rtl(case.primitive):
+    if not makers.has_rtl(case.primitive):
         moves = case.primitive in ("reshape", "permute", "concat", "pad")
         return f"no RTL for {case.primitive}{': it only moves codes' if moves else ''}"
     return ""

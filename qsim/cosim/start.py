@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from qsim.cosim.lane import Stimulus
-from qsim.cosim.lanes import require_lane
+from qsim.cosim.lanes.lane import Stimulus
+from qsim.cosim.lanes.names import require_lane
 from qsim.cosim.runner import Settings, run_cases
 from qsim.errors import UsageError
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from os import PathLike
 
+    from qsim.cosim.jobs.unit import Unit
     from qsim.cosim.report import Report
-    from qsim.cosim.unit import Unit
-    from qsim.cosim.wrapper import Design
+    from qsim.cosim.simulators.wrapper import Design
     from qsim.golden import Case, GoldenSet
-    from qsim.network import Lowered
+    from qsim.network.lowered import Lowered
     from qsim.target import Target
 
     Source: TypeAlias = "GoldenSet | Lowered | str | PathLike[str]"
@@ -86,7 +86,8 @@ def with_dut(settings: Settings, path: str | PathLike[str] | None) -> Settings:
     """
     if path is None:
         return settings
-    from qsim.cosim import dut_file, dut_wrapper
+    from qsim.cosim.dut import file as dut_file
+    from qsim.cosim.dut import wrapper as dut_wrapper
 
     if settings.engine:
         raise UsageError("a design of one primitive is no engine of whole layers", where=str(path))
@@ -103,10 +104,10 @@ def _cases(
 ) -> tuple[Iterable[Case], Target, str]:
     from qsim import golden
     from qsim.golden.sets import require_target
-    from qsim.primitives import PRIMITIVES
+    from qsim.program.primitives import PRIMITIVES
 
     if isinstance(source, str) and source in PRIMITIVES and not Path(source).is_dir():
-        from qsim.cosim.vectors import vectors as draw
+        from qsim.cosim.jobs.vectors import vectors as draw
 
         if target is None or x is not None:
             raise UsageError(
@@ -119,7 +120,7 @@ def _cases(
     if isinstance(source, golden.GoldenSet):
         require_target(source, target)
         return source.cases, source.target, str(source.directory)
-    from qsim.network import Lowered
+    from qsim.network.lowered import Lowered
 
     if isinstance(source, Lowered):
         if x is None:

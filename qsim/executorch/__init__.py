@@ -9,17 +9,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from qsim.executorch.backend import QsimBackend
     from qsim.executorch.bundled.bundle import Bundle, BundledCase, bundle, read_bundle
     from qsim.executorch.bundled.check import record_case
     from qsim.executorch.bundled.golden import bundle_golden
     from qsim.executorch.comparing.comparison import Comparison, compare
-    from qsim.executorch.compiling import EdgeProgram, to_edge
-    from qsim.executorch.edge import run_edge
-    from qsim.executorch.exporting import export
-    from qsim.executorch.io_params import qparams
-    from qsim.executorch.partitioner import QsimPartitioner
-    from qsim.executorch.pte import Pte, load
+    from qsim.executorch.compiling.backend import QsimBackend
+    from qsim.executorch.compiling.compiling import EdgeProgram, to_edge
+    from qsim.executorch.compiling.exporting import export
+    from qsim.executorch.compiling.io_params import qparams
+    from qsim.executorch.compiling.partitioner import QsimPartitioner
+    from qsim.executorch.edge.edge import run_edge
+    from qsim.executorch.pte.pte import Pte, load
     from qsim.executorch.registry import register
 
 __all__ = [
@@ -48,20 +48,20 @@ _HOMES: Final = {
     "compare": "qsim.executorch.comparing.comparison",
     "Bundle": "qsim.executorch.bundled.bundle",
     "BundledCase": "qsim.executorch.bundled.bundle",
-    "EdgeProgram": "qsim.executorch.compiling",
-    "Pte": "qsim.executorch.pte",
-    "QsimBackend": "qsim.executorch.backend",
-    "QsimPartitioner": "qsim.executorch.partitioner",
+    "EdgeProgram": "qsim.executorch.compiling.compiling",
+    "Pte": "qsim.executorch.pte.pte",
+    "QsimBackend": "qsim.executorch.compiling.backend",
+    "QsimPartitioner": "qsim.executorch.compiling.partitioner",
     "bundle": "qsim.executorch.bundled.bundle",
     "bundle_golden": "qsim.executorch.bundled.golden",
-    "export": "qsim.executorch.exporting",
-    "load": "qsim.executorch.pte",
-    "qparams": "qsim.executorch.io_params",
+    "export": "qsim.executorch.compiling.exporting",
+    "load": "qsim.executorch.pte.pte",
+    "qparams": "qsim.executorch.compiling.io_params",
     "read_bundle": "qsim.executorch.bundled.bundle",
     "record_case": "qsim.executorch.bundled.check",
     "register": "qsim.executorch.registry",
-    "run_edge": "qsim.executorch.edge",
-    "to_edge": "qsim.executorch.compiling",
+    "run_edge": "qsim.executorch.edge.edge",
+    "to_edge": "qsim.executorch.compiling.compiling",
 }
 # What makes or runs edge programs; a ``.pte`` is read without ExecuTorch's own Python.
 _AHEAD_OF_TIME: Final = (

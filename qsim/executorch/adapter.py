@@ -143,7 +143,7 @@ def load_exir() -> None:
         MissingToolError: ExecuTorch is not installed, or is of another version.
     """
     _home()
-    from qsim.capture import quiet
+    from qsim.graph.capturing import quiet
 
     with quiet():
         import executorch.exir  # noqa: F401
@@ -236,7 +236,7 @@ def has_values(value: Any) -> bool:
 @lru_cache(maxsize=1)
 def numbered_dtypes() -> dict[int, torch.dtype]:
     """Return the torch dtype of every ScalarType number that can be computed with."""
-    from qsim.executorch.flatbuffers import fbs
+    from qsim.executorch.pte.flatbuffers import fbs
 
     names = fbs.parse(schema_text("program")).enums["ScalarType"].names
     return {number: dtypes()[name] for number, name in names.items() if name in _DTYPES}

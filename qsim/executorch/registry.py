@@ -77,7 +77,7 @@ def check(backend_id: str, blob: bytes, compile_specs: Mapping[str, bytes]) -> N
         FileFormatError: it is damaged, of another version or of another target.
     """
     if backend_id == OURS:
-        from qsim.executorch.delegate import open_blob
+        from qsim.executorch.edge.delegate import open_blob
 
         open_blob(blob, compile_specs)
 
@@ -154,12 +154,12 @@ def _checked(result: Any, expected: Expected, where: str) -> torch.Tensor:
 
 
 def _ours(blob: bytes, inputs: Sequence[Any], compile_specs: Mapping[str, bytes]) -> Any:
-    from qsim.executorch.delegate import run_blob
+    from qsim.executorch.edge.delegate import run_blob
 
     return run_blob(blob, inputs, compile_specs)
 
 
 def _our_outputs(blob: bytes) -> int:
-    from qsim.executorch.delegate import open_blob
+    from qsim.executorch.edge.delegate import open_blob
 
     return len(open_blob(blob).outputs)

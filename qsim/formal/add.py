@@ -17,27 +17,27 @@ import z3
 from hw_models.add import AlignedAdd, FloatAdd, MultiplierAdd, ShiftedAdd
 from hw_models.formats import FixedFormat, if_else
 from hw_models.requantize import code
-from qsim.attributes import format_from_json, format_to_json
-from qsim.cosim import job_add
+from qsim.cosim.jobs import add
 from qsim.errors import UsageError
 from qsim.formal.goal import Formula, Goal
 from qsim.formal.plan import calls_of, elaboration, sources_of
 from qsim.formal.run import Task
 from qsim.formal.vector import seed_of, vector
 from qsim.formal.words import wide
-from qsim.schemes import decode_scheme, encode_scheme
+from qsim.program.attributes import format_from_json, format_to_json
+from qsim.program.schemes import decode_scheme, encode_scheme
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from hw_models.formats import Select
-    from qsim.calls import Call
-    from qsim.cosim.beats import Field
-    from qsim.cosim.unit import Unit
+    from qsim.cosim.jobs.beats import Field
+    from qsim.cosim.jobs.unit import Unit
     from qsim.golden.case import Case
-    from qsim.network import Lowered
-    from qsim.program import Program
+    from qsim.network.lowered import Lowered
+    from qsim.program.calls import Call
+    from qsim.program.program import Program
     from qsim.target import Target
 
 _WIDTH: Final = 160
@@ -189,7 +189,7 @@ def _of_call(target: Target, program: Program, call: Call) -> tuple[AddProblem, 
     attributes: Any = call.attributes
     adder = decode_scheme(attributes["scheme"], program.constants)
     if isinstance(adder, FloatAdd):
-        raise UsageError("no RTL for the scheme float_add", accepted=job_add.ACCEPTED)
+        raise UsageError("no RTL for the scheme float_add", accepted=add.ACCEPTED)
     output = format_from_json(attributes["output"])
     operands = {
         name: (spec.format.min, spec.format)
@@ -201,7 +201,7 @@ def _of_call(target: Target, program: Program, call: Call) -> tuple[AddProblem, 
     for name in ("a", "b"):  # one that is a constant has the input's format
         operands.setdefault(name, (target.input.format.min, target.input.format))
     case = vector("add", attributes, {n: operands[n] for n in "ab"}, output.min, output)
-    job = job_add.job(case, target)
+    job = add.job(case, target)
     beat = {name: int(value[0, 0]) for name, value in job.unit.inputs.unpack(job.beats).items()}
     fixed = {name: value for name, value in beat.items() if name not in _OWN}
     return AddProblem(job.unit, adder, output), Goal(call.name, fixed, (), (call.layer,))

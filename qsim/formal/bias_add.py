@@ -13,22 +13,22 @@ import z3
 
 from hw_models.bias_add import reference
 from hw_models.formats import Accumulator, FixedFormat
-from qsim.attributes import accumulator_to_json
-from qsim.cosim.job_bias_add import unit
+from qsim.cosim.jobs.bias_add import unit
 from qsim.formal.goal import Formula, Goal
 from qsim.formal.plan import sources_of
 from qsim.formal.run import Task
 from qsim.formal.vector import vector
 from qsim.formal.words import own_ports, wide
+from qsim.program.attributes import accumulator_to_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from qsim.cosim.beats import Field
-    from qsim.cosim.unit import Unit
+    from qsim.cosim.jobs.beats import Field
+    from qsim.cosim.jobs.unit import Unit
     from qsim.golden.case import Case
-    from qsim.network import Lowered
+    from qsim.network.lowered import Lowered
     from qsim.target import Target
 
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import z3
 
-from qsim.cosim.job_lookup import unit
-from qsim.cosim.wrapper import RTL, RTL_TB
+from qsim.cosim.jobs.lookup import unit
+from qsim.cosim.simulators.wrapper import RTL, RTL_TB
 from qsim.errors import UsageError
 from qsim.formal import yosys
 from qsim.formal.goal import Verdict

@@ -5,18 +5,18 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
-from qsim.cosim.wrapper import RTL
+from qsim.cosim.simulators.wrapper import RTL
 from qsim.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from qsim.calls import Call
-    from qsim.cosim.unit import Unit
+    from qsim.cosim.jobs.unit import Unit
     from qsim.formal.run import Task
-    from qsim.network import Lowered
-    from qsim.program import Program
+    from qsim.network.lowered import Lowered
+    from qsim.program.calls import Call
+    from qsim.program.program import Program
     from qsim.target import Target
 
 # Primitive to the module that makes its tasks; loaded when asked, for they load z3.

@@ -28,9 +28,8 @@ from hw_models.schemes import (
     PowerOfTwo,
     affine_rescale,
 )
-from qsim.attributes import format_from_json, format_to_json
-from qsim.cosim.job_requantize import unit
-from qsim.cosim.scheme_fields import (
+from qsim.cosim.jobs.requantize import unit
+from qsim.cosim.jobs.scheme_fields import (
     ACCEPTED,
     INTEGER_SCHEMES,
     IntegerScheme,
@@ -43,19 +42,20 @@ from qsim.formal.plan import calls_of, elaboration, sources_of
 from qsim.formal.run import Task
 from qsim.formal.vector import seed_of, vector
 from qsim.formal.words import own_ports, wide
-from qsim.schemes import decode_scheme, encode_scheme
+from qsim.program.attributes import format_from_json, format_to_json
+from qsim.program.schemes import decode_scheme, encode_scheme
 from qsim.target import derive
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from qsim.calls import Call
-    from qsim.cosim.beats import Field
-    from qsim.cosim.unit import Unit
+    from qsim.cosim.jobs.beats import Field
+    from qsim.cosim.jobs.unit import Unit
     from qsim.golden.case import Case
-    from qsim.network import Lowered
-    from qsim.program import Program
+    from qsim.network.lowered import Lowered
+    from qsim.program.calls import Call
+    from qsim.program.program import Program
     from qsim.target import Target
 
 

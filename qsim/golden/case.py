@@ -6,15 +6,15 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from qsim.attributes import Array, check_name, json_object
 from qsim.errors import ModelError
-from qsim.primitives import PRIMITIVES
+from qsim.program.attributes import Array, check_name, json_object
+from qsim.program.primitives import PRIMITIVES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from hw_models import FixedFormat
-    from qsim.attributes import Json
+    from qsim.program.attributes import Json
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Case:
     Attributes:
         name: unique in its set.
         layer: the module path in the model, empty for directed vectors.
-        primitive: a key of ``qsim.primitives.PRIMITIVES``.
+        primitive: a key of ``qsim.program.primitives.PRIMITIVES``.
         attributes: those of the call; an array is ``{"constant": name}``.
         operands: arrays of codes by the primitive's operand names, in their order; a weight or a
             bias is one of them.

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from qsim.compare import Mismatch, compare
 from qsim.errors import FileFormatError, QsimError
 from qsim.golden.sets import GoldenSet, load, require_target
 from qsim.golden.single import compute
+from qsim.mismatch.compare import Mismatch, compare
 
 if TYPE_CHECKING:
     from collections.abc import Callable

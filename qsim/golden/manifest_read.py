@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from qsim.attributes import (
+from qsim.errors import FileFormatError
+from qsim.golden.manifest import FORMAT, HEAD, VERSION, Entry, Manifest, to_text, version_of
+from qsim.network.store import parse
+from qsim.program.attributes import (
     MAX_RANK,
     bad,
     check_keys,
@@ -14,10 +17,7 @@ from qsim.attributes import (
     is_int,
     json_object,
 )
-from qsim.errors import FileFormatError
-from qsim.golden.manifest import FORMAT, HEAD, VERSION, Entry, Manifest, to_text, version_of
-from qsim.primitives import PRIMITIVES
-from qsim.store import parse
+from qsim.program.primitives import PRIMITIVES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

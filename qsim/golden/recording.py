@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from qsim.evaluate import programs_in_order
 from qsim.golden.case import Case
 from qsim.golden.writing import write
-from qsim.primitives import PRIMITIVES
+from qsim.program.primitives import PRIMITIVES
+from qsim.report.evaluate import programs_in_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from os import PathLike
 
     from hw_models import FixedFormat
-    from qsim.attributes import Array
     from qsim.golden.sets import GoldenSet
-    from qsim.network import Lowered
-    from qsim.program import Call, Program
+    from qsim.network.lowered import Lowered
+    from qsim.network.trace import Entry, Trace
+    from qsim.program.attributes import Array
+    from qsim.program.program import Call, Program
     from qsim.target import Target
-    from qsim.trace import Entry, Trace
 
 
 def cases(lowered: Lowered, x: Any) -> Iterator[Case]:

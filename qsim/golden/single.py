@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qsim.calls import Call, TensorSpec
 from qsim.errors import ModelError
-from qsim.primitives import PRIMITIVES
-from qsim.program import Program
-from qsim.values import check_range
+from qsim.program.calls import Call, TensorSpec
+from qsim.program.primitives import PRIMITIVES
+from qsim.program.program import Program
+from qsim.program.values import check_range
 
 if TYPE_CHECKING:
-    from qsim.attributes import Array
     from qsim.golden.case import Case
+    from qsim.program.attributes import Array
 
 
 def program_of(case: Case) -> Program:

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from os import PathLike
 
-    from qsim.attributes import Array
     from qsim.golden.case import Case
+    from qsim.program.attributes import Array
     from qsim.target import Target
 
 

@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from qsim import extend
-from qsim.attributes import format_to_json
 from qsim.errors import ModelError
-from qsim.hostops import computes, encode_torch_step
+from qsim.graph.nodes import attribute
 from qsim.lowering.match import Matcher, layer_of
 from qsim.lowering.plan import Item, Plan, make_plan, output_nodes
 from qsim.lowering.view import (
@@ -17,9 +16,10 @@ from qsim.lowering.view import (
     operator_name,
     tensor_params,
 )
-from qsim.network import HostOperator, Lowered, Step, ValueSpec
-from qsim.nodes import attribute
-from qsim.program import Program, TensorSpec
+from qsim.network.hostops import computes, encode_torch_step
+from qsim.network.lowered import HostOperator, Lowered, Step, ValueSpec
+from qsim.program.attributes import format_to_json
+from qsim.program.program import Program, TensorSpec
 from qsim.target import Target
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import torch
     from torch.fx import Node
 
-    from qsim.attributes import Json
+    from qsim.program.attributes import Json
     from qsim.quantizer import Quantized
 
 
@@ -263,7 +263,7 @@ class Assembler:
 
     def _structure(self) -> Json:
         """Return how the model nests its outputs."""
-        from qsim.structure import from_treespec
+        from qsim.network.structure import from_treespec
 
         codegen = self.plan.matcher.graph.graph._codegen  # noqa: SLF001 - fx's one record of it
         info = getattr(codegen, "pytree_info", None)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from qsim import nodes
 from qsim.errors import TargetError
+from qsim.graph import nodes
 from qsim.lowering.builder import Builder, Codes, Match
 from qsim.lowering.requantization import lower_rescale, same_params
 from qsim.lowering.view import (

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from qsim.attributes import format_to_json
 from qsim.lowering.requantization import clamp_codes
 from qsim.lowering.view import NotLowerableError
+from qsim.program.attributes import format_to_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from torch.fx import Node
 
     from hw_models.tables import TableArithmetic, TableUnit
-    from qsim.attributes import Array
     from qsim.lowering.builder import Builder
+    from qsim.program.attributes import Array
     from qsim.target import Target
 
 # Named functions are computed as C++ kernels do, step by step in float32.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from qsim import nodes
+from qsim.graph import nodes
 from qsim.patterns.pairs import both, broadcasts, pair_codes, require_plain_batch, why_not
 from qsim.patterns.pattern import Pattern, needs
-from qsim.schemes import encode_scheme
+from qsim.program.schemes import encode_scheme
 from qsim.target import derive
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Final
 
-from qsim import nodes
-from qsim.attributes import format_to_json
+from qsim.graph import nodes
 from qsim.lowering.view import NotLowerableError
 from qsim.patterns.pattern import Pattern
+from qsim.program.attributes import format_to_json
 
 if TYPE_CHECKING:
     from torch.fx import Node

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from qsim import nodes
+from qsim.graph import nodes
 from qsim.lowering.requantization import flat_shape, move_or_rescale
 from qsim.lowering.view import NotLowerableError
 from qsim.patterns.pattern import Pattern, needs
@@ -83,7 +83,7 @@ def _rounding(target: Target, params: QParams) -> dict[str, Any]:
 
 
 def _mean_without_dimensions(builder: Builder, attributes: dict[str, Any]) -> None:
-    from qsim.program import TensorSpec
+    from qsim.program.program import TensorSpec
 
     source = builder.match.operands[0]
     params = source.params

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from qsim import nodes
-from qsim.attributes import format_to_json
+from qsim.graph import nodes
 from qsim.lowering.requantization import same_params
 from qsim.lowering.view import NotLowerableError
 from qsim.patterns.pattern import Pattern, needs
-from qsim.schemes import encode_scheme
+from qsim.program.attributes import format_to_json
+from qsim.program.schemes import encode_scheme
 from qsim.target import derive
 
 if TYPE_CHECKING:

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from qsim import nodes
-from qsim.attributes import accumulator_to_json
+from qsim.graph import nodes
 from qsim.lowering.products import checked_weight, finish, weight_zero_points
 from qsim.lowering.view import constant
 from qsim.patterns import conv
 from qsim.patterns.conv import bias, constant_weights
 from qsim.patterns.pattern import Pattern, Weights
+from qsim.program.attributes import accumulator_to_json
 
 if TYPE_CHECKING:
     from torch.fx import Node

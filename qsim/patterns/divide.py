@@ -6,8 +6,8 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from qsim import nodes
 from qsim.errors import TargetError
+from qsim.graph import nodes
 from qsim.lowering.requantization import clamp_codes, emit_rescale
 from qsim.lowering.tables import lower_table
 from qsim.patterns.pattern import Pattern, needs

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qsim import nodes
+from qsim.graph import nodes
 from qsim.lowering.requantization import move_or_rescale, same_params
 from qsim.lowering.view import NotLowerableError
 from qsim.patterns.pairs import both, broadcasts, require_plain_batch, why_not

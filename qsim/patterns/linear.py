@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from qsim.attributes import accumulator_to_json
 from qsim.lowering.products import checked_weight, finish, weight_zero_points
 from qsim.lowering.view import Constant, NotLowerableError, constant
 from qsim.patterns.conv import constant_weights, product_primitives, weights
 from qsim.patterns.pattern import Pattern
+from qsim.program.attributes import accumulator_to_json
 
 if TYPE_CHECKING:
     from torch.fx import Node

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from qsim import nodes
-from qsim.attributes import accumulator_to_json
+from qsim.graph import nodes
 from qsim.lowering.requantization import clamp_codes, emit_requantize
 from qsim.patterns.linear import lower_linear
 from qsim.patterns.pattern import Pattern, Weights
+from qsim.program.attributes import accumulator_to_json
 from qsim.target import derive
 
 if TYPE_CHECKING:

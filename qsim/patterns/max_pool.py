@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from qsim import nodes
+from qsim.graph import nodes
 from qsim.lowering.requantization import move_or_rescale
 from qsim.patterns.pattern import Pattern, needs
 

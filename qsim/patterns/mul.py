@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from qsim.patterns.pairs import both, broadcasts, pair_codes, require_plain_batch, why_not
 from qsim.patterns.pattern import Pattern, needs
-from qsim.schemes import encode_scheme
+from qsim.program.schemes import encode_scheme
 from qsim.target import derive
 
 if TYPE_CHECKING:

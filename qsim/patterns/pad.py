@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from qsim import nodes
+from qsim.graph import nodes
 from qsim.lowering.requantization import move_or_rescale
 from qsim.lowering.view import NotLowerableError
 from qsim.patterns.pattern import Pattern, needs

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qsim import nodes
-from qsim.attributes import format_to_json
+from qsim.graph import nodes
 from qsim.lowering.requantization import clamp_codes
 from qsim.lowering.view import NotLowerableError
+from qsim.program.attributes import format_to_json
 
 if TYPE_CHECKING:
     from torch.fx import Node
 
-    from qsim.attributes import Json
     from qsim.lowering.builder import Builder
+    from qsim.program.attributes import Json
 
 
 def both(node: Node) -> tuple[Any, ...]:

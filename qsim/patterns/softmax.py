@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from qsim import nodes
-from qsim.attributes import format_to_json
+from qsim.graph import nodes
 from qsim.lowering.requantization import emit_rescale
 from qsim.lowering.view import NotLowerableError, QParams
 from qsim.patterns.pattern import Pattern, needs
 from qsim.patterns.sigmoid import unit_interval
-from qsim.program import TensorSpec
-from qsim.schemes import encode_scheme
+from qsim.program.attributes import format_to_json
+from qsim.program.program import TensorSpec
+from qsim.program.schemes import encode_scheme
 
 if TYPE_CHECKING:
     from torch.fx import Node

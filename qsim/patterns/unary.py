@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from qsim import nodes
+from qsim.graph import nodes
 from qsim.lowering.tables import lower_table
 from qsim.patterns.pattern import Pattern
 

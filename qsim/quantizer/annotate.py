@@ -27,7 +27,7 @@ from torchao.quantization.pt2e.quantizer import (
 )
 from torchao.quantization.pt2e.quantizer.quantizer import Q_ANNOTATION_KEY
 
-from qsim import nodes
+from qsim.graph import nodes
 from qsim.patterns import registry
 from qsim.quantizer.fixed import by_group
 from qsim.quantizer.groups import Operator, Slot, drop_idle, groups, lone, slots

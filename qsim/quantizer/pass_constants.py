@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from qsim import nodes
+from qsim.graph import nodes
 
 if TYPE_CHECKING:
     from torch.fx import GraphModule, Node

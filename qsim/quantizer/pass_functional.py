@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from qsim import nodes
 from qsim.errors import ModelError
+from qsim.graph import nodes
 
 if TYPE_CHECKING:
     from torch.fx import GraphModule, Node

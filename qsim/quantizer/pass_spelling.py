@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from qsim import nodes
+from qsim.graph import nodes
 from qsim.patterns import registry
 from qsim.quantizer.pass_constants import add_constant
 

@@ -103,7 +103,7 @@ def _complete(graph: GraphModule) -> None:
     """Give new nodes the shapes that patterns read."""
     from torch.fx.node import map_arg
 
-    from qsim.nodes import attribute, is_parameter
+    from qsim.graph.nodes import attribute, is_parameter
 
     modes: list[Any] = []
     for node in graph.graph.nodes:

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torchao.quantization.pt2e.quantizer import DerivedQuantizationSpec, QuantizationSpec
 
-from qsim import nodes
 from qsim.errors import ModelError, TargetError
+from qsim.graph import nodes
 from qsim.quantizer.observers import ActivationObserver, PerChannelWeightObserver, WeightObserver
 from qsim.quantizer.qparams import Floats, power_of_two_above, symmetric_scale
 

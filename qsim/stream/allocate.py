@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from qsim.errors import ModelError
-from qsim.liveness import live_ranges
 from qsim.memory import Buffer, busiest, plan
+from qsim.program.liveness import live_ranges
 from qsim.stream.homes import homes
 from qsim.stream.layout import layouts
 from qsim.stream.steps import steps
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from qsim.memory import Plan, Space
-    from qsim.program import Program
+    from qsim.program.program import Program
     from qsim.stream.layout import Layout
     from qsim.stream.steps import Step
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from hw_models._correlation_geometry import Geometry
+    from hw_models.products.geometry import Geometry
 
 _PIXELS: Final = 240  # of a band, about: their sums of one block stay in the first cache
 _COPIED: Final = 96 << 10  # bytes of a band's input: it stays in the second
@@ -37,8 +37,8 @@ def bands(window: Window, geometry: Geometry, item: int, widest: int) -> tuple[d
         item: bytes of a copied code.
         widest: channels of the widest block.
     """
-    from hw_models import _stream_fields as f
-    from hw_models._stream_tiles import ROUND
+    from hw_models.stream import fields as f
+    from hw_models.stream.tiles import ROUND
 
     # One tap in each direction: only the rows and columns that it meets are copied.
     gather = geometry.kernel == (1, 1)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from qsim.liveness import live_ranges
 from qsim.memory import Buffer, plan
+from qsim.program.liveness import live_ranges
 from qsim.stream import elements, moves, products
 from qsim.stream.allocate import allocate
 from qsim.stream.command import Command, NotInStream
@@ -16,8 +16,8 @@ from qsim.stream.command import Command, NotInStream
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
-    from qsim.attributes import Array
     from qsim.memory import Plan
+    from qsim.program.attributes import Array
     from qsim.stream.allocate import Allocation
     from qsim.stream.source import Source
     from qsim.stream.steps import Step
@@ -94,7 +94,7 @@ def compile_stream(source: Source) -> Compiled:
 
 def _loads(source: Source) -> list[Command]:
     """Copy each input from the caller's array, which lies in logical order."""
-    from hw_models import _stream_fields as f
+    from hw_models.stream import fields as f
 
     commands = []
     for number, name in enumerate(source.program.inputs):
@@ -107,7 +107,7 @@ def _loads(source: Source) -> list[Command]:
 
 def _stores(source: Source) -> list[Command]:
     """Copy each output into an array of the caller's."""
-    from hw_models import _stream_fields as f
+    from hw_models.stream import fields as f
 
     commands = []
     for number, name in enumerate(source.program.outputs):
@@ -158,13 +158,13 @@ def _sums(source: Source, commands: tuple[Command, ...], homes: Collection[str])
 
 
 def _no_table(commands: tuple[Command, ...]) -> Array:
-    from hw_models import _stream_fields as f
+    from hw_models.stream import fields as f
 
     return np.zeros((len(commands), f.WORDS), np.int64)
 
 
 def _fill(compiled: Compiled) -> None:
-    from hw_models import _stream_fields as f
+    from hw_models.stream import fields as f
 
     for row, command in zip(compiled.table, compiled.commands, strict=True):
         if command.op is None:

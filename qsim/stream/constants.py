@@ -10,7 +10,7 @@ import numpy as np
 from hw_models._aligned import LINE, aligned
 
 if TYPE_CHECKING:
-    from qsim.attributes import Array
+    from qsim.program.attributes import Array
 
 
 class Constants:

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from qsim.schemes import decode_scheme
+from qsim.program.schemes import decode_scheme
 from qsim.stream.command import Command, NotInStream
 
 if TYPE_CHECKING:
-    from qsim.attributes import Array
-    from qsim.calls import Call
+    from qsim.program.attributes import Array
+    from qsim.program.calls import Call
     from qsim.stream.source import Source
 
 UNARY: Final = frozenset({"clamp", "lookup", "requantize"})
@@ -29,7 +29,7 @@ def encode(source: Source, index: int) -> Command:
     Raises:
         NotInStream: the reason, where its result depends on more than the codes.
     """
-    from hw_models import _stream_fields as f
+    from hw_models.stream import fields as f
 
     call = source.program.calls[index]
     operands = [source.codes(name) for name in call.inputs]
@@ -104,7 +104,7 @@ def _table(source: Source, index: int, call: Call) -> Array:
 
 def _line(source: Source, call: Call, table: Array) -> tuple[int, Array, int, int] | None:
     """Return factors that make the table's code of every pair, and the limits of the codes."""
-    from hw_models._stream_lines import factors_of_sum, find_line
+    from hw_models.stream.lines import factors_of_sum, find_line
 
     formats = [source.format(name) for name in (*call.inputs, call.output)]
     signed = formats[0].signed

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qsim.liveness import live_ranges
-from qsim.primitives import PRIMITIVES
+from qsim.program.liveness import live_ranges
+from qsim.program.primitives import PRIMITIVES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from qsim.calls import Call
-    from qsim.program import Program
+    from qsim.program.calls import Call
+    from qsim.program.program import Program
     from qsim.stream.layout import Layout
     from qsim.stream.steps import Step
 

@@ -11,8 +11,8 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from qsim.attributes import Array
-    from qsim.program import Program
+    from qsim.program.attributes import Array
+    from qsim.program.program import Program
 
 # Primitives with windows, which read and write their channels innermost.
 WINDOWED: Final = frozenset({"correlation", "max_pool", "avg_pool"})

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from qsim.binding import dims, pairs
+from qsim.program.bindings.binding import dims, pairs
 from qsim.stream.command import Command, NotInStream
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from qsim.calls import Call
+    from qsim.program.calls import Call
     from qsim.stream.layout import Layout
     from qsim.stream.source import Source
 
@@ -28,7 +28,7 @@ def copy_words(sizes: Sequence[int], strides: Sequence[int], item: int) -> dict[
     Raises:
         NotInStream: more dimensions than a descriptor has.
     """
-    from hw_models import _stream_fields as f
+    from hw_models.stream import fields as f
 
     merged: list[tuple[int, int]] = []
     for size, stride in zip(sizes, strides, strict=True):
@@ -55,7 +55,7 @@ def reorder(layout: Layout, order: Sequence[int]) -> dict[int, int]:
 
 def encode_permute(source: Source, index: int) -> Command:
     """Encode a permute: a copy into the result's order."""
-    from hw_models import _stream_fields as f
+    from hw_models.stream import fields as f
 
     call = source.program.calls[index]
     x, y = _tensors(source, call)
@@ -70,7 +70,7 @@ def encode_reshape(source: Source, index: int) -> Command:
     Raises:
         NotInStream: neither lies in logical order, so that one copy is not enough.
     """
-    from hw_models import _stream_fields as f
+    from hw_models.stream import fields as f
 
     call = source.program.calls[index]
     x, y = _tensors(source, call)
@@ -92,8 +92,8 @@ def _tensors(source: Source, call: Call) -> tuple[Layout, Layout]:
 
 def encode_pool(source: Source, index: int) -> Command:
     """Encode a pooling of codes of 8 bits."""
-    from hw_models import _stream_fields as f
     from hw_models._pool_windows import counts, tables, windows
+    from hw_models.stream import fields as f
 
     call = source.program.calls[index]
     a: Any = call.attributes
@@ -138,7 +138,7 @@ def encode_pool(source: Source, index: int) -> Command:
 
 
 def _average_words(a: Any, low: int, high: int, rounding: int) -> dict[int, int]:
-    from hw_models import _stream_fields as f
+    from hw_models.stream import fields as f
 
     return {
         f.LOW: low, f.HIGH: high, f.OFFSET: 0, f.BORDER: a["zero_point"],

@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from qsim import attributes as check
-from qsim.attributes import resolve
-from qsim.binding import dims, pairs
-from qsim.schemes import decode_scheme
+from qsim.program import attributes as check
+from qsim.program.attributes import resolve
+from qsim.program.bindings.binding import dims, pairs
+from qsim.program.schemes import decode_scheme
 from qsim.stream.bands import Window, bands
 from qsim.stream.command import Command, NotInStream
 
 if TYPE_CHECKING:
     from hw_models import Accumulator
-    from hw_models._correlation_geometry import Geometry
-    from hw_models._stream_pack import PackedProducts
-    from qsim.calls import Call
+    from hw_models.products.geometry import Geometry
+    from hw_models.stream.pack import PackedProducts
+    from qsim.program.calls import Call
     from qsim.stream.source import Source
 
 _ITEMS: Final = 8  # pieces of work that a few threads share well
@@ -72,8 +72,8 @@ def encode(source: Source, index: int) -> Command:
 
 def _packed(source: Source, call: Call) -> tuple[Geometry, PackedProducts, int, int]:
     """Return geometry, packed weights without their codes, and where those are: start, bytes."""
-    from hw_models._correlation_geometry import Geometry
-    from hw_models._stream_pack import pack
+    from hw_models.products.geometry import Geometry
+    from hw_models.stream.pack import pack
 
     key = ("packed", call.name)
     if key not in source.kept:
@@ -171,7 +171,7 @@ def _take_bias(source: Source, chain: _Chain, axis: int) -> None:
 def _take_requantize(
     source: Source, chain: _Chain, axis: int, geometry: Geometry, columns: int
 ) -> None:
-    from hw_models._stream_requantize import parameters_of, table_of
+    from hw_models.stream.requantize import parameters_of, table_of
 
     found = source.follower(chain.output, "requantize")
     if found is None:
@@ -205,7 +205,7 @@ def _take_requantize(
 
 def _padding(call: Call, packed: PackedProducts, *, signed: bool) -> tuple[int, int]:
     """Return the padding as it is copied, and what copied bytes are xored with."""
-    from hw_models._stream_pack import FLIP
+    from hw_models.stream.pack import FLIP
 
     pad: Any = call.attributes.get("pad_value")
     code = int(call.attributes["x_zero_point"] if pad is None else pad)  # type: ignore[arg-type]
@@ -226,7 +226,7 @@ def _command(
     kept: tuple[Geometry, PackedProducts, int, int],
     chain: _Chain,
 ) -> Command:
-    from hw_models import _stream_fields as f
+    from hw_models.stream import fields as f
 
     geometry, packed, where, size = kept
     if chain.mode < 0 and source.layouts[chain.output].dtype != np.int32:

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from hw_models import FixedFormat
-    from qsim.calls import Call
-    from qsim.program import Program
+    from qsim.program.calls import Call
+    from qsim.program.program import Program
     from qsim.stream.constants import Constants
 
 

@@ -17,7 +17,7 @@ from qsim.stream.team import run_together
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from qsim.attributes import Array
+    from qsim.program.attributes import Array
     from qsim.stream.source import Source
 
 # Products of a part of the stream from which a second thread pays.
@@ -126,7 +126,7 @@ class Stream:
     def _loop(
         self, part: tuple[int, int, int], memory: _Memory, arguments: Array, threads: int
     ) -> None:
-        from hw_models._stream import execute
+        from hw_models.stream.loop import execute
 
         first, last, products = part
         count = threads if products >= _PARALLEL else 1

@@ -13,8 +13,8 @@ from qsim.stream.team import run_together
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from qsim.attributes import Array
-    from qsim.program import Program
+    from qsim.program.attributes import Array
+    from qsim.program.program import Program
 
 _KEPT: Final = 4
 # Bytes of an arena that stays near the core.

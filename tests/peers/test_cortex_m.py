@@ -21,7 +21,7 @@ import pytest
 import torch
 
 import hw_models as hw
-from tests.peers.onnx_models import codes, ends_or_any
+from tests.peers.onnxruntime.models import codes, ends_or_any
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*:UserWarning", "ignore:.*:DeprecationWarning")
 EIGHT = hw.FixedFormat(8)

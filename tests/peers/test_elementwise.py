@@ -18,9 +18,9 @@ import pytest
 import torch
 
 import hw_models as hw
-from tests.peers.litert_model import Model
-from tests.peers.litert_run import run
-from tests.peers.torch_layers import quantized_tensor
+from tests.peers.litert.model import Model
+from tests.peers.litert.run import run
+from tests.peers.pytorch.layers import quantized_tensor
 
 F32 = np.float32
 KERNELS = pytest.mark.parametrize("kernels", ["reference", "optimized"])

@@ -13,8 +13,8 @@ from hw_models.formats import FixedFormat
 from hw_models.matmul import matmul
 from hw_models.requantize import requantize
 from qsim.target import Target, derive
-from tests.peers.onnx_models import codes, ends_or_any, run
-from tests.peers.torch_layers import (
+from tests.peers.onnxruntime.models import codes, ends_or_any, run
+from tests.peers.pytorch.layers import (
     ENGINES,
     Geometry,
     accumulators,

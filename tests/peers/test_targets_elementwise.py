@@ -16,8 +16,8 @@ from onnx import TensorProto, helper, numpy_helper
 import hw_models as hw
 from hw_models import tables
 from qsim.target import Target, derive
-from tests.peers.onnx_models import run
-from tests.peers.torch_layers import ENGINES, pairs_saturate, quantized_tensor
+from tests.peers.onnxruntime.models import run
+from tests.peers.pytorch.layers import ENGINES, pairs_saturate, quantized_tensor
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:torch.quantize_per_tensor, torch.quantize_per_channel and other:UserWarning"

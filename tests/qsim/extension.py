@@ -6,13 +6,14 @@ import re
 import tomllib
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from tests.tree import DOCS, ROOT
+
 _BLOCK = re.compile(r"^```(?:python|toml)\n# (\S+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
 def write(folder: Path) -> None:
     """Write the package, its metadata as an installer would, the model and the target."""
-    page = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
+    page = (DOCS / "extending.md").read_text(encoding="utf-8")
     files = dict(_BLOCK.findall(page))
     assert set(files) == {
         "quick_gelu/unit.py",

@@ -14,10 +14,10 @@ import pytest
 import torch
 
 import qsim
-from qsim import primitives
-from qsim.binding import Binding
 from qsim.errors import ModelError, TargetError, UsageError
 from qsim.patterns import Pattern, needs, registry
+from qsim.program import primitives
+from qsim.program.bindings.binding import Binding
 from qsim.quantizer import pass_order
 from qsim.quantizer.pass_order import Pass, ordered
 from qsim.quantizer.pt2 import load_pt2
@@ -183,7 +183,10 @@ def _pattern(name: str, **fields: object) -> Pattern:
 REFUSED = [
     (lambda: qsim.extend.register_primitive("add", _binding()), "another primitive has its name"),
     (lambda: qsim.extend.register_primitive("Own", _binding()), "is named 'Own'"),
-    (lambda: qsim.extend.register_primitive("own", "x"), "is a str (accepted: a qsim.binding"),
+    (
+        lambda: qsim.extend.register_primitive("own", "x"),
+        "is a str (accepted: a qsim.program.bindings.binding",
+    ),
     (lambda: qsim.extend.register_pattern(_pattern("conv")), "another pattern has its name"),
     (lambda: qsim.extend.register_pattern("x"), "is a str (accepted: a qsim.patterns"),
     (lambda: qsim.extend.register_pass("own", 3), "pass 'own': its run is a int"),

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from qsim.cosim.build import build
-from qsim.cosim.bulk import bulk_recipe, run_bulk
-from qsim.cosim.lane import LaneResult, Stimulus
-from qsim.cosim.toolchain import find
-from qsim.cosim.unit import Job
-from qsim.cosim.wrapper import RTL, design
-from tests.qsim import array_cases as make
+from qsim.cosim.jobs.unit import Job
+from qsim.cosim.lanes.bulk import bulk_recipe, run_bulk
+from qsim.cosim.lanes.lane import LaneResult, Stimulus
+from qsim.cosim.simulators.build import build
+from qsim.cosim.simulators.toolchain import find
+from qsim.cosim.simulators.wrapper import RTL, design
+from tests.qsim.cosim.jobs import array_cases as make
 
 SMALL = make.target(3, 2)
 FULL = Stimulus()

@@ -17,13 +17,13 @@ from hw_models import ROUNDINGS
 from hw_models.add import MultiplierAdd
 from hw_models.rounding import Rounding
 from hw_models.schemes import FixedPoint, PowerOfTwo
-from qsim.cosim import job_conv_engine
-from qsim.cosim.jobs import job
-from qsim.cosim.unit import Job
-from qsim.cosim.vectors import vectors
+from qsim.cosim.jobs import conv_engine
+from qsim.cosim.jobs.makers import job
+from qsim.cosim.jobs.unit import Job
+from qsim.cosim.jobs.vectors import vectors
 from qsim.target.sections import DivisionRounding
-from tests.qsim import array_cases as make
-from tests.qsim import elementwise_cases as one
+from tests.qsim.cosim.jobs import array_cases as make
+from tests.qsim.cosim.jobs import elementwise_cases as one
 from tests.rtl.targets import target
 
 SEED: Final = 20261
@@ -86,7 +86,7 @@ def layers(scheme: Any, overflow: str) -> Kind:
                 (2, 6, 24, 24) if count else (1, 6, 6, 6), (16, 6, 3, 3), seed=seed, padding=1,
                 x_zero_point=-3, accumulator=accumulator,
             )  # fmt: skip
-            made = job_conv_engine.job(make.layer(sums, scheme), target("narrow20", 8, 1))
+            made = conv_engine.job(make.layer(sums, scheme), target("narrow20", 8, 1))
             left -= made.elements
             seed += 1
             yield made

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from qsim.target import Target
-from tests.qsim import array_cases as make
+from tests.qsim.cosim.jobs import array_cases as make
 
 
 def target(name: str, rows: int = 2, columns: int = 2, **changes: Any) -> Target:

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from hw_models.schemes import FixedPoint
-from qsim.cosim import job_conv_engine
-from qsim.cosim.jobs import job
-from tests.qsim import array_cases as make
+from qsim.cosim.jobs import conv_engine
+from qsim.cosim.jobs.makers import job
+from tests.qsim.cosim.jobs import array_cases as make
 from tests.rtl.arrays import FULL, broken, run
 from tests.rtl.broken.elements import elements, results
 from tests.rtl.broken.faults import FAULTS
@@ -48,7 +48,7 @@ def test_a_flaw_is_found_inside_a_whole_layer(name: str, tmp_path: Path) -> None
     fault, contract = FAULTS[name], make.target(3)
     sums = make.correlation((2, 3, 5, 4), (8, 3, 3, 3), padding=1)
     layer = make.layer(sums, FixedPoint(1 << 30, 34))
-    made = job_conv_engine.job(layer, contract)
+    made = conv_engine.job(layer, contract)
     assert run(made, FULL).agrees
     expected = layer[-1].expected.reshape(-1)
     flawed = np.array([fault.result(element) for element in elements(job(layer[-1], contract))])

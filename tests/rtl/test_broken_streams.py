@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from hw_models.schemes import FixedPoint
-from qsim.cosim import job_conv_engine
-from qsim.cosim.lane import Stimulus
-from qsim.cosim.unit import Job
-from tests.qsim import array_cases as make
+from qsim.cosim.jobs import conv_engine
+from qsim.cosim.jobs.unit import Job
+from qsim.cosim.lanes.lane import Stimulus
+from tests.qsim.cosim.jobs import array_cases as make
 from tests.rtl.arrays import FULL, broken, run
 from tests.rtl.broken.streams import FAULTS, job, repeated, survived
 
@@ -47,7 +47,7 @@ def test_a_broken_stream_is_found_where_it_breaks(
 
 def layer() -> Job:
     sums = make.correlation((2, 3, 5, 4), (8, 3, 3, 3), padding=1)
-    return job_conv_engine.job(make.layer(sums, FixedPoint(1 << 30, 38)), make.target(3))
+    return conv_engine.job(make.layer(sums, FixedPoint(1 << 30, 38)), make.target(3))
 
 
 def test_a_layer_loses_a_tile_that_waits(tmp_path: Path) -> None:

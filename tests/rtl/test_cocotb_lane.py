@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from qsim.attributes import Array
-from qsim.cosim import cocotb_lane
-from qsim.cosim.build import Build
-from qsim.cosim.cocotb_lane import run_cocotb
-from qsim.cosim.lane import Difference, SimulationError, Stimulus, Window
+from qsim.cosim.lanes import cocotb_lane
+from qsim.cosim.lanes.cocotb_lane import run_cocotb
+from qsim.cosim.lanes.lane import Difference, SimulationError, Stimulus, Window
+from qsim.cosim.simulators.build import Build
 from qsim.errors import MissingToolError, UsageError
+from qsim.program.attributes import Array
 from tests.rtl import toys
 
 IDLE = 200

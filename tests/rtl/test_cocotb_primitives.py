@@ -18,18 +18,18 @@ from cocotb_tools.check_results import get_results
 
 from hw_models import FixedFormat
 from hw_models.schemes import FixedPoint
-from qsim.cosim import job_conv_engine
-from qsim.cosim.build import build
-from qsim.cosim.cocotb_lane import cocotb_recipe, play
-from qsim.cosim.jobs import job
-from qsim.cosim.lane import Stimulus
-from qsim.cosim.toolchain import find
-from qsim.cosim.unit import Job
-from qsim.cosim.wrapper import design
+from qsim.cosim.jobs import conv_engine
+from qsim.cosim.jobs.makers import job
+from qsim.cosim.jobs.unit import Job
+from qsim.cosim.lanes.cocotb_lane import cocotb_recipe, play
+from qsim.cosim.lanes.lane import Stimulus
+from qsim.cosim.simulators.build import build
+from qsim.cosim.simulators.toolchain import find
+from qsim.cosim.simulators.wrapper import design
 from qsim.errors import UsageError
 from qsim.golden import Case
 from qsim.golden.directed import cases, variants
-from tests.qsim import array_cases as make
+from tests.qsim.cosim.jobs import array_cases as make
 
 SEED = 20250
 TESTS = 6  # of each module
@@ -115,7 +115,7 @@ def engine() -> Job:
     sums = make.correlation((2, 2, 4, 4), (3, 2, 3, 2), padding=1, x_zero_point=-5)
     scheme = FixedPoint((1 << 30, 1700000000, 2**31 - 1), (39, 40, 41), "double")
     layer = make.layer(sums, scheme, zero_point=0, output=FixedFormat(8))
-    return job_conv_engine.job(layer, make.target(2, 1, memory=4096))
+    return conv_engine.job(layer, make.target(2, 1, memory=4096))
 
 
 def check(made: Job, simulator: str, folder: Path) -> dict[str, int]:

@@ -11,12 +11,12 @@ import pytest
 
 from hw_models import Accumulator, FixedFormat
 from hw_models.schemes import FixedPoint, PowerOfTwo
-from qsim.cosim import job_conv_engine
-from qsim.cosim.lane import Stimulus
-from qsim.cosim.unit import Job
+from qsim.cosim.jobs import conv_engine
+from qsim.cosim.jobs.unit import Job
+from qsim.cosim.lanes.lane import Stimulus
 from qsim.golden import Case
 from qsim.target import Target
-from tests.qsim import array_cases as make
+from tests.qsim.cosim.jobs import array_cases as make
 from tests.rtl.arrays import FULL, accumulator, agree, broken, first_difference, run
 
 SIX = FixedFormat(6, narrow=True)
@@ -102,7 +102,7 @@ def layers() -> dict[str, tuple[list[Case], Target]]:
 
 
 def engine(name: str) -> Job:
-    return job_conv_engine.job(*layers()[name])
+    return conv_engine.job(*layers()[name])
 
 
 def test_every_layer_is_listed() -> None:

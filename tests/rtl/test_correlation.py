@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from hw_models import FixedFormat
-from qsim.attributes import accumulator_from_json
-from qsim.cosim.jobs import job
-from qsim.cosim.lane import Stimulus
+from qsim.cosim.jobs.makers import job
+from qsim.cosim.lanes.lane import Stimulus
 from qsim.golden import Case
-from tests.qsim import array_cases as make
+from qsim.program.attributes import accumulator_from_json
+from tests.qsim.cosim.jobs import array_cases as make
 from tests.rtl.arrays import FULL, SMALL, accumulator, agree, broken, first_difference, run
 
 SIX = FixedFormat(6, narrow=True)

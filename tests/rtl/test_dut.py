@@ -10,26 +10,26 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from qsim.cosim.beats import Field, Layout
-from qsim.cosim.build import BuildError, build
-from qsim.cosim.bulk import bulk_recipe, run_bulk
-from qsim.cosim.dut_errors import explain
-from qsim.cosim.dut_file import load
-from qsim.cosim.dut_wrapper import design
-from qsim.cosim.jobs import job
-from qsim.cosim.lane import Stimulus
-from qsim.cosim.toolchain import find
-from qsim.cosim.unit import Job, Unit
+from qsim.cosim.dut.errors import explain
+from qsim.cosim.dut.file import load
+from qsim.cosim.dut.wrapper import design
+from qsim.cosim.jobs.beats import Field, Layout
+from qsim.cosim.jobs.makers import job
+from qsim.cosim.jobs.unit import Job, Unit
+from qsim.cosim.lanes.bulk import bulk_recipe, run_bulk
+from qsim.cosim.lanes.lane import Stimulus
+from qsim.cosim.simulators.build import BuildError, build
+from qsim.cosim.simulators.toolchain import find
 from qsim.errors import UsageError
 from qsim.golden import directed
 from qsim.target import Target
+from tests.tree import SCALER
 
 if TYPE_CHECKING:
-    from qsim.cosim.build import Build
-    from qsim.cosim.dut import Dut
+    from qsim.cosim.dut.dut import Dut
+    from qsim.cosim.simulators.build import Build
 
 DUTS = Path(__file__).parent / "duts"
-SCALER = Path(__file__).parents[2] / "rtl_tb" / "examples" / "scaler"
 SIMULATORS = ("icarus", "verilator")
 STIMULI = (
     Stimulus(),

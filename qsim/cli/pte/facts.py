@@ -7,15 +7,15 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from qsim.evaluate import group_layers, programs_in_order
-from qsim.executorch.method import DelegateCall, Indices, KernelCall, TensorSpec, usual
+from qsim.executorch.pte.method import DelegateCall, Indices, KernelCall, TensorSpec, usual
 from qsim.executorch.registry import OURS
+from qsim.report.evaluate import group_layers, programs_in_order
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from qsim.executorch.method import Delegate, Method, Value
-    from qsim.network import Lowered
+    from qsim.executorch.pte.method import Delegate, Method, Value
+    from qsim.network.lowered import Lowered
     from qsim.report.result import Layer
 
 # ExecuTorch's convention (exir/passes/quantize_io_pass.py): a method each, that returns one value.
@@ -106,7 +106,7 @@ def parts_of(method: Method) -> list[Part]:
 def _network(delegate: Delegate) -> Lowered | None:
     if delegate.id != OURS:
         return None
-    from qsim.executorch.delegate import open_blob
+    from qsim.executorch.edge.delegate import open_blob
 
     return open_blob(delegate.blob, delegate.compile_specs)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from qsim.cli.pte import facts
 from qsim.cli.pte.arguments import Argument, arguments
 from qsim.errors import QsimError, UsageError
-from qsim.executorch.method import DelegateCall, TensorSpec
+from qsim.executorch.pte.method import DelegateCall, TensorSpec
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
     from qsim.cli.pte.facts import Parameters, Part
     from qsim.executorch.bundled.bundle import BundledCase
-    from qsim.executorch.method import Method, Value
-    from qsim.executorch.pte import Pte
-    from qsim.steps import ValueSpec
+    from qsim.executorch.pte.method import Method, Value
+    from qsim.executorch.pte.pte import Pte
+    from qsim.network.steps import ValueSpec
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def _open(path: Path, data: Sequence[Path], method: str | None) -> Opened:
 
     if path.suffix == ".bpte":
         bundle = read_bundle(path)
-        from qsim.executorch import container
+        from qsim.executorch.pte import container
 
         pte = bundle.load([container.read_bytes(each, "a .ptd file") for each in data])
         # Without a name, the cases decide: there need be no `forward`.

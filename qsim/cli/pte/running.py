@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from qsim.cli.pte.opening import Opened
     from qsim.cli.pte.result import Result
     from qsim.cli.run import RunOptions
-    from qsim.evaluate import Array
+    from qsim.report.evaluate import Array
 
 
 def run_pte(options: RunOptions, output: Output) -> int:
@@ -142,7 +142,7 @@ def prepare(opened: Opened, options: RunOptions) -> Work:
 def read_labels_for(path: Path, opened: Opened, count: int) -> Array:
     """Return the class of each sample, checked against the program's first output."""
     from qsim.cli.npy import read_labels
-    from qsim.executorch.method import TensorSpec
+    from qsim.executorch.pte.method import TensorSpec
 
     found = opened.outputs[0] if opened.outputs else None
     shape = found.sizes if isinstance(found, TensorSpec) else ()

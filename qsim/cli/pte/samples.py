@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from qsim.cli.pte.arguments import Argument
-    from qsim.evaluate import Array
+    from qsim.report.evaluate import Array
 
 _ACCEPTED: Final = "a .npy file of what the program takes, samples along dimension 0"
 # Integers of these types are codes; wider ones may be indices, of which only some are good.

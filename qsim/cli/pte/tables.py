@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from qsim.cli.pte.facts import Part
     from qsim.cli.pte.opening import Opened
     from qsim.cli.pte.result import Result
-    from qsim.executorch.method import Method
+    from qsim.executorch.pte.method import Method
 
 
 def report(result: Result, *, verbose: bool) -> list[RenderableType]:

@@ -11,8 +11,8 @@ import numpy as np
 from qsim.atomic import directory
 from qsim.cli.traces import TraceWriter
 from qsim.errors import ModelError
-from qsim.evaluate import Evaluator
-from qsim.executorch.method import DelegateCall
+from qsim.executorch.pte.method import DelegateCall
+from qsim.report.evaluate import Evaluator
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import torch
 
     from qsim.cli.pte.opening import Opened
-    from qsim.network import Lowered
+    from qsim.network.lowered import Lowered
     from qsim.report.result import Layer
 
 
@@ -68,7 +68,7 @@ class DelegateTracer:
         self._at = self._size = self._done = 0
 
     def __enter__(self) -> Self:
-        from qsim.executorch.delegate import watched
+        from qsim.executorch.edge.delegate import watched
 
         self._directory = self._stack.enter_context(directory(self._path))
         self._stack.enter_context(watched(self._run))

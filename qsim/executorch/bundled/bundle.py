@@ -11,11 +11,12 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from qsim.errors import FileFormatError, InputError, QsimError, UsageError
-from qsim.executorch import adapter, container
+from qsim.executorch import adapter
 from qsim.executorch.bundled import values as bundled_values
 from qsim.executorch.bundled.methods import Signature, signatures
-from qsim.executorch.flatbuffers import fbs, flatbuffer, flatbuffer_write
-from qsim.executorch.method import TensorSpec
+from qsim.executorch.pte import container
+from qsim.executorch.pte.flatbuffers import fbs, flatbuffer, flatbuffer_write
+from qsim.executorch.pte.method import TensorSpec
 
 if TYPE_CHECKING:
     import os
@@ -23,9 +24,9 @@ if TYPE_CHECKING:
 
     from qsim.executorch.bundled.check import CaseResult
     from qsim.executorch.bundled.values import CaseValue
-    from qsim.executorch.flatbuffers.flatbuffer import Table
-    from qsim.executorch.method import Value
-    from qsim.executorch.pte import Pte
+    from qsim.executorch.pte.flatbuffers.flatbuffer import Table
+    from qsim.executorch.pte.method import Value
+    from qsim.executorch.pte.pte import Pte
     from qsim.golden import GoldenSet
 
 _ALIGNMENT: Final = {"BundledProgram.program": 32, "Tensor.data": 16}
@@ -71,7 +72,7 @@ class Bundle:
         Raises:
             QsimError: as ``qsim.executorch.load``.
         """
-        from qsim.executorch.pte import Pte
+        from qsim.executorch.pte.pte import Pte
 
         try:
             return Pte(self.program, data, self.path)

@@ -13,24 +13,26 @@ from typing import TYPE_CHECKING, Any, Final
 
 import torch
 
-from qsim.attributes import is_int
 from qsim.errors import FileFormatError, UsageError
-from qsim.executorch import adapter, container, specs
+from qsim.executorch import adapter
 from qsim.executorch.bundled.bundle import BundledCase, bundle
-from qsim.executorch.flatbuffers import fbs, flatbuffer_write
+from qsim.executorch.compiling import specs
+from qsim.executorch.pte import container
+from qsim.executorch.pte.flatbuffers import fbs, flatbuffer_write
 from qsim.executorch.registry import OURS
 from qsim.golden.single import program_of
-from qsim.network import Lowered
-from qsim.steps import Step, ValueSpec
-from qsim.store import parse, to_bytes
+from qsim.network.lowered import Lowered
+from qsim.network.steps import Step, ValueSpec
+from qsim.network.store import parse, to_bytes
+from qsim.program.attributes import is_int
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from qsim.attributes import Array
-    from qsim.executorch.flatbuffers.flatbuffer import Table
+    from qsim.executorch.pte.flatbuffers.flatbuffer import Table
     from qsim.golden import Case, GoldenSet
-    from qsim.program import Program
+    from qsim.program.attributes import Array
+    from qsim.program.program import Program
     from qsim.target import Target
 
 ABOUT: Final = "qsim.golden"
@@ -124,7 +126,7 @@ def _describes(found: Any) -> bool:
 
 def _free(case: Case) -> list[str]:
     """Return the operands of a case that its call reads as tensors, not as constants."""
-    from qsim.primitives import PRIMITIVES
+    from qsim.program.primitives import PRIMITIVES
 
     return [name for name in case.operands if name not in PRIMITIVES[case.primitive].constant]
 

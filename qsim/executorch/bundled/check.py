@@ -10,13 +10,13 @@ import torch
 
 from qsim.errors import QsimError
 from qsim.executorch.bundled.bundle import BundledCase
-from qsim.executorch.method import usual
+from qsim.executorch.pte.method import usual
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from qsim.executorch.bundled.values import CaseValue
-    from qsim.executorch.pte import Pte
+    from qsim.executorch.pte.pte import Pte
 
 
 @dataclass(frozen=True, slots=True)

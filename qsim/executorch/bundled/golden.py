@@ -19,7 +19,7 @@ from qsim.errors import QsimError, UsageError
 from qsim.executorch.bundled import calls as bundled_calls
 from qsim.executorch.bundled import network as bundled_network
 from qsim.executorch.bundled.bundle import BundledCase, bundle
-from qsim.executorch.method import TensorSpec
+from qsim.executorch.pte.method import TensorSpec
 from qsim.golden import load, write
 from qsim.golden.recording import cases as record_calls
 from qsim.golden.sets import GoldenSet, require_target
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Iterator, Sequence
 
-    from qsim.attributes import Array
     from qsim.executorch.bundled.bundle import Bundle
     from qsim.executorch.bundled.network import Network
-    from qsim.executorch.method import Value
+    from qsim.executorch.pte.method import Value
     from qsim.golden import Case
-    from qsim.steps import ValueSpec
+    from qsim.network.steps import ValueSpec
+    from qsim.program.attributes import Array
 
 
 def bundle_golden(

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from qsim.errors import FileFormatError
-from qsim.executorch import container, tensors
-from qsim.executorch.external import External
-from qsim.executorch.method import Indices
-from qsim.executorch.tensors import Data
+from qsim.executorch.pte import container, tensors
+from qsim.executorch.pte.external import External
+from qsim.executorch.pte.method import Indices
+from qsim.executorch.pte.tensors import Data
 
 if TYPE_CHECKING:
-    from qsim.executorch.flatbuffers.flatbuffer import Table
-    from qsim.executorch.method import Value
+    from qsim.executorch.pte.flatbuffers.flatbuffer import Table
+    from qsim.executorch.pte.method import Value
 
 _SCALARS: Final = {"Int": "int_val", "Bool": "bool_val", "Double": "double_val"}
 

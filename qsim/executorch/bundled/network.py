@@ -8,22 +8,22 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from qsim.errors import ModelError, UsageError
-from qsim.executorch import container, plan
-from qsim.executorch.delegate import open_blob
-from qsim.executorch.external import External
-from qsim.executorch.method import DelegateCall
+from qsim.executorch.edge.delegate import open_blob
+from qsim.executorch.pte import container, plan
+from qsim.executorch.pte.external import External
+from qsim.executorch.pte.method import DelegateCall
+from qsim.executorch.pte.tensors import Data
 from qsim.executorch.registry import OURS
-from qsim.executorch.tensors import Data
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from qsim.attributes import Array
-    from qsim.executorch.method import Method, Value
+    from qsim.executorch.pte.method import Method, Value
     from qsim.golden import Case
-    from qsim.network import Lowered
-    from qsim.program import Call, Program
-    from qsim.steps import Step
+    from qsim.network.lowered import Lowered
+    from qsim.network.steps import Step
+    from qsim.program.attributes import Array
+    from qsim.program.program import Call, Program
 
 _ACCEPTED: Final = (
     "a method that is one delegate of qsim from integers to integers, such as "

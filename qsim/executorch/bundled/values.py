@@ -10,13 +10,13 @@ import torch
 
 from qsim.errors import FileFormatError, InputError
 from qsim.executorch import adapter
-from qsim.executorch.method import TensorSpec
-from qsim.executorch.run import fits
-from qsim.executorch.tensors import MAX_RANK
+from qsim.executorch.interpreter.run import fits
+from qsim.executorch.pte.method import TensorSpec
+from qsim.executorch.pte.tensors import MAX_RANK
 
 if TYPE_CHECKING:
-    from qsim.executorch.flatbuffers.flatbuffer import Table
-    from qsim.executorch.method import Value
+    from qsim.executorch.pte.flatbuffers.flatbuffer import Table
+    from qsim.executorch.pte.method import Value
 
 # A value of a case: a tensor, or a number or flag that the program was made with.
 CaseValue = torch.Tensor | int | float | bool
@@ -28,7 +28,7 @@ def read(entry: Table, spec: Value, what: str, *, given: bool) -> CaseValue:
     """Return what a Value table holds.
 
     Args:
-        entry: as :mod:`qsim.executorch.flatbuffers.flatbuffer` reads it.
+        entry: as :mod:`qsim.executorch.pte.flatbuffers.flatbuffer` reads it.
         spec: what the program has there.
         what: how messages call it.
         given: it is an input: a number or a flag is then what the program was made with.

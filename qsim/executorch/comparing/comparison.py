@@ -14,14 +14,14 @@ from qsim.errors import ModelError, UsageError
 from qsim.executorch.comparing import boundary, records
 from qsim.executorch.comparing.align import align
 from qsim.executorch.comparing.record import Record
-from qsim.executorch.pte import Pte
-from qsim.network import Lowered
+from qsim.executorch.pte.pte import Pte
+from qsim.network.lowered import Lowered
 from qsim.quantizer.quantized import Quantized, check_batch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from qsim.attributes import Array
+    from qsim.program.attributes import Array
 
 _WIDTHS = (28, 22, 10, 16, 9)
 

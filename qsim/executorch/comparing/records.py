@@ -14,17 +14,17 @@ from qsim.executorch import registry
 from qsim.executorch.comparing import labels
 from qsim.executorch.comparing.record import Record
 from qsim.executorch.comparing.trace_records import of_trace
-from qsim.executorch.delegate import watched
-from qsim.executorch.method import DelegateCall, KernelCall, usual
+from qsim.executorch.edge.delegate import watched
+from qsim.executorch.pte.method import DelegateCall, KernelCall, usual
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from torch.fx import Node
 
-    from qsim.executorch.pte import Pte
-    from qsim.executorch.run import Run
-    from qsim.network import Lowered
+    from qsim.executorch.interpreter.run import Run
+    from qsim.executorch.pte.pte import Pte
+    from qsim.network.lowered import Lowered
 
 
 @dataclass(frozen=True)

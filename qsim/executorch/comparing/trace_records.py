@@ -10,9 +10,9 @@ from qsim.executorch.comparing.record import Record
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from qsim.network import Lowered
-    from qsim.steps import Step
-    from qsim.trace import Entry, Trace
+    from qsim.network.lowered import Lowered
+    from qsim.network.steps import Step
+    from qsim.network.trace import Entry, Trace
 
 
 def of_trace(network: Lowered, trace: Trace) -> list[Record]:

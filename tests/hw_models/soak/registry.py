@@ -10,32 +10,32 @@ from hw_models.pad import PAD_MODES
 from hw_models.quantize import FORMULAS
 from hw_models.resize import MODES
 from hw_models.tables import FUNCTIONS
-from tests.hw_models.soak.case_activation import case_activation
-from tests.hw_models.soak.case_add import case_add, case_sub
-from tests.hw_models.soak.case_argmax import case_argmax
-from tests.hw_models.soak.case_bias_add import case_bias_add
-from tests.hw_models.soak.case_concat import case_concat
-from tests.hw_models.soak.case_correlation import case_correlation
-from tests.hw_models.soak.case_dequantize import case_dequantize
-from tests.hw_models.soak.case_extremum import case_extremum
-from tests.hw_models.soak.case_float_requantize import case_float_requantize
-from tests.hw_models.soak.case_interpolation import case_interpolation
-from tests.hw_models.soak.case_linear import case_linear
-from tests.hw_models.soak.case_lookup import case_lookup
-from tests.hw_models.soak.case_matmul import case_matmul
-from tests.hw_models.soak.case_mean import case_mean
-from tests.hw_models.soak.case_mul import case_mul
-from tests.hw_models.soak.case_packing import case_packing
-from tests.hw_models.soak.case_pad import case_pad
-from tests.hw_models.soak.case_pooling import case_avg_pool, case_max_pool
-from tests.hw_models.soak.case_quantize import case_quantize
-from tests.hw_models.soak.case_requantize import case_requantize
-from tests.hw_models.soak.case_resize import case_resize
-from tests.hw_models.soak.case_shift import case_shift
-from tests.hw_models.soak.case_softmax import case_softmax
-from tests.hw_models.soak.case_tables import case_tables
-from tests.hw_models.soak.case_transposed_correlation import case_transposed_correlation
-from tests.hw_models.soak.case_units import case_units
+from tests.hw_models.soak.cases.activation import case_activation
+from tests.hw_models.soak.cases.add import case_add, case_sub
+from tests.hw_models.soak.cases.argmax import case_argmax
+from tests.hw_models.soak.cases.bias_add import case_bias_add
+from tests.hw_models.soak.cases.concat import case_concat
+from tests.hw_models.soak.cases.correlation import case_correlation
+from tests.hw_models.soak.cases.dequantize import case_dequantize
+from tests.hw_models.soak.cases.extremum import case_extremum
+from tests.hw_models.soak.cases.float_requantize import case_float_requantize
+from tests.hw_models.soak.cases.interpolation import case_interpolation
+from tests.hw_models.soak.cases.linear import case_linear
+from tests.hw_models.soak.cases.lookup import case_lookup
+from tests.hw_models.soak.cases.matmul import case_matmul
+from tests.hw_models.soak.cases.mean import case_mean
+from tests.hw_models.soak.cases.mul import case_mul
+from tests.hw_models.soak.cases.packing import case_packing
+from tests.hw_models.soak.cases.pad import case_pad
+from tests.hw_models.soak.cases.pooling import case_avg_pool, case_max_pool
+from tests.hw_models.soak.cases.quantize import case_quantize
+from tests.hw_models.soak.cases.requantize import case_requantize
+from tests.hw_models.soak.cases.resize import case_resize
+from tests.hw_models.soak.cases.shift import case_shift
+from tests.hw_models.soak.cases.softmax import case_softmax
+from tests.hw_models.soak.cases.tables import case_tables
+from tests.hw_models.soak.cases.transposed_correlation import case_transposed_correlation
+from tests.hw_models.soak.cases.units import case_units
 from tests.hw_models.soak.schemes import FAMILIES, NAMES
 
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, NamedTuple
 
-from qsim.cosim.jobs import job
-from qsim.cosim.unit import Job
+from qsim.cosim.jobs.makers import job
+from qsim.cosim.jobs.unit import Job
 from qsim.golden import Case, directed
-from tests.qsim import array_cases as make
+from tests.qsim.cosim.jobs import array_cases as make
 from tests.rtl.broken import formulas as f
 from tests.rtl.broken.elements import Element, together
 from tests.rtl.targets import target

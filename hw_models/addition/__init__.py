@@ -1,0 +1,1 @@
+"""Sums of two codes: how each scheme aligns its operands, and the kernels."""

@@ -1,0 +1,1 @@
+"""Functions of one code: real definitions, integer units, softmax schemes."""

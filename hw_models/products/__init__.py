@@ -1,0 +1,1 @@
+"""Sums of products: geometry, bounds, and the kernels that are exact within them."""

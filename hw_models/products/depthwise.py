@@ -1,0 +1,167 @@
+"""The fast depthwise correlation: one input channel per output channel, channels in the lanes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, cast
+
+import numpy as np
+from numba import get_num_threads, njit, prange
+
+from hw_models._aligned import address, aligned
+from hw_models.products.depthwise_tiles import depth_bytes, depth_words
+
+if TYPE_CHECKING:
+    from hw_models.formats import IntArray
+    from hw_models.products.geometry import Geometry
+
+_PARALLEL_PRODUCTS: Final = 1 << 19
+
+
+@dataclass(frozen=True, slots=True)
+class PackedTaps:
+    """Depthwise weights as the tiles read them.
+
+    Attributes:
+        codes: flat bytes, [blocks, steps, bytes of a step].
+        taps: int64 [steps * taps per step, 2]: ky and kx; weights of 0 where they repeat.
+        columns: channels, rounded up to whole blocks.
+        sums: int64 [columns]: sum of each channel's weights.
+        steps: steps of one block.
+        overrun: whether a tile reads past a pixel's channels.
+    """
+
+    codes: IntArray
+    taps: IntArray
+    columns: int
+    sums: IntArray
+    steps: int
+    overrun: bool
+
+
+def pack(weight: IntArray, geometry: Geometry, element: str) -> PackedTaps:
+    """Pack int64 weights [C, 1, kh, kw] as ``int8`` or ``int16``."""
+    channels, taps = geometry.outputs, geometry.taps
+    block, per_step = (64, 4) if element == "int8" else (16, 1)
+    columns, steps = -(-channels // block) * block, -(-taps // per_step)
+    dense = np.zeros((columns, steps * per_step), element)
+    dense[:channels, :taps] = weight.reshape(channels, taps)
+    if element == "int8":
+        # channel = 64 * block + 16 * lane + 4 * vector + i; see _depthwise_tiles._four_taps.
+        split = dense.reshape(-1, 4, 4, 4, steps, 4).transpose(0, 4, 2, 1, 3, 5)
+    else:
+        split = dense.reshape(-1, 16, steps).transpose(0, 2, 1)
+    sums = np.zeros(columns, np.int64)
+    sums[:channels] = weight.reshape(channels, taps).sum(axis=1)
+    where = np.indices(geometry.kernel).reshape(2, -1).T
+    padded = np.concatenate([where, np.repeat(where[:1], steps * per_step - taps, axis=0)])
+    flat = np.ascontiguousarray(split).reshape(-1).view(np.uint8)
+    codes = aligned(flat.size, "uint8")
+    codes[:] = flat
+    return PackedTaps(
+        codes,
+        cast("IntArray", padded.astype(np.int64)),
+        columns,
+        cast("IntArray", sums),
+        steps,
+        columns != channels,
+    )
+
+
+@njit(cache=True)
+def _bytes_row(y, shape, offsets, steps, codes, init, out, flip):  # type: ignore[no-untyped-def]
+    x, height, width, image, row, column = shape
+    n = y // height
+    start = x + n * image + (y - n * height) * row
+    pitch = out.shape[1] * 4
+    for b in range(out.shape[1] // 64):
+        base = start + b * 64
+        to = out.ctypes.data + y * width * pitch + b * 256
+        for _ in range(width):
+            depth_bytes(
+                base, offsets.ctypes.data, steps, codes.ctypes.data + b * steps * 256,
+                init.ctypes.data + b * 256, to, flip,
+            )  # fmt: skip
+            base += column
+            to += pitch
+
+
+@njit(cache=True)
+def _words_row(y, shape, offsets, steps, codes, init, out, flip):  # type: ignore[no-untyped-def]
+    x, height, width, image, row, column = shape
+    n = y // height
+    start = x + n * image + (y - n * height) * row
+    pitch = out.shape[1] * 4
+    for b in range(out.shape[1] // 16):
+        base = start + b * 32
+        to = out.ctypes.data + y * width * pitch + b * 64
+        for _ in range(width):
+            depth_words(
+                base, offsets.ctypes.data, steps, codes.ctypes.data + b * steps * 32,
+                init.ctypes.data + b * 64, to, flip,
+            )  # fmt: skip
+            base += column
+            to += pitch
+
+
+@njit(cache=True, parallel=True)
+def _bytes_parallel(rows, shape, offsets, steps, codes, init, out, flip):  # type: ignore[no-untyped-def]
+    for y in prange(rows):
+        _bytes_row(y, shape, offsets, steps, codes, init, out, flip)
+
+
+@njit(cache=True)
+def _bytes_serial(rows, shape, offsets, steps, codes, init, out, flip):  # type: ignore[no-untyped-def]
+    for y in range(rows):
+        _bytes_row(y, shape, offsets, steps, codes, init, out, flip)
+
+
+@njit(cache=True, parallel=True)
+def _words_parallel(rows, shape, offsets, steps, codes, init, out, flip):  # type: ignore[no-untyped-def]
+    for y in prange(rows):
+        _words_row(y, shape, offsets, steps, codes, init, out, flip)
+
+
+@njit(cache=True)
+def _words_serial(rows, shape, offsets, steps, codes, init, out, flip):  # type: ignore[no-untyped-def]
+    for y in range(rows):
+        _words_row(y, shape, offsets, steps, codes, init, out, flip)
+
+
+def multiply(
+    buffer: IntArray,
+    packed: PackedTaps,
+    geometry: Geometry,
+    size: tuple[int, int],
+    init: IntArray,
+    flip: int,
+) -> IntArray:
+    """Return int32 [pixels, C] (a view of wider rows), sums modulo 2**32.
+
+    Args:
+        buffer: [N, H, W, C] of uint8 or int16, contiguous, padding included, with 64 readable
+            elements after the last where packed.overrun.
+        packed: weights of the matching type.
+        geometry: taps and steps.
+        size: output height and width.
+        init: int32 [columns], what each sum starts from.
+        flip: 0, or 0x80808080 to read int8 codes as uint8 plus 128.
+    """
+    n, height, width, channels = buffer.shape
+    pixel = channels * buffer.itemsize
+    row = width * pixel
+    shape = (
+        address(buffer), size[0], size[1], height * row, geometry.stride[0] * row,
+        geometry.stride[1] * pixel,
+    )  # fmt: skip
+    steps = np.array([geometry.dilation[0] * row, geometry.dilation[1] * pixel], np.int64)
+    offsets = packed.taps @ steps
+    pixels = n * size[0] * size[1]
+    out = aligned(pixels * packed.columns, "int32").reshape(pixels, packed.columns)
+    threads = out.size * geometry.taps >= _PARALLEL_PRODUCTS and get_num_threads() > 1
+    if buffer.itemsize == 1:
+        kernel = _bytes_parallel if threads else _bytes_serial
+    else:
+        kernel = _words_parallel if threads else _words_serial
+    kernel(n * size[0], shape, offsets, packed.steps, packed.codes, init, out, flip)
+    return out[:, :channels]

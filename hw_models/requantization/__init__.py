@@ -1,0 +1,1 @@
+"""Accumulators to codes: every rounding and scheme, exactly and fast."""

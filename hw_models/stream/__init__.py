@@ -1,0 +1,1 @@
+"""A Program's commands in one compiled loop over an arena."""

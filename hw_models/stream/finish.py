@@ -1,0 +1,41 @@
+"""The end of a band's sums: to codes, or as they are, into the arena."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from numba import njit
+
+from hw_models.stream.fields import MODE, PITCH, TABLE, TAIL, O
+from hw_models.stream.memory import int8_at, int32_at
+from hw_models.stream.requantize import requantize_16
+
+BLOCK: Final = 16  # channels that requantize takes at once
+SUM_BYTES: Final = 4
+
+
+@njit
+def finish(d, y, constants, work, sums, width, column, parameter, outputs, pixels):  # type: ignore[no-untyped-def]
+    """Write 16 channels of a band's sums, from ``column`` on; ``outputs`` of them exist."""
+    pitch = d[O]
+    if d[MODE] < 0:
+        for p in range(pixels):
+            source = int32_at(sums + p * width * SUM_BYTES, BLOCK)
+            to = int32_at(y + (p * pitch + column) * SUM_BYTES, BLOCK)
+            for c in range(outputs):
+                to[c] = source[c]
+        return
+    table = constants + d[TABLE]
+    if outputs == BLOCK:
+        requantize_16(
+            sums, width * SUM_BYTES, y + column, pitch, table, parameter, d[PITCH], pixels, d[MODE]
+        )
+        return
+    # A whole vector would overwrite the next pixel's channels, perhaps another thread's.
+    tail = work + d[TAIL]
+    requantize_16(sums, width * SUM_BYTES, tail, BLOCK, table, parameter, d[PITCH], pixels, d[MODE])
+    for p in range(pixels):
+        source8 = int8_at(tail + p * BLOCK, BLOCK)
+        to8 = int8_at(y + p * pitch + column, BLOCK)
+        for c in range(outputs):
+            to8[c] = source8[c]

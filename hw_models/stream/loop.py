@@ -1,0 +1,99 @@
+"""The loop that executes a command stream: a table of descriptors over one arena.
+
+Every thread runs the whole table and does its share of each command; a barrier separates commands.
+The parts of a command do not depend on who computes them or on how many threads there are, so the
+result does not either. Correlations are handed out part by part, so that a thread whose core is
+slower, or taken away for a while, holds up the others by one part at most.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from numba import njit
+
+from hw_models.stream.depthwise import depthwise
+from hw_models.stream.fields import (
+    AVG_POOL,
+    BINARY,
+    COPY,
+    DEPTHWISE,
+    LINE,
+    MAX_POOL,
+    OP,
+    PRODUCTS,
+    UNARY,
+)
+from hw_models.stream.memory import wait
+from hw_models.stream.moves import avg_pool, binary, copy, line, max_pool, sum_line, unary
+from hw_models.stream.products import products
+from hw_models.stream.stamp import stamp
+
+
+@njit
+def _move(d, arena, constants, arguments, work, thread, threads):  # type: ignore[no-untyped-def]  # njit infers the types
+    """Execute a command without products."""
+    op = d[OP]
+    if op == COPY:
+        copy(d, arena, arguments, thread, threads)
+    elif op == UNARY:
+        unary(d, arena, constants, thread, threads)
+    elif op == BINARY:
+        binary(d, arena, constants, thread, threads)
+    elif op == LINE:
+        line(d, arena, constants, thread, threads)
+    elif op == MAX_POOL:
+        max_pool(d, arena, constants, work, thread, threads)
+    elif op == AVG_POOL:
+        avg_pool(d, arena, constants, work, thread, threads)
+
+
+def _make(version: int) -> Any:
+    """Return the loop; the version is a part of what it is kept on disk by."""
+
+    @njit(cache=True, nogil=True)
+    def execute(table, first, last, arena, constants, arguments, work, counters, thread, threads):  # type: ignore[no-untyped-def]  # njit infers the types
+        """Execute the commands first..last - 1.
+
+        Args:
+            table: int64 [commands, WORDS]; see ``_stream_fields``.
+            first: command to begin with.
+            last: command to stop before.
+            arena: address of the tensors.
+            constants: address of weights and tables.
+            arguments: int64, addresses of the Program's inputs and outputs.
+            work: address of this thread's workspace.
+            counters: address of int64 zeros that the threads share: one for the barrier, then
+                one for each command of the range.
+            thread: number of this thread.
+            threads: how many execute this range.
+        """
+        if version == 0:
+            return
+        for index in range(first, last):
+            d = table[index]
+            parts = counters + (1 + index - first) * 8
+            if d[OP] == PRODUCTS:
+                products(d, arena, constants, work, parts, threads)
+            elif d[OP] == DEPTHWISE:
+                depthwise(d, arena, constants, work, parts)
+            else:
+                _move(d, arena, constants, arguments, work, thread, threads)
+            if threads > 1:
+                wait(counters, (index - first + 1) * threads)
+
+    return execute
+
+
+def _make_try(version: int) -> Any:
+    @njit(cache=True)
+    def try_line(a, b, y, size, table, low, high, signed):  # type: ignore[no-untyped-def]
+        """Call ``sum_line``."""
+        if version != 0:
+            sum_line(a, b, y, size, table, low, high, signed)
+
+    return try_line
+
+
+_VERSION: Final = stamp()
+execute, try_line = _make(_VERSION), _make_try(_VERSION)

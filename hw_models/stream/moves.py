@@ -1,0 +1,231 @@
+"""What a command stream does to codes without products: copies, tables, sums of two, pooling."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from hw_models.addition.kernels import fma32
+from hw_models.avg_pool import _divide
+from hw_models.stream.fields import (
+    BORDER,
+    COLUMN_DILATION,
+    COLUMN_STARTS,
+    COLUMN_TAPS,
+    COUNTS,
+    D0,
+    HIGH,
+    INCLUDE_PAD,
+    ITEM,
+    LOW,
+    OFFSET,
+    OH,
+    OW,
+    ROUNDING,
+    ROW_DILATION,
+    ROW_STARTS,
+    ROW_TAPS,
+    S0,
+    SIGNED,
+    SIZE,
+    TABLE,
+    X2,
+    X_ARGUMENT,
+    Y_ARGUMENT,
+    C,
+    H,
+    N,
+    W,
+    X,
+    Y,
+)
+from hw_models.stream.lanes import LANES, largest, line_int8, line_uint8
+from hw_models.stream.memory import float32_at, int8_at, int16_at, int32_at, int64_at, uint8_at
+
+
+@njit
+def _share(size, thread, threads):  # type: ignore[no-untyped-def]  # njit infers the types
+    """Return the part of a range that is a thread's."""
+    return size * thread // threads, size * (thread + 1) // threads
+
+
+@njit
+def _copy_plane(to, source, rows, size, row_stride, stride):  # type: ignore[no-untyped-def]
+    """Copy [rows, size]; the long dimension is the inner loop."""
+    if size < rows:
+        for i in range(size):
+            for row in range(rows):
+                to[row * size + i] = source[row * row_stride + i * stride]
+    elif stride == 1:
+        for row in range(rows):
+            for i in range(size):
+                to[row * size + i] = source[row * row_stride + i]
+    else:
+        for row in range(rows):
+            for i in range(size):
+                to[row * size + i] = source[row * row_stride + i * stride]
+
+
+@njit
+def copy(d, arena, arguments, thread, threads):  # type: ignore[no-untyped-def]
+    """Copy a tensor into another order of its dimensions."""
+    item = d[ITEM]
+    source = arguments[d[X]] if d[X_ARGUMENT] else arena + d[X]
+    to = arguments[d[Y]] if d[Y_ARGUMENT] else arena + d[Y]
+    d1, d2, d4 = d[D0 + 1], d[D0 + 2], d[D0 + 4]
+    row, stride = d[S0 + 3], d[S0 + 4]
+    # Threads share the rows of planes: dimension 3 is cut into their parts.
+    begin, end = _share(d[D0 + 3], thread, threads)
+    rows = end - begin
+    if rows == 0:
+        return
+    reach = (rows - 1) * row + (d4 - 1) * stride + 1
+    for plane in range(d[D0] * d1 * d2):
+        b, rest = plane % d2, plane // d2
+        a, top = rest % d1, rest // d1
+        at = top * d[S0] + a * d[S0 + 1] + b * d[S0 + 2] + begin * row
+        x, y = source + at * item, to + (plane * d[D0 + 3] + begin) * d4 * item
+        if item == 1:
+            _copy_plane(int8_at(y, rows * d4), int8_at(x, reach), rows, d4, row, stride)
+        elif item == 2:
+            _copy_plane(int16_at(y, rows * d4), int16_at(x, reach), rows, d4, row, stride)
+        elif item == 4:
+            _copy_plane(int32_at(y, rows * d4), int32_at(x, reach), rows, d4, row, stride)
+        else:
+            _copy_plane(int64_at(y, rows * d4), int64_at(x, reach), rows, d4, row, stride)
+
+
+@njit
+def unary(d, arena, constants, thread, threads):  # type: ignore[no-untyped-def]
+    """Replace every byte by its entry of a table."""
+    first, last = _share(d[SIZE], thread, threads)
+    x, y = uint8_at(arena + d[X], d[SIZE]), uint8_at(arena + d[Y], d[SIZE])
+    table = uint8_at(constants + d[TABLE], 256)
+    for i in range(first, last):
+        y[i] = table[x[i]]
+
+
+@njit
+def binary(d, arena, constants, thread, threads):  # type: ignore[no-untyped-def]
+    """Replace every pair of bytes by its entry of a table."""
+    first, last = _share(d[SIZE], thread, threads)
+    a, b = uint8_at(arena + d[X], d[SIZE]), uint8_at(arena + d[X2], d[SIZE])
+    y = uint8_at(arena + d[Y], d[SIZE])
+    table = uint8_at(constants + d[TABLE], 1 << 16)
+    for i in range(first, last):
+        y[i] = table[np.int64(a[i]) << 8 | np.int64(b[i])]
+
+
+@njit
+def sum_line(a, b, y, size, table, low, high, signed):  # type: ignore[no-untyped-def]
+    """Write clamp(round_half_even(a * f0 + (b * f1 + f2))), in float32 with fused products.
+
+    Args:
+        a: address of bytes.
+        b: address of bytes.
+        y: address of the result, which may be that of a or b.
+        size: bytes.
+        table: address of the float32 factors.
+        low: int32, the smallest code.
+        high: int32, the largest code.
+        signed: whether the bytes are int8.
+    """
+    whole = size // LANES
+    if signed:
+        line_int8(a, b, y, whole, table, low, high)
+    else:
+        line_uint8(a, b, y, whole, table, low, high)
+    factors = float32_at(table, 3)
+    magic = np.float32(12582912.0)  # 1.5 * 2**23: float32 has only integers there
+    for i in range(whole * LANES, size):
+        if signed:
+            p, q = np.float32(int8_at(a, size)[i]), np.float32(int8_at(b, size)[i])
+        else:
+            p, q = np.float32(uint8_at(a, size)[i]), np.float32(uint8_at(b, size)[i])
+        v = fma32(p, factors[0], fma32(q, factors[1], factors[2]))
+        code = np.int32((v + magic) - magic)
+        int8_at(y, size)[i] = min(max(code, low), high)
+
+
+@njit
+def line(d, arena, constants, thread, threads):  # type: ignore[no-untyped-def]
+    """Add two tensors of codes by a line that was tried for every pair of them."""
+    first, last = _share(d[SIZE], thread, threads)
+    low, high = np.int32(d[LOW]), np.int32(d[HIGH])
+    x, x2, y = arena + d[X] + first, arena + d[X2] + first, arena + d[Y] + first
+    sum_line(x, x2, y, last - first, constants + d[TABLE], low, high, d[SIGNED])
+
+
+@njit
+def max_pool(d, arena, constants, work, thread, threads):  # type: ignore[no-untyped-def]
+    """Take the largest byte under each window, channels innermost."""
+    channels = d[C]
+    rows = int64_at(constants + d[ROW_STARTS], d[OH])
+    columns = int64_at(constants + d[COLUMN_STARTS], d[OW])
+    taps = int64_at(work, d[ROW_TAPS] * d[COLUMN_TAPS])
+    flip = 0 if d[SIGNED] else -128
+    first, last = _share(d[N] * d[OH], thread, threads)
+    for at in range(first, last):
+        n, r = at // d[OH], at % d[OH]
+        for c in range(d[OW]):
+            count = 0
+            for i in range(d[ROW_TAPS]):
+                h = rows[r] + i * d[ROW_DILATION]
+                if h < 0 or h >= d[H]:
+                    continue
+                for j in range(d[COLUMN_TAPS]):
+                    w = columns[c] + j * d[COLUMN_DILATION]
+                    if w < 0 or w >= d[W]:
+                        continue
+                    taps[count] = arena + d[X] + ((n * d[H] + h) * d[W] + w) * channels
+                    count += 1
+            y = arena + d[Y] + (at * d[OW] + c) * channels
+            largest(work, count, channels // (2 * LANES), flip, y)
+            for k in range(channels // (2 * LANES) * 2 * LANES, channels):
+                most = -128
+                for i in range(count):
+                    most = max(most, int8_at(taps[i], channels)[k] ^ flip)
+                int8_at(y, channels)[k] = most ^ flip
+
+
+@njit
+def _total(sums, x, size):  # type: ignore[no-untyped-def]
+    for i in range(size):
+        sums[i] += x[i]
+
+
+@njit
+def avg_pool(d, arena, constants, work, thread, threads):  # type: ignore[no-untyped-def]
+    """Average the bytes under each window, channels innermost; see hw_models.avg_pool."""
+    channels = d[C]
+    rows = int64_at(constants + d[ROW_STARTS], d[OH])
+    columns = int64_at(constants + d[COLUMN_STARTS], d[OW])
+    counts = int64_at(constants + d[COUNTS], d[OH] * d[OW])
+    sums = int32_at(work, channels)
+    low, high, offset = d[LOW], d[HIGH], d[OFFSET]
+    first, last = _share(d[N] * d[OH], thread, threads)
+    for at in range(first, last):
+        n, r = at // d[OH], at % d[OH]
+        for c in range(d[OW]):
+            valid = 0
+            sums[:] = 0
+            for i in range(d[ROW_TAPS]):
+                h = rows[r] + i * d[ROW_DILATION]
+                if h < 0 or h >= d[H]:
+                    continue
+                for j in range(d[COLUMN_TAPS]):
+                    w = columns[c] + j * d[COLUMN_DILATION]
+                    if w < 0 or w >= d[W]:
+                        continue
+                    valid += 1
+                    x = arena + d[X] + ((n * d[H] + h) * d[W] + w) * channels
+                    if d[SIGNED]:
+                        _total(sums, int8_at(x, channels), channels)
+                    else:
+                        _total(sums, uint8_at(x, channels), channels)
+            count = counts[r * d[OW] + c] if d[INCLUDE_PAD] else valid
+            extra = (count - valid) * d[BORDER] - count * offset
+            y = int8_at(arena + d[Y] + (at * d[OW] + c) * channels, channels)
+            for k in range(channels):
+                v = _divide(sums[k] + extra, count, d[ROUNDING]) + offset
+                y[k] = min(max(v, low), high)

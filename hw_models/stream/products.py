@@ -1,0 +1,141 @@
+"""Products of a command stream: correlation, bias and requantize of a band of rows at a time.
+
+Sums pass from registers through the first cache to codes in the arena. Threads take bands, or parts
+of a band's channels: none writes what another reads.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from numba import njit
+
+from hw_models.stream.bands import copy_band, find_bases, move_bases, place
+from hw_models.stream.fields import (
+    BANDS,
+    BASES,
+    BLOCK_COUNT,
+    BLOCKS,
+    BYTES_KIND,
+    GROUP_CODES,
+    GROUP_COLUMNS,
+    GROUP_OUTPUTS,
+    GROUP_WEIGHTS,
+    GROUPS,
+    INIT,
+    KIND,
+    MODE,
+    OFFSETS,
+    OH,
+    OW,
+    PAIRS_KIND,
+    SHARES,
+    STEPS,
+    SUMS,
+    WEIGHTS,
+    O,
+    Y,
+)
+from hw_models.stream.finish import BLOCK, SUM_BYTES, finish
+from hw_models.stream.memory import int64_at, take
+from hw_models.stream.tiles import (
+    BYTES,
+    ROUND,
+    WIDE,
+    bytes_16,
+    bytes_32,
+    bytes_64,
+    pairs_16,
+    pairs_32,
+    pairs_64,
+    words_16,
+    words_32,
+    words_64,
+)
+
+_PIECE: Final = 1 << 14  # bytes of weights
+
+
+@njit
+def _multiply(kind, width, bases, offsets, steps, weights, init, pitch, to):  # type: ignore[no-untyped-def]
+    """Sum one round of pixels times a block of channels."""
+    half = 6 * 64 * SUM_BYTES
+    if BYTES and kind == BYTES_KIND:
+        if width == 64:
+            bytes_64(bases, offsets, steps, weights, init, pitch, to)
+            bytes_64(bases + 48, offsets, steps, weights, init + 6 * pitch, pitch, to + half)
+        elif width == 32:
+            bytes_32(bases, offsets, steps, weights, init, pitch, to)
+        else:
+            bytes_16(bases, offsets, steps, weights, init, pitch, to)
+    elif kind == PAIRS_KIND:
+        if WIDE and width == 64:
+            pairs_64(bases, offsets, steps, weights, init, pitch, to)
+            pairs_64(bases + 48, offsets, steps, weights, init + 6 * pitch, pitch, to + half)
+        elif WIDE and width == 32:
+            pairs_32(bases, offsets, steps, weights, init, pitch, to)
+        else:
+            pairs_16(bases, offsets, steps, weights, init, pitch, to)
+    elif WIDE and width == 64:
+        words_64(bases, offsets, steps, weights, init, pitch, to)
+        words_64(bases + 48, offsets, steps, weights, init + 6 * pitch, pitch, to + half)
+    elif WIDE and width == 32:
+        words_32(bases, offsets, steps, weights, init, pitch, to)
+    else:
+        words_16(bases, offsets, steps, weights, init, pitch, to)
+
+
+@njit
+def _block(d, constants, work, y, weights, width, column, group, pixels):  # type: ignore[no-untyped-def]
+    """Multiply the copied band by one block of a group's channels, ``width`` from ``column`` on."""
+    step_bytes = 2 if d[KIND] == PAIRS_KIND else 4
+    sums = work + d[SUMS]
+    parameter = group * d[GROUP_COLUMNS] + column
+    init = constants + d[INIT] + parameter * SUM_BYTES
+    # A piece of the weights stays in the first cache while all pixels pass by.
+    piece = max(1, _PIECE // (width * step_bytes))
+    for start in range(0, d[STEPS], piece):
+        for r in range(-(-pixels // ROUND)):
+            to = sums + r * ROUND * width * SUM_BYTES
+            _multiply(
+                d[KIND], width, work + d[BASES] + r * ROUND * 8,
+                constants + d[OFFSETS] + start * 8, min(piece, d[STEPS] - start),
+                weights + start * width * step_bytes, to if start else init,
+                width * SUM_BYTES if start else 0, to,
+            )  # fmt: skip
+    for lane in range(0, min(width, d[GROUP_OUTPUTS] - column), BLOCK):
+        outputs = min(BLOCK, d[GROUP_OUTPUTS] - column - lane)
+        finish(
+            d, y, constants, work, sums + lane * SUM_BYTES, width,
+            group * d[GROUP_OUTPUTS] + column + lane, parameter + lane, outputs, pixels,
+        )  # fmt: skip
+
+
+@njit
+def products(d, arena, constants, work, parts, threads):  # type: ignore[no-untyped-def]
+    """Correlate codes of 8 bits with constant weights; add the bias; requantize, if asked."""
+    byte = d[KIND] == BYTES_KIND
+    blocks = int64_at(constants + d[BLOCKS], 3 * d[BLOCK_COUNT])
+    unit = 1 if d[MODE] >= 0 else SUM_BYTES
+    shares = d[SHARES] if threads > 1 else 1
+    part, copied, pixels = take(parts), -1, 0
+    while part < d[BANDS] * shares:
+        band, share = part // shares, part % shares
+        image, images, first, rows = place(d, band)
+        if band != copied:
+            size = copy_band(d, arena, work, image, images, first, rows, byte)
+            pixels = find_bases(d, work + d[BASES], work, images, rows, size, byte)
+            copied = band
+        y = arena + d[Y] + (image * d[OH] + first) * d[OW] * d[O] * unit
+        for g in range(d[GROUPS]):
+            weights = constants + d[WEIGHTS] + g * d[GROUP_WEIGHTS]
+            for k in range(
+                share * d[BLOCK_COUNT] // shares, (share + 1) * d[BLOCK_COUNT] // shares
+            ):
+                width, column, at = blocks[3 * k], blocks[3 * k + 1], blocks[3 * k + 2]
+                _block(d, constants, work, y, weights + at, width, column, g, pixels)
+            if d[GROUPS] > 1:
+                move_bases(work + d[BASES], pixels, d[GROUP_CODES])
+        if d[GROUPS] > 1:
+            move_bases(work + d[BASES], pixels, -d[GROUPS] * d[GROUP_CODES])
+        part = take(parts)

@@ -1,0 +1,251 @@
+"""Register tiles of the command stream's products, as LLVM IR emitted from Numba.
+
+A tile keeps the sums of a few pixels times some output channels in registers, from the first
+product to the last. One *step* takes four bytes of each pixel: two int16 codes (``pairs``) or four
+uint8 codes (``bytes``), times weights of one byte each, or of two (``pairs`` of wide weights). Sums
+are int32 modulo 2**32; no instruction used here saturates. Where the processor has none that fits,
+the same sums are plain vector IR.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from llvmlite import ir
+from numba.core import types
+from numba.extending import intrinsic
+
+from hw_models.products.gemm_tiles import HAS_VNNI, host_features
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_FEATURES: Final = host_features()
+_AVX512: Final = {"avx512bw", "avx512f"} <= _FEATURES
+_AVX2: Final = "avx2" in _FEATURES
+WORDS: Final = 16 if _AVX512 else 8  # int32 lanes of a register
+# Pixels of a round: what the pixels of every tile divide.
+ROUND: Final = 12 if _AVX512 else 6
+# Whether there are blocks of 64 and 32 output channels, or of 16 only.
+WIDE: Final = _AVX512
+# The narrow codes that the tiles multiply fastest: four bytes at a time, or pairs of 16 bits.
+BYTES: Final = HAS_VNNI
+
+_I8, _I16, _I32, _I64 = (ir.IntType(bits) for bits in (8, 16, 32, 64))
+
+
+def _vector(element: ir.Type, lanes: int) -> ir.VectorType:
+    return ir.VectorType(element, lanes)
+
+
+def _indices(numbers: Sequence[int]) -> ir.Constant:
+    return ir.Constant(_vector(_I32, len(numbers)), list(numbers))
+
+
+def _splat(b: Any, scalar: Any, lanes: int) -> Any:
+    blank = ir.Constant(_vector(scalar.type, lanes), ir.Undefined)
+    one = b.insert_element(blank, scalar, ir.Constant(_I32, 0))
+    return b.shuffle_vector(one, blank, _indices([0] * lanes))
+
+
+def _at(b: Any, base: Any, distance: int) -> Any:
+    return b.add(base, ir.Constant(_I64, distance)) if distance else base
+
+
+def _load(b: Any, where: Any, kind: Any, align: int = 1) -> Any:
+    value = b.load(b.inttoptr(where, kind.as_pointer()))
+    value.align = align
+    return value
+
+
+def _store(b: Any, value: Any, where: Any) -> None:
+    b.store(value, b.inttoptr(where, value.type.as_pointer())).align = 1
+
+
+def _call(b: Any, name: str, result: Any, args: Sequence[Any]) -> Any:
+    signature = ir.FunctionType(result, [arg.type for arg in args])
+    return b.call(b.module.declare_intrinsic(name, (), signature), args)
+
+
+def _plain_dot(b: Any, acc: Any, left: Any, right: Any, *, unsigned: bool) -> Any:
+    """Add the products of neighbours, as the special instructions do."""
+    lanes = acc.type.count
+    each = left.type.count // lanes
+    for i in range(each):
+        mask = _indices([each * lane + i for lane in range(lanes)])
+        one, other = (b.shuffle_vector(v, v, mask) for v in (left, right))
+        widened = b.zext(one, acc.type) if unsigned else b.sext(one, acc.type)
+        acc = b.add(acc, b.mul(widened, b.sext(other, acc.type)))
+    return acc
+
+
+def dot_pairs(b: Any, acc: Any, left: Any, right: Any) -> Any:
+    """Add the products of two neighbours of int16 to each int32."""
+    name = {8: "llvm.x86.avx2.pmadd.wd", 16: "llvm.x86.avx512.pmaddw.d.512"}[acc.type.count]
+    if _AVX512 or (_AVX2 and acc.type.count == 8):
+        return b.add(acc, _call(b, name, acc.type, (left, right)))
+    return _plain_dot(b, acc, left, right, unsigned=False)
+
+
+def _dot_bytes(b: Any, acc: Any, left: Any, right: Any) -> Any:
+    """Add the products of four neighbours, uint8 times int8, to each int32."""
+    if HAS_VNNI:
+        pair = [b.bitcast(v, acc.type) for v in (left, right)]
+        return _call(b, "llvm.x86.avx512.vpdpbusd.512", acc.type, (acc, *pair))
+    return _plain_dot(b, acc, left, right, unsigned=True)
+
+
+def _weights(b: Any, where: Any, vectors: int, kind: str) -> list[Any]:
+    """Load one step's weights of a block, as registers of the codes' width."""
+    if kind == "pairs":
+        narrow, wide = _vector(_I8, 2 * WORDS), _vector(_I16, 2 * WORDS)
+        return [
+            b.sext(_load(b, _at(b, where, 2 * WORDS * v), narrow), wide) for v in range(vectors)
+        ]
+    codes = _vector(_I8, 4 * WORDS) if kind == "bytes" else _vector(_I16, 2 * WORDS)
+    return [_load(b, _at(b, where, 4 * WORDS * v), codes) for v in range(vectors)]
+
+
+def _emit(b: Any, args: Sequence[Any], pixels: int, vectors: int, kind: str) -> None:
+    """Emit ``out[m, :] = init[m, :] + sum over steps of dot(pixel[m], weights)``."""
+    bases, offsets, steps, weights, init, pitch, out = args
+    sums_kind = _vector(_I32, WORDS)
+    codes_kind = _vector(_I8, 4 * WORDS) if kind == "bytes" else _vector(_I16, 2 * WORDS)
+    dot = _dot_bytes if kind == "bytes" else dot_pairs
+    starts = [_load(b, _at(b, bases, 8 * m), _I64, 8) for m in range(pixels)]
+    rows = [b.add(init, b.mul(pitch, ir.Constant(_I64, m))) for m in range(pixels)]
+    initial = [
+        _load(b, _at(b, row, 4 * WORDS * v), sums_kind) for row in rows for v in range(vectors)
+    ]
+    entry = b.block
+    loop, end = b.append_basic_block("steps"), b.append_basic_block("store")
+    b.branch(loop)
+    b.position_at_end(loop)
+    step, block = b.phi(_I64), b.phi(_I64)
+    step.add_incoming(ir.Constant(_I64, 0), entry)
+    block.add_incoming(weights, entry)
+    phis = [b.phi(sums_kind) for _ in range(pixels * vectors)]
+    for phi, value in zip(phis, initial, strict=True):
+        phi.add_incoming(value, entry)
+    offset = _load(b, b.add(offsets, b.mul(step, ir.Constant(_I64, 8))), _I64, 8)
+    columns = _weights(b, block, vectors, kind)
+    new = []
+    for m in range(pixels):
+        four = _load(b, b.add(starts[m], offset), _I32)
+        codes = b.bitcast(_splat(b, four, WORDS), codes_kind)
+        new += [dot(b, phis[m * vectors + v], codes, columns[v]) for v in range(vectors)]
+    following = b.add(step, ir.Constant(_I64, 1))
+    step.add_incoming(following, loop)
+    block.add_incoming(_at(b, block, (2 if kind == "pairs" else 4) * WORDS * vectors), loop)
+    for phi, value in zip(phis, new, strict=True):
+        phi.add_incoming(value, loop)
+    b.cbranch(b.icmp_signed("<", following, steps), loop, end)
+    b.position_at_end(end)
+    for index, value in enumerate(new):
+        _store(b, value, _at(b, out, 4 * WORDS * index))
+
+
+def _tile(pixels: int, width: int, kind: str) -> Any:
+    """Make the intrinsic of a tile of pixels and output channels.
+
+    Its arguments are int64: addresses of the pixels' bases and of the offset of each step, the
+    number of steps (1 or more), addresses of the weights [steps, width, 4 codes or 2] and of the
+    initial sums [width], bytes between those of two pixels (0: all pixels share them), address of
+    the results, int32 [pixels, width], which may be where the initial sums are.
+    """
+
+    @intrinsic
+    def tile(_typing, _bases, _offsets, _steps, _weights, _init, _pitch, _out):  # type: ignore[no-untyped-def]
+        signature = types.void(*(types.int64,) * 7)
+
+        def codegen(context, builder, _signature, args):  # type: ignore[no-untyped-def]
+            _emit(builder, args, pixels, width // WORDS, kind)
+            return context.get_dummy_value()
+
+        return signature, codegen
+
+    return tile
+
+
+# The tile of 64 channels has room for half a round only.
+bytes_16, bytes_32, bytes_64 = (
+    _tile(ROUND, 16, "bytes"),
+    _tile(12, 32, "bytes"),
+    _tile(6, 64, "bytes"),
+)
+pairs_16, pairs_32, pairs_64 = (
+    _tile(ROUND, 16, "pairs"),
+    _tile(12, 32, "pairs"),
+    _tile(6, 64, "pairs"),
+)
+words_16, words_32, words_64 = (
+    _tile(ROUND, 16, "words"),
+    _tile(12, 32, "words"),
+    _tile(6, 64, "words"),
+)
+
+
+def _emit_depth(b: Any, args: Sequence[Any], pixels: int) -> None:
+    """Emit the sums of 16 channels of neighbouring pixels, two taps at a time."""
+    base, column, offsets, steps, weights, init, out = args
+    eight, words = _vector(_I32, 8), _vector(_I16, 16)
+    low = [i + 16 * side for half in (0, 8) for i in range(half, half + 4) for side in (0, 1)]
+    orders = _indices(low), _indices([i + 4 for i in low])
+    starts = [b.add(base, b.mul(column, ir.Constant(_I64, m))) for m in range(pixels)]
+    entry = b.block
+    loop, end = b.append_basic_block("taps"), b.append_basic_block("store")
+    b.branch(loop)
+    b.position_at_end(loop)
+    step = b.phi(_I64)
+    step.add_incoming(ir.Constant(_I64, 0), entry)
+    phis = [b.phi(eight) for _ in range(2 * pixels)]
+    for phi in phis:
+        phi.add_incoming(ir.Constant(eight, [0] * 8), entry)
+    table = b.add(offsets, b.mul(step, ir.Constant(_I64, 16)))
+    taps = [_load(b, _at(b, table, 8 * i), _I64, 8) for i in range(2)]
+    block = b.add(weights, b.mul(step, ir.Constant(_I64, 64)))
+    factors = [_load(b, _at(b, block, 32 * half), words) for half in range(2)]
+    new = []
+    for m, start in enumerate(starts):
+        one, other = (_load(b, b.add(start, tap), words) for tap in taps)
+        for half, order in enumerate(orders):
+            pairs = b.shuffle_vector(one, other, order)
+            new.append(dot_pairs(b, phis[2 * m + half], pairs, factors[half]))
+    following = b.add(step, ir.Constant(_I64, 1))
+    step.add_incoming(following, loop)
+    for phi, value in zip(phis, new, strict=True):
+        phi.add_incoming(value, loop)
+    b.cbranch(b.icmp_signed("<", following, steps), loop, end)
+    b.position_at_end(end)
+    # The interleaving works within 128 bits: channels 0-3 and 8-11, then 4-7 and 12-15.
+    halves = _indices([0, 1, 2, 3, 8, 9, 10, 11]), _indices([4, 5, 6, 7, 12, 13, 14, 15])
+    for m in range(pixels):
+        for half, order in enumerate(halves):
+            total = b.shuffle_vector(new[2 * m], new[2 * m + 1], order)
+            total = b.add(total, _load(b, _at(b, init, 32 * half), eight))
+            _store(b, total, _at(b, out, 64 * m + 32 * half))
+
+
+def _depth(pixels: int) -> Any:
+    """Make the intrinsic of neighbouring pixels times 16 channels of a depthwise correlation.
+
+    Its arguments are int64: address of the first pixel's window in int16 codes, bytes between two
+    pixels, addresses of two offsets for each step, the number of steps (1 or more), addresses of
+    int16 weights [steps, 2 halves, 8 channels, 2 taps], of the initial sums [16] and of the
+    results, int32 [pixels, 16].
+    """
+
+    @intrinsic
+    def tile(_typing, _base, _column, _offsets, _steps, _weights, _init, _out):  # type: ignore[no-untyped-def]
+        signature = types.void(*(types.int64,) * 7)
+
+        def codegen(context, builder, _signature, args):  # type: ignore[no-untyped-def]
+            _emit_depth(builder, args, pixels)
+            return context.get_dummy_value()
+
+        return signature, codegen
+
+    return tile
+
+
+depth_4, depth_1 = _depth(4), _depth(1)

@@ -1,0 +1,202 @@
+"""``qsim cosim``: a model, a golden set or a primitive through RTL."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from qsim.cli.build import DEFAULT_TARGET, build, target_of
+from qsim.cli.cosim.tables import report_parts
+from qsim.cli.golden.record import RecordOptions, is_primitive, run_input
+from qsim.cli.run import quiet
+from qsim.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from qsim.cli.output import Output
+    from qsim.cosim.report import Report
+    from qsim.cosim.runner import Progress, Settings
+    from qsim.golden import Case
+    from qsim.target import Target
+
+WAVES: Final = Path("cosim-waves")
+
+
+@dataclass(frozen=True)
+class CosimOptions:
+    """The options of ``qsim cosim``; see its ``--help``."""
+
+    what: str
+    simulator: str
+    target: str | None
+    lane: str
+    dut: Path | None
+    engine: bool
+    seed: int
+    vectors: int | None
+    samples: int | None
+    inputs: tuple[Path, ...]
+    config: Path | None
+    stall: float
+    waves: bool
+    timeout: float
+    jobs: int
+
+
+def execute(options: CosimOptions, output: Output) -> bool:
+    """Co-simulate and print what was found; return whether every bit agrees."""
+    from qsim.cosim.runner import run_cases
+    from qsim.cosim.simulators.toolchain import find
+
+    _check_numbers(options)
+    find(options.simulator)  # before the work, not after it
+    settings = _settings(options)
+    with quiet(output), _terminated():
+        cases, target, source = _source(options, output)
+        with _progress(output) as progress:
+            report = run_cases(cases, target, replace(settings, progress=progress), source)
+    _print(report, output)
+    return report.ok
+
+
+def _check_numbers(options: CosimOptions) -> None:
+    for name, value in (
+        ("samples", options.samples),
+        ("vectors", options.vectors),
+        ("jobs", options.jobs),
+    ):
+        if value is not None and value < 1:
+            raise UsageError(f"--{name} must be at least 1, not {value}", accepted="1 or more")
+    if not options.timeout > 0:
+        raise UsageError(f"--timeout must be positive, not {options.timeout:g}")
+
+
+def _settings(options: CosimOptions) -> Settings:
+    from qsim.cosim.lanes.lane import Stimulus
+    from qsim.cosim.lanes.names import require_lane
+    from qsim.cosim.runner import Settings
+    from qsim.cosim.start import with_dut
+
+    settings = Settings(
+        simulator=options.simulator,
+        lane=require_lane(options.lane),
+        stimulus=Stimulus(seed=options.seed, stall_input=options.stall, stall_output=options.stall),
+        workers=options.jobs,
+        waves=WAVES if options.waves else None,
+        timeout=options.timeout,
+        engine=options.engine,
+    )
+    return with_dut(settings, options.dut)
+
+
+def _source(options: CosimOptions, output: Output) -> tuple[Iterable[Case], Target, str]:
+    """Return the calls, the target that they were made for, and what they are."""
+    from qsim.target import Target
+
+    if Path(options.what).is_dir():
+        from qsim.golden import load
+
+        _refuse(options, "a golden set", ("--vectors", "--samples", "--inputs", "--config"))
+        target = None if options.target is None else Target.load(options.target)
+        golden = load(options.what, target=target)
+        return golden.cases, golden.target, f"golden set {options.what}"
+    if is_primitive(options.what):
+        from qsim.cosim.jobs.vectors import vectors
+
+        _refuse(options, "a primitive", ("--samples", "--inputs", "--config"))
+        target = Target.load(options.target or DEFAULT_TARGET)
+        with output.stage("vectors"):
+            made = list(vectors(options.what, target, options.seed, options.vectors))
+        return made, target, f"vectors of {options.what}, seed {options.seed}"
+    _refuse(options, "a model", ("--vectors",))
+    return _model(options, output)
+
+
+def _model(options: CosimOptions, output: Output) -> tuple[Iterable[Case], Target, str]:
+    from qsim.golden import cases
+
+    target = target_of(options.what, options.target)
+    built = build(options.what, target, options.config, output, quantized_io=False)
+    record = RecordOptions(
+        what=options.what,
+        directory=Path(),
+        target=options.target,
+        samples=options.samples,
+        inputs=options.inputs,
+        config=options.config,
+        seed=None,
+        count=None,
+        force=False,
+    )
+    arrays, source = run_input(record, built.lowered, built.model)
+    with output.stage("recording"):
+        recorded = list(cases(built.lowered, arrays))
+    return recorded, built.lowered.target, f"{options.what}: {source}"
+
+
+def _refuse(options: CosimOptions, what: str, names: tuple[str, ...]) -> None:
+    """Refuse options that mean nothing here, rather than leave them out silently."""
+    given: dict[str, Any] = {
+        "--vectors": options.vectors,
+        "--samples": options.samples,
+        "--inputs": options.inputs or None,
+        "--config": options.config,
+    }
+    fits = {"--vectors": "a primitive"}
+    for name in names:
+        if given[name] is not None:
+            raise UsageError(
+                f"{options.what} is {what}",
+                where=name,
+                accepted=f"{name} with {fits.get(name, 'a model')}",
+            )
+
+
+@contextmanager
+def _terminated() -> Iterator[None]:
+    """Let SIGTERM end the command as Ctrl-C does: with its simulators."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _progress(output: Output) -> Iterator[Progress]:
+    """Give the function that shows, one after another, the stages of a co-simulation."""
+    stages = ExitStack()
+    state: dict[str, Any] = {"what": "", "done": 0, "advance": None}
+
+    def show(what: str, done: int, total: int) -> None:
+        if what != state["what"]:
+            stages.close()
+            advance = stages.enter_context(output.stage(what, total or None))
+            state.update(what=what, done=0, advance=advance)
+        state["advance"](done - state["done"])
+        state["done"] = done
+
+    with stages:
+        yield show
+
+
+def _print(report: Report, output: Output) -> None:
+    if output.as_json:
+        output.json(report.to_dict())
+        return
+    from qsim.cli.output import width
+
+    output.text(*report_parts(report, width(terminal=sys.stdout.isatty())))

@@ -1,0 +1,1 @@
+"""`qsim golden`: record, check, export."""

@@ -1,0 +1,215 @@
+"""``qsim golden``: its commands and their options. Each body imports what it needs when it runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from qsim.cli.options import (
+    NO_METAVAR,
+    Command,
+    ConfigOption,
+    Group,
+    JsonOption,
+    TargetOption,
+    examples,
+)
+from qsim.cli.output import Output
+
+_WHAT_HELP: Final = (
+    "A model, as for `qsim run`: every primitive call of its run. Or a primitive, such as "
+    "requantize: directed vectors, its corners and constrained random."
+)
+
+golden_app = typer.Typer(
+    cls=Group,
+    help="Record golden vectors, check them to the bit, export them for $readmemh.",
+    no_args_is_help=True,
+    add_completion=False,
+)
+
+SetArgument = Annotated[
+    Path, typer.Argument(metavar="DIR", help="The folder of a golden set.", show_default=False)
+]
+ForceOption = Annotated[
+    bool, typer.Option("--force", metavar=NO_METAVAR, help="Replace a golden set that is there.")
+]
+
+
+@golden_app.command(
+    cls=Command,
+    epilog=examples(
+        "qsim golden record digits -o digits_golden",
+        "qsim golden record my_net.py:make -o net_golden --target q7 --inputs x.npy",
+        "qsim golden record resnet8 -o random_golden --samples 4 --seed 7",
+        "qsim golden record requantize -o rq_golden --target narrow20 --count 10000",
+    ),
+)
+def record(
+    what: Annotated[
+        str, typer.Argument(metavar="MODEL|PRIMITIVE", help=_WHAT_HELP, show_default=False)
+    ],
+    directory: Annotated[
+        Path,
+        typer.Option(
+            "-o", "--output", metavar="DIR", help="The folder to make.", show_default=False
+        ),
+    ],
+    target: TargetOption = None,
+    samples: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Record the first N samples, as one batch (default: all of --inputs, else one).",
+            show_default=False,
+        ),
+    ] = None,
+    inputs: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="F.npy",
+            help="A .npy file of samples: float32 or integer codes; once for each model input.",
+            show_default=False,
+        ),
+    ] = None,
+    config: ConfigOption = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Of a primitive's random vectors (default: 0). With a model: random codes "
+            "instead of its own samples.",
+            show_default=False,
+        ),
+    ] = None,
+    count: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="At least so many random elements beside a primitive's corners (default: 4096).",
+            show_default=False,
+        ),
+    ] = None,
+    force: ForceOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Write golden vectors: of a network's run, or a primitive's corners."""
+    from qsim.cli.golden.record import RecordOptions
+    from qsim.cli.golden.record import record as execute
+
+    options = RecordOptions(
+        what=what,
+        directory=directory,
+        target=target,
+        samples=samples,
+        inputs=tuple(inputs or ()),
+        config=config,
+        seed=seed,
+        count=count,
+        force=force,
+    )
+    execute(options, Output(as_json=as_json))
+
+
+@golden_app.command(
+    cls=Command,
+    epilog=examples(
+        "qsim golden check digits_golden",
+        "qsim golden check digits_golden --target my_chip.toml --json",
+    ),
+)
+def check(
+    directory: SetArgument,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            "--target",
+            "-t",
+            metavar="T",
+            help="Refuse a set that was not recorded for this target.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Compute every case anew and compare every element; exit status 1 on a difference."""
+    from qsim.cli.golden.check import check_set
+
+    if not check_set(directory, target, Output(as_json=as_json)):
+        raise typer.Exit(1)
+
+
+@golden_app.command(
+    cls=Command,
+    epilog=examples(
+        "qsim golden export digits_golden -o hex",
+        "qsim golden export digits_golden -o hex --case conv2d.requantize",
+        "qsim golden export digits_golden --program digits.pte -o digits.bpte",
+        "qsim golden export rq_golden -o rq.bpte",
+    ),
+)
+def export(
+    directory: SetArgument,
+    destination: Annotated[
+        Path,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="OUT",
+            help="The folder of hex files to make; or a .bpte file, for ExecuTorch.",
+            show_default=False,
+        ),
+    ],
+    case: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Only this case; may be repeated.", show_default=False),
+    ] = None,
+    program: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="F.pte",
+            help="With OUT.bpte: the program of the network that was recorded, integers in and "
+            "out. Without it, every case becomes a method.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write cases as hex files for $readmemh, or as a bundled program of ExecuTorch."""
+    if program is not None or destination.suffix == ".bpte":
+        from qsim.cli.golden.bundle import export_bundle
+
+        export_bundle(directory, destination, program, tuple(case or ()), Output(as_json=as_json))
+        return
+    from qsim.cli.golden.export import export_set
+
+    export_set(directory, destination, tuple(case or ()), Output(as_json=as_json))
+
+
+@golden_app.command(
+    "import",
+    cls=Command,
+    epilog=examples("qsim golden import digits.bpte -o digits_golden"),
+)
+def import_(
+    bundle: Annotated[
+        Path,
+        typer.Argument(
+            metavar="F.bpte", help="A bundled program of ExecuTorch.", show_default=False
+        ),
+    ],
+    directory: Annotated[
+        Path,
+        typer.Option(
+            "-o", "--output", metavar="DIR", help="The folder to make.", show_default=False
+        ),
+    ],
+    force: ForceOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the cases of a bundled program as a golden set."""
+    from qsim.cli.golden.bundle import import_bundle
+
+    import_bundle(bundle, directory, Output(as_json=as_json), force=force)

@@ -1,0 +1,63 @@
+"""What a compiler says of somebody else's module, in the words of its ``dut.toml``."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from qsim.cosim.dut.ports import declared, modules
+from qsim.errors import UsageError
+
+if TYPE_CHECKING:
+    from qsim.cosim.dut.dut import Dut
+    from qsim.cosim.simulators.build import BuildError
+
+# Verilator's and Icarus's words for a port, a parameter and a module that are not there.
+_PORT: Final = re.compile(r"Pin not found: '(\w+)'|port ``(\w+)'' is not")
+_PARAMETER: Final = re.compile(r"Parameter not found: '(\w+)'|parameter `(\w+)`? not found")
+_MODULE: Final = re.compile(r"(?:find file containing module: '|Unknown module type: )(\w+)")
+
+
+def explain(error: BuildError, dut: Dut) -> UsageError | BuildError:
+    """Return the error as one about the binding, where it is one."""
+    text = error.message
+    for pattern, what in ((_PORT, "port"), (_PARAMETER, "parameter"), (_MODULE, "module")):
+        match = pattern.search(text)
+        if match is None:
+            continue
+        name = next((group for group in match.groups() if group), "")
+        if what == "module" and name == dut.top:
+            return UsageError(
+                f"no source has a module {name!r}",
+                where=f"{dut.where}: top",
+                accepted=", ".join(modules(dut)) or "the name of a module in sources",
+            )
+        if what != "module":
+            return UsageError(
+                f"{what} {name!r} is not a {what} of module {dut.top}",
+                where=f"{dut.where}: {_field(dut, name)}",
+                accepted=_names(dut, what) or f"a {what} that {dut.top} declares",
+            )
+    return error
+
+
+def _names(dut: Dut, what: str) -> str:
+    found = declared(dut)
+    if found is None:
+        return ""
+    return ", ".join(found.parameters if what == "parameter" else found.inputs + found.outputs)
+
+
+def _field(dut: Dut, name: str) -> str:
+    """Return the field of the file that names a port or a parameter."""
+    for section, bindings in (("operands", dut.operands), ("results", dut.results)):
+        for field, binding in bindings.items():
+            if name in (*binding.ports, binding.stream.valid, binding.stream.ready):
+                return f"{section}.{field}"
+    for section, stream in (("input", dut.input), ("output", dut.output)):
+        for end in ("valid", "ready", "last"):
+            if name == getattr(stream, end):
+                return f"{section}.{end}"
+    if name == dut.clock:
+        return "clock"
+    return "reset.port" if name == dut.reset else f"parameters.{name}"

@@ -1,0 +1,251 @@
+"""Reading a ``dut.toml``: strict, with the field's name in every error."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any, Final
+
+from qsim.cosim.dut.dut import HANDSHAKES, ORDERS, Binding, Dut, Handshake, Stream
+from qsim.errors import UsageError
+from qsim.target.fields import shown
+
+SCHEMA: Final = 1
+MAX_BYTES: Final = 64 * 1024
+MAX_LATENCY: Final = 200
+MAX_LANES: Final = 64
+_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_$]{0,127}")
+_MISSING: Final = object()
+
+
+class _Table:
+    """One table of the file: every field is asked for once; what nobody asked for is refused."""
+
+    def __init__(self, data: object, where: str) -> None:
+        if not isinstance(data, dict):
+            raise UsageError(f"must be a table, not {shown(data)}", where=where)
+        self.data, self.where = dict(data), where
+        self.asked: list[str] = []
+
+    def _take(self, name: str, default: Any) -> Any:
+        self.asked.append(name)
+        value = self.data.pop(name, default)
+        if value is _MISSING:
+            raise UsageError(f"{name!r} is missing", where=self.where, accepted=f"{name} = ...")
+        return value
+
+    def bad(self, name: str, value: object, accepted: str) -> UsageError:
+        return UsageError(f"{name} must not be {shown(value)}", where=self.where, accepted=accepted)
+
+    def table(self, name: str, default: Any = _MISSING) -> _Table:
+        return _Table(self._take(name, default), f"{self.where}: [{name}]")
+
+    def identifier(self, name: str, default: Any = _MISSING) -> str:
+        value = self._take(name, default)
+        if value == "" and default == "":
+            return ""
+        if not isinstance(value, str) or not _NAME.fullmatch(value):
+            raise self.bad(name, value, "a Verilog identifier")
+        return value
+
+    def identifiers(self, name: str) -> tuple[str, ...]:
+        value = self._take(name, _MISSING)
+        names = tuple(value) if isinstance(value, list) else (value,)
+        if not names or not all(isinstance(n, str) and _NAME.fullmatch(n) for n in names):
+            raise self.bad(name, value, "a port's name, or a list of one per lane")
+        return names
+
+    def integer(self, name: str, low: int, high: int, default: Any = _MISSING) -> int:
+        value = self._take(name, default)
+        if type(value) is not int or not low <= value <= high:
+            raise self.bad(name, value, f"{low}..{high}")
+        return value
+
+    def flag(self, name: str, default: Any = _MISSING) -> bool:
+        value = self._take(name, default)
+        if not isinstance(value, bool):
+            raise self.bad(name, value, "true or false")
+        return value
+
+    def choice(self, name: str, names: tuple[str, ...], default: Any = _MISSING) -> Any:
+        value = self._take(name, default)
+        if not isinstance(value, str) or value not in names:
+            raise self.bad(name, value, ", ".join(names))
+        return value
+
+    def paths(self, name: str, base: Path, *, folders: bool, default: Any) -> tuple[Path, ...]:
+        value = self._take(name, default)
+        kind = "folders" if folders else "files"
+        if not isinstance(value, list) or not all(isinstance(v, str) and v for v in value):
+            raise self.bad(name, value, f"a list of {kind}, relative to this file")
+        paths = tuple((base / text).resolve() for text in value)
+        for text, path in zip(value, paths, strict=True):
+            if not (path.is_dir() if folders else path.is_file()):
+                raise self.bad(name, text, f"{kind} that exist, relative to {base}")
+        return paths
+
+    def done(self) -> None:
+        """Refuse the fields that nothing reads."""
+        for name in self.data:
+            raise UsageError(
+                f"there is no field {shown(name)}", where=self.where, accepted=", ".join(self.asked)
+            )
+
+
+def load(path: str | Path) -> Dut:
+    """Return what a ``dut.toml`` states.
+
+    Args:
+        path: of the file; sources and folders in it are relative to its own folder.
+
+    Raises:
+        UsageError: no such file, not TOML, or a field that is unknown, missing or not acceptable.
+    """
+    file = Path(path)
+    where = str(path)
+    try:
+        with file.open("rb") as stream:
+            data = stream.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UsageError(f"cannot be read: {reason}", where=where) from None
+    if len(data) > MAX_BYTES:
+        raise UsageError("is too large", where=where, accepted=f"at most {MAX_BYTES} bytes")
+    try:
+        document = tomllib.loads(data.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"is not TOML: {str(error)[:200]}", where=where) from None
+    return _read(_Table(document, where), file.resolve().parent)
+
+
+def _read(top: _Table, base: Path) -> Dut:
+    from qsim.program.primitives import PRIMITIVES
+
+    top.integer("schema", SCHEMA, SCHEMA)
+    primitive = top.choice("primitive", tuple(sorted(PRIMITIVES)))
+    handshake: Handshake = top.choice("handshake", HANDSHAKES)
+    parameters, defines = top.table("parameters", {}), top.table("defines", {})
+    reset = top.table("reset", {})
+    fixed = top.table("fixed", {})
+    dut = Dut(
+        where=top.where,
+        primitive=primitive,
+        top=top.identifier("top"),
+        sources=top.paths("sources", base, folders=False, default=_MISSING),
+        include=top.paths("include", base, folders=True, default=[]),
+        defines={name: _define(defines, name) for name in list(defines.data)},
+        parameters={
+            name: parameters.integer(name, -(1 << 31), (1 << 31) - 1)
+            for name in _identifiers(parameters)
+        },
+        clock=top.identifier("clock"),
+        reset=reset.identifier("port", ""),
+        reset_active=reset.choice("active", ("high", "low"), "high"),
+        handshake=handshake,
+        latency=_latency(top, handshake),
+        input=_stream(top.table("input", {})),
+        output=_stream(top.table("output", {})),
+        lanes=top.integer("lanes", 1, MAX_LANES, 1),
+        lane_order=top.choice("lane_order", ORDERS, ORDERS[0]),
+        operands=_bindings(top.table("operands")),
+        fixed={
+            name: fixed.integer(name, -(1 << 63), (1 << 64) - 1) for name in _identifiers(fixed)
+        },
+        results=_bindings(top.table("results")),
+    )
+    for table in (top, reset):
+        table.done()
+    _require_handshake(dut)
+    return dut
+
+
+def _identifiers(table: _Table) -> list[str]:
+    for name in table.data:
+        if not _NAME.fullmatch(name):
+            raise table.bad("a name", name, "Verilog identifiers")
+    return list(table.data)
+
+
+def _define(table: _Table, name: str) -> str:
+    value = table.data[name]
+    if not _NAME.fullmatch(name) or not isinstance(value, str) or not value.isprintable():
+        raise table.bad(name, value, "a macro's name and its text")
+    return value
+
+
+def _latency(top: _Table, handshake: Handshake) -> int:
+    if handshake == "fixed_latency":
+        return top.integer("latency", 0, MAX_LATENCY)
+    if "latency" in top.data:
+        raise top.bad("latency", top.data["latency"], 'latency only with "fixed_latency"')
+    return 0
+
+
+def _stream(table: _Table) -> Stream:
+    stream = Stream(*(table.identifier(name, "") for name in ("valid", "ready", "last")))
+    table.done()
+    return stream
+
+
+def _bindings(table: _Table) -> dict[str, Binding]:
+    return {name: _binding(table.table(name)) for name in _identifiers(table)}
+
+
+def _binding(table: _Table) -> Binding:
+    ports = table.identifiers("port")
+    bits = table.integer("bits", 1, 64)
+    binding = Binding(
+        ports=ports,
+        bits=bits,
+        signed=table.flag("signed"),
+        lsb=table.integer("lsb", 0, 1 << 16, 0),
+        stride=table.integer("stride", bits, 1 << 12, bits),
+        stream=Stream(table.identifier("valid", ""), table.identifier("ready", "")),
+    )
+    table.done()
+    return binding
+
+
+def _require_handshake(dut: Dut) -> None:
+    """Require the ports that a handshake has, and no others."""
+    own = [b.stream for b in dut.operands.values() if b.stream != Stream()]
+    ends = {"input": [dut.input, *own], "output": [dut.output]}
+    wanted = {
+        "axi_stream": ("valid", "ready"),
+        "valid_only": ("valid",),
+        "fixed_latency": (),
+    }[dut.handshake]
+    for end, streams in ends.items():
+        # Operands that all have handshakes of their own need no common one.
+        if end == "input" and own and dut.input == Stream() and len(own) == len(dut.operands):
+            streams = own
+        for stream in streams:
+            for name in ("valid", "ready"):
+                have, need = bool(getattr(stream, name)), name in wanted
+                if have != need:
+                    verb = "needs" if need else "has no"
+                    raise UsageError(
+                        f"handshake {dut.handshake!r} {verb} a port {name!r} on its {end} side",
+                        where=dut.where,
+                        accepted=", ".join(wanted) or "neither valid nor ready",
+                    )
+    if own and dut.handshake != "axi_stream":
+        raise UsageError(
+            f"operands on streams of their own need valid and ready, not {dut.handshake!r}",
+            where=dut.where,
+            accepted="handshake = 'axi_stream'",
+        )
+    if dut.reduces and not dut.input.last:
+        raise UsageError(
+            f"the beats of {dut.primitive} form packets, so the design needs a port that says "
+            "which is the last",
+            where=f"{dut.where}: [input]",
+            accepted='last = "..."',
+        )
+    if not dut.reset and dut.handshake != "fixed_latency":
+        raise UsageError(
+            f"a design with handshake {dut.handshake!r} needs a reset",
+            where=f"{dut.where}: [reset]",
+            accepted='port = "..."',
+        )

@@ -1,0 +1,1 @@
+"""What a call sends through RTL, and what must come out."""

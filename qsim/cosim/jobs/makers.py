@@ -1,0 +1,62 @@
+"""Which RTL serves a primitive, and the beats of a call on it.
+
+A target that reshapes, permutes or counts in float32 does that without these modules: such calls
+have no RTL, and asking for it is an error that says so.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+from qsim.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from qsim.cosim.jobs.unit import Job
+    from qsim.golden.case import Case
+    from qsim.target import Target
+
+# Primitive to (module, function); modules are loaded when a job is made.
+_MAKERS: Final[Mapping[str, tuple[str, str]]] = {
+    "correlation": ("correlation", "job"),
+    "linear": ("correlation", "job"),
+    "matmul": ("correlation", "job"),
+    "bias_add": ("bias_add", "job"),
+    "requantize": ("requantize", "job"),
+    "add": ("add", "job"),
+    "clamp": ("requantize", "clamp_job"),
+    "lookup": ("lookup", "job"),
+    "max_pool": ("pool", "job"),
+    "avg_pool": ("pool", "job"),
+}
+
+
+def has_rtl(primitive: str) -> bool:
+    """Return whether a module computes a primitive, in one scheme of it at least."""
+    return primitive in _MAKERS
+
+
+def job(case: Case, target: Target) -> Job:
+    """Return what one call sends through the RTL of a target, and what must come out.
+
+    Args:
+        case: the call.
+        target: states the widths and the geometry of the RTL.
+
+    Raises:
+        UsageError: a primitive or a scheme without RTL.
+    """
+    found = _MAKERS.get(case.primitive)
+    if found is None:
+        raise UsageError(
+            f"no RTL for the primitive {case.primitive}",
+            where=f"case {case.name!r}",
+            accepted=", ".join(_MAKERS),
+        )
+    module, function = found
+    make: Callable[[Case, Target], Job] = getattr(
+        import_module(f"qsim.cosim.jobs.{module}"), function
+    )
+    return make(case, target)

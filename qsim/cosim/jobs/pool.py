@@ -1,0 +1,187 @@
+"""Beats for ``max_pool`` and ``avg_pool``: LANES planes (channels of images) side by side.
+
+A packet holds the taps of one window, in the order of the kernel. Packets follow each other by
+tile of LANES planes, then window.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from qsim.cosim.jobs.beats import Field, Layout, bits_for
+from qsim.cosim.jobs.elementwise import no_rtl
+from qsim.cosim.jobs.operands import Width, width_of
+from qsim.cosim.jobs.unit import Job, Unit
+from qsim.program import shapes
+
+if TYPE_CHECKING:
+    from qsim.cosim.jobs.beats import Flags
+    from qsim.golden.case import Case
+    from qsim.target import Target
+
+SOURCES: Final = {
+    "max_pool": ("max_pool_core.sv", "max_pool.sv"),
+    "avg_pool": ("avg_pool_core.sv", "avg_pool.sv"),
+}
+_COUNT_BITS = 16  # taps of a window that every unit has room for
+
+
+@dataclass(frozen=True, slots=True)
+class Taps:
+    """The taps that a call sends, window after window.
+
+    Attributes:
+        index: [taps] flat index in the plane; the plane's size stands for padding.
+        last: [taps] the last tap of its window.
+    """
+
+    index: npt.NDArray[np.int64]
+    last: Flags
+
+    @property
+    def largest(self) -> int:
+        """Taps of the largest window."""
+        ends = np.flatnonzero(self.last)
+        return int(np.diff(ends, prepend=-1).max(initial=1))
+
+
+def taps(case: Case) -> Taps:
+    """Return the taps of a pooling call that count; padding counts with count_include_pad only."""
+    attributes: Any = case.attributes
+    sizes = case.operands["x"].shape[2:]
+    spatial = len(sizes)
+    kernel: tuple[int, ...] = sizes
+    stride, dilation, pads = sizes, (1,) * spatial, ((0, 0),) * spatial
+    include = False
+    if attributes["kernel"] is not None:
+        kernel = shapes.per_dimension(attributes["kernel"], spatial, "kernel")
+        given = attributes["stride"]
+        stride = kernel if given is None else shapes.per_dimension(given, spatial, "stride")
+        dilation = shapes.per_dimension(attributes.get("dilation", 1), spatial, "dilation")
+        pads = shapes.pads(attributes["padding"], spatial)
+        include = attributes.get("count_include_pad", False)
+    axes = [
+        np.arange(n)[:, None] * s - pad[0] + d * np.arange(k)
+        for n, s, d, k, pad in zip(
+            case.expected.shape[2:], stride, dilation, kernel, pads, strict=True
+        )
+    ]
+    ends = [size + pad[1] if include else size for size, pad in zip(sizes, pads, strict=True)]
+    counts = [(at < end) & (include | (at >= 0)) for at, end in zip(axes, ends, strict=True)]
+    inside = [(at >= 0) & (at < size) for at, size in zip(axes, sizes, strict=True)]
+    if spatial == 1:  # one row of windows, one row of taps
+        one = np.ones((1, 1), np.bool_)
+        axes, sizes = [np.zeros((1, 1), np.int64), *axes], (1, *sizes)
+        counts, inside = [one, *counts], [one, *inside]
+    sent = _windows(counts[0]) & _columns(counts[1])
+    flat = _windows(axes[0]) * sizes[1] + _columns(axes[1])
+    flat = np.where(_windows(inside[0]) & _columns(inside[1]), flat, math.prod(sizes))
+    per_window = sent.sum(axis=(2, 3)).reshape(-1)
+    last = np.zeros(int(per_window.sum()), np.bool_)
+    last[np.cumsum(per_window) - 1] = True
+    return Taps(flat[sent], last)
+
+
+def _windows(rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    return rows[:, None, :, None]
+
+
+def _columns(columns: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    return columns[None, :, None, :]
+
+
+def _padding(case: Case) -> int:
+    """Return the code that a padding tap has; the taps of max_pool never lie in the padding."""
+    attributes: Any = case.attributes
+    return int(attributes.get("zero_point", 0))
+
+
+def unit(case: Case, target: Target) -> Unit:
+    """Return the unit that serves a call: LANES is the target's array.rows.
+
+    Raises:
+        UsageError: the average of codes less their zero point, which has no RTL.
+    """
+    return _unit(case, target, taps(case).largest)
+
+
+def _unit(case: Case, target: Target, largest: int) -> Unit:
+    if case.attributes.get("centered"):
+        raise no_rtl(case, "an average of codes less their zero point", "an average of codes")
+    formats = (target.input.format, case.formats["x"])
+    x = width_of(formats, [case.operands["x"], _padding(case)])
+    lanes = target.array.rows
+    parameters = {"IN_W": x.bits, "IN_SIGNED": int(x.signed), "LANES": lanes}
+    y = x
+    if case.primitive == "avg_pool":
+        output = case.formats["output"]
+        y = Width(int(output.bits), output.signed)
+        parameters |= _average(case, x, y, largest)
+    return Unit(
+        case.primitive,
+        case.primitive,
+        SOURCES[case.primitive],
+        parameters,
+        Layout((Field("x", x.bits, x.signed, lanes),)),
+        Layout((Field("y", y.bits, y.signed, lanes),)),
+    )
+
+
+def _average(case: Case, x: Width, y: Width, largest: int) -> dict[str, int]:
+    from hw_models.rounding import rounding_code
+
+    count_bits = max(_COUNT_BITS, bits_for(largest))
+    return {
+        "OUT_W": y.bits,
+        "OUT_SIGNED": int(y.signed),
+        "OUT_NARROW": int(case.formats["output"].narrow),
+        "SUM_W": x.bits + count_bits + 1,
+        "COUNT_W": count_bits,
+        "ROUNDING": rounding_code(str(case.attributes["rounding"])),
+    }
+
+
+def job(case: Case, target: Target) -> Job:
+    """Return the beats of a pooling call, and the codes that must come out.
+
+    Raises:
+        UsageError: as ``unit``.
+    """
+    sent = taps(case)
+    served = _unit(case, target, sent.largest)
+    lanes = served.parameters["LANES"]
+    planes = math.prod(case.expected.shape[:2])
+    windows = math.prod(case.expected.shape[2:])
+    tiles = -(-planes // lanes)
+    codes = np.zeros((tiles * lanes, math.prod(case.operands["x"].shape[2:]) + 1), np.int64)
+    codes[:planes, :-1] = np.ascontiguousarray(case.operands["x"]).reshape(planes, -1)
+    codes[:planes, -1] = _padding(case)
+    beats = np.concatenate(
+        [
+            served.inputs.pack({"x": tile[:, sent.index].T}, len(sent.index))
+            for tile in codes.reshape(tiles, lanes, -1)
+        ]
+    )
+    element = np.full((tiles * lanes, windows), -1, np.int64)
+    element[:planes] = np.arange(planes * windows).reshape(planes, windows)
+    element = element.reshape(tiles, lanes, windows).transpose(0, 2, 1).reshape(-1, lanes)
+    flat = np.ascontiguousarray(case.expected).reshape(-1).astype(np.int64)
+    y = np.where(element >= 0, flat[element], 0)
+    return Job(
+        case.name,
+        case.layer,
+        case.primitive,
+        served,
+        beats,
+        np.tile(sent.last, tiles),
+        served.outputs.pack({"y": y}, len(y)),
+        np.ones(len(y), np.bool_),
+        "y",
+        element,
+        case.expected.shape,
+    )

@@ -1,0 +1,100 @@
+"""Many vectors of one primitive: the directed ones, and as many drawn ones as are asked for.
+
+A drawn case takes attributes and constants of a directed one and draws its data anew, with a larger
+batch. What it expects comes from the kernels of hw_models; the directed cases expect what the
+definitions in plain integers give.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from qsim.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hw_models import FixedFormat
+    from qsim.golden.case import Case
+    from qsim.program.attributes import Array
+    from qsim.target import Target
+
+DIRECTED: Final = 1000  # random elements among the directed ones
+_CASE_ELEMENTS: Final = 1 << 18  # of a drawn case
+_NARROW: Final = 16  # bits up to which codes are drawn uniformly
+
+
+def vectors(primitive: str, target: Target, seed: int, count: int | None) -> Iterator[Case]:
+    """Yield the directed cases of a primitive, then drawn ones up to a number of elements.
+
+    Args:
+        primitive: see ``qsim.golden.directed.PRIMITIVES``.
+        target: states widths, schemes and roundings.
+        seed: equal arguments give equal cases.
+        count: elements in all, at least; None for the directed ones alone.
+
+    Raises:
+        UsageError: there are no directed vectors of that primitive, or a count below 1.
+    """
+    from qsim.cosim.jobs.makers import has_rtl
+    from qsim.golden import directed
+
+    if count is not None and count < 1:
+        raise UsageError(f"--vectors must be at least 1, not {count}", accepted="1 or more")
+    cases = directed.cases(primitive, target, seed, min(count or DIRECTED, DIRECTED))
+    yield from cases
+    left = (count or 0) - sum(case.expected.size for case in cases)
+    if left <= 0 or not has_rtl(primitive):
+        return
+    random = np.random.default_rng([seed, 1])
+    share = -(-left // len(cases))
+    for number, case in enumerate(itertools.cycle(cases)):
+        if left <= 0:
+            return
+        batch = -(-min(share, _CASE_ELEMENTS) // case.expected.size)
+        drawn = _drawn(case, batch, number, random)
+        left -= drawn.expected.size
+        yield drawn
+
+
+def _drawn(case: Case, batch: int, number: int, random: np.random.Generator) -> Case:
+    """Return a case like another one, with other data and another batch."""
+    from hw_models.errors import AccumulatorOverflowError
+    from qsim.golden.single import compute
+    from qsim.program.primitives import PRIMITIVES
+
+    fixed = PRIMITIVES[case.primitive].constant
+    shape = (case.expected.shape[0] * batch, *case.expected.shape[1:])
+    like = np.broadcast_to(case.expected[:1], shape)
+    for less in range(64):
+        # A target whose overflow is an error gets smaller data until nothing overflows.
+        operands = {
+            name: array if name in fixed else _draw(array, case.formats[name], batch, less, random)
+            for name, array in case.operands.items()
+        }
+        drawn = dataclasses.replace(
+            case, name=f"{case.name}.{number}", operands=operands, expected=like, classes={}
+        )
+        try:
+            return dataclasses.replace(drawn, expected=compute(drawn))
+        except AccumulatorOverflowError:
+            continue
+    raise UsageError(f"every draw for case {case.name!r} overflows its accumulator")
+
+
+def _draw(
+    array: Array, form: FixedFormat, batch: int, less: int, random: np.random.Generator
+) -> Array:
+    """Return codes of a format: uniform where it is narrow, else uniform in their widths.
+
+    The outputs of a wide accumulator drawn uniformly would nearly all be saturated.
+    """
+    shape = (array.shape[0] * batch, *array.shape[1:])
+    codes = random.integers(form.min, form.max, shape, endpoint=True, dtype=array.dtype)
+    drop = random.integers(0, form.bits, shape) if form.bits > _NARROW else np.zeros(shape, int)
+    kept: Array = codes >> np.minimum(drop + less, form.bits - 1).astype(codes.dtype)
+    return kept

@@ -1,0 +1,1 @@
+"""The two benches, bulk and cocotb, behind one interface."""

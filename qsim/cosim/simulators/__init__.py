@@ -1,0 +1,1 @@
+"""Icarus and Verilator: found, built with, run."""

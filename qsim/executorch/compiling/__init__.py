@@ -1,0 +1,1 @@
+"""From a quantized network to an edge program or a `.pte`, delegates included."""

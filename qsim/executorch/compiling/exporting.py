@@ -1,0 +1,93 @@
+"""A quantized network as an exported program, for ``to_edge_transform_and_lower``."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.fx import GraphModule
+
+from qsim.errors import UsageError
+from qsim.executorch.compiling.quantize_io import quantize_io
+from qsim.executorch.compiling.view import MARK
+from qsim.graph.capturing import quiet
+
+if TYPE_CHECKING:
+    from torch.export import ExportedProgram
+
+    from qsim.executorch.compiling.io_params import Codes
+    from qsim.quantizer import Quantized
+
+
+def export(
+    quantized: Quantized,
+    *,
+    batch: int | None = None,
+    max_batch: int | None = None,
+    quantized_io: bool = False,
+) -> ExportedProgram:
+    """Export a quantized network, with what the quantizer knows about operators left in float.
+
+    Args:
+        quantized: the result of ``qsim.quantize``.
+        batch: the batch size, fixed; None for that of the example inputs.
+        max_batch: leaves the batch open, from 1 up to this; the plan of a ``.pte`` needs the bound.
+        quantized_io: inputs and outputs are codes: quantize and dequantize are the caller's.
+            ``qsim.executorch.qparams`` returns what the codes stand for.
+
+    Raises:
+        UsageError: both sizes, a size below 1, or a size for a network that fixes its batch.
+        ModelError: with ``quantized_io``, an input that nothing quantizes, or an output that is
+            computed in float.
+    """
+    sizes = [size for size in (batch, max_batch) if size is not None]
+    if len(sizes) > 1 or any(size < 1 for size in sizes):
+        raise UsageError(
+            f"batch is {batch}, max_batch {max_batch}", where="export", accepted="one of them, >= 1"
+        )
+    if sizes and not quantized.batch:
+        raise UsageError(
+            "the network fixes its batch", where="export", accepted="neither batch nor max_batch"
+        )
+    examples = quantized.example_inputs
+    dynamic = None
+    if max_batch is not None and max_batch > 1:
+        # An example of one sample would fix the batch at 1.
+        examples = tuple(_rebatched(value, 2) for value in examples)
+        dynamic = _open_batch(len(examples), max_batch)
+    elif sizes:
+        examples = tuple(_rebatched(value, sizes[0]) for value in examples)
+    with quiet(), torch.no_grad():
+        graph = _marked(quantized)
+        if quantized_io:
+            parameters = quantize_io(graph, quantized.why)
+            examples = tuple(map(_coded, examples, parameters))
+        return torch.export.export(graph, examples, dynamic_shapes=dynamic, strict=False)
+
+
+def _coded(value: torch.Tensor, codes: Codes | None) -> torch.Tensor:
+    if codes is None:
+        return value
+    quantize: Any = torch.ops.quantized_decomposed.quantize_per_tensor.default
+    coded: torch.Tensor = quantize(value, *codes)
+    return coded
+
+
+def _rebatched(value: torch.Tensor, size: int) -> torch.Tensor:
+    return value[:1].repeat(size, *[1] * (value.dim() - 1))
+
+
+def _open_batch(inputs: int, limit: int) -> Any:
+    size = torch.export.Dim("batch", min=1, max=limit)
+    return tuple({0: size} for _ in range(inputs))
+
+
+def _marked(quantized: Quantized) -> GraphModule:
+    """Return the Q/DQ graph with the quantizer's reasons at the operators that it left in float."""
+    marked = GraphModule(quantized.graph, copy.deepcopy(quantized.graph.graph))
+    for node in marked.graph.nodes:
+        reason = quantized.why.get(node.name)
+        if reason is not None:
+            node.meta["custom"] = {**(node.meta.get("custom") or {}), MARK: reason}
+    return marked

@@ -1,0 +1,68 @@
+"""Rewrites of a program before ExecuTorch takes it apart; none changes what it computes.
+
+* One dequantize for each reader, so that an operator and its operands go into one region, and
+  codes, not floats, cross between regions.
+* Reshapes that keep an open batch say so by -1, not by a size: a delegate would take the size as
+  one more input.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any, Final
+
+import torch
+
+from qsim.graph.capturing import quiet
+from qsim.graph.nodes import shape
+from qsim.lowering.view import is_dequantize
+
+if TYPE_CHECKING:
+    from torch.export import ExportedProgram
+    from torch.fx import Node
+
+_RESHAPES: Final = frozenset(
+    {
+        torch.ops.aten.flatten.using_ints,
+        torch.ops.aten.reshape.default,
+        torch.ops.aten.view.default,
+    }
+)
+
+
+def prepare(program: ExportedProgram) -> ExportedProgram:
+    """Return a program with both rewrites; the same one where there is nothing to rewrite."""
+    if not any(_shared(node) or _open_shape(node) for node in program.graph.nodes):
+        return program
+    with quiet():  # copying one warns of torch's own classes
+        changed = copy.deepcopy(program)
+    for node in list(changed.graph.nodes):
+        if _shared(node):
+            _split(node)
+        sizes = _open_shape(node)
+        if sizes is not None:
+            node.target = torch.ops.aten.reshape.default
+            node.args, node.kwargs = (node.args[0], sizes), {}
+    changed.graph.eliminate_dead_code()
+    changed.graph_module.recompile()
+    return changed
+
+
+def _shared(node: Node) -> bool:
+    return is_dequantize(node) and len(node.users) > 1
+
+
+def _split(node: Node) -> None:
+    for reader in list(node.users)[1:]:
+        with node.graph.inserting_before(node):
+            copied = node.graph.node_copy(node, lambda source: source)
+        reader.replace_input_with(node, copied)
+
+
+def _open_shape(node: Node) -> list[int] | None:
+    """Return the sizes of a reshape whose result is open in dimension 0 alone, -1 in front."""
+    sizes: tuple[Any, ...] | None = shape(node) if node.target in _RESHAPES else None
+    if not sizes or isinstance(sizes[0], int) or not all(isinstance(n, int) for n in sizes[1:]):
+        return None
+    wanted = [-1, *sizes[1:]]
+    return None if 0 in wanted or [*node.args[1:2]] == [wanted] else wanted

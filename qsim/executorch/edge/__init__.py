@@ -1,0 +1,1 @@
+"""Edge programs and delegates, run in Python."""

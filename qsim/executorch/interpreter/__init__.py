@@ -1,0 +1,1 @@
+"""A `.pte`'s instructions on its planned memories."""

@@ -1,0 +1,1 @@
+"""A `.pte` or `.ptd`, checked whole before anything runs."""

@@ -1,0 +1,1 @@
+"""Exported graphs: how they are captured, and how a node is read."""

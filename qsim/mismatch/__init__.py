@@ -1,0 +1,1 @@
+"""Where two arrays of integers differ, and how that is shown."""

@@ -1,0 +1,177 @@
+"""The JSON document of a ``.qsim`` file: a network without its arrays, and back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from qsim.errors import ModelError
+from qsim.network.lowered import HostOperator, Lowered, Step, ValueSpec
+from qsim.network.packed_weights import pack_weights, packed_shapes, unpack_weights
+from qsim.program.attributes import Array, Json, bad, check_keys, is_int, to_json
+from qsim.program.program import Call, Program, TensorSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hw_models import FixedFormat
+    from qsim.target import Target
+
+_FORMAT: Final = ("bits", "signed", "fraction", "narrow")
+_VALUE: Final = ("name", "shape", "dtype", "scale", "zero_point", "format")
+_TENSOR: Final = ("name", "shape", "format", "scale", "zero_point")
+_STEP: Final = ("kind", "name", "inputs", "outputs", "attributes")
+_CALL: Final = ("name", "layer", "primitive", "inputs", "output", "attributes")
+_PROGRAM: Final = ("name", "inputs", "outputs", "tensors", "constants", "calls")
+_HOST: Final = ("operator", "layer", "reason")
+NETWORK: Final = (
+    *("target", "target_hash", "model", "inputs", "outputs", "steps", "programs"),
+    *("constants", "host_operators", "structure"),
+)
+
+
+def to_document(network: Lowered) -> tuple[dict[str, Json], dict[str, Array]]:
+    """Return the document of a network and its arrays, by the names that the file uses."""
+    arrays = {f"host/{name}": array for name, array in network.constants.items()}
+    for index, program in enumerate(network.programs):
+        stored = pack_weights(program, network.target)
+        arrays |= {f"{index}/{name}": array for name, array in stored.items()}
+    document: dict[str, Any] = {
+        "target": network.target.to_dict(),
+        "target_hash": network.target.hash,
+        "model": network.model,
+        "inputs": [_fields(spec, _VALUE) for spec in network.inputs],
+        "outputs": [_fields(spec, _VALUE) for spec in network.outputs],
+        "steps": [_fields(step, _STEP) for step in network.steps],
+        "programs": [_program(program, network.target) for program in network.programs],
+        "constants": sorted(network.constants),
+        "host_operators": [_fields(item, _HOST) for item in network.host_operators],
+        "structure": network.structure,
+    }
+    plain = {key: to_json(value) for key, value in document.items()}
+    return plain, arrays
+
+
+def _program(program: Program, target: Target) -> dict[str, Any]:
+    packed = packed_shapes(program, target)
+    return {
+        "name": program.name,
+        "inputs": program.inputs,
+        "outputs": program.outputs,
+        "tensors": [_fields(program.tensors[name], _TENSOR) for name in sorted(program.tensors)],
+        "constants": sorted(program.constants),
+        "calls": [_fields(call, _CALL) for call in program.calls],
+        **({"packed": packed} if packed else {}),
+    }
+
+
+def _fields(value: Any, names: tuple[str, ...]) -> dict[str, Any]:
+    result = {name: getattr(value, name) for name in names}
+    if result.get("format") is not None:
+        result["format"] = {name: getattr(value.format, name) for name in _FORMAT}
+    return result
+
+
+def from_document(document: Mapping[str, Any], arrays: Mapping[str, Array]) -> Lowered:
+    """Return the network that a document and its arrays describe.
+
+    Raises:
+        QsimError: anything that is not as :func:`to_document` writes it.
+    """
+    check_keys(document, NETWORK)
+    target = _target(document)
+    programs = _list(document["programs"], "programs")
+    taken = {f"host/{name}" for name in _names(document["constants"], "constants")}
+    built = []
+    for index, item in enumerate(programs):
+        check_keys(item, _PROGRAM, ("packed",))
+        names = _names(item["constants"], "a program's constants")
+        taken |= {f"{index}/{name}" for name in names}
+        stored = {name: _array(arrays, f"{index}/{name}") for name in names}
+        built.append(_build_program(item, unpack_weights(stored, item.get("packed", {}), target)))
+    if taken != set(arrays):
+        odd = min(taken ^ set(arrays))
+        raise bad("the arrays must be those that the document names", odd, "no more, no fewer")
+    return Lowered(
+        target,
+        [_value(item) for item in _list(document["inputs"], "inputs")],
+        [_value(item) for item in _list(document["outputs"], "outputs")],
+        [_step(item) for item in _list(document["steps"], "steps")],
+        built,
+        {name: _array(arrays, f"host/{name}") for name in document["constants"]},
+        [_host(item) for item in _list(document["host_operators"], "host_operators")],
+        document["model"],
+        document["structure"],
+    )
+
+
+def _target(document: Mapping[str, Any]) -> Target:
+    from qsim.target import Target
+
+    if not isinstance(document["target"], dict):
+        raise bad("target must be an object", document["target"], "a target's fields")
+    target = Target.from_dict(document["target"])
+    if target.hash != document["target_hash"]:
+        raise bad("the target must have its hash", document["target_hash"], target.hash)
+    return target
+
+
+def _list(value: Any, what: str) -> list[Any]:
+    if not isinstance(value, list):
+        raise bad(f"{what} must be a list", value, "a list")
+    return value
+
+
+def _names(value: Any, what: str) -> list[str]:
+    names = _list(value, what)
+    if not all(isinstance(name, str) for name in names) or len(set(names)) != len(names):
+        raise bad(f"{what} must be unique names", value, "unique names")
+    return names
+
+
+def _array(arrays: Mapping[str, Array], name: str) -> Array:
+    if name not in arrays:
+        raise bad("the file must hold every array that it names", name, "an array")
+    return arrays[name]
+
+
+def _format(value: Any) -> FixedFormat:
+    from hw_models import ContractError, FixedFormat
+
+    check_keys(value, _FORMAT)
+    if not is_int(value["fraction"]) or abs(value["fraction"]) > 1 << 16:
+        raise bad("fraction must be an integer", value["fraction"], "-65536..65536")
+    try:
+        return FixedFormat(**value)
+    except (ContractError, TypeError) as error:
+        raise ModelError(str(error)) from None
+
+
+def _value(item: Any) -> ValueSpec:
+    check_keys(item, _VALUE)
+    codes = None if item["format"] is None else _format(item["format"])
+    return ValueSpec(**{**item, "format": codes})
+
+
+def _host(item: Any) -> HostOperator:
+    check_keys(item, _HOST)
+    return HostOperator(**item)
+
+
+def _step(item: Any) -> Step:
+    check_keys(item, _STEP)
+    return Step(**item)
+
+
+def _build_program(item: Mapping[str, Any], constants: dict[str, Array]) -> Program:
+    tensors: dict[str, TensorSpec] = {}
+    for entry in _list(item["tensors"], "tensors"):
+        check_keys(entry, _TENSOR)
+        spec = TensorSpec(**{**entry, "format": _format(entry["format"])})
+        if spec.name in tensors:
+            raise bad("tensors must have unique names", spec.name, "unique names")
+        tensors[spec.name] = spec
+    calls = []
+    for entry in _list(item["calls"], "calls"):
+        check_keys(entry, _CALL)
+        calls.append(Call(**entry))
+    return Program(item["name"], item["inputs"], item["outputs"], tensors, constants, tuple(calls))

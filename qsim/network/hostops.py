@@ -1,0 +1,331 @@
+"""Host operators: what the target does not have, run by torch and named in files.
+
+A file may name only functional operators of ``aten`` and ``quantized_decomposed`` that take a
+tensor and return values: nothing that it says can open, import or execute anything. Names are
+looked up exactly, never evaluated. Arguments are a JSON tree:
+
+| JSON                          | argument                                          |
+|-------------------------------|---------------------------------------------------|
+| ``{"tensor": name}``          | the value that another step or an input made      |
+| ``{"constant": name}``        | an array of the file                              |
+| number, bool, null, text, list| itself                                            |
+| ``{"float": "-inf"}``         | a float that JSON lacks: inf, -inf, nan           |
+| ``{"dtype": "float32"}``      | ``torch.float32``                                 |
+| ``{"memory_format": ...}``, ``{"layout": ...}``, ``{"device": "cpu"}`` | as named         |
+
+Besides: ``getitem`` takes one result of an operator that has several, and ``scalar.add``, ``sub``,
+``mul``, ``floordiv`` do arithmetic of sizes, in 64 bits.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import operator
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from qsim.errors import MissingToolError, ModelError
+from qsim.program.attributes import INT64, MAX_DEPTH, Array, Json, bad, check_keys, is_int
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+NAMESPACES: Final = ("aten", "quantized_decomposed")
+# Operators with a leading underscore are torch's internals: they trust their arguments. These are
+# the ones that exported graphs contain and that check what they are given.
+INTERNAL: Final = frozenset(
+    {"_softmax", "_log_softmax", "_to_copy", "_unsafe_view", "_adaptive_avg_pool2d"}
+    | {"_native_batch_norm_legit_no_training", "_safe_softmax", "_adaptive_avg_pool3d"}
+)
+# torch's own kernels may loop over a size that no tensor has: max_pool1d with a kernel of 2**40
+# does not end.
+MAX_INTEGER: Final = 1 << 31
+DTYPES: Final = frozenset(
+    {"bool", "bfloat16", "float16", "float32", "float64"}
+    | {f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)}
+)
+_TAGGED: Final[Mapping[str, frozenset[str]]] = {
+    "dtype": DTYPES,
+    "memory_format": frozenset({"contiguous_format", "preserve_format", "channels_last"}),
+    "layout": frozenset({"strided"}),
+    "device": frozenset({"cpu"}),
+    "float": frozenset({"inf", "-inf", "nan"}),
+}
+# The size of a dimension: it reads no element, so codes do as well as real numbers.
+SIZE: Final = "aten.sym_size.int"
+_SCALAR: Final[Mapping[str, Callable[[int, int], int]]] = {
+    "scalar.add": operator.add,
+    "scalar.floordiv": operator.floordiv,
+    "scalar.mul": operator.mul,
+    "scalar.sub": operator.sub,
+}
+_PART: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
+# What a functional operator may take and give, as TorchScript's schemas write it.
+_VALUE: Final = re.compile(
+    r"(Optional\[|List\[)*(Tensor|int|float|bool|number|str|Device|Generator)\]*"
+)
+
+
+def encode_torch_step(
+    target: Any,
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    reference: Callable[[Any], str | Mapping[str, str]],
+) -> dict[str, Json]:
+    """Return the attributes of a ``torch`` step for a ``call_function`` node.
+
+    Args:
+        target: what the node calls.
+        args: its arguments; ``torch.fx.Node`` wherever a value is meant.
+        kwargs: the same, by name.
+        reference: gives the JSON of a node: its value's name, ``{"tensor": name}``, or
+            ``{"constant": name}``.
+
+    Raises:
+        ModelError: an operator or argument that a file may not hold.
+    """
+    name = operator_name(target)
+    attributes: dict[str, Json] = {
+        "operator": name,
+        "args": [_encode(item, reference) for item in args],
+        "kwargs": {key: _encode(item, reference) for key, item in kwargs.items()},
+    }
+    check_torch_step(attributes)
+    return attributes
+
+
+def operator_name(target: Any) -> str:
+    """Return the name under which a file knows an fx target, such as ``aten.softmax.int``."""
+    if target is operator.getitem:
+        return "getitem"
+    for name, function in _SCALAR.items():
+        if target is function:
+            return name
+    name = str(target)
+    if getattr(target, "namespace", None) not in NAMESPACES:
+        raise bad("a host operator must be an operator of torch", name, ", ".join(NAMESPACES))
+    return name
+
+
+def _encode(value: Any, reference: Callable[[Any], str | Mapping[str, str]]) -> Json:
+    if value is None or isinstance(value, (bool, str)) or is_int(value):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else {"float": str(value)}
+    if isinstance(value, (list, tuple)):
+        return [_encode(item, reference) for item in value]
+    tag = type(value).__name__
+    if tag == "Node":
+        named = reference(value)
+        return {"tensor": named} if isinstance(named, str) else {**named}
+    if tag == "device":
+        return {"device": str(value)}
+    if tag in _TAGGED:
+        return {tag: str(value).removeprefix("torch.")}
+    raise bad("an argument of a host operator must be data", value, "tensors, numbers, lists")
+
+
+def computes(name: str) -> bool:
+    """Return whether an operator computes on tensors: not a size, nor one of several results."""
+    return name not in _SCALAR and name not in ("getitem", SIZE)
+
+
+def references(attributes: Mapping[str, Any], kind: str = "tensor") -> tuple[str, ...]:
+    """Return the names of the values (or constants) that a step's arguments use, each once."""
+    tree = [attributes.get("args"), attributes.get("kwargs")]
+    return tuple(dict.fromkeys(name for tag, name in _tags(tree) if tag == kind))
+
+
+def _tags(tree: Any) -> Iterator[tuple[str, str]]:
+    if isinstance(tree, list):
+        for item in tree:
+            yield from _tags(item)
+    elif isinstance(tree, dict):
+        for key, item in tree.items():
+            if key in ("tensor", "constant") and isinstance(item, str):
+                yield key, item
+            else:
+                yield from _tags(item)
+
+
+def _integers(tree: Any) -> Iterator[int]:
+    if isinstance(tree, (list, dict)):
+        for item in tree.values() if isinstance(tree, dict) else tree:
+            yield from _integers(item)
+    elif is_int(tree):
+        yield tree
+
+
+def check_torch_step(attributes: Mapping[str, Any]) -> None:
+    """Check a step's name and arguments; the operator itself is looked up without running it.
+
+    Raises:
+        ModelError: unknown or forbidden operator, malformed arguments, no tensor among them.
+        MissingToolError: torch is not installed.
+    """
+    check_keys(attributes, ("operator", "args", "kwargs"))
+    args, kwargs = attributes["args"], attributes["kwargs"]
+    if not isinstance(args, list) or not isinstance(kwargs, dict):
+        raise bad("a host operator takes args and kwargs", type(args).__name__, "list, object")
+    for item in (*args, *kwargs.values()):
+        _check_argument(item, 0)
+    if not all(isinstance(key, str) and _PART.fullmatch(key) for key in kwargs):
+        raise bad("kwargs must be named by identifiers", sorted(kwargs), "identifiers")
+    name = attributes["operator"]
+    operands = [*references(attributes), *references(attributes, "constant")]
+    if name == "getitem":
+        if len(args) != 2 or kwargs or not operands or not is_int(args[1]):
+            raise bad("getitem takes a value and a position", args, "[value, integer]")
+    elif isinstance(name, str) and name in _SCALAR:
+        if len(args) != 2 or kwargs or not operands:
+            raise bad(f"{name} takes two sizes", args, "two, one of them a value")
+    else:
+        if not isinstance(name, str):
+            raise bad("a host operator must be named", name, "a name")
+        resolve_operator(name)
+        if INT64 - 1 in _integers([args, kwargs]) and not name.startswith("aten.slice"):
+            raise bad("only a slice may end at 2**63-1", name, "integers of 32 bits")
+        if not operands:
+            raise bad("a host operator must take a tensor", name, "one or more tensor arguments")
+
+
+def _check_argument(value: Any, depth: int) -> None:
+    if depth > MAX_DEPTH:
+        raise ModelError("arguments are nested too deeply", accepted=f"{MAX_DEPTH} levels")
+    if isinstance(value, list):
+        for item in value:
+            _check_argument(item, depth + 1)
+    elif isinstance(value, dict):
+        if len(value) != 1:
+            raise bad("a tagged argument must have one key", sorted(value), ", ".join(_TAGGED))
+        ((tag, name),) = value.items()
+        known = _TAGGED.get(tag)
+        if not isinstance(name, str) or not (tag in ("tensor", "constant") or known is not None):
+            raise bad("an argument's tag must be known", tag, ", ".join(_TAGGED))
+        if known is not None and name not in known:
+            raise bad(f"{tag} must be one of its names", name, ", ".join(sorted(known)))
+    elif is_int(value) and abs(value) > MAX_INTEGER and value != INT64 - 1:
+        raise bad("an integer must fit 32 bits", value, "-2**31..2**31, or 2**63-1 as slice's end")
+
+
+@functools.lru_cache(maxsize=1024)
+def resolve_operator(name: str) -> Any:
+    """Return the torch operator ``namespace.operator.overload``, if a file may name it.
+
+    Raises:
+        ModelError: not such a name, not an operator, or one that does more than compute values.
+        MissingToolError: torch is not installed.
+    """
+    accepted = "a functional operator of aten or quantized_decomposed"
+    parts = name.split(".")
+    plain = all(_PART.fullmatch(part) and not part.startswith("__") for part in parts)
+    if len(parts) != 3 or parts[0] not in NAMESPACES or not plain:
+        raise bad("a host operator must be namespace.operator.overload", name, accepted)
+    if parts[1].startswith("_") and parts[1] not in INTERNAL:
+        raise bad("a host operator must be public", name, accepted)
+    torch = _torch()
+    from torch._ops import OpOverload, OpOverloadPacket
+
+    packet = getattr(getattr(torch.ops, parts[0]), parts[1], None)
+    found = getattr(packet, parts[2], None) if type(packet) is OpOverloadPacket else None
+    if type(found) is not OpOverload or not _is_functional(found):
+        raise bad("a host operator must be functional and take a tensor", name, accepted)
+    return found
+
+
+def _is_functional(overload: Any) -> bool:
+    from torch._C import _dispatch_has_kernel
+
+    schema = overload._schema  # noqa: SLF001 - the one way to an operator's signature
+    types = [str(argument.type) for argument in schema.arguments]
+    results = [str(result.type) for result in schema.returns]
+    # Only the dispatcher's operators compute on tensors; TorchScript's (save, warn, ...) are not
+    # registered there.
+    return (
+        _dispatch_has_kernel(schema.name + _suffix(schema))
+        and not schema.is_mutable
+        and bool(results)
+        and any("Tensor" in kind for kind in types)
+        and all(_VALUE.fullmatch(kind) for kind in (*types, *results))
+    )
+
+
+def _suffix(schema: Any) -> str:
+    return f".{schema.overload_name}" if schema.overload_name else ""
+
+
+def _torch() -> Any:
+    try:
+        import torch
+        import torch.ao.quantization.fx._decomposed  # registers quantized_decomposed
+    except ImportError:
+        raise MissingToolError(
+            "host operators run in torch, which is not installed",
+            accepted="pip install torch",
+        ) from None
+    return torch
+
+
+def to_tensor(value: Any) -> Any:
+    """Return an array as a tensor that shares its memory; other values as they are."""
+    import torch
+
+    if not isinstance(value, np.ndarray):
+        return value
+    plain = value if value.flags.writeable and value.flags.c_contiguous else value.copy(order="C")
+    return torch.from_numpy(plain)
+
+
+def run_torch_step(
+    attributes: Mapping[str, Any], values: Mapping[str, Any], constants: Mapping[str, Array]
+) -> Any:
+    """Run a step; values hold arrays, tensors, sizes, or tuples of them.
+
+    Raises:
+        ModelError: torch refuses the arguments.
+    """
+    import torch
+
+    def decode(item: Any) -> Any:
+        if isinstance(item, list):
+            return [decode(element) for element in item]
+        if not isinstance(item, dict):
+            return item
+        ((tag, name),) = item.items()
+        if tag == "tensor":
+            return to_tensor(values[name])
+        if tag == "constant":
+            return to_tensor(constants[name])
+        if tag == "float":
+            return float(name)
+        return torch.device(name) if tag == "device" else getattr(torch, name)
+
+    args = [decode(item) for item in attributes["args"]]
+    kwargs = {key: decode(item) for key, item in attributes["kwargs"].items()}
+    name = attributes["operator"]
+    try:
+        with torch.no_grad():
+            return _apply(name, args, kwargs)
+    except ModelError:
+        raise
+    except Exception as error:
+        lines = str(error).splitlines() or [type(error).__name__]
+        raise ModelError(lines[0], where=f"host operator {name}") from None
+
+
+def _apply(name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    if name == "getitem":
+        if not isinstance(args[0], (tuple, list)):
+            raise bad("getitem takes a value of an operator with several", args[0], "several")
+        return args[0][args[1]]
+    if name in _SCALAR:
+        if not all(is_int(item) for item in args):
+            raise bad(f"{name} takes sizes", [type(item).__name__ for item in args], "integers")
+        result = _SCALAR[name](*args)
+        if not -INT64 <= result < INT64:
+            raise bad("a size must fit 64 bits", result, "-2**63..2**63-1")
+        return result
+    return resolve_operator(name)(*args, **kwargs)

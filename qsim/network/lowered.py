@@ -1,0 +1,241 @@
+"""Lowered: a network of integer Programs and of the host steps between them.
+
+Values flow between steps by name. A value is an array of codes, a float array, or whatever a host
+operator made (a tensor, a size, a tuple). torch is loaded only where a step or a caller needs it.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from qsim.errors import InputError
+from qsim.memory import Space
+from qsim.network.recorder import Recorder
+from qsim.network.steps import HostOperator, Step, ValueSpec
+from qsim.network.structure import build, plain
+from qsim.network.trace import Trace
+from qsim.network.wiring import check_network
+from qsim.program.attributes import Array, Json, format_from_json
+from qsim.program.liveness import last_uses
+from qsim.program.values import as_array, check_input, contiguous, is_tensor, present, to_numpy
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from os import PathLike
+
+    from hw_models import FixedFormat
+    from qsim.program.program import Program
+    from qsim.target import Target
+
+__all__ = ["HostOperator", "Lowered", "Step", "ValueSpec"]
+
+
+class Lowered:
+    """A quantized network, lowered for a target. Call it like the model.
+
+    Attributes:
+        target: the contract whose integers it computes.
+        inputs, outputs: what it takes and returns.
+        steps: in the order of execution.
+        programs: the integer parts, by index.
+        constants: arrays of host operators.
+        host_operators: what stayed in torch, with its layer and the reason.
+        model: the name of the model, for reports.
+        structure: how the outputs are nested, see ``qsim.network.structure``; None for one bare
+            output, or a tuple of several.
+
+    Raises:
+        ModelError: steps, programs and values do not fit together, or a Program does not fit the
+            target's memory.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        inputs: Sequence[ValueSpec],
+        outputs: Sequence[ValueSpec],
+        steps: Sequence[Step],
+        programs: Sequence[Program],
+        constants: Mapping[str, Array] | None = None,
+        host_operators: Sequence[HostOperator] = (),
+        model: str = "",
+        structure: Json = None,
+    ) -> None:
+        self.target = target
+        self.inputs = tuple(inputs)
+        self.outputs = tuple(outputs)
+        self.steps = tuple(steps)
+        memory = Space(target.memory.bytes, target.memory.alignment, target.memory.banks)
+        self.programs = tuple(program.placed_in(memory) for program in programs)
+        self.constants = MappingProxyType(dict(constants or {}))
+        self.host_operators = tuple(host_operators)
+        self.model = model
+        self.structure = plain(len(self.outputs)) if structure is None else structure
+        check_network(self)
+        if memory.limited:
+            for program in self.programs:
+                program.allocate()
+        self._codes_of_steps = tuple(_codes(step) for step in self.steps)
+
+    def __repr__(self) -> str:
+        calls = sum(len(program.calls) for program in self.programs)
+        return (
+            f"Lowered({self.model or 'network'}: {len(self.programs)} programs, {calls} calls, "
+            f"{len(self.host_operators)} host operators, target {self.target.name})"
+        )
+
+    def __call__(self, *inputs: Any) -> Any:
+        """Compute the outputs; NumPy arrays in, arrays out; torch tensors in, tensors out.
+
+        Args:
+            inputs: one per ``ValueSpec`` of ``inputs``, of its dtype; any batch where the shape
+                begins with -1, an empty one too.
+
+        Returns:
+            The outputs, nested as the model returns them: a bare one, tuples, lists, dicts.
+
+        Raises:
+            InputError: wrong count, kind, dtype, shape or device; NaN; a code out of its format.
+        """
+        arrays, torch_in, _ = self._arrays(inputs)
+        values = self._execute(arrays, None)
+        results = tuple(
+            present(values[spec.name], spec.name, arrays, as_torch=torch_in)
+            for spec in self.outputs
+        )
+        return build(self.structure, results)
+
+    def trace(self, *inputs: Any) -> Trace:
+        """Run and keep every tensor and ledger; arguments and errors as a call's."""
+        arrays, _, batch = self._arrays(inputs)
+        recorder = Recorder()
+        values = self._execute(arrays, recorder)
+        for name, value in values.items():
+            if isinstance(value, np.ndarray) or hasattr(value, "numpy"):
+                key = f"{name}.value" if name in recorder.tensors else name
+                recorder.tensors[key] = contiguous(value, name)
+        outputs = tuple(contiguous(values[spec.name], spec.name) for spec in self.outputs)
+        return Trace(
+            recorder.tensors,
+            tuple(recorder.entries),
+            outputs,
+            1 if batch is None else batch,
+            recorder.specs,
+        )
+
+    def quantized_io(self) -> Lowered:
+        """Return the network with integer inputs and outputs: no quantize at its boundary.
+
+        The parameters of the steps removed stay in the specs of ``inputs`` and ``outputs``.
+
+        Raises:
+            ModelError: an input or output that a host operator takes or makes in float.
+        """
+        from qsim.network.integer_io import integer_boundary
+
+        return integer_boundary(self)
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write a ``.qsim`` file; the same network gives the same bytes.
+
+        Raises:
+            UsageError: the path cannot be written.
+        """
+        from qsim.network.store import save
+
+        save(self, path)
+
+    # -- inputs ----------------------------------------------------------------------------------
+
+    def _arrays(self, inputs: tuple[Any, ...]) -> tuple[list[Array], bool, int | None]:
+        """Return the inputs as arrays, whether they were tensors, and the batch size."""
+        if len(inputs) != len(self.inputs):
+            raise InputError(
+                f"the network takes {len(self.inputs)} inputs, not {len(inputs)}",
+                accepted=", ".join(spec.name for spec in self.inputs),
+            )
+        kinds = {is_tensor(value) for value in inputs}
+        if len(kinds) > 1:
+            raise InputError(
+                "inputs must all be torch tensors or all be NumPy arrays, not both",
+                accepted="one kind",
+            )
+        batch: int | None = None
+        arrays = []
+        for value, spec in zip(inputs, self.inputs, strict=True):
+            array = as_array(value, spec)
+            batch = check_input(array, spec, batch)
+            arrays.append(array)
+        return arrays, True in kinds, batch
+
+    # -- execution -------------------------------------------------------------------------------
+
+    def _execute(self, arrays: list[Array], recorder: Recorder | None) -> dict[str, Any]:
+        values: dict[str, Any] = {
+            spec.name: array for spec, array in zip(self.inputs, arrays, strict=True)
+        }
+        uses = [(*step.inputs, *step.outputs) for step in self.steps]
+        dying = last_uses(uses, {spec.name for spec in self.outputs}) if recorder is None else ()
+        for index, step in enumerate(self.steps):
+            operands = [values[name] for name in step.inputs]
+            results = self._run(index, step, operands, values, recorder)
+            values.update(zip(step.outputs, results, strict=True))
+            if recorder is None:
+                for name in dying[index]:
+                    del values[name]
+        return values
+
+    def _run(
+        self,
+        index: int,
+        step: Step,
+        operands: list[Any],
+        values: Mapping[str, Any],
+        recorder: Recorder | None,
+    ) -> Sequence[Any]:
+        if step.kind == "torch":
+            from qsim.network.hostops import run_torch_step
+
+            return [run_torch_step(step.attributes, values, self.constants)]
+        arrays = [to_numpy(value, name) for value, name in zip(operands, step.inputs, strict=True)]
+        if step.kind == "program":
+            program = self.programs[_index(step)]
+            observe = None if recorder is None else recorder.observe(program, arrays)
+            return program.run(*arrays, trace=observe)
+        return [_convert(step, arrays[0], self._codes_of_steps[index])]
+
+
+def _index(step: Step) -> int:
+    index = step.attributes["program"]
+    return index if isinstance(index, int) else -1
+
+
+def _codes(step: Step) -> FixedFormat | None:
+    output = step.attributes.get("output")
+    is_boundary = step.kind in ("quantize", "dequantize")
+    return format_from_json(output) if is_boundary and output is not None else None
+
+
+def _convert(step: Step, array: Array, codes: FixedFormat | None) -> Array:
+    """Run a quantize or dequantize step."""
+    from hw_models import ContractError
+
+    attributes: Any = step.attributes
+    scale, zero_point = attributes["scale"], attributes["zero_point"]
+    try:
+        if step.kind == "quantize":
+            from hw_models.quantize import quantize
+
+            formula = attributes["formula"]
+            keywords: Any = {"output": codes, "formula": formula}
+            result: Array = quantize(array, scale, zero_point, **keywords)
+        else:
+            from hw_models.dequantize import dequantize
+
+            result = dequantize(array, scale, zero_point)
+    except ContractError as error:
+        raise InputError(str(error), where=f"step {step.name!r} ({step.kind})") from None
+    return result

@@ -1,0 +1,1 @@
+"""Integer-only networks: calls of primitives on named tensors."""

@@ -1,0 +1,1 @@
+"""What each primitive of a Program is, family by family."""

@@ -1,0 +1,142 @@
+"""Bindings of the primitives that make codes: rescaling, addition, activation, tables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from qsim.program import attributes as check
+from qsim.program.attributes import Constants, bad
+from qsim.program.bindings.binding import (
+    AXIS,
+    CODE,
+    Attributes,
+    Binding,
+    Kernel,
+    Operand,
+    check_axis,
+    infer_pair,
+    keywords,
+)
+from qsim.program.schemes import ADDERS, REQUANTIZERS, decode_scheme, scheme_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from hw_models import FixedFormat
+
+
+def _infer_requantize(
+    operands: Sequence[Operand], attributes: Attributes
+) -> tuple[tuple[int, ...], FixedFormat]:
+    (acc,) = operands
+    per_channel = any(isinstance(value, dict) for value in attributes["scheme"].values())
+    if per_channel:
+        check_axis(acc, attributes["axis"], 0, "scheme")
+    return acc.shape, check.format_from_json(attributes["output"])
+
+
+def _prepare_requantize(
+    operands: Sequence[Operand], attributes: Attributes, constants: Constants
+) -> Kernel:
+    from hw_models.requantize import requantize_plan
+
+    scheme = decode_scheme(attributes["scheme"], constants)
+    axis = attributes["axis"]
+    if scheme.channels:
+        check_axis(operands[0], axis, scheme.channels, "scheme")
+    plan = requantize_plan(scheme, **keywords(attributes, "zero_point", "input_zero_point", "axis"))
+    return lambda arrays, ledger: plan(arrays[0], ledger)
+
+
+def _prepare_add(
+    operands: Sequence[Operand], attributes: Attributes, constants: Constants
+) -> Kernel:
+    from hw_models.add import add
+
+    del operands
+    scheme = decode_scheme(attributes["scheme"], constants)
+    given = keywords(attributes, "a_zero_point", "b_zero_point", "zero_point")
+    return lambda arrays, ledger: add(arrays[0], arrays[1], scheme, **given, ledger=ledger)
+
+
+def _infer_clamp(
+    operands: Sequence[Operand], attributes: Attributes
+) -> tuple[tuple[int, ...], FixedFormat]:
+    (x,) = operands
+    lo, hi = attributes["lo"], attributes["hi"]
+    if lo > hi or not x.format.fits(lo) or not x.format.fits(hi):
+        raise bad(
+            "lo and hi must be codes with lo <= hi", (lo, hi), f"{x.format.min}..{x.format.max}"
+        )
+    return x.shape, x.format
+
+
+def _prepare_clamp(
+    operands: Sequence[Operand], attributes: Attributes, constants: Constants
+) -> Kernel:
+    from hw_models.activation import clamp
+
+    del operands, constants
+    lo, hi = attributes["lo"], attributes["hi"]
+    return lambda arrays, ledger: clamp(arrays[0], lo, hi, ledger=ledger)
+
+
+def _infer_lookup(
+    operands: Sequence[Operand], attributes: Attributes
+) -> tuple[tuple[int, ...], FixedFormat]:
+    (x,) = operands
+    if x.format.bits > 16:
+        raise bad("a table needs codes of few bits", f"{x.format.bits} bits", "1..16 bits")
+    return x.shape, check.format_from_json(attributes["output"])
+
+
+def _prepare_lookup(
+    operands: Sequence[Operand], attributes: Attributes, constants: Constants
+) -> Kernel:
+    from hw_models.lookup import lookup
+
+    table = check.resolve(attributes["table"], constants)
+    codes, output = operands[0].format, check.format_from_json(attributes["output"])
+    return lambda arrays, ledger: lookup(arrays[0], table, codes, output, ledger)
+
+
+CODE_MAKERS: Final[Mapping[str, Binding]] = {
+    "requantize": Binding(
+        ("acc",),
+        {
+            "scheme": scheme_of(*REQUANTIZERS),
+            "zero_point": CODE,
+            "input_zero_point": CODE,
+            "output": check.output_format,
+            "clamp": check.optional(check.limits),
+            "axis": AXIS,
+        },
+        _infer_requantize,
+        _prepare_requantize,
+        overwrites=("acc",),
+    ),
+    "add": Binding(
+        ("a", "b"),
+        {
+            "scheme": scheme_of(*ADDERS),
+            "a_zero_point": CODE,
+            "b_zero_point": CODE,
+            "zero_point": CODE,
+            "output": check.output_format,
+            "clamp": check.optional(check.limits),
+        },
+        infer_pair,
+        _prepare_add,
+        overwrites=("a", "b"),
+    ),
+    "clamp": Binding(
+        ("x",), {"lo": CODE, "hi": CODE}, _infer_clamp, _prepare_clamp, overwrites=("x",)
+    ),
+    "lookup": Binding(
+        ("x",),
+        {"table": check.table, "output": check.output_format},
+        _infer_lookup,
+        _prepare_lookup,
+        overwrites=("x",),
+    ),
+}

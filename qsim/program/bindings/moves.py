@@ -1,0 +1,168 @@
+"""Bindings of the primitives that pick or move codes: pooling, reshape, permute."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, get_args
+
+from qsim.program import attributes as check
+from qsim.program import shapes
+from qsim.program.bindings.binding import CODE, Attributes, Binding, Kernel, Operand, dims, pairs
+from qsim.target.sections import DivisionRounding
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from hw_models import FixedFormat, Ledger
+    from qsim.program.attributes import Array, Check, Constants
+
+
+def _infer_max_pool(
+    operands: Sequence[Operand], attributes: Attributes
+) -> tuple[tuple[int, ...], FixedFormat]:
+    (x,) = operands
+    return shapes.pool(x.shape, attributes), x.format
+
+
+def _infer_avg_pool(
+    operands: Sequence[Operand], attributes: Attributes
+) -> tuple[tuple[int, ...], FixedFormat]:
+    (x,) = operands
+    return shapes.pool(x.shape, attributes), _pooled(x, attributes)
+
+
+def _pooled(x: Operand, attributes: Attributes) -> FixedFormat:
+    """Return the output's format: x's own unless stated, as a mean never leaves it."""
+    return check.format_from_json(attributes["output"]) if "output" in attributes else x.format
+
+
+def _window(x: Operand, attributes: Attributes) -> dict[str, Any]:
+    """Return kernel, stride and padding; a global pooling takes all of x."""
+    if attributes["kernel"] is None:
+        return {"kernel": x.shape[2:], "stride": None, "padding": 0}
+    return {
+        "kernel": dims(attributes["kernel"]),
+        "stride": dims(attributes["stride"]),
+        "padding": pairs(attributes["padding"]),
+    }
+
+
+def _prepare_max_pool(
+    operands: Sequence[Operand], attributes: Attributes, constants: Constants
+) -> Kernel:
+    from hw_models.max_pool import max_pool
+
+    del constants
+    keywords = _window(operands[0], attributes)
+    keywords["dilation"] = dims(attributes["dilation"])
+    keywords["ceil_mode"] = attributes["ceil_mode"]
+    if attributes["kernel"] is None:
+        keywords |= {"dilation": 1, "ceil_mode": False}
+    return lambda arrays, ledger: max_pool(arrays[0], **keywords, ledger=ledger)
+
+
+def _prepare_avg_pool(
+    operands: Sequence[Operand], attributes: Attributes, constants: Constants
+) -> Kernel:
+    from hw_models.avg_pool import avg_pool
+
+    del constants
+    keywords = _window(operands[0], attributes)
+    for name in ("rounding", "count_include_pad", "ceil_mode", "zero_point"):
+        keywords[name] = attributes[name]
+    keywords["centered"] = attributes.get("centered", False)
+    keywords["output"] = _pooled(operands[0], attributes)
+    return lambda arrays, ledger: avg_pool(arrays[0], **keywords, ledger=ledger)
+
+
+def _infer_reshape(
+    operands: Sequence[Operand], attributes: Attributes
+) -> tuple[tuple[int, ...], FixedFormat]:
+    (x,) = operands
+    return shapes.reshape(x.shape, attributes["shape"]), x.format
+
+
+def _prepare_reshape(
+    operands: Sequence[Operand], attributes: Attributes, constants: Constants
+) -> Kernel:
+    del constants
+    x = operands[0].shape
+    inferred = shapes.reshape(x, attributes["shape"])
+    # The batch is taken from the array: with an empty batch NumPy cannot work out a -1.
+    symbolic = x[0] == -1
+
+    def run(arrays: Sequence[Array], ledger: Ledger | None) -> Array:
+        _count(arrays[0], ledger)
+        batch = (arrays[0].shape[0],) if symbolic else ()
+        return arrays[0].reshape(*batch, *inferred[len(batch) :])
+
+    return run
+
+
+def _infer_permute(
+    operands: Sequence[Operand], attributes: Attributes
+) -> tuple[tuple[int, ...], FixedFormat]:
+    (x,) = operands
+    return shapes.permute(x.shape, attributes["dims"]), x.format
+
+
+def _prepare_permute(
+    operands: Sequence[Operand], attributes: Attributes, constants: Constants
+) -> Kernel:
+    del operands, constants
+    order = tuple(attributes["dims"])
+
+    def run(arrays: Sequence[Array], ledger: Ledger | None) -> Array:
+        _count(arrays[0], ledger)
+        return arrays[0].transpose(order)
+
+    return run
+
+
+def _count(x: Array, ledger: Ledger | None) -> None:
+    if ledger is not None:
+        ledger.elements, ledger.kernel = x.size, "view"
+        ledger.reason = "no arithmetic: the codes are moved, not changed"
+        if x.size:
+            ledger.minimum, ledger.maximum = int(x.min()), int(x.max())
+
+
+_POOL: Final[dict[str, Check]] = {
+    "kernel": check.optional(check.per_dimension(1)),
+    "stride": check.optional(check.per_dimension(1)),
+    "padding": check.padding,
+    "ceil_mode": check.boolean,
+}
+
+
+MOVES: Final[Mapping[str, Binding]] = {
+    "max_pool": Binding(
+        ("x",),
+        {**_POOL, "dilation": check.per_dimension(1)},
+        _infer_max_pool,
+        _prepare_max_pool,
+    ),
+    "avg_pool": Binding(
+        ("x",),
+        {
+            **_POOL,
+            "rounding": check.one_of(*get_args(DivisionRounding)),
+            "count_include_pad": check.boolean,
+            "zero_point": CODE,
+            "centered": check.boolean,
+            "output": check.output_format,
+        },
+        _infer_avg_pool,
+        _prepare_avg_pool,
+        optional=("centered", "output"),
+    ),
+    "reshape": Binding(
+        ("x",),
+        {"shape": check.integers(-1, check.MAX_ELEMENTS)},
+        _infer_reshape,
+        _prepare_reshape,
+        overwrites=("x",),
+    ),
+    "permute": Binding(
+        ("x",), {"dims": check.integers(0, check.MAX_RANK)}, _infer_permute, _prepare_permute
+    ),
+}

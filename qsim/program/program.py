@@ -1,0 +1,239 @@
+"""A Program: an integer-only network, checked when it is made and then run.
+
+Without a trace it runs as a command stream (``qsim.stream``); with one, call by call. Both make the
+same integers.
+
+Everything that can be wrong with a Program is found at construction: names, order, attributes,
+shapes and formats. What is left for run time are the values: codes outside their format, and
+accumulators whose overflow mode is ``error``.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from qsim.errors import InputError, ModelError
+from qsim.memory import Space
+from qsim.program.attributes import Array, bad, check_name, name_list
+from qsim.program.calls import Call, Observer, TensorSpec
+from qsim.program.checks import check_program
+from qsim.program.liveness import last_uses
+from qsim.program.primitives import PRIMITIVES, Kernel, Operand
+from qsim.program.values import check_codes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hw_models import FixedFormat, Ledger
+    from qsim.memory import Plan
+    from qsim.stream import Stream, Streams
+    from qsim.stream.allocate import Allocation
+
+__all__ = ["Call", "Program", "TensorSpec"]
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """An integer-only network.
+
+    Attributes:
+        name: of the Program, unique in its network.
+        inputs, outputs: names of tensors.
+        tensors: what is known of every input and of every call's output. A constant may be
+            described too; its codes must then fit.
+        constants: integer arrays (and fp32 scales of schemes) by name; kept read-only.
+        calls: in the order of execution: every operand is made before it is used.
+        memory: what the tensors of a sample must fit; no file holds it: it is the target's.
+
+    Raises:
+        ModelError: one line that names the call, the tensor or the attribute.
+    """
+
+    name: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    tensors: Mapping[str, TensorSpec]
+    constants: Mapping[str, Array]
+    calls: tuple[Call, ...]
+    memory: Space = field(default=Space(), repr=False)
+
+    def __post_init__(self) -> None:
+        set_ = object.__setattr__  # the way to normalise a frozen dataclass
+        check_name(self.name, "Program.name")
+        set_(self, "inputs", name_list(self.inputs, f"program {self.name!r}: inputs"))
+        set_(self, "outputs", name_list(self.outputs, f"program {self.name!r}: outputs"))
+        set_(self, "tensors", MappingProxyType(dict(self.tensors)))
+        frozen = {name: _freeze(array, name) for name, array in self.constants.items()}
+        set_(self, "constants", MappingProxyType(frozen))
+        set_(self, "calls", tuple(self.calls))
+        check_program(self)
+
+    def operands(self, call: Call) -> tuple[Operand, ...]:
+        """Return what is known of a call's operands."""
+        return tuple(self._operand(name) for name in call.inputs)
+
+    def _operand(self, name: str) -> Operand:
+        array = self.constants.get(name)
+        if array is None:
+            spec = self.tensors[name]
+            return Operand(spec.shape, spec.format)
+        return Operand(array.shape, _container(array), array)
+
+    def macs(self, call: Call) -> int:
+        """Return the multiply-accumulates of a call for one sample."""
+        binding = PRIMITIVES[call.primitive]
+        return binding.macs(self.operands(call), self.tensors[call.output].shape)
+
+    @functools.cached_property
+    def _kernels(self) -> dict[int, Kernel]:
+        return {}
+
+    def _prepare(self, call: Call) -> Kernel:
+        binding = PRIMITIVES[call.primitive]
+        try:
+            return binding.prepare(self.operands(call), call.attributes, self.constants)
+        except ModelError as error:
+            raise call.at(error) from None
+        except (ValueError, TypeError, OverflowError) as error:
+            raise ModelError(str(error), where=call.where) from None
+
+    @functools.cached_property
+    def _dying(self) -> tuple[tuple[str, ...], ...]:
+        uses = [(*call.inputs, call.output) for call in self.calls]
+        return last_uses(uses, {*self.outputs, *self.constants})
+
+    def kernel(self, index: int) -> Kernel:
+        """Return the function of a call, prepared once: weights packed, multipliers decoded."""
+        kernel = self._kernels.get(index)
+        if kernel is None:
+            kernel = self._kernels[index] = self._prepare(self.calls[index])
+        return kernel
+
+    def stream(self, batch: int = 1) -> Stream:
+        """Return the command stream for a batch size; a few are kept.
+
+        Args:
+            batch: 1 or more; of no meaning where no input has a symbolic batch.
+        """
+        return self._streams.get(batch)
+
+    def allocate(self, batch: int = 1, planner: str = "smallest") -> Allocation:
+        """Return where the tensors of a batch lie, and when; see ``qsim.stream.allocate``.
+
+        Raises:
+            ModelError: the memory does not hold them; names the layer and what is missing.
+            UsageError: no such planner.
+        """
+        from qsim.stream.allocate import allocate
+
+        return allocate(self, batch, planner)
+
+    def plan(self, batch: int = 1) -> Plan:
+        """Return where the buffers of a batch lie in the stream's arena; errors as ``allocate``."""
+        return self.allocate(batch).plan
+
+    def placed_in(self, memory: Space) -> Program:
+        """Return this Program with another memory; constants and kernels are shared."""
+        if memory == self.memory:
+            return self
+        other = copy.copy(self)
+        object.__setattr__(other, "memory", memory)
+        other.__dict__.pop("_streams", None)
+        return other
+
+    @functools.cached_property
+    def _streams(self) -> Streams:
+        from qsim.stream import Streams
+
+        return Streams(self, self._compute)
+
+    def _compute(self, index: int, arrays: list[Array]) -> Array:
+        return _compute(self.calls[index], self.kernel(index), arrays, None)
+
+    def run(
+        self, *arrays: Array, trace: Observer | None = None, threads: int | None = None
+    ) -> tuple[Array, ...]:
+        """Compute the outputs.
+
+        Args:
+            arrays: one per input, any integer dtype and memory order; codes of the input's format.
+            trace: called after every call with the call, its output and its Ledger. Without it,
+                the command stream runs and no ledger is kept.
+            threads: of the command stream; Numba's number by default. The result does not depend
+                on it.
+
+        Returns:
+            One array per output, in the container dtype of its format.
+
+        Raises:
+            InputError: a wrong count, shape, dtype or value; an accumulator or format with
+                ``overflow="error"`` that overflowed.
+        """
+        if len(arrays) != len(self.inputs):
+            raise InputError(
+                f"takes {len(self.inputs)} arrays, not {len(arrays)}",
+                where=f"program {self.name!r}",
+                accepted=", ".join(self.inputs),
+            )
+        batch: int | None = None
+        for name, array in zip(self.inputs, arrays, strict=True):
+            batch = check_codes(array, self.tensors[name], batch)
+        if trace is None and batch != 0:
+            return self._streams.run(arrays, 1 if batch is None else batch, threads)
+        return self._interpret(arrays, trace)
+
+    def _interpret(self, arrays: tuple[Array, ...], trace: Observer | None) -> tuple[Array, ...]:
+        from hw_models import Ledger
+
+        values: dict[str, Array] = dict(self.constants)
+        values.update(zip(self.inputs, arrays, strict=True))
+        for index, (call, dying) in enumerate(zip(self.calls, self._dying, strict=True)):
+            ledger = None if trace is None else Ledger()
+            result = _compute(
+                call, self.kernel(index), [values[name] for name in call.inputs], ledger
+            )
+            values[call.output] = result
+            if trace is not None and ledger is not None:
+                container = self.tensors[call.output].format.dtype
+                trace(call, result.astype(container, order="C"), ledger)
+            for name in dying:
+                del values[name]
+        return tuple(self._result(name, values[name]) for name in self.outputs)
+
+    def _result(self, name: str, value: Array) -> Array:
+        return value.astype(self.tensors[name].format.dtype, copy=False)
+
+
+def _compute(call: Call, kernel: Kernel, arrays: list[Array], ledger: Ledger | None) -> Array:
+    from hw_models import AccumulatorOverflowError, ContractError
+
+    try:
+        return kernel(arrays, ledger)
+    except AccumulatorOverflowError as error:
+        raise InputError(str(error), where=call.where) from None
+    except ContractError as error:
+        raise ModelError(str(error), where=call.where) from None
+    except MemoryError:
+        raise InputError("the output does not fit into memory", where=call.where) from None
+
+
+def _freeze(array: Any, name: str) -> Array:
+    check_name(name, "a constant's name")
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "iuf":
+        shown = getattr(array, "dtype", type(array).__name__)
+        raise bad(f"constant {name!r} must be an array of numbers", str(shown), "integers, fp32")
+    frozen: Array = np.array(array, order="C")
+    frozen.setflags(write=False)
+    return frozen
+
+
+def _container(array: Array) -> FixedFormat:
+    from hw_models import FixedFormat
+
+    return FixedFormat(array.dtype.itemsize * 8, array.dtype.kind == "i")

@@ -1,0 +1,167 @@
+"""Values at the boundary of a network or a Program: checked on the way in, owned on the way out.
+
+A value is a torch tensor or a NumPy array; torch is never loaded in order to find out which.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from qsim.errors import InputError, ModelError
+from qsim.program.attributes import Array, bad
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hw_models import FixedFormat
+    from qsim.network.steps import ValueSpec
+    from qsim.program.calls import TensorSpec
+
+
+def is_tensor(value: object) -> bool:
+    """Return whether value is a torch tensor, without loading torch."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(value, torch.Tensor)
+
+
+def as_array(value: Any, spec: ValueSpec) -> Array:
+    """Return an input as an array, without a copy.
+
+    Raises:
+        InputError: no tensor or array, of another dtype, or not dense in the CPU's memory.
+    """
+    where = f"input {spec.name!r}"
+    accepted = f"a torch tensor or NumPy array of {spec.dtype}"
+    if is_tensor(value):
+        found = str(value.dtype).removeprefix("torch.")
+        if value.device.type != "cpu" or value.layout != sys.modules["torch"].strided:
+            raise InputError(
+                f"the tensor must be dense and on the CPU, not {value.device}, {value.layout}",
+                where=where,
+                accepted=accepted,
+            )
+        if found == spec.dtype:
+            array: Array = value.detach().resolve_conj().resolve_neg().numpy()
+            return array
+    elif isinstance(value, np.ndarray):
+        found = str(value.dtype)
+        if found == spec.dtype:
+            return value
+    else:
+        raise InputError(f"not {type(value).__name__}", where=where, accepted=accepted)
+    raise InputError(f"dtype must be {spec.dtype}, not {found}", where=where, accepted=spec.dtype)
+
+
+def check_input(array: Array, spec: ValueSpec, batch: int | None) -> int | None:
+    """Require shape and values of an input; return the batch size once it is known.
+
+    Raises:
+        InputError: another shape, a code out of its format, NaN.
+    """
+    where = f"input {spec.name!r}"
+    batch = check_shape_of(array.shape, spec.shape, where, batch)
+    if spec.format is not None:
+        check_range(array, spec.format, where)
+    elif array.dtype.kind == "f":
+        bad_values = np.isnan(array)
+        if bad_values.any():
+            found = np.unravel_index(int(np.argmax(bad_values)), array.shape)
+            raise InputError(
+                f"NaN at index {[int(i) for i in found]}", where=where, accepted="numbers"
+            )
+    return batch
+
+
+def check_codes(array: Any, spec: TensorSpec, batch: int | None) -> int | None:
+    """Require codes of the tensor's format and shape; return the batch size once it is known.
+
+    Raises:
+        InputError: naming the input, what was found and what is accepted.
+    """
+    where = f"input {spec.name!r}"
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "iu":
+        found = getattr(array, "dtype", type(array).__name__)
+        raise InputError(
+            f"dtype must be an integer, not {found}", where=where, accepted=str(spec.format.dtype)
+        )
+    batch = check_shape_of(array.shape, spec.shape, where, batch)
+    check_range(array, spec.format, where)
+    return batch
+
+
+def check_shape_of(
+    found: tuple[int, ...], wanted: tuple[int, ...], where: str, batch: int | None
+) -> int | None:
+    """Require a shape, with one batch size for all inputs; return that batch size."""
+    symbolic = bool(wanted) and wanted[0] == -1
+    same = len(found) == len(wanted) and found[symbolic:] == wanted[symbolic:]
+    if not same:
+        raise InputError(
+            f"shape must be {show_shape(wanted)}, not {show_shape(found)}",
+            where=where,
+            accepted=show_shape(wanted) + (", N any batch size" if symbolic else ""),
+        )
+    if symbolic and batch is not None and found[0] != batch:
+        raise InputError(
+            f"the batch size must be that of the first input, not {found[0]}",
+            where=where,
+            accepted=str(batch),
+        )
+    return found[0] if symbolic else batch
+
+
+def show_shape(shape: tuple[int, ...]) -> str:
+    """Return a shape as people write it: ``[N, 3, 8, 8]``."""
+    return f"[{', '.join('N' if size == -1 else str(size) for size in shape)}]"
+
+
+def check_range(array: Array, codes: FixedFormat, where: str) -> None:
+    """Require every element to be a code of the format; name the first that is not."""
+    info = np.iinfo(array.dtype)
+    if codes.min <= info.min and info.max <= codes.max:
+        return
+    if codes.fits(array):
+        return
+    # Comparing in the array's own dtype needs limits that it can hold.
+    low, high = max(codes.min, int(info.min)), min(codes.max, int(info.max))
+    outside = (array < low) | (array > high)
+    index = tuple(int(i) for i in np.unravel_index(int(np.argmax(outside)), array.shape))
+    raise InputError(
+        f"{int(array[index])} at index {list(index)} is outside the format",
+        where=where,
+        accepted=f"{codes.min}..{codes.max}",
+    )
+
+
+def to_numpy(value: Any, name: str) -> Array:
+    """Return a tensor or array as an array."""
+    if isinstance(value, np.ndarray):
+        return value
+    if is_tensor(value):
+        try:
+            array: Array = value.detach().numpy()
+        except (TypeError, RuntimeError) as error:
+            raise ModelError(str(error), where=f"value {name!r}") from None
+        return array
+    raise bad(f"value {name!r} must be a tensor", type(value).__name__, "a tensor")
+
+
+def contiguous(value: Any, name: str) -> Array:
+    """Return a value as a contiguous array of its own."""
+    return np.array(to_numpy(value, name), order="C")
+
+
+def present(value: Any, name: str, inputs: Sequence[Array], *, as_torch: bool) -> Any:
+    """Return a value as the caller's kind, with memory of its own."""
+    if not as_torch:
+        array = to_numpy(value, name)
+        own = array.flags.owndata and not any(array is taken for taken in inputs)
+        return array if own else array.copy()
+    if is_tensor(value):
+        return value.clone()
+    from qsim.network.hostops import to_tensor
+
+    return to_tensor(contiguous(value, name))

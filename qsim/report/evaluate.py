@@ -1,0 +1,358 @@
+"""What a network costs in accuracy on a target: float, Q/DQ and hardware side by side.
+
+The three graphs name their values alike. A layer is a group of calls ``<anchor>.<primitive>``; the
+tensor of its last call has the name of the fx node whose value the Q/DQ graph quantizes and of the
+node of the float graph. All statistics accumulate batch by batch in float64 and exact integers, so
+they do not depend on the batch size beyond the order of float64 sums.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from qsim.report.result import AccumulatorUse, Evaluation, Layer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import torch
+
+    from qsim.network.lowered import Lowered
+    from qsim.network.trace import Trace
+    from qsim.program.program import Call, Program, TensorSpec
+    from qsim.quantizer import Quantized
+
+Array: TypeAlias = npt.NDArray[Any]
+Arrays: TypeAlias = tuple[Array, ...]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One batch of samples.
+
+    Attributes:
+        hardware: what the lowered network takes: float arrays, or codes where it has integer I/O.
+        reference: the same samples as float arrays, for the float and the Q/DQ graph.
+        labels: one integer per sample, or None.
+    """
+
+    hardware: Arrays
+    reference: Arrays
+    labels: Array | None = None
+
+    @property
+    def size(self) -> int:
+        """How many samples the batch holds."""
+        return int(self.hardware[0].shape[0])
+
+
+def outputs_digest(outputs: Iterable[Array]) -> str:
+    """Return the SHA-256 of arrays: each as ``dtype shape`` on an ASCII line, then its bytes.
+
+    dtype is NumPy's little-endian name (``<f4``, ``|i1``), shape is comma separated, the bytes
+    are in C order. Float arrays are hashed by their bits.
+    """
+    digest = hashlib.sha256()
+    for array in outputs:
+        plain = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
+        digest.update(f"{plain.dtype.str} {','.join(map(str, array.shape))}\n".encode("ascii"))
+        digest.update(plain.tobytes())
+    return digest.hexdigest()
+
+
+def group_layers(programs: Sequence[Program]) -> tuple[list[Layer], list[Layer]]:
+    """Return one empty Layer per group of calls, and the Layer of every call, in order.
+
+    Args:
+        programs: in the order in which they run.
+    """
+    layers: list[Layer] = []
+    owners: list[Layer] = []
+    for program in programs:
+        groups: dict[str, list[Call]] = {}
+        for call in program.calls:
+            groups.setdefault(call.name.rsplit(".", 1)[0], []).append(call)
+        own = {
+            anchor: _layer(anchor, calls, program.tensors[calls[-1].output])
+            for anchor, calls in groups.items()
+        }
+        layers += own.values()
+        owners += [own[call.name.rsplit(".", 1)[0]] for call in program.calls]
+    names = [layer.name for layer in layers]
+    for layer in layers:
+        if names.count(layer.name) > 1:
+            layer.name = f"{layer.name}:{layer.anchor}"
+    return layers, owners
+
+
+def programs_in_order(lowered: Lowered) -> list[Program]:
+    """Return a network's programs in the order in which its steps run them."""
+    return [
+        lowered.programs[int(str(step.attributes["program"]))]
+        for step in lowered.steps
+        if step.kind == "program"
+    ]
+
+
+def _layer(anchor: str, calls: Sequence[Call], output: TensorSpec) -> Layer:
+    return Layer(
+        name=calls[0].layer or anchor,
+        anchor=anchor,
+        primitive=calls[0].primitive,
+        node=output.name,
+        tensor=output.name,
+        shape=tuple(output.shape[1:]),
+        accumulators=[
+            AccumulatorUse(call.name, int(str(register["bits"])), str(register["overflow"]))
+            for call in calls
+            if isinstance(register := call.attributes.get("accumulator"), dict)
+        ],
+    )
+
+
+def join(parts: Sequence[Array]) -> Array:
+    """Return one output over all batches; flat where its batches do not stack along axis 0."""
+    if parts[0].ndim and len({part.shape[1:] for part in parts}) == 1:
+        return np.concatenate(parts)
+    return np.concatenate([part.ravel() for part in parts])
+
+
+class _Vote:
+    """Counts right labels and equal argmaxes of one graph."""
+
+    def __init__(self) -> None:
+        self.right = self.labelled = self.agreeing = self.compared = 0
+
+    def add(self, outputs: Arrays | None, labels: Array | None, reference: Array | None) -> None:
+        winners = winners_of(outputs)
+        if winners is None:
+            return
+        if labels is not None and labels.shape == winners.shape:
+            self.right += int((winners == labels).sum())
+            self.labelled += labels.size
+        if reference is not None and reference.shape == winners.shape:
+            self.agreeing += int((winners == reference).sum())
+            self.compared += winners.size
+
+    @property
+    def accuracy(self) -> float | None:
+        return self.right / self.labelled if self.labelled else None
+
+    @property
+    def agreement(self) -> float | None:
+        return self.agreeing / self.compared if self.compared else None
+
+
+def winners_of(outputs: Arrays | None) -> Array | None:
+    """Return the argmax over axis 1 of the first output; NumPy's tie rule for every graph.
+
+    An output of positions (int64) is that argmax: the model took it itself. None where the first
+    output has no two classes, or there is none.
+    """
+    if outputs and outputs[0].ndim and outputs[0].dtype == np.int64:
+        return outputs[0]
+    if not outputs or outputs[0].ndim < 2 or outputs[0].shape[1] < 2:
+        return None
+    winners: Array = outputs[0].argmax(axis=1)
+    return winners
+
+
+class Evaluator:
+    """Runs batches through the hardware model and, if there are any, its two references.
+
+    Args:
+        lowered: the network on the target.
+        quantized: its Q/DQ and float graphs; None where only a ``.qsim`` file is at hand.
+        on_trace: called with each batch's trace and the number of samples before it.
+    """
+
+    def __init__(
+        self,
+        lowered: Lowered,
+        quantized: Quantized | None = None,
+        on_trace: Callable[[Trace, int], None] | None = None,
+    ) -> None:
+        self.lowered = lowered
+        self.qdq_graph = getattr(quantized, "graph", None)
+        self.float_graph = getattr(quantized, "float_graph", None)
+        self.layers, self._owners = group_layers(programs_in_order(lowered))
+        self.samples = 0
+        self.seconds = 0.0
+        self._on_trace = on_trace
+        self._scales: dict[str, tuple[float, int]] = {}
+        self._outputs: list[list[Array]] = []
+        self._votes = {"float": _Vote(), "qdq": _Vote(), "hardware": _Vote()}
+
+    def add(self, batch: Batch) -> None:
+        """Run one batch through every graph and add it to the statistics."""
+        start = time.perf_counter()
+        trace = self.lowered.trace(*batch.hardware)
+        self.seconds += time.perf_counter() - start
+        outputs = as_arrays(trace.outputs)
+        self._add_ledger(trace, batch.size)
+        qdq = self._compare_qdq(trace, batch.reference)
+        real = self._compare_float(trace, batch.reference)
+        winners = winners_of(real)
+        for name, result in (("float", real), ("qdq", qdq), ("hardware", outputs)):
+            self._votes[name].add(result, batch.labels, winners)
+        self._outputs.append(list(outputs))
+        if self._on_trace is not None:
+            self._on_trace(trace, self.samples)
+        self.samples += batch.size
+
+    def count(self, trace: Trace, size: int) -> None:
+        """Add what a trace's accumulators did to ``layers``, without running any graph.
+
+        Args:
+            trace: of ``lowered``, on the next samples.
+            size: how many.
+        """
+        self._add_ledger(trace, size)
+        self.samples += size
+
+    def result(self) -> Evaluation:
+        """Return what all batches together gave."""
+        joined = [join(parts) for parts in zip(*self._outputs, strict=True)]
+        target = self.lowered.target
+        accuracy = {name: vote.accuracy for name, vote in self._votes.items()}
+        agreement = {name: self._votes[name].agreement for name in ("qdq", "hardware")}
+        if not self.layers:
+            # All of it ran in torch: there is no hardware whose score this could be.
+            accuracy["hardware"] = agreement["hardware"] = None
+        return Evaluation(
+            model=self.lowered.model,
+            target={"name": target.name, "hash": target.hash},
+            samples=self.samples,
+            accuracy=accuracy,
+            agreement=agreement,
+            host_operators=[dict(item) for item in self.lowered.host_operators],
+            outputs_sha256=outputs_digest(joined),
+            seconds=self.seconds,
+            layers=self.layers,
+        )
+
+    def _add_ledger(self, trace: Trace, size: int) -> None:
+        fresh = self.samples == 0
+        # The ledger has one entry per call, in the order in which the owners were listed.
+        for layer, entry in zip(self._owners, trace.ledger, strict=True):
+            ledger = entry.ledger
+            layer.clamped += ledger.clamped
+            if fresh:
+                layer.macs += entry.macs * trace.batch // size
+                layer.path = layer.path or ledger.kernel
+                layer.reason = layer.reason or ledger.reason
+                if entry.spec.name == layer.node:
+                    layer.tensor = entry.tensor
+                    if entry.spec.scale is not None:
+                        self._scales[layer.node] = (entry.spec.scale, entry.spec.zero_point)
+            use = next((use for use in layer.accumulators if use.call == entry.call), None)
+            if use is None:
+                continue
+            use.bits_used = max(use.bits_used, ledger.bits_used)
+            if use.first is None and ledger.overflows and ledger.first is not None:
+                use.first = (self.samples + ledger.first[0], *ledger.first[1:])
+            use.overflows += ledger.overflows
+        for layer in self.layers:
+            layer.elements += trace.tensors[layer.tensor].size
+
+    def _compare_qdq(self, trace: Trace, inputs: Arrays) -> Arrays | None:
+        if self.qdq_graph is None:
+            return None
+
+        def compare(layer: Layer) -> Callable[[Array], None]:
+            def visit(codes: Array) -> None:
+                difference = trace.tensors[layer.tensor].astype(np.int64) - codes.astype(np.int64)
+                layer.has_qdq = True
+                layer.lsb_max = max(layer.lsb_max, int(np.abs(difference).max(initial=0)))
+                layer.lsb_differing += int(np.count_nonzero(difference))
+
+            return visit
+
+        watch = {layer.node: compare(layer) for layer in self.layers}
+        return interpret(self.qdq_graph, inputs, watch, codes=True)
+
+    def _compare_float(self, trace: Trace, inputs: Arrays) -> Arrays | None:
+        if self.float_graph is None:
+            return None
+
+        def compare(layer: Layer) -> Callable[[Array], None]:
+            scale, zero_point = self._scales[layer.node]
+
+            def visit(real: Array) -> None:
+                codes = trace.tensors[layer.tensor].astype(np.float64)
+                exact = real.astype(np.float64)
+                noise = exact - (codes - zero_point) * scale
+                layer.has_float = True
+                layer.signal += float(np.square(exact).sum())
+                layer.noise += float(np.square(noise).sum())
+
+            return visit
+
+        watch = {layer.node: compare(layer) for layer in self.layers if layer.node in self._scales}
+        return interpret(self.float_graph, inputs, watch, codes=False)
+
+
+def interpret(
+    graph: torch.fx.GraphModule,
+    inputs: Arrays,
+    watch: Mapping[str, Callable[[Array], None]],
+    *,
+    codes: bool,
+) -> Arrays:
+    """Run a graph node by node and show each watched value as soon as it exists.
+
+    Args:
+        graph: a float or Q/DQ graph.
+        inputs: one array per input.
+        watch: by node name, called once with the node's value, or, with ``codes``, with the
+            output of the first ``quantize_per_tensor`` that takes it.
+        codes: whether to watch the quantized values.
+
+    Returns:
+        The outputs, flattened.
+    """
+    import torch
+
+    seen: set[str] = set()
+
+    class Recorder(torch.fx.Interpreter):
+        def run_node(self, node: torch.fx.Node) -> Any:
+            value = super().run_node(node)
+            name = _quantized_name(node) if codes else node.name
+            if name in watch and name not in seen and isinstance(value, torch.Tensor):
+                seen.add(name)
+                # At once: a following in-place operator would overwrite the value.
+                watch[name](value.detach().numpy())
+            return value
+
+    with torch.no_grad():
+        # Copies: a graph may write to its inputs.
+        tensors = [torch.from_numpy(np.array(array)) for array in inputs]
+        return as_arrays(Recorder(graph).run(*tensors))
+
+
+def _quantized_name(node: torch.fx.Node) -> str:
+    name = getattr(node.target, "__name__", "")
+    if node.op != "call_function" or not name.startswith("quantize_per_tensor"):
+        return ""
+    source = node.args[0]
+    return str(getattr(source, "name", ""))
+
+
+def as_arrays(value: object) -> Arrays:
+    """Flatten a model's return value into NumPy arrays."""
+    if isinstance(value, np.ndarray):
+        return (value,)
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, Sequence):
+        return tuple(array for item in value for array in as_arrays(item))
+    detach: Any = getattr(value, "detach", None)
+    return (detach().numpy(),) if detach is not None else ()

@@ -1,0 +1,75 @@
+"""One call from a quantized network to its edge program and its ``.pte``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from qsim import Target, quantize
+from qsim.errors import ModelError, UsageError
+from qsim.executorch import Pte, load, to_edge
+from tests.qsim.executorch.edges import batches, network, same
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def test_an_edge_program_is_called_like_the_model_and_saved(tmp_path: Path) -> None:
+    source, lowered = network("TwoInputs", "q7")
+    edge = to_edge(source, max_batch=4)
+    assert edge.target is source.target
+    assert len(edge.report.regions) == 1
+    first = edge.to_pte()
+    assert edge.to_pte() == first  # making a file changes nothing
+    edge.save(tmp_path / "net.pte")
+    assert (tmp_path / "net.pte").read_bytes() == first
+    assert Pte(first).methods == ("forward",)
+    for size in (1, 4):
+        inputs = batches(source, size)
+        assert same(edge(*inputs), lowered(*inputs))
+        assert same(load(tmp_path / "net.pte")(*inputs), lowered(*inputs))
+    with pytest.raises(UsageError, match="no such file or directory"):
+        edge.save(tmp_path / "missing" / "net.pte")
+    assert [item.name for item in tmp_path.iterdir()] == ["net.pte"]
+
+
+def test_sizes_and_whole_are_those_of_export_and_partitioner() -> None:
+    source, _ = network("HostInTheMiddle", "tflite")
+    with pytest.raises(UsageError, match=r"batch is 1, max_batch 2 .accepted: one of them"):
+        to_edge(source, batch=1, max_batch=2)
+    with pytest.raises(ModelError, match=r"does not fit into one delegate: aten.sin.default"):
+        to_edge(source, whole=True)
+
+
+class Chunks(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(4, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        a, b = self.layer(x).chunk(2, 1)
+        return a * b
+
+
+class Unknown(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.nn.functional.adaptive_max_pool2d(x, 3)
+
+
+def test_a_batch_that_executorch_closes_is_refused() -> None:
+    source = quantize(Chunks().eval(), (torch.randn(2, 4),), Target.load("tflite"))
+    message = (
+        r"input 'x': an operator outside delegates fixes the batch to 2 "
+        r"\(accepted: batch, not max_batch\)"
+    )
+    with pytest.raises(ModelError, match=message):
+        to_edge(source, max_batch=4)
+
+
+def test_what_executorch_refuses_is_one_line() -> None:
+    source = quantize(Unknown().eval(), (torch.randn(2, 2, 8, 8),), Target.load("tflite"))
+    with pytest.raises(ModelError, match="ExecuTorch refuses it: SpecViolationError") as caught:
+        to_edge(source)
+    assert "\n" not in str(caught.value)

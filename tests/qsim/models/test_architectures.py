@@ -1,0 +1,493 @@
+"""Models as users bring them: what runs where, and that the integers are the network's.
+
+Each architecture is quantized and lowered for several targets. What stays on the host is listed
+exactly: a supported operator that is left there, or a reason that is not true, fails.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections import Counter
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 - torch's own convention
+from torch.utils import _pytree as pytree
+
+import qsim
+from qsim import Target
+from qsim.errors import ModelError, QsimError
+from qsim.network.lowered import Lowered
+from qsim.quantizer import Quantized
+from tests.qsim.models.architectures import MODELS, example
+
+# Which primitives that an architecture here needs are not there, by target.
+LACKS: dict[str, set[str]] = {
+    "tflite": set(),
+    "q7": {"softmax", "resize"},
+    "onnxruntime": {"resize"},
+    "narrow20": {"softmax", "resize"},
+    "litert-reference": set(),
+    "deeploy-like": {
+        *("transposed_correlation", "mul", "concat", "pad", "mean"),
+        *("lookup", "softmax", "resize"),
+    },
+}
+POOREST = "deeploy-like"
+FIXED_BATCH = {"Static"}
+NONE = "no primitive computes it"
+MIXED = "the batch is mixed into another dimension of its result"
+# What stays in torch on every target, as often as it does, with the reason.
+HOST: dict[str, dict[tuple[str, str], int]] = {
+    "Plain": {},
+    "Basic": {},
+    "Bottleneck": {},
+    "InvertedResidual": {},
+    "Fire": {},
+    "UNet": {},
+    "UNetTransposed": {},
+    "Mlp": {},
+    "Audio": {},
+    "Temporal": {("slice.Tensor", NONE): 1},
+    "Encoder": {
+        ("permute.default", MIXED): 1,
+        ("unbind.int", NONE): 1,
+        ("layer_norm.default", NONE): 2,
+    },
+    "Bmm": {},
+    "SqueezeExcite": {},
+    "Smooth": {},
+    "Shared": {},
+    "Uses": {},
+    "Pools": {},
+    "UnevenPools": {
+        ("avg_pool2d.default", "its divisor is overridden"): 1,
+        ("adaptive_avg_pool2d.default", "its windows differ in size"): 1,
+        ("adaptive_max_pool2d.default", NONE): 1,
+    },
+    "Outputs": {},
+    "Embedding": {("embedding.default", NONE): 1},
+    "InPlace": {},
+    "Shapes": {},
+    "Slices": {
+        ("chunk.default", NONE): 1,
+        ("split_with_sizes.default", NONE): 1,
+        ("slice.Tensor", NONE): 1,
+    },
+    "Static": {},
+    "Double": {
+        ("linear.default", "it reads float64; the primitives take activations in float32"): 1,
+        ("relu.default", "it computes float64; the primitives replace float32"): 1,
+    },
+    "Clamps": {},
+    "Unused": {},
+    "Reflect": {},
+    "Normalised": {},
+}
+# What else a target needs beside correlation, add and pools: which primitive, and how often.
+NEEDS: dict[str, dict[tuple[str, str], int]] = {
+    "Fire": {("cat.default", "concat"): 1},
+    "UNet": {("upsample_nearest2d.vec", "resize"): 1, ("cat.default", "concat"): 1},
+    "UNetTransposed": {("conv_transpose2d.input", "transposed_correlation"): 1},
+    "Temporal": {("pad.default", "pad"): 1},
+    "Encoder": {
+        ("mul.Tensor", "mul"): 1,
+        ("softmax.int", "softmax"): 1,
+        ("gelu.default", "lookup"): 1,
+    },
+    "SqueezeExcite": {("sigmoid.default", "lookup"): 1, ("mul.Tensor", "mul"): 1},
+    "Smooth": {
+        (f"{name}.default", "lookup"): 1 for name in ("gelu", "silu", "hardswish", "hardsigmoid")
+    },
+    "Uses": {("mul.Tensor", "mul"): 1},
+    "Embedding": {("mean.dim", "mean"): 1},
+    "InPlace": {("mul.Tensor", "mul"): 1},
+    "Slices": {("cat.default", "concat"): 1},
+    "Reflect": {("pad.default", "pad"): 1, ("leaky_relu.default", "lookup"): 1},
+    "Normalised": {("mul.Tensor", "mul"): 2},
+}
+# Every architecture on tflite, and on one of the others in turn; on the poorest what it lacks most.
+IN_TURN = ("q7", "onnxruntime", "narrow20", "litert-reference")
+PAIRS = [
+    *((name, target) for k, name in enumerate(HOST) for target in ("tflite", IN_TURN[k % 4])),
+    *((name, POOREST) for name in NEEDS),
+]
+# Networks whose inputs and outputs are codes where the caller wants them so.
+INTEGER_IO = {
+    *("Plain", "Basic", "Bottleneck", "InvertedResidual", "Fire", "UNet", "UNetTransposed"),
+    *("Mlp", "Audio", "Bmm", "SqueezeExcite", "Shared", "Uses", "Pools", "UnevenPools", "Shapes"),
+    *("Static", "Clamps", "Temporal", "Smooth", "Embedding", "InPlace", "Slices", "Reflect"),
+    *("Normalised", "Outputs"),
+}
+
+
+@cache
+def quantized(name: str, target: str) -> Quantized:
+    module = MODELS[name]()
+    count = 2 if name in FIXED_BATCH else 8
+    graph = qsim.quantize(
+        module, example(name, 2), Target.load(target), calibration=[example(name, count)]
+    )
+    assert all(part.training for part in module.modules())
+    return graph
+
+
+@cache
+def lowered(name: str, target: str) -> Lowered:
+    return qsim.lower(quantized(name, target))
+
+
+def leaves(value: Any) -> list[Tensor]:
+    found = pytree.tree_leaves(value)
+    assert all(isinstance(item, Tensor) for item in found)
+    return found
+
+
+def inputs_of(name: str) -> tuple[Tensor, ...]:
+    return example(name, 2 if name in FIXED_BATCH else 8)
+
+
+def counted(network: Lowered) -> Counter[tuple[str, str]]:
+    return Counter(
+        (item.operator.removeprefix("aten."), item.reason) for item in network.host_operators
+    )
+
+
+def lacks(target: str, primitive: str) -> str:
+    return f"target {target} has no {primitive}"
+
+
+def test_every_architecture_is_listed() -> None:
+    assert set(HOST) | {"Attention", "Merged"} == set(MODELS)
+
+
+@pytest.mark.parametrize(("name", "target"), PAIRS)
+def test_an_architecture_runs_on_a_target(name: str, target: str) -> None:
+    network, x = lowered(name, target), inputs_of(name)
+    y = network(*x)
+    model = MODELS[name]().eval()
+    with torch.no_grad():
+        wanted = model(*(i.clone() for i in x))
+    assert pytree.tree_structure(y) == pytree.tree_structure(wanted)
+    for found, real, graph in zip(
+        leaves(y), leaves(wanted), leaves(quantized(name, target)(*x)), strict=True
+    ):
+        assert (found.shape, found.dtype) == (real.shape, real.dtype)
+        # Far from zero tolerance on purpose: that test is test_program_reference.py.
+        top = float(real.abs().max())
+        assert float((found - graph).abs().max()) <= 0.1 * top
+        assert float((found - real).abs().max()) <= 0.1 * top
+    for found, traced in zip(leaves(y), network.trace(*x).outputs, strict=True):
+        assert np.array_equal(found.numpy(), traced)
+    if name not in FIXED_BATCH:
+        rows = [leaves(network(*(i[k : k + 1] for i in x))) for k in range(8)]
+        for index, found in enumerate(leaves(y)):
+            assert torch.equal(found, torch.cat([row[index] for row in rows]))
+
+
+@pytest.mark.parametrize(("name", "target"), PAIRS)
+def test_exactly_what_has_no_primitive_stays_on_the_host(name: str, target: str) -> None:
+    network = lowered(name, target)
+    lacking = {
+        (operator, lacks(target, primitive)): count
+        for (operator, primitive), count in NEEDS.get(name, {}).items()
+        if primitive in LACKS[target]
+    }
+    assert counted(network) == HOST[name] | lacking
+    layers = {path for path, _ in MODELS[name]().named_modules()}
+    assert {item.layer for item in network.host_operators} <= layers
+
+
+@pytest.mark.parametrize("name", list(HOST))
+def test_a_file_gives_the_same_integers(name: str, tmp_path: Path) -> None:
+    network, x = lowered(name, "tflite"), inputs_of(name)
+    network.save(tmp_path / "net.qsim")
+    loaded = qsim.load(tmp_path / "net.qsim")
+    y, again = network(*x), loaded(*x)
+    assert pytree.tree_structure(again) == pytree.tree_structure(y)
+    assert all(torch.equal(a, b) for a, b in zip(leaves(y), leaves(again), strict=True))
+    assert loaded.host_operators == network.host_operators
+
+
+@pytest.mark.parametrize(("name", "target"), [("Encoder", "q7"), ("Outputs", "tflite")])
+def test_a_fresh_process_gives_the_same_integers(name: str, target: str, tmp_path: Path) -> None:
+    network, x = lowered(name, target), inputs_of(name)
+    network.save(tmp_path / "net.qsim")
+    for index, value in enumerate(x):
+        np.save(tmp_path / f"x{index}.npy", value.numpy())
+    code = (
+        "import sys, numpy as np, qsim\n"
+        "net = qsim.load(sys.argv[1] + '/net.qsim')\n"
+        "xs = [np.load(f'{sys.argv[1]}/x{i}.npy') for i in range(len(net.inputs))]\n"
+        "ys = net(*xs)\n"
+        "ys = ys if isinstance(ys, (tuple, list)) else [ys]\n"
+        "for i, y in enumerate(ys): np.save(f'{sys.argv[1]}/y{i}.npy', y)\n"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True, timeout=120)
+    for index, value in enumerate(leaves(network(*x))):
+        assert np.array_equal(np.load(tmp_path / f"y{index}.npy"), value.numpy())
+
+
+@pytest.mark.parametrize("name", sorted(HOST))
+def test_integer_boundaries(name: str) -> None:
+    network, x = lowered(name, "tflite"), inputs_of(name)
+    if name not in INTEGER_IO:
+        with pytest.raises(ModelError, match=r"^(in|out)put '\w+': "):
+            network.quantized_io()
+        return
+    integer = network.quantized_io()
+    first = {step.inputs[0]: step.outputs[0] for step in network.steps if step.kind == "quantize"}
+    trace = network.trace(*x)
+    codes = [trace.tensors[first.get(spec.name, spec.name)] for spec in network.inputs]
+    assert [str(c.dtype) for c in codes] == [spec.dtype for spec in integer.inputs]
+    # What is returned as it came is returned as codes.
+    given = {spec.name: code for spec, code in zip(integer.inputs, codes, strict=True)}
+    for found, spec, real in zip(
+        pytree.tree_leaves(integer(*codes)), integer.outputs, trace.outputs, strict=True
+    ):
+        assert str(found.dtype) == spec.dtype
+        if spec.name in given:
+            assert np.array_equal(found, given[spec.name])
+        elif spec.scale is not None:
+            value = (found.astype(np.float32) - np.float32(spec.zero_point)) * np.float32(
+                spec.scale
+            )
+            assert np.array_equal(value, real)
+
+
+# --- the batch in other places ----------------------------------------------------------------
+
+
+def test_a_batch_merged_with_time_stays_in_torch_and_says_so() -> None:
+    network, x = lowered("Merged", "tflite"), inputs_of("Merged")
+    reasons = host(network)
+    assert set(reasons.values()) == {MIXED}
+    assert host(lowered("Merged", POOREST)) == {**reasons, "mean.dim": lacks(POOREST, "mean")}
+    assert torch.equal(network(*x), quantized("Merged", "tflite")(*x))
+
+
+def test_attention_serves_every_batch_although_its_fast_path_is_not_exported() -> None:
+    graph = quantized("Attention", "tflite")
+    assert graph.batch
+    network, x = lowered("Attention", "tflite"), inputs_of("Attention")
+    assert "aten.sym_size.int" not in {item.operator for item in network.host_operators}
+    assert network(*x).shape == (8, 5, 8)
+    assert torch.equal(network(*x)[:1], network(x[0][:1]))
+
+
+# --- small models, one question each ----------------------------------------------------------
+
+
+class Net(nn.Module):
+    """A linear and whatever a test does with it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(3)
+            self.fc = nn.Linear(4, 4)
+            self.conv = nn.Conv2d(2, 2, 3)
+
+
+def lower_one(model: nn.Module, *shape: int) -> Lowered:
+    x = torch.linspace(-1, 1, int(np.prod((2, *shape)))).reshape(2, *shape)
+    return qsim.lower(qsim.quantize(model, (x,), Target.load("tflite")))
+
+
+def host(network: Lowered) -> dict[str, str]:
+    return {item.operator.removeprefix("aten."): item.reason for item in network.host_operators}
+
+
+def test_nested_outputs_come_back_nested(tmp_path: Path) -> None:
+    class Nested(Net):
+        def forward(self, x: Tensor) -> dict[str, Any]:
+            y = self.fc(x)
+            return {"z": y, "a": [F.relu(y), (x,)], "one": (y,)}
+
+    x = torch.linspace(-1, 1, 12).reshape(3, 4)
+    network = lower_one(Nested(), 4)
+    wanted = pytree.tree_structure(Nested()(x))
+    network.save(tmp_path / "nested.qsim")
+    for found in (network(x), qsim.load(tmp_path / "nested.qsim")(x)):
+        assert pytree.tree_structure(found) == wanted
+        assert list(found) == ["z", "a", "one"]
+    assert torch.equal(network(x)["a"][1][0], x)
+
+
+def test_a_single_output_in_a_tuple_stays_in_it() -> None:
+    class One(Net):
+        def forward(self, x: Tensor) -> tuple[Tensor]:
+            return (self.fc(x),)
+
+    assert isinstance(lower_one(One(), 4)(torch.zeros(1, 4)), tuple)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "message"),
+    [
+        (lambda y: {1: y}, "the model returns a dict whose keys are not text"),
+        (lambda y: (y, None), "the model returns None among its outputs"),
+        (lambda y: (y, 3), "the model returns 3 among its outputs"),
+        (lambda y: (), "a network must have an output"),
+        (lambda y: (y, torch.ones(3)), "an output of the model depends on no input"),
+        (lambda y: y if y.sum() > 0 else -y, "cannot be exported: GuardOnDataDependent"),
+        (lambda y: y * y.max().item(), "does not run on shapes alone"),
+        (lambda y: F.dropout(y, 0.5, training=True), "aten.dropout.default draws random numbers"),
+        (lambda y: y + torch.rand_like(y), "aten.rand_like.default draws random numbers"),
+    ],
+)
+def test_what_no_network_can_return_is_one_line(outputs: Any, message: str) -> None:
+    class Odd(Net):
+        def forward(self, x: Tensor) -> Any:
+            return outputs(self.fc(x))
+
+    with pytest.raises(ModelError, match=message) as caught:
+        lower_one(Odd(), 4)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 400
+
+
+def test_a_buffer_that_counts_is_refused() -> None:
+    class Counting(Net):
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("seen", torch.zeros(1))
+
+        def forward(self, x: Tensor) -> Tensor:
+            self.seen += 1
+            return self.fc(x) + self.seen
+
+    with pytest.raises(ModelError, match="writes into its buffer 'seen'"):
+        lower_one(Counting(), 4)
+
+
+def test_bfloat16_is_refused_in_one_line() -> None:
+    model = nn.Linear(4, 4).bfloat16()
+    x = torch.zeros(2, 4, dtype=torch.bfloat16)
+    with pytest.raises(QsimError, match="it is bfloat16, for which NumPy has no type"):
+        qsim.lower(qsim.quantize(model, (x,), Target.load("tflite")))
+
+
+def test_zeros_and_positions_are_constants_or_sized_by_the_batch() -> None:
+    class Positions(Net):
+        def __init__(self) -> None:
+            super().__init__()
+            self.table = nn.Embedding(5, 4)
+
+        def forward(self, x: Tensor) -> Tensor:
+            y = self.fc(x + self.table(torch.arange(x.shape[1])))
+            return torch.cat([torch.zeros(x.shape[0], 1, 4), y], 1)
+
+    network = lower_one(Positions(), 3, 4)
+    assert host(network) == {"new_zeros.default": NONE}
+    assert network(torch.zeros(5, 3, 4)).shape == (5, 4, 4)
+
+
+def test_a_recurrent_layer_runs_in_torch() -> None:
+    class Recurrent(Net):
+        def __init__(self) -> None:
+            super().__init__()
+            self.gru = nn.GRU(4, 4, batch_first=True)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.fc(self.gru(x)[0][:, -1])
+
+    network = lower_one(Recurrent(), 5, 4)
+    assert set(host(network)) == {"new_zeros.default", "gru.input", "select.int"}
+    assert network(torch.zeros(3, 5, 4)).shape == (3, 4)
+
+
+@pytest.mark.parametrize(
+    "move",
+    [
+        lambda y: y @ y.mT,
+        lambda y: y.swapaxes(1, 2).flatten(1),
+        lambda y: y.movedim(1, -1),
+        lambda y: torch.moveaxis(y, (1, 2), (2, 1)),
+        lambda y: y.unflatten(-1, (2, 2)),
+        lambda y: y[:, :, :],
+    ],
+)
+def test_every_spelling_of_a_reordering_is_lowered(move: Any) -> None:
+    class Moved(Net):
+        def forward(self, x: Tensor) -> Tensor:
+            return move(self.fc(x))
+
+    network = lower_one(Moved(), 3, 4)
+    assert network.host_operators == ()
+    x = torch.linspace(-1, 1, 24).reshape(2, 3, 4)
+    with torch.no_grad():
+        wanted = Moved()(x)
+    assert network(x).shape == wanted.shape
+    assert float((network(x) - wanted).abs().max()) < 0.03
+    assert torch.equal(network(torch.cat([x, x, x]))[2:4], network(x))
+
+
+def test_a_vector_without_a_batch_stays_in_torch() -> None:
+    class Vector(Net):
+        def forward(self, x: Tensor) -> Tensor:
+            return self.fc(x.reshape(4))
+
+    network = qsim.lower(
+        qsim.quantize(Vector(), torch.linspace(-1, 1, 4).reshape(2, 2), Target.load("tflite"))
+    )
+    assert host(network) == {
+        "linear.default": "its input has one dimension; linear takes 2 or more"
+    }
+
+
+def test_inputs_of_two_batch_sizes_are_not_taken_for_one() -> None:
+    class Outer(nn.Module):
+        def forward(self, x: Tensor, y: Tensor) -> Tensor:
+            return F.relu(x) @ F.relu(y).t()
+
+    x, y = torch.linspace(-1, 1, 8).reshape(2, 4), torch.linspace(0, 1, 8).reshape(2, 4)
+    graph = qsim.quantize(Outer(), (x, y), Target.load("tflite"))
+    assert not graph.batch
+    network = qsim.lower(graph)
+    assert network.host_operators == ()
+    assert network(x, y).shape == (2, 2)
+
+
+def test_a_plain_convolution_with_computed_weights_is_not_called_transposed() -> None:
+    class Computed(Net):
+        def forward(self, x: Tensor) -> Tensor:
+            ones, zeros = [1, 1], [0, 0]
+            y, weight = self.conv(x), self.fc(x)[:2]
+            return torch.convolution(y, weight, None, ones, ones, ones, False, zeros, 1)
+
+    network = lower_one(Computed(), 2, 4, 4)
+    assert host(network)["convolution.default"] == (
+        "correlation takes a batch in 1 or 2 dimensions and constant weights"
+    )
+
+
+def test_an_example_is_not_marked_by_a_failed_export() -> None:
+    """A batch that the model insists on is exported as a number, at the second attempt too."""
+    x = example("Static", 2)
+    graph = qsim.quantize(MODELS["Static"](), x, Target.load("tflite"))
+    assert not graph.batch
+    assert all(
+        isinstance(size, int)
+        for node in graph.float_graph.graph.nodes
+        if "val" in node.meta
+        for size in getattr(node.meta["val"], "shape", ())
+    )
+    with pytest.raises(QsimError, match="shape"):
+        graph(torch.zeros(3, 6))
+
+
+def test_reasons_survive_a_pt2_file(tmp_path: Path) -> None:
+    from qsim.quantizer.pt2 import load_pt2
+
+    graph = quantized("Uses", "tflite")
+    graph.save_pt2(tmp_path / "uses.pt2")
+    loaded = load_pt2(tmp_path / "uses.pt2")
+    assert isinstance(loaded, Quantized)
+    assert qsim.lower(loaded).host_operators == lowered("Uses", "tflite").host_operators

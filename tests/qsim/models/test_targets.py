@@ -1,0 +1,152 @@
+"""Every built-in model on every shipped target: each call's codes by its primitive's definition."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch.export import ExportedProgram
+
+import hw_models as hw
+import qsim
+from hw_models.dequantize import reference as dequantize_one
+from hw_models.quantize import reference as quantize_one
+from qsim import models
+from qsim.errors import ModelError
+from qsim.graph.capturing import capture
+from qsim.network.lowered import Lowered, Step
+from qsim.network.trace import Trace
+from tests.qsim.memory.lifetimes import check_steps
+from tests.qsim.program.reading import host_value
+from tests.qsim.program.reference import DEFINITIONS
+from tests.qsim.program.sampled_reference import CUTS, calls_of, check_call
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+PRODUCTS = {"correlation", "bias_add", "requantize"}
+NEEDS = {  # the primitives that a target needs to compute the whole network
+    "digits": {*PRODUCTS, "add", "max_pool", "avg_pool", "reshape"},
+    "resnet8": {*PRODUCTS, "add", "avg_pool", "reshape"},
+    "mobilenet_v1": {*PRODUCTS, "avg_pool", "reshape"},
+    "ds_cnn": {*PRODUCTS, "avg_pool", "reshape"},
+    "autoencoder": PRODUCTS,
+    "resnet18": {*PRODUCTS, "add", "max_pool", "avg_pool", "reshape"},
+    "mobilenet_v2": {*PRODUCTS, "add", "avg_pool", "reshape"},
+}
+# Where the tensors of a sample are too large for a target's memory: the layer and what is missing.
+TOO_LARGE = {
+    ("resnet18", "asic-example"): ("maxpool", "872,448"),
+    ("resnet18", "deeploy-like"): ("maxpool", "937,984"),
+    ("resnet18", "narrow20"): ("maxpool", "937,984"),
+    ("resnet18", "nvdla-like"): ("maxpool", "872,448"),
+    ("mobilenet_v2", "asic-example"): ("features.2.conv.1.0", "1,374,208"),
+    ("mobilenet_v2", "deeploy-like"): ("features.2.conv.1.0", "1,439,744"),
+    ("mobilenet_v2", "narrow20"): ("features.2.conv.1.0", "1,439,744"),
+    ("mobilenet_v2", "nvdla-like"): ("features.2.conv.1.0", "1,374,208"),
+}
+ELEMENTS = 3  # of every call, beside its first, last, smallest and largest
+PAIRS = [(known.name, target) for known in models.builtin() for target in qsim.Target.names()]
+
+
+@lru_cache(maxsize=1)
+def captured(name: str) -> tuple[models.Model, ExportedProgram]:
+    """A model and its graph, which every target's quantizer reads and none changes."""
+    model = models.load(name)
+    return model, capture(model.module, model.example_inputs)[0]
+
+
+def inputs_of(model: models.Model) -> torch.Tensor:
+    """Two samples; the second is stretched, so that it leaves the calibrated range."""
+    assert model.samples
+    samples = model.samples[0]
+    assert isinstance(samples, torch.Tensor)
+    return torch.stack([samples[0], 1.5 * samples[1] - 0.25])
+
+
+def lowered_for(name: str, target: qsim.Target) -> Lowered:
+    """The network; what the memory does not hold is refused, and lowered without its limit."""
+    model, program = captured(name)
+    assert model.calibration
+    few = [(model.calibration[0][0][:2],)]
+    quantized = qsim.quantize(program, model.example_inputs, target, calibration=few)
+    if (name, target.name) not in TOO_LARGE:
+        return qsim.lower(quantized)
+    layer, missing = map(re.escape, TOO_LARGE[name, target.name])
+    with pytest.raises(ModelError, match=f"layer '{layer}': .* at once, {missing} more than the"):
+        qsim.lower(quantized)
+    return qsim.lower(quantized, replace(target, memory=replace(target.memory, bytes=0)))
+
+
+@pytest.mark.parametrize(("name", "target_name"), PAIRS)
+def test_every_call_equals_its_definition(name: str, target_name: str) -> None:
+    target = qsim.Target.load(target_name)
+    lowered = lowered_for(name, target)
+    x = inputs_of(captured(name)[0])
+    trace = lowered.trace(x)
+    rng = np.random.default_rng(len(name))
+    used = set()
+    for program, call, entry in calls_of(lowered, trace):
+        used.add("correlation" if call.primitive == "linear" else call.primitive)
+        assert check_call(program, call, entry, trace, rng, ELEMENTS) > 0
+    for step in lowered.steps:
+        check_boundary(step, trace, rng)
+    check_host(lowered, used, NEEDS[name], target)
+    check_memory(lowered)
+    check_alone(lowered, x, trace)
+
+
+def check_boundary(step: Step, trace: Trace, rng: np.random.Generator) -> None:
+    """Compare chosen values of a quantize or dequantize step."""
+    if step.kind not in ("quantize", "dequantize"):
+        return
+    a: Any = step.attributes
+    (source,) = (host_value(trace, name).ravel() for name in step.inputs)
+    (result,) = (host_value(trace, name).ravel() for name in step.outputs)
+    assert source.size == result.size
+    for i in (0, int(source.argmin()), int(source.argmax()), *rng.integers(source.size, size=64)):
+        if step.kind == "quantize":
+            output = hw.FixedFormat(**a["output"])
+            value = float(source[i])
+            wanted: float = quantize_one(value, a["scale"], a["zero_point"], output, a["formula"])
+        else:
+            wanted = dequantize_one(int(source[i]), a["scale"], a["zero_point"])
+        assert result[i] == wanted, step.name
+
+
+def check_host(lowered: Lowered, used: set[str], needs: set[str], target: qsim.Target) -> None:
+    """Nothing stays on the host but what needs a primitive that the target lacks."""
+    lacking = {primitive for primitive in needs if not target.has(primitive)}
+    if lacking:  # a ReLU that follows a host operator is a clamp of its own
+        assert used <= needs - lacking | {"clamp"}
+    else:
+        assert used == needs
+    assert bool(lowered.host_operators) == bool(lacking)
+    for operator in lowered.host_operators:
+        assert any(primitive in operator.reason for primitive in lacking), operator
+    assert len(lowered.programs) == 1 or lacking
+
+
+def check_memory(lowered: Lowered) -> None:
+    """What is not refused lies in the target's memory, and no two living tensors share a byte."""
+    for program in lowered.programs:
+        allocation = program.allocate()
+        check_steps(allocation)
+        assert not allocation.plan.astray
+        limit = lowered.target.memory.bytes
+        assert not limit or allocation.plan.size <= limit
+
+
+def check_alone(lowered: Lowered, x: torch.Tensor, trace: Trace) -> None:
+    """A sample's answer is its own, whatever it shares a batch with."""
+    (together,) = trace.outputs
+    assert len(np.unique(together)) > 1
+    np.testing.assert_array_equal(lowered(x[1:].numpy()), together[1:])
+
+
+def test_every_model_is_here_and_every_cut_has_a_definition() -> None:
+    assert set(NEEDS) == {known.name for known in models.builtin()}
+    assert set(CUTS) <= set(DEFINITIONS)

@@ -1,0 +1,129 @@
+"""The definitions of element-wise calls, means and moves, for ``program_reference``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from hw_models.argmax import reference as first_of_most
+from hw_models.concat import reference as rescale_one
+from hw_models.extremum import reference as extremum_one
+from hw_models.mean import reference as mean_of
+from hw_models.mul import reference as mul_one
+from hw_models.pad import reference as pad_line
+from hw_models.shift import reference as shift_one
+from hw_models.sub import reference as sub_one
+from qsim.program.program import Program
+from qsim.program.schemes import decode_scheme
+from tests.qsim.program.reading import fixed_format
+
+Array = np.ndarray[Any, Any]
+Definition = Callable[[Sequence[Array], dict[str, Any], Program, Any], Array]
+
+
+def _limits(a: dict[str, Any]) -> tuple[int, int] | None:
+    return None if a["clamp"] is None else tuple(a["clamp"])
+
+
+def _pairs(x: Sequence[Array], one: Callable[[int, int, tuple[int, ...]], int]) -> Array:
+    left, right = np.broadcast_arrays(*x)
+    result = np.zeros(left.shape, np.int64)
+    for index in np.ndindex(*left.shape):
+        result[index] = one(int(left[index]), int(right[index]), index)
+    return result
+
+
+def _sub(x: Sequence[Array], a: dict[str, Any], program: Program, book: Any) -> Array:
+    del book
+    adder = decode_scheme(a["scheme"], program.constants)
+    zeros = a["a_zero_point"], a["b_zero_point"], a["zero_point"]
+    rest = fixed_format(a["output"]), _limits(a), a["negate"]
+    return _pairs(x, lambda p, q, _: sub_one(p, q, adder, *zeros, *rest))
+
+
+def _mul(x: Sequence[Array], a: dict[str, Any], program: Program, book: Any) -> Array:
+    del book
+    scheme = decode_scheme(a["scheme"], program.constants)
+    zeros = a["a_zero_point"], a["b_zero_point"], a["zero_point"]
+    rest = fixed_format(a["output"]), _limits(a)
+
+    def one(p: int, q: int, index: tuple[int, ...]) -> int:
+        channel = index[a["axis"]] if scheme.channels else 0
+        return mul_one(p, q, scheme, *zeros, *rest, channel=channel)
+
+    return _pairs(x, one)
+
+
+def _extremum(largest: bool) -> Definition:
+    def define(x: Sequence[Array], a: dict[str, Any], program: Program, book: Any) -> Array:
+        del a, program, book
+        return _pairs(x, lambda p, q, _: extremum_one(p, q, largest=largest))
+
+    return define
+
+
+def _shift_right(x: Sequence[Array], a: dict[str, Any], program: Program, book: Any) -> Array:
+    del program, book
+    output = fixed_format(a["output"])
+    return _pairs(x, lambda p, q, _: shift_one(p, q, a["rounding"], output))
+
+
+def _mean(x: Sequence[Array], a: dict[str, Any], program: Program, book: Any) -> Array:
+    del book
+    averager = decode_scheme(a["scheme"], program.constants)
+    axes = tuple(sorted(axis % x[0].ndim for axis in a["axes"]))
+    kept = [axis for axis in range(x[0].ndim) if axis not in axes]
+    rest = a["x_zero_point"], a["zero_point"], fixed_format(a["output"]), _limits(a)
+    result = np.zeros([x[0].shape[axis] for axis in kept], np.int64)
+    lines = x[0].transpose(*kept, *axes).reshape(*result.shape, -1)
+    for index in np.ndindex(*result.shape):
+        result[index] = mean_of(lines[index].tolist(), averager, *rest)
+    return np.expand_dims(result, axes) if a["keepdims"] else result
+
+
+def _argmax(x: Sequence[Array], a: dict[str, Any], program: Program, book: Any) -> Array:
+    del program, book
+    lines = np.moveaxis(x[0], a["axis"], -1)
+    result = np.zeros(lines.shape[:-1], np.int64)
+    for index in np.ndindex(*result.shape):
+        result[index] = first_of_most(lines[index].tolist())
+    return np.expand_dims(result, a["axis"]) if a["keepdims"] else result
+
+
+def _concat(x: Sequence[Array], a: dict[str, Any], program: Program, book: Any) -> Array:
+    del book
+    parts = []
+    for codes, document, point in zip(x, a["schemes"], a["zero_points"], strict=True):
+        scheme = None if document is None else decode_scheme(document, program.constants)
+        rest = scheme, point, a["zero_point"], fixed_format(a["output"])
+        flat = [rescale_one(code, *rest) for code in codes.ravel().tolist()]
+        parts.append(np.array(flat, np.int64).reshape(codes.shape))
+    return np.concatenate(parts, a["axis"])
+
+
+def _pad(x: Sequence[Array], a: dict[str, Any], program: Program, book: Any) -> Array:
+    del program, book
+    result = x[0].astype(np.int64)
+    for axis, (before, after) in enumerate(a["pads"]):
+        lines = np.moveaxis(result, axis, -1)
+        size = (*lines.shape[:-1], lines.shape[-1] + before + after)
+        made = np.zeros(size, np.int64)
+        for index in np.ndindex(*lines.shape[:-1]):
+            made[index] = pad_line(lines[index].tolist(), before, after, a["value"], a["mode"])
+        result = np.moveaxis(made, -1, axis)
+    return result
+
+
+DEFINITIONS: dict[str, Definition] = {
+    "sub": _sub,
+    "mul": _mul,
+    "minimum": _extremum(largest=False),
+    "maximum": _extremum(largest=True),
+    "shift_right": _shift_right,
+    "mean": _mean,
+    "argmax": _argmax,
+    "concat": _concat,
+    "pad": _pad,
+}

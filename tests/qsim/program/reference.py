@@ -1,0 +1,353 @@
+"""A plain interpreter of Programs: every call by its primitive's definition, in Python integers.
+
+It shares with the tool the Program's own words (attributes, constants) and the scalar definitions
+(``reference`` of each module in hw_models); loops, windows, broadcasting and ledgers are written
+here once more. Slow: for networks of a few thousand products.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+import hw_models as hw
+from hw_models.activation import reference as clamp_one
+from hw_models.add import reference as add_one
+from hw_models.avg_pool import reference as average
+from hw_models.bias_add import reference as bias_add_one
+from hw_models.correlation import reference as correlate
+from hw_models.formats import signed_bits
+from hw_models.linear import reference as multiply
+from hw_models.lookup import reference as lookup_one
+from hw_models.requantize import reference as requantize_one
+from hw_models.transposed_correlation import reference as correlate_transposed
+from qsim.program.program import Call, Program
+from qsim.program.schemes import decode_scheme
+from tests.qsim.program.elementwise_reference import DEFINITIONS as ELEMENTWISE_DEFINITIONS
+from tests.qsim.program.reading import fixed_format
+from tests.qsim.program.table_reference import DEFINITIONS as TABLE_DEFINITIONS
+
+Array = np.ndarray[Any, Any]
+
+
+class Book:
+    """The ledger of one call, kept value by value."""
+
+    def __init__(self) -> None:
+        self.elements = self.overflows = self.clamped = 0
+        self.first: tuple[int, ...] | None = None
+        self.least: list[int] = []
+        self.most: list[int] = []
+
+    def note(self, index: tuple[int, ...], value: int, *, overflow: bool, clamped: bool) -> None:
+        """Record one output element: its exact value, and what was done to it."""
+        self.elements += 1
+        self.overflows += overflow
+        self.clamped += clamped
+        self.least.append(value)
+        self.most.append(value)
+        if (overflow or clamped) and self.first is None:
+            self.first = index
+
+    def take(self, part: hw.Ledger, place: Callable[[tuple[int, ...]], tuple[int, ...]]) -> None:
+        """Add what a reference that keeps a ledger of its own has recorded."""
+        self.elements += part.elements
+        self.overflows += part.overflows
+        if part.elements:
+            self.least.append(part.minimum)
+            self.most.append(part.maximum)
+        if part.first is not None and self.first is None:
+            self.first = place(part.first)
+
+    @property
+    def extremes(self) -> tuple[int, int]:
+        """Smallest and largest value before the overflow rule."""
+        return min(self.least, default=0), max(self.most, default=0)
+
+    @property
+    def bits_used(self) -> int:
+        """The smallest safe width."""
+        return signed_bits(*self.extremes)
+
+
+def interpret(
+    program: Program, inputs: Sequence[Array]
+) -> tuple[dict[str, Array], dict[str, tuple[Call, Book]]]:
+    """Return every tensor of a program by name, and the ledger of every call by its name."""
+    values: dict[str, Array] = dict(program.constants)
+    values.update(zip(program.inputs, inputs, strict=True))
+    books: dict[str, tuple[Call, Book]] = {}
+    for call in program.calls:
+        book = Book()
+        operands = [values[name] for name in call.inputs]
+        attributes = {k: _resolve(v, program.constants) for k, v in call.attributes.items()}
+        values[call.output] = DEFINITIONS[call.primitive](operands, attributes, program, book)
+        books[call.name] = (call, book)
+    tensors = {name: value for name, value in values.items() if name not in program.constants}
+    return tensors, books
+
+
+def _resolve(value: Any, constants: Mapping[str, Array]) -> Any:
+    if isinstance(value, dict) and set(value) == {"constant"}:
+        return constants[value["constant"]]
+    return value
+
+
+def _indices(shape: Sequence[int]) -> Iterator[tuple[int, ...]]:
+    return itertools.product(*map(range, shape))
+
+
+def _correlation(x: Sequence[Array], a: dict[str, Any], program: Program, book: Book) -> Array:
+    del program
+    ledger = hw.Ledger()
+    result = correlate(
+        x[0],
+        x[1],
+        stride=tuple(a["stride"]),
+        padding=tuple(tuple(pair) for pair in a["padding"]),
+        dilation=tuple(a["dilation"]),
+        groups=a["groups"],
+        x_zero_point=a["x_zero_point"],
+        weight_zero_point=a["weight_zero_point"],
+        pad_value=a["pad_value"],
+        accumulator=hw.Accumulator(**a["accumulator"]),
+        ledger=ledger,
+    )
+    book.take(ledger, lambda index: index)
+    return result
+
+
+def _transposed_correlation(
+    x: Sequence[Array], a: dict[str, Any], program: Program, book: Book
+) -> Array:
+    del program
+    ledger = hw.Ledger()
+    options = {**a, "accumulator": hw.Accumulator(**a["accumulator"])}
+    result = correlate_transposed(x[0], x[1], **options, ledger=ledger)
+    book.take(ledger, lambda index: index)
+    return result
+
+
+def _linear(x: Sequence[Array], a: dict[str, Any], program: Program, book: Book) -> Array:
+    del program
+    lead = x[0].shape[:-1]
+    result = np.zeros((*lead, x[1].shape[0]), np.int64)
+    for index in _indices(lead):
+        ledger = hw.Ledger()
+        row = multiply(
+            x[0][index][None],
+            x[1],
+            a["x_zero_point"],
+            a["weight_zero_point"],
+            hw.Accumulator(**a["accumulator"]),
+            ledger,
+        )
+        result[index] = row[0]
+        book.take(ledger, lambda first, index=index: (*index, first[1]))
+    return result
+
+
+def _matmul(x: Sequence[Array], a: dict[str, Any], program: Program, book: Book) -> Array:
+    del program
+    left, right = x
+    batch = np.broadcast_shapes(left.shape[:-2], right.shape[:-2])
+    left = np.broadcast_to(left, (*batch, *left.shape[-2:]))
+    right = np.broadcast_to(right, (*batch, *right.shape[-2:]))
+    result = np.zeros((*batch, left.shape[-2], right.shape[-1]), np.int64)
+    for index in _indices(batch):
+        ledger = hw.Ledger()
+        result[index] = multiply(
+            left[index],
+            right[index].T,
+            a["a_zero_point"],
+            a["b_zero_point"],
+            hw.Accumulator(**a["accumulator"]),
+            ledger,
+        )
+        book.take(ledger, lambda first, index=index: (*index, first[0], first[1]))
+    return result
+
+
+def _bias_add(x: Sequence[Array], a: dict[str, Any], program: Program, book: Book) -> Array:
+    del program
+    accumulator = hw.Accumulator(**a["accumulator"])
+    result = np.zeros(x[0].shape, np.int64)
+    for index in _indices(result.shape):
+        value, bias = int(x[0][index]), int(x[1][index[a["axis"]]])
+        total = value + bias
+        result[index] = bias_add_one(value, bias, accumulator)
+        over = not accumulator.min <= total <= accumulator.max
+        book.note(index, total, overflow=over, clamped=False)
+    return result
+
+
+def _requantize(x: Sequence[Array], a: dict[str, Any], program: Program, book: Book) -> Array:
+    scheme = decode_scheme(a["scheme"], program.constants)
+    output = fixed_format(a["output"])
+    clamp = None if a["clamp"] is None else tuple(a["clamp"])
+    result = np.zeros(x[0].shape, np.int64)
+    for index in _indices(result.shape):
+        channel = index[a["axis"]] if scheme.channels else 0
+        value, offset = int(x[0][index]), a["input_zero_point"]
+        free = scheme.reference(value - offset, channel) + a["zero_point"]
+        code = requantize_one(
+            value,
+            scheme,
+            a["zero_point"],
+            output,
+            clamp,
+            a["input_zero_point"],
+            channel=channel,
+        )
+        result[index] = code
+        book.note(index, free, overflow=False, clamped=code != free)
+    return result
+
+
+def _add(x: Sequence[Array], a: dict[str, Any], program: Program, book: Book) -> Array:
+    adder = decode_scheme(a["scheme"], program.constants)
+    zeros = (a["a_zero_point"], a["b_zero_point"], a["zero_point"])
+    clamp = None if a["clamp"] is None else tuple(a["clamp"])
+    wide = hw.FixedFormat(32)
+    left, right = np.broadcast_arrays(*x)
+    result = np.zeros(left.shape, np.int64)
+    for index in _indices(result.shape):
+        codes = int(left[index]), int(right[index])
+        result[index] = add_one(*codes, adder, *zeros, fixed_format(a["output"]), clamp)
+        free = add_one(*codes, adder, *zeros, wide)
+        book.note(index, free, overflow=False, clamped=free != result[index])
+    return result
+
+
+def _clamp(x: Sequence[Array], a: dict[str, Any], program: Program, book: Book) -> Array:
+    del program
+    result = np.zeros(x[0].shape, np.int64)
+    for index in _indices(result.shape):
+        value = int(x[0][index])
+        result[index] = clamp_one(value, a["lo"], a["hi"])
+        book.note(index, value, overflow=False, clamped=result[index] != value)
+    return result
+
+
+def _lookup(x: Sequence[Array], a: dict[str, Any], program: Program, book: Book) -> Array:
+    del book
+    codes = program.tensors[program.inputs[0]].format
+    table = a["table"].tolist()
+    flat = [lookup_one(code, table, codes) for code in x[0].ravel().tolist()]
+    return np.array(flat, np.int64).reshape(x[0].shape)
+
+
+def _per_dimension(value: Any, rank: int) -> list[Any]:
+    return list(value) if isinstance(value, list) else [value] * rank
+
+
+def _axis(
+    size: int, kernel: int, stride: int, pad: tuple[int, int], dilation: int, *, ceil: bool
+) -> list[list[int]]:
+    """Return the positions of every window along one dimension, padding included."""
+    reach = dilation * (kernel - 1)
+    last = size + sum(pad) - reach - 1
+    windows = []
+    for start in range(-pad[0], size + pad[1], stride):
+        fits = start + pad[0] <= last
+        begins_inside = start < size and start + pad[0] < last + stride
+        if fits or (ceil and begins_inside):
+            windows.append([start + dilation * tap for tap in range(kernel)])
+    return windows
+
+
+def _pool(x: Array, a: dict[str, Any]) -> tuple[list[list[list[int]]], list[tuple[int, int]]]:
+    """Return the windows of every spatial dimension, and the paddings."""
+    sizes = x.shape[2:]
+    if a["kernel"] is None:
+        return [[list(range(size))] for size in sizes], [(0, 0)] * len(sizes)
+    rank = len(sizes)
+    kernel = _per_dimension(a["kernel"], rank)
+    stride = _per_dimension(kernel if a["stride"] is None else a["stride"], rank)
+    dilation = _per_dimension(a.get("dilation", 1), rank)
+    pads = [(p, p) if isinstance(p, int) else tuple(p) for p in _per_dimension(a["padding"], rank)]
+    zipped = zip(sizes, kernel, stride, pads, dilation, strict=True)
+    return [_axis(*item, ceil=a["ceil_mode"]) for item in zipped], pads
+
+
+def _windows(x: Array, a: dict[str, Any]) -> Iterator[tuple[tuple[int, ...], list[int], int]]:
+    """Give index, codes in the input, and number of taps in the padding of every window."""
+    axes, pads = _pool(x, a)
+    for n, c in _indices(x.shape[:2]):
+        for place in itertools.product(*(range(len(axis)) for axis in axes)):
+            taps = list(itertools.product(*(axis[p] for axis, p in zip(axes, place, strict=True))))
+            sizes = x.shape[2:]
+            inside = [
+                tap for tap in taps if all(0 <= t < s for t, s in zip(tap, sizes, strict=True))
+            ]
+            padded = [
+                tap
+                for tap in taps
+                if all(-b <= t < s + e for t, s, (b, e) in zip(tap, sizes, pads, strict=True))
+            ]
+            yield (
+                (n, c, *place),
+                [int(x[(n, c, *tap)]) for tap in inside],
+                len(padded) - len(inside),
+            )
+
+
+def _pooled(x: Array, a: dict[str, Any]) -> Array:
+    return np.zeros((*x.shape[:2], *(len(axis) for axis in _pool(x, a)[0])), np.int64)
+
+
+def _max_pool(x: Sequence[Array], a: dict[str, Any], program: Program, book: Book) -> Array:
+    del program, book
+    result = _pooled(x[0], a)
+    for index, codes, _ in _windows(x[0], a):
+        result[index] = max(codes)
+    return result
+
+
+def _avg_pool(x: Sequence[Array], a: dict[str, Any], program: Program, book: Book) -> Array:
+    del program, book
+    output = fixed_format(a["output"]) if "output" in a else hw.FixedFormat(32)
+    result = _pooled(x[0], a)
+    for index, codes, padding in _windows(x[0], a):
+        border = [a["zero_point"]] * padding if a["count_include_pad"] else []
+        offset = a["zero_point"] if a.get("centered") else 0
+        result[index] = average(codes + border, a["rounding"], output, offset)
+    return result
+
+
+def _reshape(x: Sequence[Array], a: dict[str, Any], program: Program, book: Book) -> Array:
+    del program, book
+    shape = list(a["shape"])
+    shape[0] = x[0].shape[0] if shape[0] == 0 else shape[0]
+    return x[0].reshape(shape)
+
+
+def _permute(x: Sequence[Array], a: dict[str, Any], program: Program, book: Book) -> Array:
+    del program, book
+    source = x[0].shape
+    result = np.zeros([source[axis] for axis in a["dims"]], np.int64)
+    for index in _indices(source):
+        result[tuple(index[axis] for axis in a["dims"])] = x[0][index]
+    return result
+
+
+DEFINITIONS: dict[str, Callable[[Sequence[Array], dict[str, Any], Program, Book], Array]] = {
+    "correlation": _correlation,
+    "transposed_correlation": _transposed_correlation,
+    "linear": _linear,
+    "matmul": _matmul,
+    "bias_add": _bias_add,
+    "requantize": _requantize,
+    "add": _add,
+    "clamp": _clamp,
+    "lookup": _lookup,
+    "max_pool": _max_pool,
+    "avg_pool": _avg_pool,
+    "reshape": _reshape,
+    "permute": _permute,
+    **ELEMENTWISE_DEFINITIONS,
+    **TABLE_DEFINITIONS,
+}

@@ -1,0 +1,63 @@
+"""Definitions of the table primitives for the plain interpreter of Programs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from hw_models.interpolation import reference as interpolate_one
+from hw_models.resize import ScaledResize, SizedResize
+from hw_models.resize import reference as resize_plane
+from hw_models.softmax import reference as softmax_row
+from qsim.program.program import Program
+from qsim.program.schemes import decode_scheme
+from tests.qsim.program.reading import fixed_format
+
+Array = np.ndarray[Any, Any]
+
+
+def interpolate(x: Sequence[Array], a: dict[str, Any], program: Program, book: Any) -> Array:
+    del book
+    codes = program.tensors[program.inputs[0]].format
+    entries, table = fixed_format(a["entries"]), a["table"].tolist()
+    flat = [interpolate_one(v, table, codes, entries, a["result"]) for v in x[0].ravel().tolist()]
+    return np.array(flat, np.int64).reshape(x[0].shape)
+
+
+def softmax(x: Sequence[Array], a: dict[str, Any], program: Program, book: Any) -> Array:
+    """The ledger keeps the values before the clamp, in C order."""
+    scheme, output = decode_scheme(a["scheme"], program.constants), fixed_format(a["output"])
+    source = np.moveaxis(x[0], a["axis"], -1)
+    codes, free = np.zeros(source.shape, np.int64), np.zeros(source.shape, np.int64)
+    for index in np.ndindex(source.shape[:-1]):
+        row = source[index].tolist()
+        codes[index] = softmax_row(row, scheme, output)
+        free[index] = scheme.reference(row, output)
+    result, before = (np.moveaxis(v, -1, a["axis"]) for v in (codes, free))
+    for index in np.ndindex(result.shape):
+        value, code = int(before[index]), int(result[index])
+        book.note(index, value, overflow=False, clamped=value != code)
+    return result
+
+
+def resize(x: Sequence[Array], a: dict[str, Any], program: Program, book: Any) -> Array:
+    del program, book
+    values = {k: tuple(v) if isinstance(v, list) else v for k, v in a.items()}
+    line = x[0].ndim == 3
+    if line:
+        values["size"] = (1, *values["size"])
+    scheme = SizedResize(**values) if "size" in values else ScaledResize(**values)
+    source = x[0][:, :, None] if line else x[0]
+    planes = [[resize_plane(plane.tolist(), scheme) for plane in sample] for sample in source]
+    result = np.array(planes, np.int64)
+    return result[:, :, 0] if line else result
+
+
+DEFINITIONS = {
+    "interpolate": interpolate,
+    "softmax": softmax,
+    "resize": resize,
+    "resize_scaled": resize,
+}

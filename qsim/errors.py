@@ -5,7 +5,7 @@ A message is one line: what rule was broken, by what, and what would be accepted
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 
 class QsimError(Exception):
@@ -25,6 +25,18 @@ class QsimError(Exception):
         self.where = where
         self.accepted = accepted
         super().__init__(self.message)
+
+    @classmethod
+    def of(cls, rule: str, offender: object, accepted: str, *, where: str = "") -> Self:
+        """Return the error for a value that breaks a rule; the repr of a long offender is cut."""
+        shown = repr(offender)
+        shown = shown if len(shown) <= 80 else f"{shown[:77]}..."
+        return cls(f"{rule}, not {shown}", where=where, accepted=accepted)
+
+    @classmethod
+    def placed(cls, error: QsimError, where: str) -> Self:
+        """Return what another error says, told of a place."""
+        return cls(error.message, where=where, accepted=error.accepted)
 
     def __str__(self) -> str:
         line = f"{self.where}: {self.message}" if self.where else self.message

@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from qsim.errors import FileFormatError
+from qsim.errors import FileFormatError, ModelError
 from qsim.golden.manifest import FORMAT, HEAD, VERSION, Entry, Manifest, to_text, version_of
 from qsim.network.store import parse
 from qsim.program.attributes import (
     MAX_RANK,
-    bad,
     check_keys,
     check_name,
     format_from_json,
@@ -46,7 +45,9 @@ def from_text(data: bytes) -> Manifest:
         raise FileFormatError("it is not the manifest of a golden set", accepted=FORMAT)
     found = document.get("version")
     if not is_int(found) or found != VERSION:
-        raise bad(f"the set's version must be one that qsim {version_of('qsim')} reads", found, "1")
+        raise ModelError.of(
+            f"the set's version must be one that qsim {version_of('qsim')} reads", found, "1"
+        )
     check_keys(document, HEAD)
     if to_text(document) != data:
         raise FileFormatError("the manifest is not as it was written: changed or damaged")
@@ -56,20 +57,24 @@ def from_text(data: bytes) -> Manifest:
         names = [getattr(entry, what) for entry in entries]
         if len(set(names)) != len(names):
             twice = next(name for name in names if names.count(name) > 1)
-            raise bad(f"every case must have a {what} of its own", twice, f"unique {what}s")
+            raise ModelError.of(
+                f"every case must have a {what} of its own", twice, f"unique {what}s"
+            )
     return Manifest(document, _target(document["target"]), entries)
 
 
 def _check_head(document: Mapping[str, Any]) -> None:
     seed, model, held = document["seed"], document["model"], document["versions"]
     if seed is not None and not (is_int(seed) and 0 <= seed < 1 << 64):
-        raise bad("seed must be an integer or null", seed, "0..2**64-1, null")
+        raise ModelError.of("seed must be an integer or null", seed, "0..2**64-1, null")
     if model != "":
         check_name(model, "model")
     if not isinstance(held, dict) or not all(isinstance(v, str | None) for v in held.values()):
-        raise bad("versions must be an object of texts", held, '{"numpy": "2.0.0", ...}')
+        raise ModelError.of("versions must be an object of texts", held, '{"numpy": "2.0.0", ...}')
     if not isinstance(document["cases"], list) or len(document["cases"]) > MOST_CASES:
-        raise bad("cases must be a list", type(document["cases"]).__name__, f"0..{MOST_CASES}")
+        raise ModelError.of(
+            "cases must be a list", type(document["cases"]).__name__, f"0..{MOST_CASES}"
+        )
 
 
 def _target(value: Any) -> Target:
@@ -77,10 +82,12 @@ def _target(value: Any) -> Target:
 
     check_keys(value, ("name", "hash", "contract"))
     if not isinstance(value["contract"], dict):
-        raise bad("the target's contract must be an object", value["contract"], "its fields")
+        raise ModelError.of(
+            "the target's contract must be an object", value["contract"], "its fields"
+        )
     target = Target.from_dict(value["contract"])
     if target.hash != value["hash"] or target.name != value["name"]:
-        raise bad("the target must have its name and hash", value["hash"], target.hash)
+        raise ModelError.of("the target must have its name and hash", value["hash"], target.hash)
     return target
 
 
@@ -102,13 +109,13 @@ def _checked(item: Mapping[str, Any]) -> Entry:
         check_name(item["layer"], "layer")
     primitive = item["primitive"]
     if not isinstance(primitive, str) or primitive not in PRIMITIVES:
-        raise bad("the primitive must be known", primitive, ", ".join(PRIMITIVES))
+        raise ModelError.of("the primitive must be known", primitive, ", ".join(PRIMITIVES))
     _check_file(item)
     operands, constants = item["operands"], item["constants"]
     count = len(operands) if isinstance(operands, dict) else 0
     check_keys(operands, PRIMITIVES[primitive].slots(count))
     if not isinstance(constants, dict) or not all(map(str.isprintable, constants)):
-        raise bad("constants must be an object by name", constants, "printable names")
+        raise ModelError.of("constants must be an object by name", constants, "printable names")
     arrays = {f"operand/{name}": _shape(operands[name], "format") for name in operands}
     arrays |= {f"constant/{name}": _shape(value) for name, value in constants.items()}
     arrays["output"] = _shape(item["output"], "format")
@@ -130,11 +137,11 @@ def _checked(item: Mapping[str, Any]) -> Entry:
 def _check_file(item: Mapping[str, Any]) -> None:
     file, size, digest = item["file"], item["bytes"], item["sha256"]
     if not isinstance(file, str) or not _FILE.fullmatch(file):
-        raise bad("a file must be named in the set's folder", file, "name.safetensors")
+        raise ModelError.of("a file must be named in the set's folder", file, "name.safetensors")
     if not is_int(size) or size < 0:
-        raise bad("bytes must be a size", size, "0 or more")
+        raise ModelError.of("bytes must be a size", size, "0 or more")
     if not isinstance(digest, str) or not _HEX.fullmatch(digest):
-        raise bad("sha256 must be a digest", digest, "64 hexadecimal digits")
+        raise ModelError.of("sha256 must be a digest", digest, "64 hexadecimal digits")
 
 
 def _shape(value: Any, *more: str) -> tuple[tuple[int, ...], str]:
@@ -142,13 +149,15 @@ def _shape(value: Any, *more: str) -> tuple[tuple[int, ...], str]:
     shape, dtype = value["shape"], value["dtype"]
     sizes = isinstance(shape, list) and all(is_int(size) and size >= 0 for size in shape)
     if not sizes or len(shape) > MAX_RANK:
-        raise bad("shape must be a list of sizes", shape, f"at most {MAX_RANK} sizes")
+        raise ModelError.of("shape must be a list of sizes", shape, f"at most {MAX_RANK} sizes")
     if not isinstance(dtype, str) or not _DTYPES.fullmatch(dtype):
-        raise bad("dtype must be a number's", dtype, "int8..int64, uint8..uint64, float32, float64")
+        raise ModelError.of(
+            "dtype must be a number's", dtype, "int8..int64, uint8..uint64, float32, float64"
+        )
     return tuple(shape), dtype
 
 
 def _classes(value: Any) -> Mapping[str, int]:
     if not isinstance(value, dict) or not all(is_int(n) and n >= 0 for n in value.values()):
-        raise bad("classes must be counts by name", value, "0 or more")
+        raise ModelError.of("classes must be counts by name", value, "0 or more")
     return value

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from qsim.errors import ModelError
 from qsim.network.lowered import HostOperator, Lowered, Step, ValueSpec
 from qsim.network.packed_weights import pack_weights, packed_shapes, unpack_weights
-from qsim.program.attributes import Array, Json, bad, check_keys, is_int, to_json
+from qsim.program.attributes import Array, Json, check_keys, is_int, to_json
 from qsim.program.program import Call, Program, TensorSpec
 
 if TYPE_CHECKING:
@@ -90,7 +90,9 @@ def from_document(document: Mapping[str, Any], arrays: Mapping[str, Array]) -> L
         built.append(_build_program(item, unpack_weights(stored, item.get("packed", {}), target)))
     if taken != set(arrays):
         odd = min(taken ^ set(arrays))
-        raise bad("the arrays must be those that the document names", odd, "no more, no fewer")
+        raise ModelError.of(
+            "the arrays must be those that the document names", odd, "no more, no fewer"
+        )
     return Lowered(
         target,
         [_value(item) for item in _list(document["inputs"], "inputs")],
@@ -108,29 +110,29 @@ def _target(document: Mapping[str, Any]) -> Target:
     from qsim.target import Target
 
     if not isinstance(document["target"], dict):
-        raise bad("target must be an object", document["target"], "a target's fields")
+        raise ModelError.of("target must be an object", document["target"], "a target's fields")
     target = Target.from_dict(document["target"])
     if target.hash != document["target_hash"]:
-        raise bad("the target must have its hash", document["target_hash"], target.hash)
+        raise ModelError.of("the target must have its hash", document["target_hash"], target.hash)
     return target
 
 
 def _list(value: Any, what: str) -> list[Any]:
     if not isinstance(value, list):
-        raise bad(f"{what} must be a list", value, "a list")
+        raise ModelError.of(f"{what} must be a list", value, "a list")
     return value
 
 
 def _names(value: Any, what: str) -> list[str]:
     names = _list(value, what)
     if not all(isinstance(name, str) for name in names) or len(set(names)) != len(names):
-        raise bad(f"{what} must be unique names", value, "unique names")
+        raise ModelError.of(f"{what} must be unique names", value, "unique names")
     return names
 
 
 def _array(arrays: Mapping[str, Array], name: str) -> Array:
     if name not in arrays:
-        raise bad("the file must hold every array that it names", name, "an array")
+        raise ModelError.of("the file must hold every array that it names", name, "an array")
     return arrays[name]
 
 
@@ -139,7 +141,7 @@ def _format(value: Any) -> FixedFormat:
 
     check_keys(value, _FORMAT)
     if not is_int(value["fraction"]) or abs(value["fraction"]) > 1 << 16:
-        raise bad("fraction must be an integer", value["fraction"], "-65536..65536")
+        raise ModelError.of("fraction must be an integer", value["fraction"], "-65536..65536")
     try:
         return FixedFormat(**value)
     except (ContractError, TypeError) as error:
@@ -168,7 +170,7 @@ def _build_program(item: Mapping[str, Any], constants: dict[str, Array]) -> Prog
         check_keys(entry, _TENSOR)
         spec = TensorSpec(**{**entry, "format": _format(entry["format"])})
         if spec.name in tensors:
-            raise bad("tensors must have unique names", spec.name, "unique names")
+            raise ModelError.of("tensors must have unique names", spec.name, "unique names")
         tensors[spec.name] = spec
     calls = []
     for entry in _list(item["calls"], "calls"):

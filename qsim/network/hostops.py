@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from qsim.errors import MissingToolError, ModelError
-from qsim.program.attributes import INT64, MAX_DEPTH, Array, Json, bad, check_keys, is_int
+from qsim.program.attributes import INT64, MAX_DEPTH, Array, Json, check_keys, is_int
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -106,7 +106,9 @@ def operator_name(target: Any) -> str:
             return name
     name = str(target)
     if getattr(target, "namespace", None) not in NAMESPACES:
-        raise bad("a host operator must be an operator of torch", name, ", ".join(NAMESPACES))
+        raise ModelError.of(
+            "a host operator must be an operator of torch", name, ", ".join(NAMESPACES)
+        )
     return name
 
 
@@ -125,7 +127,9 @@ def _encode(value: Any, reference: Callable[[Any], str | Mapping[str, str]]) -> 
         return {"device": str(value)}
     if tag in _TAGGED:
         return {tag: str(value).removeprefix("torch.")}
-    raise bad("an argument of a host operator must be data", value, "tensors, numbers, lists")
+    raise ModelError.of(
+        "an argument of a host operator must be data", value, "tensors, numbers, lists"
+    )
 
 
 def computes(name: str) -> bool:
@@ -169,27 +173,31 @@ def check_torch_step(attributes: Mapping[str, Any]) -> None:
     check_keys(attributes, ("operator", "args", "kwargs"))
     args, kwargs = attributes["args"], attributes["kwargs"]
     if not isinstance(args, list) or not isinstance(kwargs, dict):
-        raise bad("a host operator takes args and kwargs", type(args).__name__, "list, object")
+        raise ModelError.of(
+            "a host operator takes args and kwargs", type(args).__name__, "list, object"
+        )
     for item in (*args, *kwargs.values()):
         _check_argument(item, 0)
     if not all(isinstance(key, str) and _PART.fullmatch(key) for key in kwargs):
-        raise bad("kwargs must be named by identifiers", sorted(kwargs), "identifiers")
+        raise ModelError.of("kwargs must be named by identifiers", sorted(kwargs), "identifiers")
     name = attributes["operator"]
     operands = [*references(attributes), *references(attributes, "constant")]
     if name == "getitem":
         if len(args) != 2 or kwargs or not operands or not is_int(args[1]):
-            raise bad("getitem takes a value and a position", args, "[value, integer]")
+            raise ModelError.of("getitem takes a value and a position", args, "[value, integer]")
     elif isinstance(name, str) and name in _SCALAR:
         if len(args) != 2 or kwargs or not operands:
-            raise bad(f"{name} takes two sizes", args, "two, one of them a value")
+            raise ModelError.of(f"{name} takes two sizes", args, "two, one of them a value")
     else:
         if not isinstance(name, str):
-            raise bad("a host operator must be named", name, "a name")
+            raise ModelError.of("a host operator must be named", name, "a name")
         resolve_operator(name)
         if INT64 - 1 in _integers([args, kwargs]) and not name.startswith("aten.slice"):
-            raise bad("only a slice may end at 2**63-1", name, "integers of 32 bits")
+            raise ModelError.of("only a slice may end at 2**63-1", name, "integers of 32 bits")
         if not operands:
-            raise bad("a host operator must take a tensor", name, "one or more tensor arguments")
+            raise ModelError.of(
+                "a host operator must take a tensor", name, "one or more tensor arguments"
+            )
 
 
 def _check_argument(value: Any, depth: int) -> None:
@@ -200,15 +208,19 @@ def _check_argument(value: Any, depth: int) -> None:
             _check_argument(item, depth + 1)
     elif isinstance(value, dict):
         if len(value) != 1:
-            raise bad("a tagged argument must have one key", sorted(value), ", ".join(_TAGGED))
+            raise ModelError.of(
+                "a tagged argument must have one key", sorted(value), ", ".join(_TAGGED)
+            )
         ((tag, name),) = value.items()
         known = _TAGGED.get(tag)
         if not isinstance(name, str) or not (tag in ("tensor", "constant") or known is not None):
-            raise bad("an argument's tag must be known", tag, ", ".join(_TAGGED))
+            raise ModelError.of("an argument's tag must be known", tag, ", ".join(_TAGGED))
         if known is not None and name not in known:
-            raise bad(f"{tag} must be one of its names", name, ", ".join(sorted(known)))
+            raise ModelError.of(f"{tag} must be one of its names", name, ", ".join(sorted(known)))
     elif is_int(value) and abs(value) > MAX_INTEGER and value != INT64 - 1:
-        raise bad("an integer must fit 32 bits", value, "-2**31..2**31, or 2**63-1 as slice's end")
+        raise ModelError.of(
+            "an integer must fit 32 bits", value, "-2**31..2**31, or 2**63-1 as slice's end"
+        )
 
 
 @functools.lru_cache(maxsize=1024)
@@ -223,16 +235,16 @@ def resolve_operator(name: str) -> Any:
     parts = name.split(".")
     plain = all(_PART.fullmatch(part) and not part.startswith("__") for part in parts)
     if len(parts) != 3 or parts[0] not in NAMESPACES or not plain:
-        raise bad("a host operator must be namespace.operator.overload", name, accepted)
+        raise ModelError.of("a host operator must be namespace.operator.overload", name, accepted)
     if parts[1].startswith("_") and parts[1] not in INTERNAL:
-        raise bad("a host operator must be public", name, accepted)
+        raise ModelError.of("a host operator must be public", name, accepted)
     torch = _torch()
     from torch._ops import OpOverload, OpOverloadPacket
 
     packet = getattr(getattr(torch.ops, parts[0]), parts[1], None)
     found = getattr(packet, parts[2], None) if type(packet) is OpOverloadPacket else None
     if type(found) is not OpOverload or not _is_functional(found):
-        raise bad("a host operator must be functional and take a tensor", name, accepted)
+        raise ModelError.of("a host operator must be functional and take a tensor", name, accepted)
     return found
 
 
@@ -319,13 +331,17 @@ def run_torch_step(
 def _apply(name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
     if name == "getitem":
         if not isinstance(args[0], (tuple, list)):
-            raise bad("getitem takes a value of an operator with several", args[0], "several")
+            raise ModelError.of(
+                "getitem takes a value of an operator with several", args[0], "several"
+            )
         return args[0][args[1]]
     if name in _SCALAR:
         if not all(is_int(item) for item in args):
-            raise bad(f"{name} takes sizes", [type(item).__name__ for item in args], "integers")
+            raise ModelError.of(
+                f"{name} takes sizes", [type(item).__name__ for item in args], "integers"
+            )
         result = _SCALAR[name](*args)
         if not -INT64 <= result < INT64:
-            raise bad("a size must fit 64 bits", result, "-2**63..2**63-1")
+            raise ModelError.of("a size must fit 64 bits", result, "-2**63..2**63-1")
         return result
     return resolve_operator(name)(*args, **kwargs)

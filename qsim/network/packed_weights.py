@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from qsim.program.attributes import Array, bad, check_shape
+from qsim.errors import ModelError
+from qsim.program.attributes import Array, check_shape
 from qsim.program.primitives import PRIMITIVES
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def unpack_weights(stored: Mapping[str, Array], shapes: Any, target: Target) -> 
     from hw_models.packing import unpack
 
     if not isinstance(shapes, dict) or not set(shapes) <= set(stored):
-        raise bad("packed must give the shapes of constants", shapes, "constant to shape")
+        raise ModelError.of("packed must give the shapes of constants", shapes, "constant to shape")
     constants = dict(stored)
     for name, shape in shapes.items():
         sizes = check_shape(shape, f"packed constant {name!r}")

@@ -6,9 +6,9 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
+from qsim.errors import ModelError
 from qsim.program.attributes import (
     Json,
-    bad,
     check_name,
     check_names,
     check_scale,
@@ -56,13 +56,19 @@ class ValueSpec:
         where = f"value {self.name!r}"
         object.__setattr__(self, "shape", check_shape(self.shape, where))
         if self.dtype not in DTYPES:
-            raise bad(f"{where}: dtype must be one of its names", self.dtype, ", ".join(DTYPES))
+            raise ModelError.of(
+                f"{where}: dtype must be one of its names", self.dtype, ", ".join(DTYPES)
+            )
         if self.scale is not None:
             object.__setattr__(self, "scale", check_scale(self.scale, where))
         if not is_int(self.zero_point) or abs(self.zero_point) >= 1 << 33:
-            raise bad(f"{where}: zero_point must be a code", self.zero_point, "an integer")
+            raise ModelError.of(
+                f"{where}: zero_point must be a code", self.zero_point, "an integer"
+            )
         if self.format is not None and self.dtype != str(self.format.dtype):
-            raise bad(f"{where}: dtype must hold the format", self.dtype, str(self.format.dtype))
+            raise ModelError.of(
+                f"{where}: dtype must hold the format", self.dtype, str(self.format.dtype)
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +112,9 @@ class Step:
         check_name(self.name, "Step.name")
         where = f"step {self.name!r}"
         if self.kind not in KINDS:
-            raise bad(f"{where}: kind must be one of its names", self.kind, ", ".join(KINDS))
+            raise ModelError.of(
+                f"{where}: kind must be one of its names", self.kind, ", ".join(KINDS)
+            )
         for field in ("inputs", "outputs"):
             names = check_names(getattr(self, field), f"{where}: {field}")
             object.__setattr__(self, field, names)

@@ -12,7 +12,7 @@ import collections
 from typing import TYPE_CHECKING, Any, Final
 
 from qsim.errors import ModelError
-from qsim.program.attributes import MAX_DEPTH, Json, bad, is_int
+from qsim.program.attributes import MAX_DEPTH, Json, is_int
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,7 +34,9 @@ def check_structure(structure: Any, count: int) -> None:
     """
     found = _leaves(structure, 0)
     if found != list(range(count)):
-        raise bad("structure must use every output once, in order", found, f"0..{count - 1}")
+        raise ModelError.of(
+            "structure must use every output once, in order", found, f"0..{count - 1}"
+        )
 
 
 def _leaves(structure: Any, depth: int) -> list[int]:
@@ -43,14 +45,18 @@ def _leaves(structure: Any, depth: int) -> list[int]:
     if is_int(structure):
         return [int(structure)]
     if not isinstance(structure, dict) or len(structure) != 1:
-        raise bad("structure must be an index or a collection", structure, ", ".join(KINDS))
+        raise ModelError.of(
+            "structure must be an index or a collection", structure, ", ".join(KINDS)
+        )
     ((kind, items),) = structure.items()
     if kind not in KINDS or not isinstance(items, list):
-        raise bad("structure must be a known collection", kind, ", ".join(KINDS))
+        raise ModelError.of("structure must be a known collection", kind, ", ".join(KINDS))
     if kind == "dict":
         keys = [item[0] if isinstance(item, list) and len(item) == 2 else None for item in items]
         if not all(isinstance(key, str) for key in keys) or len(set(keys)) != len(keys):
-            raise bad("structure's dict must have text keys, each once", keys, "[[key, item], ...]")
+            raise ModelError.of(
+                "structure's dict must have text keys, each once", keys, "[[key, item], ...]"
+            )
         items = [item[1] for item in items]
     return [leaf for item in items for leaf in _leaves(item, depth + 1)]
 

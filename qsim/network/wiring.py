@@ -11,7 +11,6 @@ from qsim.network.hostops import check_torch_step, references
 from qsim.network.steps import FORMULAS, Step
 from qsim.network.structure import check_structure
 from qsim.program.attributes import (
-    bad,
     check_keys,
     check_name,
     check_scale,
@@ -34,7 +33,7 @@ def check_network(network: Lowered) -> None:
         ModelError: naming the step, value or program.
     """
     if not isinstance(network.model, str) or (network.model and not network.model.isprintable()):
-        raise bad("the model's name must be printable", network.model, "text")
+        raise ModelError.of("the model's name must be printable", network.model, "text")
     _check_constants(network)
     known: dict[str, FixedFormat | None] = {}
     for spec in network.inputs:
@@ -54,11 +53,13 @@ def _check_constants(network: Lowered) -> None:
     for name, array in network.constants.items():
         check_name(name, "a constant's name")
         if not isinstance(array, np.ndarray) or array.dtype.kind not in "iufb":
-            raise bad(f"constant {name!r} must be an array", type(array).__name__, "numbers")
+            raise ModelError.of(
+                f"constant {name!r} must be an array", type(array).__name__, "numbers"
+            )
     for item in network.host_operators:
         texts = (item.operator, item.layer, item.reason)
         if not all(isinstance(t, str) and (not t or t.isprintable()) for t in texts):
-            raise bad("a host operator's record must be text", texts, "printable text")
+            raise ModelError.of("a host operator's record must be text", texts, "printable text")
 
 
 def _add(
@@ -74,7 +75,9 @@ def _check_outputs(network: Lowered, known: Mapping[str, FixedFormat | None]) ->
         raise ModelError("a network must have an output", accepted="one or more")
     for spec in network.outputs:
         if spec.name not in known:
-            raise bad("nothing makes the output", spec.name, "a value of an input or step")
+            raise ModelError.of(
+                "nothing makes the output", spec.name, "a value of an input or step"
+            )
     check_structure(network.structure, len(network.outputs))
 
 
@@ -96,16 +99,18 @@ def _check_step(network: Lowered, step: Step, known: dict[str, FixedFormat | Non
 
 def _one_to_one(step: Step) -> None:
     if len(step.inputs) != 1 or len(step.outputs) != 1:
-        raise bad("takes one value and makes one", (step.inputs, step.outputs), "one, one")
+        raise ModelError.of(
+            "takes one value and makes one", (step.inputs, step.outputs), "one, one"
+        )
 
 
 def _check_affine(step: Step, codes: FixedFormat) -> None:
     check_scale(step.attributes["scale"], "attributes")
     zero_point = step.attributes["zero_point"]
     if not is_int(zero_point) or not codes.fits(zero_point):
-        raise bad("zero_point must be a code", zero_point, f"{codes.min}..{codes.max}")
+        raise ModelError.of("zero_point must be a code", zero_point, f"{codes.min}..{codes.max}")
     if codes.bits > 32:
-        raise bad("output must be a format of an operand", codes.bits, "bits 1..32")
+        raise ModelError.of("output must be a format of an operand", codes.bits, "bits 1..32")
 
 
 def _check_quantize(
@@ -116,9 +121,11 @@ def _check_quantize(
     attributes = step.attributes
     check_keys(attributes, ("scale", "zero_point", "output", "formula"))
     if known[step.inputs[0]] is not None:
-        raise bad("takes float values, not codes", step.inputs[0], "a float value")
+        raise ModelError.of("takes float values, not codes", step.inputs[0], "a float value")
     if attributes["formula"] not in FORMULAS:
-        raise bad("formula must be one of its names", attributes["formula"], ", ".join(FORMULAS))
+        raise ModelError.of(
+            "formula must be one of its names", attributes["formula"], ", ".join(FORMULAS)
+        )
     codes = format_from_json(attributes["output"])
     _check_affine(step, codes)
     return [codes]
@@ -134,7 +141,7 @@ def _check_dequantize(
     found = known[step.inputs[0]]
     codes = format_from_json(attributes["output"])
     if found is None or found.min < codes.min or found.max > codes.max:
-        raise bad("takes codes of its format", found, str(codes))
+        raise ModelError.of("takes codes of its format", found, str(codes))
     _check_affine(step, codes)
     return [None]
 
@@ -145,15 +152,19 @@ def _check_program(
     check_keys(step.attributes, ("program",))
     index = step.attributes["program"]
     if not is_int(index) or not 0 <= index < len(network.programs):
-        raise bad("program must be an index", index, f"0..{len(network.programs) - 1}")
+        raise ModelError.of("program must be an index", index, f"0..{len(network.programs) - 1}")
     program: Program = network.programs[index]
     wanted = (len(program.inputs), len(program.outputs))
     if (len(step.inputs), len(step.outputs)) != wanted:
-        raise bad("takes and makes what its program does", (step.inputs, step.outputs), str(wanted))
+        raise ModelError.of(
+            "takes and makes what its program does", (step.inputs, step.outputs), str(wanted)
+        )
     for name, inner in zip(step.inputs, program.inputs, strict=True):
         found, codes = known[name], program.tensors[inner].format
         if found is None or found.min < codes.min or found.max > codes.max:
-            raise bad(f"{name!r} must hold codes of the program's input", found, str(codes))
+            raise ModelError.of(
+                f"{name!r} must hold codes of the program's input", found, str(codes)
+            )
     return [program.tensors[inner].format for inner in program.outputs]
 
 
@@ -163,13 +174,13 @@ def _check_torch(
     del known
     check_torch_step(step.attributes)
     if len(step.outputs) != 1:
-        raise bad("makes one value", step.outputs, "one; getitem takes it apart")
+        raise ModelError.of("makes one value", step.outputs, "one; getitem takes it apart")
     used = references(step.attributes)
     if set(used) != set(step.inputs) or len(step.inputs) != len(used):
-        raise bad("inputs must be the values that args use", step.inputs, ", ".join(used))
+        raise ModelError.of("inputs must be the values that args use", step.inputs, ", ".join(used))
     for name in references(step.attributes, "constant"):
         if name not in network.constants:
-            raise bad("must name a constant of the network", name, "one of its constants")
+            raise ModelError.of("must name a constant of the network", name, "one of its constants")
     return [None]
 
 

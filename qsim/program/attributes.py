@@ -31,13 +31,6 @@ MAX_ELEMENTS: Final = 1 << 28
 INT64: Final = 1 << 63
 
 
-def bad(rule: str, offender: object, accepted: str) -> ModelError:
-    """Return the error for a value; long offenders are cut."""
-    shown = repr(offender)
-    shown = shown if len(shown) <= 80 else f"{shown[:77]}..."
-    return ModelError(f"{rule}, not {shown}", accepted=accepted)
-
-
 def is_int(value: object) -> TypeGuard[int]:
     """Return whether value is a Python integer and not a bool."""
     return isinstance(value, int) and not isinstance(value, bool)
@@ -57,31 +50,33 @@ def to_json(value: Any, depth: int = 0) -> Json:
         return value
     if isinstance(value, int):
         if not -INT64 <= value < 2 * INT64:
-            raise bad("an attribute must fit 64 bits", value, "-2**63..2**64-1")
+            raise ModelError.of("an attribute must fit 64 bits", value, "-2**63..2**64-1")
         return value
     if isinstance(value, float):
         if not math.isfinite(value):
-            raise bad("an attribute must be finite", value, "a finite number")
+            raise ModelError.of("an attribute must be finite", value, "a finite number")
         return value
     if isinstance(value, (list, tuple)):
         return [to_json(item, depth + 1) for item in value]
     if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
         return {key: to_json(item, depth + 1) for key, item in value.items()}
-    raise bad("an attribute must be a JSON value", value, "null, bool, number, text, list, object")
+    raise ModelError.of(
+        "an attribute must be a JSON value", value, "null, bool, number, text, list, object"
+    )
 
 
 def check_name(value: object, what: str) -> str:
     """Return value if it can name a tensor, a call or a layer: 1 to 256 printable characters."""
     if isinstance(value, str) and 0 < len(value) <= MAX_NAME and value.isprintable():
         return value
-    raise bad(f"{what} must be a name", value, f"1 to {MAX_NAME} printable characters")
+    raise ModelError.of(f"{what} must be a name", value, f"1 to {MAX_NAME} printable characters")
 
 
 def name_list(value: Any, what: str) -> tuple[Any, ...]:
     """Return value as a tuple if it is a list; what it holds is for the caller to check."""
     if isinstance(value, (list, tuple)):
         return tuple(value)
-    raise bad(f"{what} must be a list of names", value, "a list of names")
+    raise ModelError.of(f"{what} must be a list of names", value, "a list of names")
 
 
 def check_names(value: Any, what: str) -> tuple[str, ...]:
@@ -93,7 +88,7 @@ def json_object(value: Any, where: str) -> Mapping[str, Json]:
     """Return attributes as plain JSON that nobody changes any more."""
     attributes = to_json(value)
     if not isinstance(attributes, dict):
-        raise bad(f"{where}: attributes must be an object", attributes, "an object")
+        raise ModelError.of(f"{where}: attributes must be an object", attributes, "an object")
     return MappingProxyType(attributes)
 
 
@@ -101,13 +96,13 @@ def check_shape(value: object, what: str) -> tuple[int, ...]:
     """Return value as a shape; only dimension 0 may be -1 (any batch)."""
     accepted = f"at most {MAX_RANK} sizes of 1 or more; the first may be -1 (any batch)"
     if not isinstance(value, Sequence) or isinstance(value, str) or len(value) > MAX_RANK:
-        raise bad(f"{what}: a shape must be a list of sizes", value, accepted)
+        raise ModelError.of(f"{what}: a shape must be a list of sizes", value, accepted)
     shape = tuple(value)
     for axis, size in enumerate(shape):
         if not is_int(size) or (size < 1 and not (axis == 0 and size == -1)):
-            raise bad(f"{what}: a shape must hold sizes", list(shape), accepted)
+            raise ModelError.of(f"{what}: a shape must hold sizes", list(shape), accepted)
     if math.prod(abs(size) for size in shape) > MAX_ELEMENTS:
-        raise bad(f"{what}: too many elements", list(shape), "at most 2**28 per sample")
+        raise ModelError.of(f"{what}: too many elements", list(shape), "at most 2**28 per sample")
     return shape
 
 
@@ -117,7 +112,7 @@ def check_scale(value: object, what: str) -> float:
         scale = float(value)
         if math.isfinite(scale) and scale > 0:
             return scale
-    raise bad(f"{what}: scale must be finite and above 0", value, "a number above 0")
+    raise ModelError.of(f"{what}: scale must be finite and above 0", value, "a number above 0")
 
 
 def integer(low: int, high: int) -> Check:
@@ -126,7 +121,7 @@ def integer(low: int, high: int) -> Check:
     def check(value: Any, constants: Constants) -> None:
         del constants
         if not (is_int(value) and low <= value <= high):
-            raise bad("must be an integer in range", value, f"{low}..{high}")
+            raise ModelError.of("must be an integer in range", value, f"{low}..{high}")
 
     return check
 
@@ -145,7 +140,7 @@ def boolean(value: Any, constants: Constants) -> None:
     """Accept true or false."""
     del constants
     if not isinstance(value, bool):
-        raise bad("must be a bool", value, "true or false")
+        raise ModelError.of("must be a bool", value, "true or false")
 
 
 def one_of(*names: str) -> Check:
@@ -154,7 +149,7 @@ def one_of(*names: str) -> Check:
     def check(value: Any, constants: Constants) -> None:
         del constants
         if not (isinstance(value, str) and value in names):
-            raise bad("must be one of its names", value, ", ".join(names))
+            raise ModelError.of("must be one of its names", value, ", ".join(names))
 
     return check
 
@@ -166,7 +161,7 @@ def per_dimension(low: int, high: int = 1 << 16) -> Check:
     def check(value: Any, constants: Constants) -> None:
         items = value if isinstance(value, list) else [value]
         if not 1 <= len(items) <= 2:
-            raise bad("must have one value per dimension", value, "1 or 2 values")
+            raise ModelError.of("must have one value per dimension", value, "1 or 2 values")
         for item in items:
             single(item, constants)
 
@@ -178,11 +173,11 @@ def padding(value: Any, constants: Constants) -> None:
     single = integer(0, 1 << 16)
     items = value if isinstance(value, list) else [value]
     if not 1 <= len(items) <= 2:
-        raise bad("must have one entry per dimension", value, "1 or 2 entries")
+        raise ModelError.of("must have one entry per dimension", value, "1 or 2 entries")
     for item in items:
         pair = item if isinstance(item, list) else [item, item]
         if len(pair) != 2:
-            raise bad("must be (before, after)", item, "two sizes of 0 or more")
+            raise ModelError.of("must be (before, after)", item, "two sizes of 0 or more")
         for size in pair:
             single(size, constants)
 
@@ -193,7 +188,7 @@ def integers(low: int, high: int) -> Check:
 
     def check(value: Any, constants: Constants) -> None:
         if not isinstance(value, list) or len(value) > MAX_RANK:
-            raise bad("must be a list of integers", value, f"at most {MAX_RANK} integers")
+            raise ModelError.of("must be a list of integers", value, f"at most {MAX_RANK} integers")
         for item in value:
             single(item, constants)
 
@@ -204,7 +199,7 @@ def limits(value: Any, constants: Constants) -> None:
     """Accept [lo, hi] with lo <= hi."""
     integers(-(1 << 32), 1 << 32)(value, constants)
     if len(value) != 2 or value[0] > value[1]:
-        raise bad("must be [lo, hi]", value, "two integers, lo <= hi")
+        raise ModelError.of("must be [lo, hi]", value, "two integers, lo <= hi")
 
 
 def constant(value: Any, constants: Constants) -> Array:
@@ -213,7 +208,7 @@ def constant(value: Any, constants: Constants) -> Array:
         name = value["constant"]
         if isinstance(name, str) and name in constants:
             return constants[name]
-    raise bad("must name a constant of this program", value, '{"constant": name}')
+    raise ModelError.of("must name a constant of this program", value, '{"constant": name}')
 
 
 def integer_or_constant(low: int, high: int) -> Check:
@@ -226,9 +221,11 @@ def integer_or_constant(low: int, high: int) -> Check:
             return
         array = constant(value, constants)
         if array.ndim != 1 or array.size == 0 or array.dtype.kind not in "iu":
-            raise bad("must be a 1-D integer constant", array.shape, "one integer per channel")
+            raise ModelError.of(
+                "must be a 1-D integer constant", array.shape, "one integer per channel"
+            )
         if int(array.min()) < low or int(array.max()) > high:
-            raise bad("holds a value out of range", int(array.max()), f"{low}..{high}")
+            raise ModelError.of("holds a value out of range", int(array.max()), f"{low}..{high}")
 
     return check
 
@@ -237,7 +234,7 @@ def table(value: Any, constants: Constants) -> None:
     """Accept a constant that holds a 1-D integer array of up to 2**16 entries."""
     array = constant(value, constants)
     if array.ndim != 1 or not 1 <= array.size <= 1 << 16 or array.dtype.kind not in "iu":
-        raise bad("must be a 1-D integer constant", array.shape, "one entry per code")
+        raise ModelError.of("must be a 1-D integer constant", array.shape, "one entry per code")
 
 
 def resolve(value: Any, constants: Constants) -> Any:
@@ -250,7 +247,9 @@ def check_keys(value: Any, required: Sequence[str], optional_keys: Sequence[str]
     keys = set(value) if isinstance(value, Mapping) else None
     if keys is None or keys - set(required) - set(optional_keys) or set(required) - keys:
         shown = sorted(keys) if keys is not None else value
-        raise bad("must be an object with its keys", shown, ", ".join((*required, *optional_keys)))
+        raise ModelError.of(
+            "must be an object with its keys", shown, ", ".join((*required, *optional_keys))
+        )
 
 
 def format_from_json(value: Any) -> FixedFormat:
@@ -273,7 +272,7 @@ def output_format(value: Any, constants: Constants) -> None:
     """Accept a format of 1 to 32 bits."""
     del constants
     if format_from_json(value).bits > 32:
-        raise bad("must be a format of an operand", value, "bits 1..32")
+        raise ModelError.of("must be a format of an operand", value, "bits 1..32")
 
 
 def position_format(value: Any, constants: Constants) -> None:

@@ -10,7 +10,6 @@ from qsim.errors import ModelError
 from qsim.program.attributes import (
     Array,
     Json,
-    bad,
     check_name,
     check_names,
     check_scale,
@@ -51,11 +50,13 @@ class TensorSpec:
         where = f"tensor {self.name!r}"
         object.__setattr__(self, "shape", check_shape(self.shape, where))
         if not isinstance(self.format, FixedFormat):
-            raise bad(f"{where}: format must be a FixedFormat", self.format, "a FixedFormat")
+            raise ModelError.of(
+                f"{where}: format must be a FixedFormat", self.format, "a FixedFormat"
+            )
         if self.scale is not None:
             object.__setattr__(self, "scale", check_scale(self.scale, where))
         if not is_int(self.zero_point) or not self.format.fits(self.zero_point):
-            raise bad(
+            raise ModelError.of(
                 f"{where}: zero_point must be a code of its format",
                 self.zero_point,
                 f"{self.format.min}..{self.format.max}",
@@ -96,8 +97,3 @@ class Call:
     def where(self) -> str:
         """The call as errors name it."""
         return f"call {self.name!r} ({self.primitive})"
-
-    def at(self, error: ModelError, detail: str = "") -> ModelError:
-        """Return an error that says that it is about this call."""
-        where = f"{self.where} {detail}" if detail else self.where
-        return ModelError(error.message, where=where, accepted=error.accepted)

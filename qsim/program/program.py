@@ -20,7 +20,7 @@ import numpy as np
 
 from qsim.errors import InputError, ModelError
 from qsim.memory import Space
-from qsim.program.attributes import Array, bad, check_name, name_list
+from qsim.program.attributes import Array, check_name, name_list
 from qsim.program.calls import Call, Observer, TensorSpec
 from qsim.program.checks import check_program
 from qsim.program.liveness import last_uses
@@ -99,7 +99,7 @@ class Program:
         try:
             return binding.prepare(self.operands(call), call.attributes, self.constants)
         except ModelError as error:
-            raise call.at(error) from None
+            raise ModelError.placed(error, call.where) from None
         except (ValueError, TypeError, OverflowError) as error:
             raise ModelError(str(error), where=call.where) from None
 
@@ -227,7 +227,9 @@ def _freeze(array: Any, name: str) -> Array:
     check_name(name, "a constant's name")
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "iuf":
         shown = getattr(array, "dtype", type(array).__name__)
-        raise bad(f"constant {name!r} must be an array of numbers", str(shown), "integers, fp32")
+        raise ModelError.of(
+            f"constant {name!r} must be an array of numbers", str(shown), "integers, fp32"
+        )
     frozen: Array = np.array(array, order="C")
     frozen.setflags(write=False)
     return frozen

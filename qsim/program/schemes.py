@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from qsim.errors import ModelError
-from qsim.program.attributes import Array, Constants, Json, bad, constant, to_json
+from qsim.program.attributes import Array, Constants, Json, constant, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping
@@ -80,7 +80,7 @@ def encode_scheme(scheme: Any, prefix: str, constants: MutableMapping[str, Array
     """
     kind = next((name for name, cls in kinds().items() if type(scheme) is cls), None)
     if kind is None:
-        raise bad("a scheme must be one that files know", scheme, ", ".join(kinds()))
+        raise ModelError.of("a scheme must be one that files know", scheme, ", ".join(kinds()))
     document: dict[str, Json] = {"kind": kind}
     for name in _parameters(type(scheme)):
         value = getattr(scheme, name)
@@ -113,10 +113,12 @@ def decode_scheme(document: Any, constants: Constants) -> Any:
     kind = document.get("kind") if isinstance(document, dict) else None
     cls = kinds().get(kind) if isinstance(kind, str) else None
     if cls is None:
-        raise bad("a scheme must name its kind", kind, ", ".join(kinds()))
+        raise ModelError.of("a scheme must name its kind", kind, ", ".join(kinds()))
     names = _parameters(cls)
     if set(document) != {"kind", *names}:
-        raise bad(f"a scheme {kind} must have its parameters", sorted(document), ", ".join(names))
+        raise ModelError.of(
+            f"a scheme {kind} must have its parameters", sorted(document), ", ".join(names)
+        )
     values = {name: _decode(document[name], constants) for name in names}
     try:
         return cls(**values)
@@ -126,13 +128,17 @@ def decode_scheme(document: Any, constants: Constants) -> Any:
 
 def _decode(value: Any, constants: Constants) -> Any:
     if isinstance(value, list):
-        raise bad("a parameter per channel must be a constant", value, '{"constant": name}')
+        raise ModelError.of(
+            "a parameter per channel must be a constant", value, '{"constant": name}'
+        )
     if not isinstance(value, dict):
         return value
     if set(value) == {"constant"}:
         array = constant(value, constants)
         if array.ndim != 1:
-            raise bad("a parameter per channel must be 1-D", array.shape, "one value per channel")
+            raise ModelError.of(
+                "a parameter per channel must be 1-D", array.shape, "one value per channel"
+            )
         return tuple(array.tolist())
     return decode_scheme(value, constants)
 
@@ -143,7 +149,9 @@ def scheme_of(*accepted: str) -> Callable[[Any, Constants], Any]:
     def check(value: Any, constants: Constants) -> Any:
         scheme = decode_scheme(value, constants)
         if value["kind"] not in accepted:
-            raise bad("a scheme must be of an accepted kind", value["kind"], ", ".join(accepted))
+            raise ModelError.of(
+                "a scheme must be of an accepted kind", value["kind"], ", ".join(accepted)
+            )
         return scheme
 
     return check

@@ -6,7 +6,6 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from qsim.errors import ModelError
-from qsim.program.attributes import bad
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +17,7 @@ def per_dimension(value: Any, spatial: int, what: str) -> Shape:
     """Return one integer per spatial dimension."""
     items = value if isinstance(value, list) else [value] * spatial
     if len(items) != spatial:
-        raise bad(f"{what} must have one value per dimension", value, f"{spatial} values")
+        raise ModelError.of(f"{what} must have one value per dimension", value, f"{spatial} values")
     return tuple(items)
 
 
@@ -26,7 +25,9 @@ def pads(value: Any, spatial: int) -> tuple[tuple[int, int], ...]:
     """Return (before, after) per spatial dimension."""
     items = value if isinstance(value, list) else [value] * spatial
     if len(items) != spatial:
-        raise bad("padding must have one entry per dimension", value, f"{spatial} entries")
+        raise ModelError.of(
+            "padding must have one entry per dimension", value, f"{spatial} entries"
+        )
     return tuple((p[0], p[1]) if isinstance(p, list) else (p, p) for p in items)
 
 
@@ -36,7 +37,7 @@ def windows(
     """Return how many windows fit; ``ceil`` counts a last one that starts inside, as torch does."""
     span = size + pad[0] + pad[1] - dilation * (kernel - 1) - 1
     if span < 0:
-        raise bad(
+        raise ModelError.of(
             "the kernel must fit into the padded input", kernel, f"input of {size} plus {pad}"
         )
     count = span // stride + 1
@@ -65,10 +66,14 @@ def broadcast(a: Shape, b: Shape) -> Shape:
     result = []
     for axis, (left, right) in enumerate(zip(wide_a, wide_b, strict=True)):
         if left != right and 1 not in (left, right):
-            raise bad("operands must have equal or broadcastable shapes", (a, b), "as numpy")
+            raise ModelError.of(
+                "operands must have equal or broadcastable shapes", (a, b), "as numpy"
+            )
         size = right if left == 1 else left
         if size == -1 and axis:
-            raise bad("the batch must stay in dimension 0", (a, b), "operands of one rank")
+            raise ModelError.of(
+                "the batch must stay in dimension 0", (a, b), "operands of one rank"
+            )
         result.append(size)
     return tuple(result)
 
@@ -76,12 +81,14 @@ def broadcast(a: Shape, b: Shape) -> Shape:
 def matmul(a: Shape, b: Shape) -> Shape:
     """Return the shape of ``a @ b``."""
     if len(a) < 2 or len(b) < 2:
-        raise bad("operands must be matrices", (a, b), "2 dimensions or more")
+        raise ModelError.of("operands must be matrices", (a, b), "2 dimensions or more")
     if a[-1] != b[-2] or a[-1] == -1:
-        raise bad("columns of a must equal rows of b", (a, b), "the same number")
+        raise ModelError.of("columns of a must equal rows of b", (a, b), "the same number")
     batch = broadcast(a[:-2], b[:-2])
     if -1 in (b[-1], *(() if len(batch) == 0 else (a[-2],))):
-        raise bad("the batch must stay in dimension 0", (a, b), "a batch in dimension 0 only")
+        raise ModelError.of(
+            "the batch must stay in dimension 0", (a, b), "a batch in dimension 0 only"
+        )
     return (*batch, a[-2], b[-1])
 
 
@@ -89,9 +96,9 @@ def correlation(x: Shape, weight: Shape, attributes: Any) -> Shape:
     """Return [N, O, *out] of x [N, C, *spatial] and weight [O, C/groups, *kernel]."""
     spatial, groups = len(x) - 2, attributes["groups"]
     if spatial not in (1, 2) or len(weight) != len(x):
-        raise bad("x and weight must be of rank 3 or 4", (x, weight), "[N, C, *spatial]")
+        raise ModelError.of("x and weight must be of rank 3 or 4", (x, weight), "[N, C, *spatial]")
     if x[1] != weight[1] * groups or weight[0] % groups:
-        raise bad(
+        raise ModelError.of(
             "channels must be weight.shape[1] * groups, and groups divide the outputs",
             (x, weight, groups),
             "C = C/groups * groups, O a multiple of groups",
@@ -107,10 +114,10 @@ def pool(x: Shape, attributes: Any) -> Shape:
     """Return [N, C, *out] of a pooling; kernel null pools everything."""
     spatial = len(x) - 2
     if spatial not in (1, 2):
-        raise bad("x must be of rank 3 or 4", x, "[N, C, *spatial]")
+        raise ModelError.of("x must be of rank 3 or 4", x, "[N, C, *spatial]")
     if attributes["kernel"] is None:
         if any(p != (0, 0) for p in pads(attributes["padding"], spatial)):
-            raise bad("a global pooling has no padding", attributes["padding"], "0")
+            raise ModelError.of("a global pooling has no padding", attributes["padding"], "0")
         return (*x[:2], *(1,) * spatial)
     kernel = per_dimension(attributes["kernel"], spatial, "kernel")
     given = attributes["stride"]
@@ -119,13 +126,13 @@ def pool(x: Shape, attributes: Any) -> Shape:
     padding = pads(attributes["padding"], spatial)
     for pad, size in zip(padding, kernel, strict=True):
         if max(pad) * 2 > size:
-            raise bad("padding must be at most half the kernel", pad, f"0..{size // 2}")
+            raise ModelError.of("padding must be at most half the kernel", pad, f"0..{size // 2}")
     ceil = attributes["ceil_mode"]
     zipped = list(zip(x[2:], kernel, stride, padding, dilation, strict=True))
     out = tuple(windows(*item, ceil=ceil) for item in zipped)
     for item, count in zip(zipped, out, strict=True):
         if not every_window_has_a_tap(*item, count):
-            raise bad("every window must cover an input element", item[3], "less padding")
+            raise ModelError.of("every window must cover an input element", item[3], "less padding")
     return (*x[:2], *out)
 
 
@@ -133,10 +140,10 @@ def reshape(x: Shape, wanted: Sequence[int]) -> Shape:
     """Return the new shape: 0 in front keeps the batch, one -1 is worked out."""
     accepted = "sizes of the same number of elements; 0 only in front, one -1"
     if not wanted or 0 in wanted[1:] or list(wanted).count(-1) > 1 or not x:
-        raise bad("shape must describe the same elements", list(wanted), accepted)
+        raise ModelError.of("shape must describe the same elements", list(wanted), accepted)
     symbolic = x[0] == -1
     if symbolic and wanted[0] not in (0, -1):
-        raise bad("shape must keep the batch in front", list(wanted), "0 or -1 in front")
+        raise ModelError.of("shape must keep the batch in front", list(wanted), "0 or -1 in front")
     total = math.prod(x[1:] if symbolic else x)
     head: Shape = ()
     rest = list(wanted)
@@ -146,14 +153,18 @@ def reshape(x: Shape, wanted: Sequence[int]) -> Shape:
         rest[0] = x[0]
     known = math.prod(size for size in rest if size != -1)
     if total % known or (-1 not in rest and known != total):
-        raise bad("shape must describe the same elements", list(wanted), f"{total} per sample")
+        raise ModelError.of(
+            "shape must describe the same elements", list(wanted), f"{total} per sample"
+        )
     return (*head, *(total // known if size == -1 else size for size in rest))
 
 
 def permute(x: Shape, dims: Sequence[int]) -> Shape:
     """Return the permuted shape; a symbolic batch stays in front."""
     if sorted(dims) != list(range(len(x))):
-        raise bad("dims must be a permutation", list(dims), f"each of 0..{len(x) - 1} once")
+        raise ModelError.of(
+            "dims must be a permutation", list(dims), f"each of 0..{len(x) - 1} once"
+        )
     if x and x[0] == -1 and dims[0] != 0:
         raise ModelError("dims must keep the batch in front", accepted="dims[0] = 0")
     return tuple(x[axis] for axis in dims)

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from qsim.errors import InputError, ModelError
-from qsim.program.attributes import Array, bad
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hw_models import FixedFormat
     from qsim.network.steps import ValueSpec
+    from qsim.program.attributes import Array
     from qsim.program.calls import TensorSpec
 
 
@@ -146,7 +146,7 @@ def to_numpy(value: Any, name: str) -> Array:
         except (TypeError, RuntimeError) as error:
             raise ModelError(str(error), where=f"value {name!r}") from None
         return array
-    raise bad(f"value {name!r} must be a tensor", type(value).__name__, "a tensor")
+    raise ModelError.of(f"value {name!r} must be a tensor", type(value).__name__, "a tensor")
 
 
 def contiguous(value: Any, name: str) -> Array:

@@ -7,12 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from qsim.errors import ModelError
 from qsim.program import attributes as check
 from qsim.program import shapes
-from qsim.program.attributes import Array, Check, Constants, bad
 
 if TYPE_CHECKING:
     from hw_models import FixedFormat, Ledger
+    from qsim.program.attributes import Array, Check, Constants
 
 Attributes: TypeAlias = Mapping[str, Any]
 MAX_OPERANDS: Final = 64  # of a variadic primitive
@@ -94,7 +95,7 @@ def pairs(value: Any) -> Any:
 def private(operand: Operand) -> Array:
     """Return a writable copy of a constant: Numba compiles read-only arrays anew."""
     if operand.constant is None:
-        raise bad("the operand must be a constant", operand.shape, "a constant")
+        raise ModelError.of("the operand must be a constant", operand.shape, "a constant")
     return operand.constant.copy()
 
 
@@ -112,9 +113,11 @@ def check_axis(x: Operand, axis: int, length: int, what: str) -> None:
     """Require ``length`` channels along axis; the batch is no channel axis."""
     rank = len(x.shape)
     if not -rank <= axis < rank or x.shape[axis] == -1:
-        raise bad("axis must be a dimension of the operand", axis, f"1..{rank - 1}")
+        raise ModelError.of("axis must be a dimension of the operand", axis, f"1..{rank - 1}")
     if length not in (0, x.shape[axis]):
-        raise bad(f"{what} must have one value per channel", length, f"{x.shape[axis]} values")
+        raise ModelError.of(
+            f"{what} must have one value per channel", length, f"{x.shape[axis]} values"
+        )
 
 
 def keywords(attributes: Attributes, *names: str) -> dict[str, Any]:

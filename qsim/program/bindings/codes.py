@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from qsim.errors import ModelError
 from qsim.program import attributes as check
-from qsim.program.attributes import Constants, bad
 from qsim.program.bindings.binding import (
     AXIS,
     CODE,
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from hw_models import FixedFormat
+    from qsim.program.attributes import Constants
 
 
 def _infer_requantize(
@@ -65,7 +66,7 @@ def _infer_clamp(
     (x,) = operands
     lo, hi = attributes["lo"], attributes["hi"]
     if lo > hi or not x.format.fits(lo) or not x.format.fits(hi):
-        raise bad(
+        raise ModelError.of(
             "lo and hi must be codes with lo <= hi", (lo, hi), f"{x.format.min}..{x.format.max}"
         )
     return x.shape, x.format
@@ -86,7 +87,9 @@ def _infer_lookup(
 ) -> tuple[tuple[int, ...], FixedFormat]:
     (x,) = operands
     if x.format.bits > 16:
-        raise bad("a table needs codes of few bits", f"{x.format.bits} bits", "1..16 bits")
+        raise ModelError.of(
+            "a table needs codes of few bits", f"{x.format.bits} bits", "1..16 bits"
+        )
     return x.shape, check.format_from_json(attributes["output"])
 
 

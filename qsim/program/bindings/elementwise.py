@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, get_args
 
+from qsim.errors import ModelError
 from qsim.program import attributes as check
 from qsim.program import shapes
-from qsim.program.attributes import Constants, bad
 from qsim.program.bindings.binding import (
     AXIS,
     CODE,
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from hw_models import FixedFormat
+    from qsim.program.attributes import Constants
 
 
 def _prepare_sub(
@@ -78,7 +79,9 @@ def _common(a: Operand, b: Operand) -> FixedFormat:
             return x.format
     formats = [(x.format.bits, x.format.signed, x.format.narrow) for x in (a, b)]
     if formats[0] != formats[1]:
-        raise bad("a and b must have one format", formats, "equal bits, signed and narrow")
+        raise ModelError.of(
+            "a and b must have one format", formats, "equal bits, signed and narrow"
+        )
     return a.format
 
 
@@ -111,12 +114,14 @@ def _reduced(shape: tuple[int, ...], axes: Sequence[int], *, keepdims: bool) -> 
     """Return the shape after a reduction over axes; the batch is not reduced."""
     rank = len(shape)
     if not axes or not all(-rank <= axis < rank for axis in axes):
-        raise bad("axes must be dimensions of the operand", list(axes), f"{-rank}..{rank - 1}")
+        raise ModelError.of(
+            "axes must be dimensions of the operand", list(axes), f"{-rank}..{rank - 1}"
+        )
     dims = {axis % rank for axis in axes}
     if len(dims) != len(axes):
-        raise bad("axes must be different", list(axes), "each dimension once")
+        raise ModelError.of("axes must be different", list(axes), "each dimension once")
     if any(shape[axis] == -1 for axis in dims):
-        raise bad("axes must leave the batch alone", list(axes), f"1..{rank - 1}")
+        raise ModelError.of("axes must leave the batch alone", list(axes), f"1..{rank - 1}")
     if keepdims:
         return tuple(1 if axis in dims else size for axis, size in enumerate(shape))
     return tuple(size for axis, size in enumerate(shape) if axis not in dims)
@@ -127,7 +132,9 @@ def _infer_mean(
 ) -> tuple[tuple[int, ...], FixedFormat]:
     (x,) = operands
     if any(isinstance(value, dict) for value in attributes["scheme"].values()):
-        raise bad("the scheme of a mean must be per tensor", attributes["scheme"], "scalars")
+        raise ModelError.of(
+            "the scheme of a mean must be per tensor", attributes["scheme"], "scalars"
+        )
     shape = _reduced(x.shape, attributes["axes"], keepdims=attributes["keepdims"])
     return shape, check.format_from_json(attributes["output"])
 
@@ -150,7 +157,9 @@ def _infer_argmax(
     axis, output = attributes["axis"], check.format_from_json(attributes["output"])
     shape = _reduced(x.shape, [axis], keepdims=attributes["keepdims"])
     if output.max < x.shape[axis] - 1:
-        raise bad("output must hold the last position", str(output), f"{x.shape[axis] - 1}")
+        raise ModelError.of(
+            "output must hold the last position", str(output), f"{x.shape[axis] - 1}"
+        )
     return shape, output
 
 

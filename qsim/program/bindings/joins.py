@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from qsim.errors import ModelError
 from qsim.program import attributes as check
-from qsim.program.attributes import Constants, bad
 from qsim.program.bindings.binding import (
     AXIS,
     CODE,
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from hw_models import FixedFormat
-    from qsim.program.attributes import Check
+    from qsim.program.attributes import Check, Constants
 
 _MODES: Final = ("constant", "edge", "reflect", "symmetric")
 _LONGEST: Final = 1 << 16
@@ -33,7 +33,9 @@ def _each(inner: Check) -> Check:
 
     def inspect(value: Any, constants: Constants) -> None:
         if not isinstance(value, list) or not 1 <= len(value) <= MAX_OPERANDS:
-            raise bad("must be a list with one entry per operand", value, f"1..{MAX_OPERANDS}")
+            raise ModelError.of(
+                "must be a list with one entry per operand", value, f"1..{MAX_OPERANDS}"
+            )
         for item in value:
             inner(item, constants)
 
@@ -47,16 +49,20 @@ def _infer_concat(
     for name in ("schemes", "zero_points"):
         given, count = attributes[name], len(operands)
         if len(given) != count:
-            raise bad(f"{name} must have one entry per operand", given, f"{count} entries")
+            raise ModelError.of(
+                f"{name} must have one entry per operand", given, f"{count} entries"
+            )
     axis = _axis(operands[0].shape, attributes["axis"])
     first = operands[0].shape
     for x, scheme in zip(operands, attributes["schemes"], strict=True):
         if _without(x.shape, axis) != _without(first, axis) or len(x.shape) != len(first):
-            raise bad("operands must have one shape but along axis", x.shape, str(first))
+            raise ModelError.of("operands must have one shape but along axis", x.shape, str(first))
         if scheme is None and not (output.min <= x.format.min and x.format.max <= output.max):
-            raise bad("an operand must fit the output to be copied", str(x.format), str(output))
+            raise ModelError.of(
+                "an operand must fit the output to be copied", str(x.format), str(output)
+            )
         if scheme is not None and any(isinstance(value, dict) for value in scheme.values()):
-            raise bad("the schemes of a concat must be per tensor", scheme, "scalars")
+            raise ModelError.of("the schemes of a concat must be per tensor", scheme, "scalars")
     total = sum(x.shape[axis] for x in operands)
     return (*first[:axis], total, *first[axis + 1 :]), output
 
@@ -64,7 +70,9 @@ def _infer_concat(
 def _axis(shape: tuple[int, ...], axis: int) -> int:
     rank = len(shape)
     if not -rank <= axis < rank or shape[axis] == -1:
-        raise bad("axis must be a dimension of the operands, not the batch", axis, f"1..{rank - 1}")
+        raise ModelError.of(
+            "axis must be a dimension of the operands, not the batch", axis, f"1..{rank - 1}"
+        )
     return axis % rank
 
 
@@ -96,10 +104,12 @@ def _pads(value: Any, constants: Constants) -> None:
     """Accept [before, after] for each dimension."""
     size = check.integer(0, _LONGEST)
     if not isinstance(value, list) or len(value) > check.MAX_RANK:
-        raise bad("must be a list of [before, after]", value, f"at most {check.MAX_RANK} pairs")
+        raise ModelError.of(
+            "must be a list of [before, after]", value, f"at most {check.MAX_RANK} pairs"
+        )
     for pair in value:
         if not isinstance(pair, list) or len(pair) != 2:
-            raise bad("must be [before, after]", pair, "two sizes of 0 or more")
+            raise ModelError.of("must be [before, after]", pair, "two sizes of 0 or more")
         for item in pair:
             size(item, constants)
 
@@ -110,16 +120,18 @@ def _infer_pad(
     (x,) = operands
     pads, mode = attributes["pads"], attributes["mode"]
     if len(pads) != len(x.shape):
-        raise bad("pads must have one pair per dimension", pads, f"{len(x.shape)} pairs")
+        raise ModelError.of("pads must have one pair per dimension", pads, f"{len(x.shape)} pairs")
     if not x.format.fits(attributes["value"]):
         accepted = f"{x.format.min}..{x.format.max}"
-        raise bad("value must be a code of the operand", attributes["value"], accepted)
+        raise ModelError.of("value must be a code of the operand", attributes["value"], accepted)
     for size, pair in zip(x.shape, pads, strict=True):
         if size == -1 and pair != [0, 0]:
-            raise bad("pads must leave the batch alone", pair, "[0, 0]")
+            raise ModelError.of("pads must leave the batch alone", pair, "[0, 0]")
         most = {"reflect": size - 1, "symmetric": size}.get(mode, _LONGEST)
         if size != -1 and max(pair) > most:
-            raise bad(f"pads of mode {mode} must not exceed the dimension", pair, f"0..{most}")
+            raise ModelError.of(
+                f"pads of mode {mode} must not exceed the dimension", pair, f"0..{most}"
+            )
     shape = tuple(n if n == -1 else n + p[0] + p[1] for n, p in zip(x.shape, pads, strict=True))
     return shape, x.format
 

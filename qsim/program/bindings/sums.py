@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Final
 
+from qsim.errors import ModelError
 from qsim.program import attributes as check
 from qsim.program import shapes
-from qsim.program.attributes import Constants, bad, resolve
+from qsim.program.attributes import Constants, resolve
 from qsim.program.bindings.binding import (
     AXIS,
     CODE,
@@ -66,7 +67,7 @@ def _infer_linear(
 ) -> tuple[tuple[int, ...], FixedFormat]:
     x, weight = (operand.shape for operand in operands)
     if len(weight) != 2 or len(x) < 2 or x[-1] != weight[1]:
-        raise bad("x must be [..., K] and weight [O, K]", (x, weight), "one K")
+        raise ModelError.of("x must be [..., K] and weight [O, K]", (x, weight), "one K")
     return (*x[:-1], weight[0]), accumulated(attributes)
 
 
@@ -116,7 +117,7 @@ def _infer_bias_add(
 ) -> tuple[tuple[int, ...], FixedFormat]:
     acc, bias = operands
     if len(bias.shape) != 1:
-        raise bad("bias must be 1-D", bias.shape, "one value per channel")
+        raise ModelError.of("bias must be 1-D", bias.shape, "one value per channel")
     check_axis(acc, attributes["axis"], bias.shape[0], "bias")
     return acc.shape, accumulated(attributes)
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from qsim.errors import ModelError
 from qsim.program import attributes as check
-from qsim.program.attributes import Constants, bad
 from qsim.program.bindings.binding import AXIS, Attributes, Binding, Kernel, Operand
 from qsim.program.schemes import SOFTMAXES, decode_scheme, scheme_of
 
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
 
     from hw_models import FixedFormat
     from hw_models.resize import Resize
+    from qsim.program.attributes import Constants
 
 _LENGTHS: Final = tuple((1 << bits) + 1 for bits in range(17))
 
@@ -27,7 +27,7 @@ def _interpolation_table(value: Any, constants: Constants) -> None:
     """Accept a constant that holds a 1-D integer array of 2**k + 1 entries."""
     array = check.constant(value, constants)
     if array.ndim != 1 or array.size not in _LENGTHS or array.dtype.kind not in "iu":
-        raise bad("must be a 1-D integer constant", array.shape, "2**k + 1 entries")
+        raise ModelError.of("must be a 1-D integer constant", array.shape, "2**k + 1 entries")
 
 
 def _infer_interpolate(
@@ -40,7 +40,7 @@ def _infer_interpolate(
     entries = check.format_from_json(attributes["entries"])
     if max(x.format.bits, entries.bits) > MAX_BITS:
         bits = (x.format.bits, entries.bits)
-        raise bad("codes and entries must have few bits", bits, f"1..{MAX_BITS} bits")
+        raise ModelError.of("codes and entries must have few bits", bits, f"1..{MAX_BITS} bits")
     try:
         size = attributes["intervals"] + 1
         fraction_bits(size, x.format)
@@ -57,7 +57,9 @@ def _prepare_interpolate(
     table = check.resolve(attributes["table"], constants)
     size = attributes["intervals"] + 1
     if table.size != size:
-        raise bad("table must have one entry more than intervals", table.size, f"{size} entries")
+        raise ModelError.of(
+            "table must have one entry more than intervals", table.size, f"{size} entries"
+        )
     codes, entries = operands[0].format, check.format_from_json(attributes["entries"])
     result = attributes["result"]
     return lambda arrays, ledger: interpolate(arrays[0], table, codes, entries, result, ledger)
@@ -72,7 +74,7 @@ def _infer_softmax(
     (x,) = operands
     axis, rank = attributes["axis"], len(x.shape)
     if not -rank <= axis < rank or x.shape[axis] == -1:
-        raise bad("axis must be a dimension of the operand", axis, f"1..{rank - 1}")
+        raise ModelError.of("axis must be a dimension of the operand", axis, f"1..{rank - 1}")
     output = check.format_from_json(attributes["output"])
     try:
         require_softmax(decode_scheme(attributes["scheme"], {}), x.format, output)
@@ -114,9 +116,9 @@ def _infer_resize(
 
     (x,) = operands
     if len(x.shape) not in (3, 4):
-        raise bad("x must be of rank 3 or 4", x.shape, "[N, C, *spatial]")
+        raise ModelError.of("x must be of rank 3 or 4", x.shape, "[N, C, *spatial]")
     if max(x.shape[2:]) > MAX_PIXELS:
-        raise bad("spatial sizes must be limited", x.shape, f"up to {MAX_PIXELS}")
+        raise ModelError.of("spatial sizes must be limited", x.shape, f"up to {MAX_PIXELS}")
     scheme = _resized(attributes)
     try:
         sizes = tuple(len(axis) for axis in scheme.taps(x.shape[2:]))

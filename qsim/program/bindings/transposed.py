@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final
 
+from qsim.errors import ModelError
 from qsim.program import attributes as check
 from qsim.program import shapes
-from qsim.program.attributes import Constants, bad, resolve
+from qsim.program.attributes import Constants, resolve
 from qsim.program.bindings.binding import (
     CODE,
     CODES,
@@ -34,9 +35,9 @@ def output_shape(
     """Return [N, O, *out] of x [N, C, *spatial] and weight [C, O/groups, *kernel]."""
     spatial, groups = len(x) - 2, attributes["groups"]
     if spatial not in (1, 2) or len(weight) != len(x):
-        raise bad("x and weight must be of rank 3 or 4", (x, weight), "[N, C, *spatial]")
+        raise ModelError.of("x and weight must be of rank 3 or 4", (x, weight), "[N, C, *spatial]")
     if x[1] != weight[0] or weight[0] % groups:
-        raise bad(
+        raise ModelError.of(
             "channels must be weight.shape[0], and groups divide them",
             (x, weight, groups),
             "x [N, C, *spatial], weight [C, O/groups, *kernel]",
@@ -48,7 +49,7 @@ def output_shape(
     zipped = zip(x[2:], weight[2:], stride, dilation, crop, added, strict=True)
     out = tuple((n - 1) * s + d * (k - 1) + 1 - sum(p) + sum(a) for n, k, s, d, p, a in zipped)
     if min(out) < 1:
-        raise bad("padding must leave an output element per dimension", out, "1 or more")
+        raise ModelError.of("padding must leave an output element per dimension", out, "1 or more")
     return (x[0], weight[1] * groups, *out)
 
 

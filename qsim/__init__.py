@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     )
     from qsim.lowering import lower
     from qsim.network.lowered import Lowered
-    from qsim.network.store import load
+    from qsim.network.reading import load
     from qsim.network.trace import Trace
     from qsim.quantizer import QuantizeConfig, Quantized, quantize
     from qsim.target import Target
@@ -78,7 +78,7 @@ _HOMES: Final = {
     "Quantized": "qsim.quantizer",
     "Target": "qsim.target",
     "Trace": "qsim.network.trace",
-    "load": "qsim.network.store",
+    "load": "qsim.network.reading",
     "lower": "qsim.lowering",
     "quantize": "qsim.quantizer",
 }

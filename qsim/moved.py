@@ -30,7 +30,10 @@ MOVED: Final[Mapping[str, str]] = {
     "qsim.executorch.delegate": "qsim.executorch.edge.delegate",
     "qsim.executorch.tosa": "qsim.executorch.vendors.tosa",
     "qsim.liveness": "qsim.program.liveness",
+    "qsim.patterns.pattern": "qsim.registry.pattern",
+    "qsim.patterns.registry": "qsim.registry.patterns",
     "qsim.primitives": "qsim.program.primitives",
+    "qsim.quantizer.pass_order": "qsim.registry.passes",
     "qsim.store": "qsim.network.store",
     "qsim.trace": "qsim.network.trace",
 }

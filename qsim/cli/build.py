@@ -146,7 +146,7 @@ def load_network(path: str | Path) -> Lowered:
     Raises:
         FileFormatError: always with what would be accepted.
     """
-    from qsim.network.store import load
+    from qsim.network.reading import load
 
     try:
         return load(path)

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from hw_models.quantize import Formula
     from qsim.models import Model
-    from qsim.network.lowered import Lowered, ValueSpec
+    from qsim.network.lowered import Lowered
+    from qsim.network.steps import ValueSpec
 
 RANDOM_SAMPLES: Final = 8
 # A trace keeps every tensor of a batch: as many samples as keep it in the hundreds of megabytes.

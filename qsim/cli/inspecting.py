@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
     from hw_models import FixedFormat
     from qsim.cli.output import Output
-    from qsim.network.lowered import Lowered, ValueSpec
+    from qsim.network.lowered import Lowered
+    from qsim.network.steps import ValueSpec
     from qsim.program.program import Program
 
 _ACCEPTED = "a .qsim, .pt2, .pte, .bpte or target .toml file"

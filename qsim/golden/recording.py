@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from qsim.golden.case import Case
 from qsim.golden.writing import write
 from qsim.program.primitives import PRIMITIVES
-from qsim.report.evaluate import programs_in_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +35,7 @@ def cases(lowered: Lowered, x: Any) -> Iterator[Case]:
     """
     inputs = tuple(x) if isinstance(x, (tuple, list)) else (x,)
     trace = lowered.trace(*inputs)
-    ran = [(program, call) for program in programs_in_order(lowered) for call in program.calls]
+    ran = [(program, call) for program in lowered.programs_in_order() for call in program.calls]
     taken: set[str] = set()
     for (program, call), entry in zip(ran, trace.ledger, strict=True):
         name = call.name if call.name not in taken else f"{program.name}.{call.name}"

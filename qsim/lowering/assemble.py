@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from qsim import extend
 from qsim.errors import ModelError
 from qsim.graph.nodes import attribute
 from qsim.lowering.match import Matcher, layer_of
@@ -17,9 +16,11 @@ from qsim.lowering.view import (
     tensor_params,
 )
 from qsim.network.hostops import computes, encode_torch_step
-from qsim.network.lowered import HostOperator, Lowered, Step, ValueSpec
+from qsim.network.lowered import Lowered
+from qsim.network.steps import HostOperator, Step, ValueSpec
 from qsim.program.attributes import format_to_json
 from qsim.program.program import Program, TensorSpec
+from qsim.registry import entry_points
 from qsim.target import Target
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def lower(quantized: Quantized, target: Target | None = None) -> Lowered:
 
     target = quantized.target if target is None else Target.require(target)
     graph = quantized.graph
-    extend.load()
+    entry_points.load()
     with torch.no_grad():
         shapes = infer_shapes(graph, quantized.example_inputs, batch=quantized.batch)
         origins = {node.name: node for node in quantized.float_graph.graph.nodes}

@@ -17,7 +17,8 @@ from qsim.lowering.view import (
     is_quantize,
     tensor_params,
 )
-from qsim.patterns import Pattern, needs, registry
+from qsim.registry import Pattern, needs
+from qsim.registry import patterns as registry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from qsim.errors import ModelError
-from qsim.network.lowered import HostOperator, Lowered, Step, ValueSpec
 from qsim.network.packed_weights import pack_weights, packed_shapes, unpack_weights
+from qsim.network.steps import HostOperator, Step, ValueSpec
 from qsim.program.attributes import Array, Json, check_keys, is_int, to_json
 from qsim.program.program import Call, Program, TensorSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from hw_models import FixedFormat
+    from qsim.network.data import Network
     from qsim.target import Target
 
+N = TypeVar("N", bound="Network")
 _FORMAT: Final = ("bits", "signed", "fraction", "narrow")
 _VALUE: Final = ("name", "shape", "dtype", "scale", "zero_point", "format")
 _TENSOR: Final = ("name", "shape", "format", "scale", "zero_point")
@@ -29,7 +31,7 @@ NETWORK: Final = (
 )
 
 
-def to_document(network: Lowered) -> tuple[dict[str, Json], dict[str, Array]]:
+def to_document(network: Network) -> tuple[dict[str, Json], dict[str, Array]]:
     """Return the document of a network and its arrays, by the names that the file uses."""
     arrays = {f"host/{name}": array for name, array in network.constants.items()}
     for index, program in enumerate(network.programs):
@@ -71,8 +73,15 @@ def _fields(value: Any, names: tuple[str, ...]) -> dict[str, Any]:
     return result
 
 
-def from_document(document: Mapping[str, Any], arrays: Mapping[str, Array]) -> Lowered:
+def from_document(
+    document: Mapping[str, Any], arrays: Mapping[str, Array], make: Callable[..., N]
+) -> N:
     """Return the network that a document and its arrays describe.
+
+    Args:
+        document: as :func:`to_document` writes it.
+        arrays: likewise.
+        make: what is made of the parts: a class of networks.
 
     Raises:
         QsimError: anything that is not as :func:`to_document` writes it.
@@ -93,7 +102,7 @@ def from_document(document: Mapping[str, Any], arrays: Mapping[str, Array]) -> L
         raise ModelError.of(
             "the arrays must be those that the document names", odd, "no more, no fewer"
         )
-    return Lowered(
+    return make(
         target,
         [_value(item) for item in _list(document["inputs"], "inputs")],
         [_value(item) for item in _list(document["outputs"], "outputs")],

@@ -25,10 +25,9 @@ import operator
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-
 from qsim.errors import MissingToolError, ModelError
 from qsim.program.attributes import INT64, MAX_DEPTH, Array, Json, check_keys, is_int
+from qsim.program.values import to_tensor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -279,16 +278,6 @@ def _torch() -> Any:
             accepted="pip install torch",
         ) from None
     return torch
-
-
-def to_tensor(value: Any) -> Any:
-    """Return an array as a tensor that shares its memory; other values as they are."""
-    import torch
-
-    if not isinstance(value, np.ndarray):
-        return value
-    plain = value if value.flags.writeable and value.flags.c_contiguous else value.copy(order="C")
-    return torch.from_numpy(plain)
 
 
 def run_torch_step(

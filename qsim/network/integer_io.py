@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from qsim.errors import ModelError
 from qsim.network.hostops import SIZE
-from qsim.network.lowered import Lowered
 from qsim.network.steps import Step, ValueSpec
 from qsim.program.attributes import format_from_json
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+    from qsim.network.data import Network
+
+N = TypeVar("N", bound="Network")
+
 
 def integer_boundary(
-    network: Lowered,
+    network: N,
     inputs_at: Collection[int] | None = None,
     outputs_at: Collection[int] | None = None,
-) -> Lowered:
+) -> N:
     """Return the network without quantize and dequantize steps at its boundary.
 
     An input of codes stands for ``scale * (code - zero_point)``: host operators that read it get
@@ -44,7 +47,7 @@ def integer_boundary(
         edge.output(spec) if _named(at, outputs_at) else edge.kept(spec)
         for at, spec in enumerate(network.outputs)
     )
-    return Lowered(
+    return type(network)(
         network.target,
         inputs,
         outputs,
@@ -76,7 +79,7 @@ class _Boundary:
         reals: such inputs whose value in float is read -> the dequantize step that makes it.
     """
 
-    def __init__(self, network: Lowered, floats: set[str]) -> None:
+    def __init__(self, network: Network, floats: set[str]) -> None:
         self.network = network
         self.floats = floats
         self.renamed: dict[str, str] = {}
@@ -169,7 +172,7 @@ class _Boundary:
         return _rename(step, {**self.renamed, **reals})
 
 
-def _readers(network: Lowered, spec: ValueSpec) -> list[Step]:
+def _readers(network: Network, spec: ValueSpec) -> list[Step]:
     """Return the steps that read an input's elements."""
     return [
         step
@@ -178,7 +181,7 @@ def _readers(network: Lowered, spec: ValueSpec) -> list[Step]:
     ]
 
 
-def _nothing_quantizes(network: Lowered, spec: ValueSpec, users: list[Step]) -> ModelError:
+def _nothing_quantizes(network: Network, spec: ValueSpec, users: list[Step]) -> ModelError:
     if users:
         reason = _host_reason(network, users[0], "takes it")
     elif any(output.name == spec.name for output in network.outputs):
@@ -190,7 +193,7 @@ def _nothing_quantizes(network: Lowered, spec: ValueSpec, users: list[Step]) -> 
     )
 
 
-def _host_reason(network: Lowered, step: Step, verb: str) -> str:
+def _host_reason(network: Network, step: Step, verb: str) -> str:
     """Say which operator stands at the boundary, and why it is there."""
     while step.attributes.get("operator") == "getitem":
         step = next(maker for maker in network.steps if step.inputs[0] in maker.outputs)

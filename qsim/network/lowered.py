@@ -6,19 +6,18 @@ operator made (a tensor, a size, a tuple). torch is loaded only where a step or 
 
 from __future__ import annotations
 
-from types import MappingProxyType
+import functools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from qsim.errors import InputError
-from qsim.memory import Space
+from qsim.network.data import Network
 from qsim.network.recorder import Recorder
 from qsim.network.steps import HostOperator, Step, ValueSpec
-from qsim.network.structure import build, plain
+from qsim.network.structure import build
 from qsim.network.trace import Trace
-from qsim.network.wiring import check_network
-from qsim.program.attributes import Array, Json, format_from_json
+from qsim.program.attributes import Array, format_from_json
 from qsim.program.liveness import last_uses
 from qsim.program.values import as_array, check_input, contiguous, is_tensor, present, to_numpy
 
@@ -27,13 +26,11 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from hw_models import FixedFormat
-    from qsim.program.program import Program
-    from qsim.target import Target
 
 __all__ = ["HostOperator", "Lowered", "Step", "ValueSpec"]
 
 
-class Lowered:
+class Lowered(Network):
     """A quantized network, lowered for a target. Call it like the model.
 
     Attributes:
@@ -46,39 +43,11 @@ class Lowered:
         model: the name of the model, for reports.
         structure: how the outputs are nested, see ``qsim.network.structure``; None for one bare
             output, or a tuple of several.
-
-    Raises:
-        ModelError: steps, programs and values do not fit together, or a Program does not fit the
-            target's memory.
     """
 
-    def __init__(
-        self,
-        target: Target,
-        inputs: Sequence[ValueSpec],
-        outputs: Sequence[ValueSpec],
-        steps: Sequence[Step],
-        programs: Sequence[Program],
-        constants: Mapping[str, Array] | None = None,
-        host_operators: Sequence[HostOperator] = (),
-        model: str = "",
-        structure: Json = None,
-    ) -> None:
-        self.target = target
-        self.inputs = tuple(inputs)
-        self.outputs = tuple(outputs)
-        self.steps = tuple(steps)
-        memory = Space(target.memory.bytes, target.memory.alignment, target.memory.banks)
-        self.programs = tuple(program.placed_in(memory) for program in programs)
-        self.constants = MappingProxyType(dict(constants or {}))
-        self.host_operators = tuple(host_operators)
-        self.model = model
-        self.structure = plain(len(self.outputs)) if structure is None else structure
-        check_network(self)
-        if memory.limited:
-            for program in self.programs:
-                program.allocate()
-        self._codes_of_steps = tuple(_codes(step) for step in self.steps)
+    @functools.cached_property
+    def _codes_of_steps(self) -> tuple[FixedFormat | None, ...]:
+        return tuple(_codes(step) for step in self.steps)
 
     def __repr__(self) -> str:
         calls = sum(len(program.calls) for program in self.programs)

@@ -11,20 +11,18 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import stat
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import numpy as np
 
-from qsim.errors import FileFormatError, MissingToolError, QsimError
-from qsim.network.document import from_document, to_document
+from qsim.errors import FileFormatError
+from qsim.network.document import to_document
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping
 
-    from qsim.network.lowered import Lowered
+    from qsim.network.data import Network
     from qsim.program.attributes import Array, Json
 
 FORMAT_VERSION: Final = 1
@@ -64,7 +62,7 @@ def digest(document: Mapping[str, Json], arrays: Mapping[str, Array]) -> str:
     return total.hexdigest()
 
 
-def to_bytes(network: Lowered) -> bytes:
+def to_bytes(network: Network) -> bytes:
     """Return the bytes of a ``.qsim`` file."""
     document, arrays = to_document(network)
     plain = {
@@ -84,7 +82,7 @@ def pack(document: Mapping[str, Json], arrays: Mapping[str, Array]) -> bytes:
     return bytes(serialize(dict(arrays), metadata={KEY: text}))
 
 
-def save(network: Lowered, path: str | os.PathLike[str]) -> None:
+def save(network: Network, path: str | os.PathLike[str]) -> None:
     """Write a network; the file appears whole or not at all.
 
     Raises:
@@ -95,55 +93,18 @@ def save(network: Lowered, path: str | os.PathLike[str]) -> None:
     write_bytes(path, to_bytes(network))
 
 
-def load(path: str | os.PathLike[str]) -> Lowered:
-    """Read a ``.qsim`` file.
+def unpack(data: bytes) -> tuple[dict[str, Any], dict[str, Array]]:
+    """Return the document and the arrays of a file's bytes, after the checks of both.
 
     Raises:
-        FileFormatError: missing, truncated, damaged, of another version, or not such a file.
-        MissingToolError: the network has host operators and torch is not installed.
-    """
-    where = str(path)
-    try:
-        return from_bytes(_read(Path(path), where))
-    except MissingToolError:
-        raise
-    except QsimError as error:
-        place = f"{where}: {error.where}" if error.where and error.where != where else where
-        raise FileFormatError(error.message, where=place, accepted=error.accepted) from None
-
-
-def _read(path: Path, where: str) -> bytes:
-    accepted = "a .qsim file"
-    try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            kind = "a directory" if path.is_dir() else "not a regular file"
-            raise FileFormatError(f"it is {kind}", where=where, accepted=accepted)
-        return path.read_bytes()
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        reason = getattr(error, "strerror", None) or str(error)
-        raise FileFormatError(
-            f"cannot be read: {reason.lower()}", where=where, accepted=accepted
-        ) from None
-    except MemoryError:
-        raise FileFormatError("it does not fit into memory", where=where) from None
-
-
-def from_bytes(data: bytes) -> Lowered:
-    """Return the network of a file's bytes.
-
-    Raises:
-        QsimError: the bytes are not those of a ``.qsim`` file.
+        FileFormatError: the bytes are not those of a ``.qsim`` file.
     """
     document = _document(data)
     _check_version(document)
     arrays = read_arrays(data)
     if document.get("sha256") != digest(document, arrays):
         raise FileFormatError("the SHA-256 does not match: the file is damaged")
-    body = {k: v for k, v in document.items() if k not in ("format_version", "sha256")}
-    try:
-        return from_document(body, arrays)
-    except (TypeError, ValueError, KeyError, OverflowError, RecursionError, MemoryError) as error:
-        raise FileFormatError(f"the document is malformed: {error}") from None
+    return {k: v for k, v in document.items() if k not in ("format_version", "sha256")}, arrays
 
 
 def _document(data: bytes) -> dict[str, Any]:

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from hw_models import FixedFormat
-    from qsim.network.lowered import Lowered
+    from qsim.network.data import Network
     from qsim.program.program import Program
 
 
-def check_network(network: Lowered) -> None:
+def check_network(network: Network) -> None:
     """Check names, order, programs and formats of a network.
 
     Raises:
@@ -49,7 +49,7 @@ def check_network(network: Lowered) -> None:
         raise ModelError("two programs have one name", accepted="unique names")
 
 
-def _check_constants(network: Lowered) -> None:
+def _check_constants(network: Network) -> None:
     for name, array in network.constants.items():
         check_name(name, "a constant's name")
         if not isinstance(array, np.ndarray) or array.dtype.kind not in "iufb":
@@ -70,7 +70,7 @@ def _add(
     known[name] = codes
 
 
-def _check_outputs(network: Lowered, known: Mapping[str, FixedFormat | None]) -> None:
+def _check_outputs(network: Network, known: Mapping[str, FixedFormat | None]) -> None:
     if not network.outputs:
         raise ModelError("a network must have an output", accepted="one or more")
     for spec in network.outputs:
@@ -81,7 +81,7 @@ def _check_outputs(network: Lowered, known: Mapping[str, FixedFormat | None]) ->
     check_structure(network.structure, len(network.outputs))
 
 
-def _check_step(network: Lowered, step: Step, known: dict[str, FixedFormat | None]) -> None:
+def _check_step(network: Network, step: Step, known: dict[str, FixedFormat | None]) -> None:
     where = f"step {step.name!r} ({step.kind})"
     for name in step.inputs:
         if name not in known:
@@ -114,7 +114,7 @@ def _check_affine(step: Step, codes: FixedFormat) -> None:
 
 
 def _check_quantize(
-    network: Lowered, step: Step, known: Mapping[str, FixedFormat | None]
+    network: Network, step: Step, known: Mapping[str, FixedFormat | None]
 ) -> list[FixedFormat | None]:
     del network
     _one_to_one(step)
@@ -132,7 +132,7 @@ def _check_quantize(
 
 
 def _check_dequantize(
-    network: Lowered, step: Step, known: Mapping[str, FixedFormat | None]
+    network: Network, step: Step, known: Mapping[str, FixedFormat | None]
 ) -> list[FixedFormat | None]:
     del network
     _one_to_one(step)
@@ -147,7 +147,7 @@ def _check_dequantize(
 
 
 def _check_program(
-    network: Lowered, step: Step, known: Mapping[str, FixedFormat | None]
+    network: Network, step: Step, known: Mapping[str, FixedFormat | None]
 ) -> list[FixedFormat | None]:
     check_keys(step.attributes, ("program",))
     index = step.attributes["program"]
@@ -169,7 +169,7 @@ def _check_program(
 
 
 def _check_torch(
-    network: Lowered, step: Step, known: Mapping[str, FixedFormat | None]
+    network: Network, step: Step, known: Mapping[str, FixedFormat | None]
 ) -> list[FixedFormat | None]:
     del known
     check_torch_step(step.attributes)

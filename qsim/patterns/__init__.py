@@ -27,9 +27,9 @@
 
 ``*``: where it is needed; ``...``: requantize. A pattern says everything about its family: what the
 quantizer must know (operands, constants, sharing) and how the lowering writes the calls.
-``registry`` keeps them in order; registered ones come before the built-in ones.
+``qsim.registry.patterns`` keeps them in order; registered ones come before the built-in ones.
 """
 
-from qsim.patterns.pattern import Pattern, Weights, needs
+from qsim.registry import Pattern, Weights, needs
 
 __all__ = ["Pattern", "Weights", "needs"]

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 from qsim.graph import nodes
 from qsim.patterns.pairs import both, broadcasts, pair_codes, require_plain_batch, why_not
-from qsim.patterns.pattern import Pattern, needs
 from qsim.program.schemes import encode_scheme
+from qsim.registry import Pattern, needs
 from qsim.target import derive
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from qsim.graph import nodes
 from qsim.patterns.linear import lower_linear
-from qsim.patterns.pattern import Pattern, Weights, needs
+from qsim.registry import Pattern, Weights, needs
 
 if TYPE_CHECKING:
     from torch.fx import Node

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from qsim.graph import nodes
 from qsim.lowering.view import NotLowerableError
-from qsim.patterns.pattern import Pattern
 from qsim.program.attributes import format_to_json
+from qsim.registry import Pattern
 
 if TYPE_CHECKING:
     from torch.fx import Node

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 from qsim.graph import nodes
 from qsim.lowering.requantization import same_params
 from qsim.lowering.view import NotLowerableError
-from qsim.patterns.pattern import Pattern, needs
 from qsim.program.attributes import format_to_json
 from qsim.program.schemes import encode_scheme
+from qsim.registry import Pattern, needs
 from qsim.target import derive
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 from qsim.graph import nodes
 from qsim.lowering.products import checked_weight, finish, weight_zero_points
 from qsim.lowering.view import constant
-from qsim.patterns.pattern import Pattern, Weights
 from qsim.program.attributes import accumulator_to_json
+from qsim.registry import Pattern, Weights
 from qsim.target import derive
 
 if TYPE_CHECKING:

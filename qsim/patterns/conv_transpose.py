@@ -11,8 +11,8 @@ from qsim.lowering.products import checked_weight, finish, weight_zero_points
 from qsim.lowering.view import constant
 from qsim.patterns import conv
 from qsim.patterns.conv import bias, constant_weights
-from qsim.patterns.pattern import Pattern, Weights
 from qsim.program.attributes import accumulator_to_json
+from qsim.registry import Pattern, Weights
 
 if TYPE_CHECKING:
     from torch.fx import Node

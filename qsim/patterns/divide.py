@@ -10,7 +10,7 @@ from qsim.errors import TargetError
 from qsim.graph import nodes
 from qsim.lowering.requantization import clamp_codes, emit_rescale
 from qsim.lowering.tables import lower_table
-from qsim.patterns.pattern import Pattern, needs
+from qsim.registry import Pattern, needs
 
 if TYPE_CHECKING:
     from torch.fx import Node

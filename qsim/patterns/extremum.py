@@ -8,7 +8,7 @@ from qsim.graph import nodes
 from qsim.lowering.requantization import move_or_rescale, same_params
 from qsim.lowering.view import NotLowerableError
 from qsim.patterns.pairs import both, broadcasts, require_plain_batch, why_not
-from qsim.patterns.pattern import Pattern, needs
+from qsim.registry import Pattern, needs
 
 if TYPE_CHECKING:
     from qsim.lowering.builder import Builder

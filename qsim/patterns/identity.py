@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from qsim.graph import nodes
 from qsim.lowering.requantization import lower_rescale
-from qsim.patterns.pattern import Pattern, needs
+from qsim.registry import Pattern, needs
 
 if TYPE_CHECKING:
     from torch.fx import Node

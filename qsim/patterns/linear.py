@@ -9,14 +9,14 @@ import numpy as np
 from qsim.lowering.products import checked_weight, finish, weight_zero_points
 from qsim.lowering.view import Constant, NotLowerableError, constant
 from qsim.patterns.conv import constant_weights, product_primitives, weights
-from qsim.patterns.pattern import Pattern
 from qsim.program.attributes import accumulator_to_json
+from qsim.registry import Pattern
 
 if TYPE_CHECKING:
     from torch.fx import Node
 
     from qsim.lowering.builder import Builder
-    from qsim.patterns.pattern import Weights
+    from qsim.registry import Weights
 
 
 def lower_linear(builder: Builder, weights: Weights) -> None:

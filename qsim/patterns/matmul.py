@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 from qsim.graph import nodes
 from qsim.lowering.requantization import clamp_codes, emit_requantize
 from qsim.patterns.linear import lower_linear
-from qsim.patterns.pattern import Pattern, Weights
 from qsim.program.attributes import accumulator_to_json
+from qsim.registry import Pattern, Weights
 from qsim.target import derive
 
 if TYPE_CHECKING:

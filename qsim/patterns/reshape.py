@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from qsim.graph import nodes
 from qsim.lowering.requantization import flat_shape, move_or_rescale
 from qsim.lowering.view import NotLowerableError
-from qsim.patterns.pattern import Pattern, needs
+from qsim.registry import Pattern, needs
 
 if TYPE_CHECKING:
     from qsim.lowering.builder import Builder

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from qsim.lowering.tables import lower_table
-from qsim.patterns.pattern import Pattern
 from qsim.patterns.unary import check, table_primitive, why
+from qsim.registry import Pattern
 
 
 def unit_interval(low: int, high: int, scheme: str) -> tuple[float, int]:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 from qsim.graph import nodes
 from qsim.lowering.requantization import emit_rescale
 from qsim.lowering.view import NotLowerableError, QParams
-from qsim.patterns.pattern import Pattern, needs
 from qsim.patterns.sigmoid import unit_interval
 from qsim.program.attributes import format_to_json
 from qsim.program.program import TensorSpec
 from qsim.program.schemes import encode_scheme
+from qsim.registry import Pattern, needs
 
 if TYPE_CHECKING:
     from torch.fx import Node

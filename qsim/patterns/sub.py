@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 from qsim.patterns.add import check_term, why_no_term
 from qsim.patterns.pairs import both, pair_codes, require_plain_batch
-from qsim.patterns.pattern import Pattern, needs
 from qsim.program.schemes import encode_scheme
+from qsim.registry import Pattern, needs
 from qsim.target import derive
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from qsim.graph import nodes
 from qsim.lowering.tables import lower_table
-from qsim.patterns.pattern import Pattern
+from qsim.registry import Pattern
 
 if TYPE_CHECKING:
     from torch.fx import Node

@@ -13,10 +13,10 @@ from qsim.program.values import show_shape
 
 if TYPE_CHECKING:
     from qsim.program.calls import Call
-    from qsim.program.program import Program
+    from qsim.program.data import ProgramData
 
 
-def check_program(program: Program) -> None:
+def check_program(program: ProgramData) -> None:
     """Check names, order, attributes, shapes and formats of a Program.
 
     Raises:
@@ -28,7 +28,7 @@ def check_program(program: Program) -> None:
 class _Checks:
     """The checks of a Program, in the order in which it would run."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: ProgramData) -> None:
         self.program = program
         self.known: set[str] = set(program.constants)
         self.where = f"program {program.name!r}"

@@ -3,35 +3,29 @@
 Without a trace it runs as a command stream (``qsim.stream``); with one, call by call. Both make the
 same integers.
 
-Everything that can be wrong with a Program is found at construction: names, order, attributes,
-shapes and formats. What is left for run time are the values: codes outside their format, and
-accumulators whose overflow mode is ``error``.
+What is wrong with the data of a Program is found at construction (``qsim.program.data``). What is
+left for run time are the values: codes outside their format, and accumulators whose overflow mode
+is ``error``.
 """
 
 from __future__ import annotations
 
 import copy
 import functools
-from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from qsim.errors import InputError, ModelError
-from qsim.memory import Space
-from qsim.program.attributes import Array, check_name, name_list
 from qsim.program.calls import Call, Observer, TensorSpec
-from qsim.program.checks import check_program
+from qsim.program.data import ProgramData
 from qsim.program.liveness import last_uses
-from qsim.program.primitives import PRIMITIVES, Kernel, Operand
 from qsim.program.values import check_codes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from hw_models import FixedFormat, Ledger
-    from qsim.memory import Plan
+    from hw_models import Ledger
+    from qsim.memory import Plan, Space
+    from qsim.program.attributes import Array
+    from qsim.program.primitives import Kernel
     from qsim.stream import Stream, Streams
     from qsim.stream.allocate import Allocation
 
@@ -39,81 +33,13 @@ __all__ = ["Call", "Program", "TensorSpec"]
 
 
 @dataclass(frozen=True, eq=False)
-class Program:
-    """An integer-only network.
-
-    Attributes:
-        name: of the Program, unique in its network.
-        inputs, outputs: names of tensors.
-        tensors: what is known of every input and of every call's output. A constant may be
-            described too; its codes must then fit.
-        constants: integer arrays (and fp32 scales of schemes) by name; kept read-only.
-        calls: in the order of execution: every operand is made before it is used.
-        memory: what the tensors of a sample must fit; no file holds it: it is the target's.
-
-    Raises:
-        ModelError: one line that names the call, the tensor or the attribute.
-    """
-
-    name: str
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
-    tensors: Mapping[str, TensorSpec]
-    constants: Mapping[str, Array]
-    calls: tuple[Call, ...]
-    memory: Space = field(default=Space(), repr=False)
-
-    def __post_init__(self) -> None:
-        set_ = object.__setattr__  # the way to normalise a frozen dataclass
-        check_name(self.name, "Program.name")
-        set_(self, "inputs", name_list(self.inputs, f"program {self.name!r}: inputs"))
-        set_(self, "outputs", name_list(self.outputs, f"program {self.name!r}: outputs"))
-        set_(self, "tensors", MappingProxyType(dict(self.tensors)))
-        frozen = {name: _freeze(array, name) for name, array in self.constants.items()}
-        set_(self, "constants", MappingProxyType(frozen))
-        set_(self, "calls", tuple(self.calls))
-        check_program(self)
-
-    def operands(self, call: Call) -> tuple[Operand, ...]:
-        """Return what is known of a call's operands."""
-        return tuple(self._operand(name) for name in call.inputs)
-
-    def _operand(self, name: str) -> Operand:
-        array = self.constants.get(name)
-        if array is None:
-            spec = self.tensors[name]
-            return Operand(spec.shape, spec.format)
-        return Operand(array.shape, _container(array), array)
-
-    def macs(self, call: Call) -> int:
-        """Return the multiply-accumulates of a call for one sample."""
-        binding = PRIMITIVES[call.primitive]
-        return binding.macs(self.operands(call), self.tensors[call.output].shape)
-
-    @functools.cached_property
-    def _kernels(self) -> dict[int, Kernel]:
-        return {}
-
-    def _prepare(self, call: Call) -> Kernel:
-        binding = PRIMITIVES[call.primitive]
-        try:
-            return binding.prepare(self.operands(call), call.attributes, self.constants)
-        except ModelError as error:
-            raise ModelError.placed(error, call.where) from None
-        except (ValueError, TypeError, OverflowError) as error:
-            raise ModelError(str(error), where=call.where) from None
+class Program(ProgramData):
+    """An integer-only network that runs. Its attributes are those of :class:`ProgramData`."""
 
     @functools.cached_property
     def _dying(self) -> tuple[tuple[str, ...], ...]:
         uses = [(*call.inputs, call.output) for call in self.calls]
         return last_uses(uses, {*self.outputs, *self.constants})
-
-    def kernel(self, index: int) -> Kernel:
-        """Return the function of a call, prepared once: weights packed, multipliers decoded."""
-        kernel = self._kernels.get(index)
-        if kernel is None:
-            kernel = self._kernels[index] = self._prepare(self.calls[index])
-        return kernel
 
     def stream(self, batch: int = 1) -> Stream:
         """Return the command stream for a batch size; a few are kept.
@@ -221,21 +147,3 @@ def _compute(call: Call, kernel: Kernel, arrays: list[Array], ledger: Ledger | N
         raise ModelError(str(error), where=call.where) from None
     except MemoryError:
         raise InputError("the output does not fit into memory", where=call.where) from None
-
-
-def _freeze(array: Any, name: str) -> Array:
-    check_name(name, "a constant's name")
-    if not isinstance(array, np.ndarray) or array.dtype.kind not in "iuf":
-        shown = getattr(array, "dtype", type(array).__name__)
-        raise ModelError.of(
-            f"constant {name!r} must be an array of numbers", str(shown), "integers, fp32"
-        )
-    frozen: Array = np.array(array, order="C")
-    frozen.setflags(write=False)
-    return frozen
-
-
-def _container(array: Array) -> FixedFormat:
-    from hw_models import FixedFormat
-
-    return FixedFormat(array.dtype.itemsize * 8, array.dtype.kind == "i")

@@ -162,6 +162,14 @@ def present(value: Any, name: str, inputs: Sequence[Array], *, as_torch: bool) -
         return array if own else array.copy()
     if is_tensor(value):
         return value.clone()
-    from qsim.network.hostops import to_tensor
-
     return to_tensor(contiguous(value, name))
+
+
+def to_tensor(value: Any) -> Any:
+    """Return an array as a tensor that shares its memory; other values as they are."""
+    import torch
+
+    if not isinstance(value, np.ndarray):
+        return value
+    plain = value if value.flags.writeable and value.flags.c_contiguous else value.copy(order="C")
+    return torch.from_numpy(plain)

@@ -28,19 +28,19 @@ from torchao.quantization.pt2e.quantizer import (
 from torchao.quantization.pt2e.quantizer.quantizer import Q_ANNOTATION_KEY
 
 from qsim.graph import nodes
-from qsim.patterns import registry
 from qsim.quantizer.fixed import by_group
 from qsim.quantizer.groups import Operator, Slot, drop_idle, groups, lone, slots
 from qsim.quantizer.specs import activation_spec, bias_need, bias_spec, weight_spec
+from qsim.registry import patterns as registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from torch.fx import GraphModule
 
-    from qsim.patterns import Pattern
     from qsim.quantizer.config import QuantizeConfig
     from qsim.quantizer.qparams import Floats
+    from qsim.registry import Pattern
     from qsim.target import Target
 
 

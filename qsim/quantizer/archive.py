@@ -12,9 +12,9 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from qsim import extend
 from qsim.errors import FileFormatError
-from qsim.patterns import registry
+from qsim.registry import entry_points
+from qsim.registry import patterns as registry
 
 if TYPE_CHECKING:
     import os
@@ -152,7 +152,7 @@ def _is_extension(target: str) -> bool:
     match = _LIBRARY.fullmatch(target)
     if match is None:
         return False
-    extend.load()
+    entry_points.load()
     return registry.claimed(f"{match[1]}::{match[2]}")
 
 

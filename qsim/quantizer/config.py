@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from qsim.errors import UsageError
-from qsim.patterns import registry
 from qsim.quantizer.fixed import Fixed, read_all
+from qsim.registry import patterns as registry
 
 if TYPE_CHECKING:
     import os

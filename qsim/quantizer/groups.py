@@ -15,8 +15,8 @@ from torch.fx import Node
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from qsim.patterns import Pattern
     from qsim.quantizer.config import Override
+    from qsim.registry import Pattern
 
 # A place that an observer can stand at: behind a node, or between a node and one reader.
 Slot: TypeAlias = Node | tuple[Node, Node]

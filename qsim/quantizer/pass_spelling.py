@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from qsim.graph import nodes
-from qsim.patterns import registry
 from qsim.quantizer.pass_constants import add_constant
+from qsim.registry import patterns as registry
 
 if TYPE_CHECKING:
     from torch.fx import GraphModule

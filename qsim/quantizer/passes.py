@@ -19,7 +19,6 @@ from qsim.errors import ModelError, QsimError
 from qsim.quantizer.pass_batch_norm import fold_batch_norm
 from qsim.quantizer.pass_constants import fold_constants
 from qsim.quantizer.pass_functional import functional, refuse_random
-from qsim.quantizer.pass_order import Pass, ordered
 from qsim.quantizer.pass_spelling import (
     drop_whole_slices,
     plain_factories,
@@ -29,6 +28,7 @@ from qsim.quantizer.pass_spelling import (
     positions_of_max,
     single_output_pools,
 )
+from qsim.registry.passes import Pass, ordered
 
 if TYPE_CHECKING:
     from collections.abc import Callable

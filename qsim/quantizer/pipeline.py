@@ -5,10 +5,10 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any
 
-from qsim import extend
 from qsim.errors import InputError, ModelError, QsimError, UsageError
 from qsim.quantizer.config import QuantizeConfig
 from qsim.quantizer.quantized import Quantized, check_batch
+from qsim.registry import entry_points
 from qsim.target import Target
 from qsim.threads import one_torch_thread
 
@@ -56,7 +56,7 @@ def quantize(
     from qsim.graph.capturing import capture, check_inputs, quiet
 
     Target.require(target)
-    extend.load()
+    entry_points.load()
     examples = check_inputs(model, example_inputs)
     checked = _config(config)
     checked.check(target)

@@ -92,15 +92,6 @@ def group_layers(programs: Sequence[Program]) -> tuple[list[Layer], list[Layer]]
     return layers, owners
 
 
-def programs_in_order(lowered: Lowered) -> list[Program]:
-    """Return a network's programs in the order in which its steps run them."""
-    return [
-        lowered.programs[int(str(step.attributes["program"]))]
-        for step in lowered.steps
-        if step.kind == "program"
-    ]
-
-
 def _layer(anchor: str, calls: Sequence[Call], output: TensorSpec) -> Layer:
     return Layer(
         name=calls[0].layer or anchor,
@@ -182,7 +173,7 @@ class Evaluator:
         self.lowered = lowered
         self.qdq_graph = getattr(quantized, "graph", None)
         self.float_graph = getattr(quantized, "float_graph", None)
-        self.layers, self._owners = group_layers(programs_in_order(lowered))
+        self.layers, self._owners = group_layers(lowered.programs_in_order())
         self.samples = 0
         self.seconds = 0.0
         self._on_trace = on_trace

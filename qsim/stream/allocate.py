@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from qsim.memory import Plan, Space
-    from qsim.program.program import Program
+    from qsim.program.data import ProgramData
     from qsim.stream.layout import Layout
     from qsim.stream.steps import Step
 
@@ -77,7 +77,7 @@ class Allocation:
         return tuple(found)
 
 
-def allocate(program: Program, batch: int = 1, planner: str = "smallest") -> Allocation:
+def allocate(program: ProgramData, batch: int = 1, planner: str = "smallest") -> Allocation:
     """Plan the memory of a Program.
 
     Args:
@@ -112,7 +112,7 @@ def _buffers(
 
 
 def _require_room(
-    program: Program, found: tuple[Step, ...], buffers: Mapping[str, Buffer], space: Space
+    program: ProgramData, found: tuple[Step, ...], buffers: Mapping[str, Buffer], space: Space
 ) -> None:
     """Refuse what no plan can make fit."""
     step, most = busiest(buffers)
@@ -124,7 +124,7 @@ def _require_room(
         )  # fmt: skip
 
 
-def _too_small_for_plan(program: Program, found: tuple[Step, ...], planned: Plan) -> ModelError:
+def _too_small_for_plan(program: ProgramData, found: tuple[Step, ...], planned: Plan) -> ModelError:
     capacity = planned.space.bytes
     name = max(planned.offsets, key=lambda n: planned.offsets[n] + planned.buffers[n].size)
     return _refusal(
@@ -135,5 +135,5 @@ def _too_small_for_plan(program: Program, found: tuple[Step, ...], planned: Plan
     )  # fmt: skip
 
 
-def _refusal(program: Program, label: str, message: str) -> ModelError:
+def _refusal(program: ProgramData, label: str, message: str) -> ModelError:
     return ModelError(message, where=f"program {program.name!r}: {label}", accepted=_ACCEPTED)

@@ -11,12 +11,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from qsim.program.calls import Call
-    from qsim.program.program import Program
+    from qsim.program.data import ProgramData
     from qsim.stream.layout import Layout
     from qsim.stream.steps import Step
 
 
-def homes(program: Program, steps: Sequence[Step], layouts: Mapping[str, Layout]) -> dict[str, str]:
+def homes(
+    program: ProgramData, steps: Sequence[Step], layouts: Mapping[str, Layout]
+) -> dict[str, str]:
     """Return, for every tensor in memory, the tensor whose buffer it lives in.
 
     A result takes an operand's buffer where the primitive's binding allows it, elements of both lie

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from qsim.program.attributes import Array
-    from qsim.program.program import Program
+    from qsim.program.data import ProgramData
 
 # Primitives with windows, which read and write their channels innermost.
 WINDOWED: Final = frozenset({"correlation", "max_pool", "avg_pool"})
@@ -74,7 +74,7 @@ class Layout:
         return flat.reshape(self.memory).transpose(tuple(int(axis) for axis in back))
 
 
-def layouts(program: Program, batch: int) -> Mapping[str, Layout]:
+def layouts(program: ProgramData, batch: int) -> Mapping[str, Layout]:
     """Return the layout of every tensor of a Program: channels last where windows need it."""
     tensors = program.tensors.keys() - program.constants.keys()
     last = _channels_last(program)
@@ -89,7 +89,7 @@ def layouts(program: Program, batch: int) -> Mapping[str, Layout]:
     return found
 
 
-def _channels_last(program: Program) -> set[str]:
+def _channels_last(program: ProgramData) -> set[str]:
     """Return the tensors that windowed primitives touch, and those that lie like them."""
     last: set[str] = set()
     links: dict[str, set[str]] = {}

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from hw_models import FixedFormat
     from qsim.program.calls import Call
-    from qsim.program.program import Program
+    from qsim.program.data import ProgramData
     from qsim.stream.constants import Constants
 
 
@@ -30,7 +30,7 @@ class Source:
         readers: indices of the calls that read a tensor.
     """
 
-    program: Program
+    program: ProgramData
     batch: int
     constants: Constants
     kept: dict[Any, Any]

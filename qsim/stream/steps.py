@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
-    from qsim.program.program import Program
+    from qsim.program.data import ProgramData
 
 _SUMS: Final = frozenset({"correlation", "linear", "matmul", "transposed_correlation"})
 # What may follow each call without a way through the memory.
@@ -50,7 +50,7 @@ class Step:
         return (*self.reads, self.write) if self.write else self.reads
 
 
-def steps(program: Program) -> tuple[Step, ...]:
+def steps(program: ProgramData) -> tuple[Step, ...]:
     """Return the steps: the inputs come in, calls one after another, the outputs go out."""
     readers: dict[str, list[int]] = {}
     for index, call in enumerate(program.calls):
@@ -65,7 +65,7 @@ def steps(program: Program) -> tuple[Step, ...]:
     return (*found, *(Step("output", name, (), (name,), "") for name in program.outputs))
 
 
-def _chain(program: Program, index: int, readers: dict[str, list[int]]) -> list[int]:
+def _chain(program: ProgramData, index: int, readers: dict[str, list[int]]) -> list[int]:
     """Return a call and those that take its sums, or its codes, before they reach the memory."""
     chain = [index]
     if program.calls[index].primitive not in _SUMS:
@@ -82,7 +82,7 @@ def _chain(program: Program, index: int, readers: dict[str, list[int]]) -> list[
         chain.append(following[0])
 
 
-def _step(program: Program, chain: list[int]) -> Step:
+def _step(program: ProgramData, chain: list[int]) -> Step:
     calls = [program.calls[index] for index in chain]
     within = {call.output for call in calls[:-1]}
     reads = [name for call in calls for name in call.inputs if name not in within]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from qsim.program.attributes import Array
-    from qsim.program.program import Program
+    from qsim.program.data import ProgramData
 
 _KEPT: Final = 4
 # Bytes of an arena that stays near the core.
@@ -28,7 +28,7 @@ class Streams:
         program: whose streams they are.
     """
 
-    def __init__(self, program: Program, compute: Callable[[int, list[Array]], Array]) -> None:
+    def __init__(self, program: ProgramData, compute: Callable[[int, list[Array]], Array]) -> None:
         self.program = program
         self._compute = compute
         self._constants = Constants()

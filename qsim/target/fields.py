@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Final, Literal, get_args, get_origin, get_type_hints
 
 from qsim.errors import TargetError
+from qsim.registry import has_primitive
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +46,7 @@ class Names:
 
     def fits(self, value: object) -> bool:
         """Return whether a value is one of them; entry points are loaded for an unknown name."""
-        from qsim import extend
-
-        return isinstance(value, str) and (value in self.known or extend.has_primitive(value))
+        return isinstance(value, str) and (value in self.known or has_primitive(value))
 
 
 # Resolving annotations takes longer than checking them.

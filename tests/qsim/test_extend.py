@@ -15,12 +15,13 @@ import torch
 
 import qsim
 from qsim.errors import ModelError, TargetError, UsageError
-from qsim.patterns import Pattern, needs, registry
 from qsim.program import primitives
 from qsim.program.bindings.binding import Binding
-from qsim.quantizer import pass_order
-from qsim.quantizer.pass_order import Pass, ordered
 from qsim.quantizer.pt2 import load_pt2
+from qsim.registry import Pattern, needs, passes
+from qsim.registry import patterns as registry
+from qsim.registry import primitives as registered
+from qsim.registry.passes import Pass, ordered
 from tests.fresh import ROOT
 from tests.qsim import extension
 
@@ -44,11 +45,11 @@ def clean() -> Iterator[None]:
     before = set(primitives.PRIMITIVES), set(registry.names())
     yield
     for name in set(primitives.PRIMITIVES) - before[0]:
-        primitives.unregister(name)
+        registered.unregister(name)
     for name in set(registry.names()) - before[1]:
         registry.unregister(name)
     for name in ("find_quick_gelu", "own", "other"):
-        pass_order.unregister(name)
+        passes.unregister(name)
 
 
 def test_the_example_runs_from_the_command_line_by_entry_points(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from qsim.executorch.pte.method import DelegateCall, Indices, KernelCall, TensorSpec, usual
 from qsim.executorch.registry import OURS
-from qsim.report.evaluate import group_layers, programs_in_order
+from qsim.report.evaluate import group_layers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,7 +48,7 @@ class Part:
         """Return its layers with shapes and MACs of one sample; nothing that only a run tells."""
         if self.network is None:
             return []
-        programs = programs_in_order(self.network)
+        programs = self.network.programs_in_order()
         layers, owners = group_layers(programs)
         calls = ((program, call) for program in programs for call in program.calls)
         for layer, (program, call) in zip(owners, calls, strict=True):
@@ -63,7 +63,7 @@ class Part:
     @property
     def primitives(self) -> int:
         """How many primitive calls it makes."""
-        programs = () if self.network is None else programs_in_order(self.network)
+        programs = () if self.network is None else self.network.programs_in_order()
         return sum(len(program.calls) for program in programs)
 
     def to_dict(self) -> dict[str, Any]:

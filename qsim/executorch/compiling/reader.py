@@ -19,7 +19,7 @@ from qsim.executorch.adapter import plain_operator
 from qsim.executorch.compiling.view import MARK, View, is_known, is_size
 from qsim.graph.nodes import is_parameter
 from qsim.lowering.view import is_dequantize, is_quantize
-from qsim.patterns import registry
+from qsim.registry import patterns as registry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,7 +9,7 @@ from qsim.lowering.match import chain, layer_of
 from qsim.lowering.plan import constant_nodes
 from qsim.lowering.view import is_dequantize, is_quantize, operator_name
 from qsim.network.hostops import computes
-from qsim.network.lowered import HostOperator
+from qsim.network.steps import HostOperator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

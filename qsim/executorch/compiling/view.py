@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import torch
 
-from qsim import extend
 from qsim.lowering.match import Matcher
 from qsim.lowering.view import Shapes
+from qsim.registry import entry_points
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
@@ -44,7 +44,7 @@ class View:
 
     def match(self, target: Target) -> Matcher:
         """Return the matcher after its run."""
-        extend.load()
+        entry_points.load()
         skipped = frozenset(self.why)
         matcher = Matcher(target, self.graph, self.shapes, self.origins, skipped, self.why)
         with torch.no_grad():

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from qsim.errors import FileFormatError, InputError, MissingToolError, QsimError
 from qsim.executorch.compiling.specs import decode
-from qsim.network.store import from_bytes
+from qsim.network.reading import from_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

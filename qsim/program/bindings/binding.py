@@ -1,78 +1,40 @@
-"""What a binding of a primitive is, and what bindings share."""
+"""What the bindings of primitives share."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
 from qsim.errors import ModelError
 from qsim.program import attributes as check
 from qsim.program import shapes
+from qsim.registry.binding import MAX_OPERANDS, Attributes, Binding, Kernel, Operand
+
+__all__ = [
+    "AXIS",
+    "CODE",
+    "CODES",
+    "MAX_OPERANDS",
+    "Attributes",
+    "Binding",
+    "Kernel",
+    "Operand",
+    "accumulated",
+    "check_axis",
+    "container",
+    "dims",
+    "infer_pair",
+    "keywords",
+    "pairs",
+    "per_sample",
+    "private",
+]
 
 if TYPE_CHECKING:
-    from hw_models import FixedFormat, Ledger
-    from qsim.program.attributes import Array, Check, Constants
+    from collections.abc import Sequence
 
-Attributes: TypeAlias = Mapping[str, Any]
-MAX_OPERANDS: Final = 64  # of a variadic primitive
-Kernel: TypeAlias = "Callable[[Sequence[Array], Ledger | None], Array]"
-
-
-@dataclass(frozen=True, slots=True)
-class Operand:
-    """What is known of an operand before anything runs.
-
-    Attributes:
-        shape: sizes; -1 in front is any batch.
-        format: the codes that it may hold.
-        constant: the array itself, when the operand is a constant of the Program.
-    """
-
-    shape: tuple[int, ...]
-    format: FixedFormat
-    constant: Array | None = None
-
-
-def no_macs(operands: Sequence[Operand], shape: tuple[int, ...]) -> int:
-    """Return 0: the primitive multiplies nothing."""
-    del operands, shape
-    return 0
-
-
-@dataclass(frozen=True, slots=True)
-class Binding:
-    """One primitive.
-
-    Attributes:
-        operands: their names; those in ``constant`` must be constants. A ``variadic`` primitive
-            has one name, and as many operands as a call gives it.
-        attributes: exactly the attributes of a call, each with its check; those in ``optional``
-            may be left out.
-        infer: operands and attributes to (shape, format) of the output.
-        prepare: operands, attributes and constants to the function that computes a call; what can
-            be packed or derived once (weights, multipliers) is.
-        macs: multiply-accumulates of one sample, from the operands and the output shape.
-        overwrites: operands whose place in memory the result may take, where both are of one size:
-            each element depends on its like alone, and is read before it is written.
-    """
-
-    operands: tuple[str, ...]
-    attributes: Mapping[str, Check]
-    infer: Callable[[Sequence[Operand], Attributes], tuple[tuple[int, ...], FixedFormat]]
-    prepare: Callable[[Sequence[Operand], Attributes, Constants], Kernel]
-    constant: tuple[str, ...] = ()
-    optional: tuple[str, ...] = ()
-    macs: Callable[[Sequence[Operand], tuple[int, ...]], int] = no_macs
-    variadic: bool = False
-    overwrites: tuple[str, ...] = ()
-
-    def slots(self, count: int) -> tuple[str, ...]:
-        """Return the names of a call's operands: ``x0, x1, ...`` where there are any number."""
-        if not self.variadic:
-            return self.operands
-        return tuple(f"{self.operands[0]}{i}" for i in range(max(1, min(count, MAX_OPERANDS))))
+    from hw_models import FixedFormat
+    from qsim.program.attributes import Array
 
 
 def per_sample(shape: tuple[int, ...]) -> int:

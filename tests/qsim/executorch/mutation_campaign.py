@@ -35,7 +35,7 @@ from qsim.executorch.interpreter.machine import Interpreter
 from qsim.executorch.pte.method import Method, TensorSpec
 from qsim.executorch.pte.pte import Pte
 from qsim.graph.capturing import quiet
-from qsim.network import store
+from qsim.network import reading, store
 from qsim.network.document import to_document
 from tests.qsim.executorch import pte_nets
 from tests.qsim.executorch.edges import network
@@ -102,7 +102,7 @@ def of_structure(data: bytes) -> Outcome:
     """Change what a delegate's bytes say, with a digest that fits again, and run the program."""
     method = Pte(data)._methods["forward"]
     (delegate,) = method.delegates
-    document, arrays = to_document(store.from_bytes(delegate.blob))
+    document, arrays = to_document(reading.from_bytes(delegate.blob))
     text = json.dumps({"format_version": 1, **document})
 
     def outcome(draw: random.Random) -> str:
@@ -112,7 +112,7 @@ def of_structure(data: bytes) -> Outcome:
         if draw.random() < 0.15:
             mutate_arrays(held, draw)
         blob = store.pack(tree, held)
-        if largest(store.from_bytes(blob)) > MAX_ELEMENTS:
+        if largest(reading.from_bytes(blob)) > MAX_ELEMENTS:
             return "large"
         changed = dataclasses.replace(delegate, blob=blob)
         run_method(dataclasses.replace(method, delegates=(changed,)))

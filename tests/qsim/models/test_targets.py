@@ -19,7 +19,8 @@ from hw_models.quantize import reference as quantize_one
 from qsim import models
 from qsim.errors import ModelError
 from qsim.graph.capturing import capture
-from qsim.network.lowered import Lowered, Step
+from qsim.network.lowered import Lowered
+from qsim.network.steps import Step
 from qsim.network.trace import Trace
 from tests.qsim.memory.lifetimes import check_steps
 from tests.qsim.program.reading import host_value

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 import hw_models as hw
-from qsim.network.lowered import HostOperator, Lowered, Step, ValueSpec
+from qsim.network.lowered import Lowered
+from qsim.network.steps import HostOperator, Step, ValueSpec
 from qsim.program.program import Call, Program, TensorSpec
 from qsim.target import Target
 

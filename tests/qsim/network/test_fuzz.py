@@ -20,9 +20,10 @@ import numpy as np
 import pytest
 
 from qsim.errors import QsimError
-from qsim.network import store
+from qsim.network import reading, store
 from qsim.network.document import to_document
-from qsim.network.lowered import Lowered, ValueSpec
+from qsim.network.lowered import Lowered
+from qsim.network.steps import ValueSpec
 from tests.qsim.network import nets as net
 
 BYTE_MUTATIONS, STRUCTURAL_MUTATIONS = 2000, 1000
@@ -69,7 +70,7 @@ def one_line(error: QsimError, result: str) -> str:
 def outcome(data: bytes) -> str:
     """Load and run; only QsimError may come out."""
     try:
-        network = store.from_bytes(data)
+        network = reading.from_bytes(data)
     except QsimError as error:
         return one_line(error, "refused")
     inputs = [valid_input(spec) for spec in network.inputs]

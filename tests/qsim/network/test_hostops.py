@@ -13,7 +13,8 @@ import torch.ao.quantization.fx._decomposed  # registers quantized_decomposed
 from qsim.errors import ModelError, QsimError
 from qsim.network import hostops
 from qsim.network.hostops import encode_torch_step, run_torch_step
-from qsim.network.lowered import Lowered, Step, ValueSpec
+from qsim.network.lowered import Lowered
+from qsim.network.steps import Step, ValueSpec
 from tests.qsim.network import nets as net
 
 

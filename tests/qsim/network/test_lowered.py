@@ -16,7 +16,8 @@ from hw_models.dequantize import dequantize
 from hw_models.quantize import quantize
 from qsim.errors import InputError, ModelError
 from qsim.network.integer_io import integer_boundary
-from qsim.network.lowered import HostOperator, Lowered, Step, ValueSpec
+from qsim.network.lowered import Lowered
+from qsim.network.steps import HostOperator, Step, ValueSpec
 from tests.qsim.network import nets as net
 from tests.tree import ROOT
 

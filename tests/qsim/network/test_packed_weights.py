@@ -13,7 +13,7 @@ import hw_models as hw
 from hw_models.packing import pack
 from qsim import Target
 from qsim.errors import QsimError
-from qsim.network import store
+from qsim.network import reading, store
 from qsim.network.document import to_document
 from qsim.network.lowered import Lowered
 from qsim.program.attributes import Array
@@ -52,7 +52,7 @@ def test_weights_are_packed_and_come_back(tmp_path: Path, bits: int) -> None:
         stored = arrays[f"0/{name}"]
         assert (stored.dtype, stored.size) == (np.uint8, -(-array.size * bits // 8))
         np.testing.assert_array_equal(stored, pack(array, hw.FixedFormat(bits)))
-    again = store.load(path)
+    again = reading.load(path)
     for name, array in lowered.programs[0].constants.items():
         assert again.programs[0].constants[name].dtype == array.dtype
         np.testing.assert_array_equal(again.programs[0].constants[name], array)
@@ -84,7 +84,7 @@ def test_a_file_that_says_otherwise_is_refused(change: Any, message: str) -> Non
     document, arrays = to_document(network(4))
     document["programs"][0]["packed"] = change  # type: ignore[index,call-overload]
     with pytest.raises(QsimError, match=message) as caught:
-        store.from_bytes(store.pack({"format_version": store.FORMAT_VERSION, **document}, arrays))
+        reading.from_bytes(store.pack({"format_version": store.FORMAT_VERSION, **document}, arrays))
     assert "\n" not in str(caught.value)
 
 
@@ -93,4 +93,4 @@ def test_a_target_without_narrow_weights_has_none() -> None:
     document["target"]["weight"]["bits"] = 8  # type: ignore[index,call-overload]
     document["target_hash"] = narrow(8).hash
     with pytest.raises(QsimError, match="form must be a FixedFormat of 1, 2 or 4 bits"):
-        store.from_bytes(store.pack({"format_version": store.FORMAT_VERSION, **document}, arrays))
+        reading.from_bytes(store.pack({"format_version": store.FORMAT_VERSION, **document}, arrays))

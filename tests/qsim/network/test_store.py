@@ -17,7 +17,7 @@ from safetensors.numpy import load_file
 from safetensors.numpy import save as serialize
 
 from qsim.errors import FileFormatError, UsageError
-from qsim.network import store
+from qsim.network import reading, store
 from qsim.network.document import to_document
 from qsim.program.attributes import Array
 from tests.qsim.network import nets as net
@@ -36,7 +36,7 @@ def write(path: Path, data: bytes) -> Path:
 
 def refused(path: Path, message: str, where: str | None = None) -> None:
     with pytest.raises(FileFormatError, match=message) as caught:
-        store.load(path)
+        reading.load(path)
     assert "\n" not in str(caught.value)
     assert caught.value.where.startswith(str(path) if where is None else where)
     assert caught.value.exit_status == 2
@@ -46,7 +46,7 @@ def refused(path: Path, message: str, where: str | None = None) -> None:
 def test_the_same_network_comes_back(tmp_path: Path, host: bool) -> None:
     network, path = net.lowered(host=host), tmp_path / "net.qsim"
     network.save(path)
-    again = store.load(path)
+    again = reading.load(path)
     for name in ("inputs", "outputs", "steps", "host_operators", "model"):
         assert getattr(again, name) == getattr(network, name)
     assert again.target == network.target
@@ -72,17 +72,18 @@ def test_the_same_network_comes_back(tmp_path: Path, host: bool) -> None:
 def test_integer_boundary_comes_back(tmp_path: Path) -> None:
     network = net.lowered().quantized_io()
     network.save(tmp_path / "net.qsim")
-    again = store.load(tmp_path / "net.qsim")
+    again = reading.load(tmp_path / "net.qsim")
     assert (again.inputs, again.outputs) == (network.inputs, network.outputs)
     np.testing.assert_array_equal(again(net.codes()), network(net.codes()))
 
 
 def test_the_same_network_gives_the_same_bytes(tmp_path: Path, data: bytes) -> None:
     assert store.to_bytes(net.lowered(host=True)) == data
-    again = store.load(write(tmp_path / "net.qsim", data))
+    again = reading.load(write(tmp_path / "net.qsim", data))
     assert store.to_bytes(again) == data
     code = (
-        "import sys; from tests.qsim.network import nets as n; from qsim.network import store;"
+        "import sys; from tests.qsim.network import nets as n;"
+        "from qsim.network import store;"
         "sys.stdout.buffer.write(store.to_bytes(n.lowered(host=True)))"
     )
     root = ROOT
@@ -106,7 +107,7 @@ def test_scalar_constants_and_every_dtype_come_back(tmp_path: Path) -> None:
     constants["empty"] = np.zeros((0, 3), np.int8)
     network = net.lowered(host=True, constants=constants)
     network.save(tmp_path / "net.qsim")
-    again = store.load(tmp_path / "net.qsim")
+    again = reading.load(tmp_path / "net.qsim")
     for name, array in constants.items():
         assert again.constants[name].shape == array.shape
         assert again.constants[name].dtype == array.dtype.newbyteorder("=")
@@ -123,7 +124,7 @@ def test_replaces_a_file_and_keeps_normal_permissions(tmp_path: Path) -> None:
     os.umask(mask)
     assert stat.S_IMODE(path.stat().st_mode) == 0o666 & ~mask
     assert [item.name for item in tmp_path.iterdir()] == ["net.qsim"]
-    store.load(path)
+    reading.load(path)
 
 
 def test_nothing_half_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,7 +156,7 @@ def test_missing_files_and_directories(tmp_path: Path) -> None:
     os.mkfifo(fifo)
     refused(fifo, "not a regular file")
     with pytest.raises(FileFormatError, match="cannot be read"):
-        store.load("nul\0.qsim")
+        reading.load("nul\0.qsim")
 
 
 @pytest.mark.parametrize(
@@ -196,7 +197,7 @@ def edited(data: bytes, edit: Callable[[dict[str, Any], dict[str, Array]], Any])
 
 
 def test_an_edit_of_nothing_is_accepted(tmp_path: Path, data: bytes) -> None:
-    store.load(write(tmp_path / "x.qsim", edited(data, lambda d, a: None)))
+    reading.load(write(tmp_path / "x.qsim", edited(data, lambda d, a: None)))
 
 
 EDITS: dict[str, tuple[Callable[[dict[str, Any], dict[str, Array]], Any], str]] = {

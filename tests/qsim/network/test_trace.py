@@ -62,7 +62,7 @@ def test_an_empty_batch_has_a_trace_and_a_picture() -> None:
 def test_names_used_twice_keep_both_tensors() -> None:
     import dataclasses
 
-    from qsim.network.lowered import Step, ValueSpec
+    from qsim.network.steps import Step, ValueSpec
 
     first, middle, last = net.steps()
     other = Step("quantize", "q2", ("x",), ("x.codes2",), net.boundary(0.1, 3))

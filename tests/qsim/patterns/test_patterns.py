@@ -15,8 +15,8 @@ import qsim
 from hw_models.tables import LeakyRelu, unit_table
 from qsim import Target
 from qsim.network.lowered import Lowered
-from qsim.patterns import registry
 from qsim.quantizer import Quantized
+from qsim.registry import patterns as registry
 from tests.qsim.program.reading import primitives
 from tests.qsim.program.sampled_reference import calls_of, check_call
 

@@ -13,7 +13,8 @@ import hw_models as hw
 from hw_models.dequantize import reference as dequantize_one
 from hw_models.quantize import reference as quantize_one
 from qsim import Target, lower, quantize
-from qsim.network.lowered import Lowered, Step
+from qsim.network.lowered import Lowered
+from qsim.network.steps import Step
 from qsim.network.trace import Trace
 from qsim.program.attributes import format_to_json
 from qsim.program.calls import TensorSpec

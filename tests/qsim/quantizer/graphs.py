@@ -9,8 +9,8 @@ import torch.nn.functional as F  # noqa: N812  # torch's own name for it
 from torch import nn
 
 from qsim.graph import nodes
-from qsim.patterns import registry
 from qsim.quantizer import quantize
+from qsim.registry import patterns as registry
 from qsim.target import Target
 
 

@@ -8,8 +8,8 @@ from torch import nn
 
 from qsim.errors import UsageError
 from qsim.graph import nodes
-from qsim.patterns import registry
 from qsim.quantizer import Override, QuantizeConfig, quantize
+from qsim.registry import patterns as registry
 from qsim.target import Target
 from tests.fresh import loaded
 

@@ -18,9 +18,9 @@ from torch import nn
 
 from qsim.errors import FileFormatError, UsageError
 from qsim.graph.nodes import layer
-from qsim.patterns.registry import candidates
 from qsim.quantizer import Quantized, quantize
 from qsim.quantizer.pt2 import load_pt2, save_pt2
+from qsim.registry.patterns import candidates
 from qsim.target import Target
 from tests.tree import ROOT
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from qsim import Lowered
 from qsim.errors import InputError, ModelError, UsageError
 from qsim.executorch import QsimPartitioner, export, register, run_edge
-from qsim.network.store import from_bytes
+from qsim.network.reading import from_bytes
 from tests.qsim.executorch.edges import (
     batches,
     builtin,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from torch.fx import Node
 
-    from qsim.patterns.pattern import Pattern
+    from qsim.registry.pattern import Pattern
     from qsim.target import Target
 
 # One module each, in the order in which they are asked.

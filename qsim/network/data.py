@@ -1,0 +1,73 @@
+"""What a lowered network is made of: values, steps, Programs, constants, checked as a whole."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from qsim.memory import Space
+from qsim.network.structure import plain
+from qsim.network.wiring import check_network
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from qsim.network.steps import HostOperator, Step, ValueSpec
+    from qsim.program.attributes import Array, Json
+    from qsim.program.program import Program
+    from qsim.target import Target
+
+
+class Network:
+    """A quantized network, lowered for a target: data that files, checks and rewrites read.
+
+    Attributes:
+        target: the contract whose integers it computes.
+        inputs, outputs: what it takes and returns.
+        steps: in the order of execution.
+        programs: the integer parts, by index.
+        constants: arrays of host operators.
+        host_operators: what stayed in torch, with its layer and the reason.
+        model: the name of the model, for reports.
+        structure: how the outputs are nested, see ``qsim.network.structure``; None for one bare
+            output, or a tuple of several.
+
+    Raises:
+        ModelError: steps, programs and values do not fit together, or a Program does not fit the
+            target's memory.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        inputs: Sequence[ValueSpec],
+        outputs: Sequence[ValueSpec],
+        steps: Sequence[Step],
+        programs: Sequence[Program],
+        constants: Mapping[str, Array] | None = None,
+        host_operators: Sequence[HostOperator] = (),
+        model: str = "",
+        structure: Json = None,
+    ) -> None:
+        self.target = target
+        self.inputs = tuple(inputs)
+        self.outputs = tuple(outputs)
+        self.steps = tuple(steps)
+        memory = Space(target.memory.bytes, target.memory.alignment, target.memory.banks)
+        self.programs = tuple(program.placed_in(memory) for program in programs)
+        self.constants = MappingProxyType(dict(constants or {}))
+        self.host_operators = tuple(host_operators)
+        self.model = model
+        self.structure = plain(len(self.outputs)) if structure is None else structure
+        check_network(self)
+        if memory.limited:
+            for program in self.programs:
+                program.allocate()
+
+    def programs_in_order(self) -> list[Program]:
+        """Return the programs in the order in which the steps run them."""
+        return [
+            self.programs[int(str(step.attributes["program"]))]
+            for step in self.steps
+            if step.kind == "program"
+        ]

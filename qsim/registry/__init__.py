@@ -1,0 +1,30 @@
+"""What may be registered from outside: bindings of primitives, patterns and passes, by name.
+
+The lowering, the quantizer and targets read these registries; the built-in bindings, patterns and
+passes stand in rooms above. ``patterns``, ``passes`` and ``primitives`` are used as modules.
+"""
+
+from __future__ import annotations
+
+from qsim.registry.binding import MAX_OPERANDS, Attributes, Binding, Kernel, Operand
+from qsim.registry.entry_points import add_pattern, add_primitive, check_name, has_primitive, load
+from qsim.registry.passes import Pass, ordered
+from qsim.registry.pattern import Pattern, Weights, needs
+
+__all__ = [
+    "MAX_OPERANDS",
+    "Attributes",
+    "Binding",
+    "Kernel",
+    "Operand",
+    "Pass",
+    "Pattern",
+    "Weights",
+    "add_pattern",
+    "add_primitive",
+    "check_name",
+    "has_primitive",
+    "load",
+    "needs",
+    "ordered",
+]

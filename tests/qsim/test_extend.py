@@ -186,7 +186,7 @@ REFUSED = [
     (lambda: qsim.extend.register_primitive("Own", _binding()), "is named 'Own'"),
     (
         lambda: qsim.extend.register_primitive("own", "x"),
-        "is a str (accepted: a qsim.program.bindings.binding",
+        "is a str (accepted: a qsim.binding",
     ),
     (lambda: qsim.extend.register_pattern(_pattern("conv")), "another pattern has its name"),
     (lambda: qsim.extend.register_pattern("x"), "is a str (accepted: a qsim.patterns"),

@@ -11,58 +11,40 @@ Nothing heavy is loaded before it is used: ``import qsim`` loads neither torch n
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Final
+
+import lazy_loader
 
 from qsim.moved import install
 
 if TYPE_CHECKING:
-    from qsim import cosim, extend, golden
-    from qsim.errors import (
-        FileFormatError,
-        InputError,
-        MissingToolError,
-        ModelError,
-        QsimError,
-        TargetError,
-        UsageError,
-    )
-    from qsim.lowering import lower
-    from qsim.network.lowered import Lowered
-    from qsim.network.reading import load
-    from qsim.network.trace import Trace
-    from qsim.quantizer import QuantizeConfig, Quantized, quantize
-    from qsim.target import Target
+    from qsim import cosim as cosim
+    from qsim import extend as extend
+    from qsim import golden as golden
+    from qsim.errors import FileFormatError as FileFormatError
+    from qsim.errors import InputError as InputError
+    from qsim.errors import MissingToolError as MissingToolError
+    from qsim.errors import ModelError as ModelError
+    from qsim.errors import QsimError as QsimError
+    from qsim.errors import TargetError as TargetError
+    from qsim.errors import UsageError as UsageError
+    from qsim.lowering import lower as lower
+    from qsim.network import Lowered as Lowered
+    from qsim.network import Trace as Trace
+    from qsim.network import load as load
+    from qsim.quantizer import QuantizeConfig as QuantizeConfig
+    from qsim.quantizer import Quantized as Quantized
+    from qsim.quantizer import quantize as quantize
+    from qsim.target import Target as Target
 
 install()
 __version__: Final = "0.1.0"
 
-__all__ = [
-    "FileFormatError",
-    "InputError",
-    "Lowered",
-    "MissingToolError",
-    "ModelError",
-    "QsimError",
-    "QuantizeConfig",
-    "Quantized",
-    "Target",
-    "TargetError",
-    "Trace",
-    "UsageError",
-    "__version__",
-    "cosim",
-    "extend",
-    "golden",
-    "load",
-    "lower",
-    "quantize",
-]
-
-_MODULES: Final = ("cosim", "extend", "golden")
-_HOMES: Final = {
-    **dict.fromkeys(
-        (
+__getattr__, __dir__, _lazy = lazy_loader.attach(
+    __name__,
+    submodules=["cosim", "extend", "golden"],
+    submod_attrs={
+        "errors": [
             "FileFormatError",
             "InputError",
             "MissingToolError",
@@ -70,30 +52,11 @@ _HOMES: Final = {
             "QsimError",
             "TargetError",
             "UsageError",
-        ),
-        "qsim.errors",
-    ),
-    "Lowered": "qsim.network.lowered",
-    "QuantizeConfig": "qsim.quantizer",
-    "Quantized": "qsim.quantizer",
-    "Target": "qsim.target",
-    "Trace": "qsim.network.trace",
-    "load": "qsim.network.reading",
-    "lower": "qsim.lowering",
-    "quantize": "qsim.quantizer",
-}
-
-
-def __getattr__(name: str) -> object:
-    if name in _MODULES:
-        return import_module(f"qsim.{name}")
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module 'qsim' has no attribute {name!r}")
-    value: object = getattr(import_module(home), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+        ],
+        "lowering": ["lower"],
+        "network": ["Lowered", "Trace", "load"],
+        "quantizer": ["QuantizeConfig", "Quantized", "quantize"],
+        "target": ["Target"],
+    },
+)
+__all__ = [*_lazy, "__version__"]

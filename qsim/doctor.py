@@ -154,7 +154,7 @@ def _silence() -> Iterator[None]:
     if os.environ.get("QSIM_DEBUG") == "1":
         yield
         return
-    from qsim.graph.capturing import quiet
+    from qsim.graph import quiet
 
     with quiet():
         yield

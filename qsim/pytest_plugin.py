@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from qsim.program.attributes import Array
+    from qsim.program import Array
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,119}")
 _FROM_WORKERS: Final = "qsim_golden"
@@ -120,7 +120,7 @@ class Golden:
                 f"golden: there is no {path}\nwrite it with: pytest {_OPTION}; then look at it "
                 "and keep it under version control"
             )
-        from qsim.mismatch.compare import compare
+        from qsim.mismatch import compare
 
         mismatch = compare(_read(path), actual, tolerance=tolerance)
         if mismatch is not None:

@@ -12,7 +12,7 @@ from qsim.errors import FileFormatError, ModelError, UsageError
 if TYPE_CHECKING:
     from qsim.cli.output import Output
     from qsim.models import Model
-    from qsim.network.lowered import Lowered
+    from qsim.network import Lowered
     from qsim.quantizer import Quantized
     from qsim.target import Target
 
@@ -146,7 +146,7 @@ def load_network(path: str | Path) -> Lowered:
     Raises:
         FileFormatError: always with what would be accepted.
     """
-    from qsim.network.reading import load
+    from qsim.network import load
 
     try:
         return load(path)
@@ -179,7 +179,7 @@ def quantized_of(
 
     settings = read_config(config)
     if spec.endswith(".pt2"):
-        from qsim.quantizer.pt2 import load_pt2
+        from qsim.quantizer import load_pt2
 
         loaded = load_pt2(spec)
         if isinstance(loaded, Quantized):

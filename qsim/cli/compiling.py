@@ -8,7 +8,7 @@ from qsim.cli.build import Built, build, check_model_name, target_of
 from qsim.cli.pte.compiling import PteOptions, compile_pte
 from qsim.cli.run import quiet
 from qsim.errors import UsageError
-from qsim.report.words import plural
+from qsim.report import plural
 
 if TYPE_CHECKING:
     from pathlib import Path

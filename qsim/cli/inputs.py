@@ -11,8 +11,7 @@ import numpy as np
 
 from qsim.cli.npy import read_labels, read_npy, shape_text
 from qsim.errors import InputError, UsageError
-from qsim.report.evaluate import Array, Arrays, Batch, as_arrays
-from qsim.report.words import plural
+from qsim.report import Array, Arrays, Batch, as_arrays, plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,8 +19,7 @@ if TYPE_CHECKING:
 
     from hw_models.quantize import Formula
     from qsim.models import Model
-    from qsim.network.lowered import Lowered
-    from qsim.network.steps import ValueSpec
+    from qsim.network import Lowered, ValueSpec
 
 RANDOM_SAMPLES: Final = 8
 # A trace keeps every tensor of a batch: as many samples as keep it in the hundreds of megabytes.

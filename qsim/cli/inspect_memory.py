@@ -9,15 +9,15 @@ from rich.text import Text
 
 from qsim.cli.listing import add_row, plain_table
 from qsim.cli.output import width
-from qsim.report.words import NONE, count, plural, tail
+from qsim.report import NONE, count, plural, tail
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from rich.console import RenderableType
 
-    from qsim.network.lowered import Lowered
-    from qsim.stream.allocate import Allocation, Place
+    from qsim.network import Lowered
+    from qsim.stream import Allocation, Place
 
 _TITLES: Final = ("tensor", "offset", "bytes", "steps", "bank", "in place of", "made by")
 _NUMBERS: Final = range(1, 5)
@@ -111,7 +111,7 @@ def memory_document(allocation: Allocation) -> dict[str, Any]:
 
 def draw_memory(lowered: Lowered, path: Path) -> str:
     """Write the picture of all Programs; return the line that says so."""
-    from qsim.stream.picture import plot_memory
+    from qsim.stream import plot_memory
 
     plot_memory({program.name: program.allocate() for program in lowered.programs}, path)
     return f"{path}: {count(path.stat().st_size)} bytes"

@@ -14,8 +14,7 @@ from qsim.cli.npy import shape_text
 from qsim.cli.pte import is_executorch
 from qsim.cli.run import quiet
 from qsim.errors import UsageError
-from qsim.report.table import short_hash
-from qsim.report.words import NONE, count, host_lines, plural
+from qsim.report import NONE, count, host_lines, plural, short_hash
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,9 +23,8 @@ if TYPE_CHECKING:
 
     from hw_models import FixedFormat
     from qsim.cli.output import Output
-    from qsim.network.lowered import Lowered
-    from qsim.network.steps import ValueSpec
-    from qsim.program.program import Program
+    from qsim.network import Lowered, ValueSpec
+    from qsim.program import Program
 
 _ACCEPTED = "a .qsim, .pt2, .pte, .bpte or target .toml file"
 
@@ -74,7 +72,7 @@ def inspect_file(
 
 
 def _check_picture(path: Path, picture: Path) -> None:
-    from qsim.stream.picture import check_picture
+    from qsim.stream import check_picture
 
     if path.suffix != ".qsim" and not is_executorch(path.name):
         raise UsageError(
@@ -94,8 +92,7 @@ def _inspect_target(path: Path, output: Output) -> None:
 
 
 def _inspect_pt2(path: Path, output: Output) -> None:
-    from qsim.quantizer import Quantized
-    from qsim.quantizer.pt2 import load_pt2
+    from qsim.quantizer import Quantized, load_pt2
 
     with quiet(output):
         loaded: Any = load_pt2(path)
@@ -253,7 +250,7 @@ def _value(spec: ValueSpec, lowered: Lowered) -> dict[str, Any]:
 
 def _boundary_codes(name: str, lowered: Lowered) -> tuple[float | None, int, FixedFormat | None]:
     """Return scale, zero point and format of the step that quantizes or dequantizes a value."""
-    from qsim.program.attributes import format_from_json
+    from qsim.program import format_from_json
 
     for step in lowered.steps:
         into = step.kind == "quantize" and name in step.inputs

@@ -9,7 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from qsim.report.words import compact
+from qsim.report import compact
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from qsim.errors import InputError
-from qsim.report.words import plural
+from qsim.report import plural
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from qsim.report.evaluate import Array
+    from qsim.report import Array
 
 _NPY: Final = "a .npy file of float32 or integer codes, samples along dimension 0"
 

@@ -19,10 +19,8 @@ from qsim.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from qsim.formal.goal import Verdict
-    from qsim.formal.report import Result
-    from qsim.formal.run import Task
-    from qsim.network.lowered import Lowered
+    from qsim.formal import Result, Task, Verdict
+    from qsim.network import Lowered
     from qsim.target import Target
 
 _FROM_MODEL = ("add",)  # its constants are a model's, never all
@@ -46,14 +44,13 @@ class ProveOptions:
 
 def prove(options: ProveOptions, output: Output) -> int:
     """Prove what there is to prove; return the exit status: 0 proven, 1 not."""
-    from qsim.formal import yosys
-    from qsim.formal.plan import PROVABLE
+    from qsim.formal import PROVABLE, yosys
 
     _check(options, (*PROVABLE, *_MACHINES))
     yosys.require()
     if options.primitive in _MACHINES:
         return _induct(options, output)
-    from qsim.formal.plan import tasks
+    from qsim.formal import tasks
 
     model = options.model or (_MODEL if options.primitive in _FROM_MODEL else None)
     with quiet(output):
@@ -68,9 +65,7 @@ def prove(options: ProveOptions, output: Output) -> int:
 
 def _induct(options: ProveOptions, output: Output) -> int:
     """Prove what is proved over time: the module with its scoreboard."""
-    from qsim.formal.induction import machine
-    from qsim.formal.induction import prove as induct
-    from qsim.formal.report import Result
+    from qsim.formal import Result, induct, machine
     from qsim.target import Target
 
     if options.write is not None:
@@ -111,7 +106,7 @@ def _check(options: ProveOptions, provable: tuple[str, ...]) -> None:
     if options.workers < 1:
         raise UsageError(f"--jobs must be at least 1, not {options.workers}", accepted="1 or more")
     if options.write is not None:
-        from qsim.golden.writing import check_destination
+        from qsim.golden import check_destination
 
         check_destination(options.write, force=False)
 
@@ -133,8 +128,8 @@ def _prove(
     planned: Sequence[Task], target: Target, options: ProveOptions, output: Output
 ) -> list[Result]:
     """Decide all tasks, until there is a counterexample."""
-    from qsim.formal.report import Result, facts_of, layers_of
-    from qsim.formal.run import prove as decide
+    from qsim.formal import Result, facts_of, layers_of
+    from qsim.formal import prove as decide
 
     results: list[Result] = []
     for task in planned:
@@ -162,7 +157,7 @@ def _shown(
     result: Result, found: Verdict, task: Task, target: Target, options: ProveOptions
 ) -> Result:
     """Return a result with its counterexample in words; simulate and write it."""
-    from qsim.formal.replay import replay
+    from qsim.formal import replay
 
     case = task.problem.case(found.values)
     bits = {field.name: field.bits for field in task.problem.unit.inputs.fields}
@@ -173,7 +168,7 @@ def _shown(
     simulated = replay(case, target, task.sources)
     rows.append(("simulated", "no simulator" if simulated is None else ": ".join(simulated)))
     if options.write is not None:
-        from qsim.golden.writing import write
+        from qsim.golden import write
 
         write([case], options.write, target)
         rows.append(("written", str(options.write)))
@@ -193,7 +188,7 @@ def _print(
     output: Output,
 ) -> int:
     """Print the results; return the exit status."""
-    from qsim.formal.report import document, text, verdict_of
+    from qsim.formal import document, text, verdict_of
 
     output.text(*text(title, results))
     verdict = verdict_of(results)

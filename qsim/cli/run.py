@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from qsim.cli.inputs import Samples
-    from qsim.report.result import Evaluation
+    from qsim.report import Evaluation
     from qsim.target import Target
 
 
@@ -127,7 +127,7 @@ def _check_parent(path: Path, option: str) -> None:
 def _first_line(model: str, target: Target, output: Output) -> None:
     if output.as_json:
         return
-    from qsim.report.table import headline
+    from qsim.report import headline
 
     columns = width(terminal=sys.stdout.isatty())
     output.text(headline(model, target, columns))
@@ -162,7 +162,7 @@ def set_threads(count: int) -> None:
 def _evaluate(built: Built, options: RunOptions, output: Output) -> tuple[Evaluation, Samples]:
     from qsim.cli.inputs import batches, choose
     from qsim.cli.traces import TraceWriter
-    from qsim.report.evaluate import Evaluator
+    from qsim.report import Evaluator
 
     lowered = built.lowered
     samples = choose(options.inputs, built.model, lowered, options.labels).first(options.samples)
@@ -194,7 +194,7 @@ def _write_report(
     options: RunOptions, evaluation: Evaluation, built: Built, samples: Samples
 ) -> None:
     from qsim.atomic import write_bytes
-    from qsim.report.html import render_html
+    from qsim.report import render_html
 
     if options.report is not None:
         page = render_html(evaluation, built.lowered.target, samples.source, command(options))
@@ -220,7 +220,7 @@ def _print(evaluation: Evaluation, samples: Samples, options: RunOptions, output
         return
     from rich.text import Text
 
-    from qsim.report.table import run_report
+    from qsim.report import run_report
 
     columns = width(terminal=sys.stdout.isatty())
     source = samples.source

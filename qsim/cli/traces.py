@@ -15,10 +15,9 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from qsim.network.lowered import Lowered
-    from qsim.network.trace import Trace
-    from qsim.program.program import TensorSpec
-    from qsim.report.evaluate import Array
+    from qsim.network import Lowered, Trace
+    from qsim.program import TensorSpec
+    from qsim.report import Array
 
 
 class TraceWriter:

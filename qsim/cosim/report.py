@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from qsim.cosim.lanes.lane import LaneName
-    from qsim.mismatch.compare import Mismatch
+    from qsim.mismatch import Mismatch
     from qsim.target import Target
 
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from qsim.cosim.jobs.unit import Job
     from qsim.cosim.simulators.build import Build, Recipe
     from qsim.cosim.simulators.toolchain import Simulator
-    from qsim.golden.case import Case
+    from qsim.golden import Case
     from qsim.target import Target
 
 # Beats that are kept between building and simulating; others are made a second time.

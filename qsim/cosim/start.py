@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from qsim.cosim.report import Report
     from qsim.cosim.simulators.wrapper import Design
     from qsim.golden import Case, GoldenSet
-    from qsim.network.lowered import Lowered
+    from qsim.network import Lowered
     from qsim.target import Target
 
     Source: TypeAlias = "GoldenSet | Lowered | str | PathLike[str]"
@@ -103,8 +103,8 @@ def _cases(
     source: Source, x: Any, target: Target | None, seed: int, vectors: int | None
 ) -> tuple[Iterable[Case], Target, str]:
     from qsim import golden
-    from qsim.golden.sets import require_target
-    from qsim.program.primitives import PRIMITIVES
+    from qsim.golden import require_target
+    from qsim.program import PRIMITIVES
 
     if isinstance(source, str) and source in PRIMITIVES and not Path(source).is_dir():
         from qsim.cosim.jobs.vectors import vectors as draw
@@ -120,7 +120,7 @@ def _cases(
     if isinstance(source, golden.GoldenSet):
         require_target(source, target)
         return source.cases, source.target, str(source.directory)
-    from qsim.network.lowered import Lowered
+    from qsim.network import Lowered
 
     if isinstance(source, Lowered):
         if x is None:

@@ -143,7 +143,7 @@ def load_exir() -> None:
         MissingToolError: ExecuTorch is not installed, or is of another version.
     """
     _home()
-    from qsim.graph.capturing import quiet
+    from qsim.graph import quiet
 
     with quiet():
         import executorch.exir  # noqa: F401

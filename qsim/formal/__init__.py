@@ -1,1 +1,35 @@
 """Proofs: RTL cores against the Python definitions, for all inputs, with yosys and z3."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import lazy_loader
+
+if TYPE_CHECKING:
+    from qsim.formal.goal import Verdict as Verdict
+    from qsim.formal.induction import induct as induct
+    from qsim.formal.induction import machine as machine
+    from qsim.formal.plan import PROVABLE as PROVABLE
+    from qsim.formal.plan import tasks as tasks
+    from qsim.formal.replaying import replay as replay
+    from qsim.formal.report import Result as Result
+    from qsim.formal.report import document as document
+    from qsim.formal.report import facts_of as facts_of
+    from qsim.formal.report import layers_of as layers_of
+    from qsim.formal.report import text as text
+    from qsim.formal.report import verdict_of as verdict_of
+    from qsim.formal.run import Task as Task
+    from qsim.formal.run import prove as prove
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "goal": ["Verdict"],
+        "induction": ["induct", "machine"],
+        "plan": ["PROVABLE", "tasks"],
+        "replaying": ["replay"],
+        "report": ["Result", "document", "facts_of", "layers_of", "text", "verdict_of"],
+        "run": ["Task", "prove"],
+    },
+)

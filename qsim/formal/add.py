@@ -24,8 +24,7 @@ from qsim.formal.plan import calls_of, elaboration, sources_of
 from qsim.formal.run import Task
 from qsim.formal.vector import seed_of, vector
 from qsim.formal.words import wide
-from qsim.program.attributes import format_from_json, format_to_json
-from qsim.program.schemes import decode_scheme, encode_scheme
+from qsim.program import decode_scheme, encode_scheme, format_from_json, format_to_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,10 +33,9 @@ if TYPE_CHECKING:
     from hw_models.formats import Select
     from qsim.cosim.jobs.beats import Field
     from qsim.cosim.jobs.unit import Unit
-    from qsim.golden.case import Case
-    from qsim.network.lowered import Lowered
-    from qsim.program.calls import Call
-    from qsim.program.program import Program
+    from qsim.golden import Case
+    from qsim.network import Lowered
+    from qsim.program import Call, Program
     from qsim.target import Target
 
 _WIDTH: Final = 160

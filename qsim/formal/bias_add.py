@@ -19,7 +19,7 @@ from qsim.formal.plan import sources_of
 from qsim.formal.run import Task
 from qsim.formal.vector import vector
 from qsim.formal.words import own_ports, wide
-from qsim.program.attributes import accumulator_to_json
+from qsim.program import accumulator_to_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from qsim.cosim.jobs.beats import Field
     from qsim.cosim.jobs.unit import Unit
-    from qsim.golden.case import Case
-    from qsim.network.lowered import Lowered
+    from qsim.golden import Case
+    from qsim.network import Lowered
     from qsim.target import Target
 
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from qsim.cosim.jobs.beats import Field
     from qsim.cosim.jobs.unit import Unit
-    from qsim.golden.case import Case
+    from qsim.golden import Case
 
 Status: TypeAlias = Literal["proven", "counterexample", "not proven"]
 

@@ -92,7 +92,7 @@ def machine(module: str, target: Target, rtl: Path | None = None) -> Machine:
     return Machine(module, (path,), parameters, target.input.format, target.output.format)
 
 
-def prove(machine: Machine, timeout: float) -> list[Verdict]:
+def induct(machine: Machine, timeout: float) -> list[Verdict]:
     """Prove base and step; of lookup also that memory addresses are the definition's.
 
     Args:

@@ -14,9 +14,8 @@ if TYPE_CHECKING:
 
     from qsim.cosim.jobs.unit import Unit
     from qsim.formal.run import Task
-    from qsim.network.lowered import Lowered
-    from qsim.program.calls import Call
-    from qsim.program.program import Program
+    from qsim.network import Lowered
+    from qsim.program import Call, Program
     from qsim.target import Target
 
 # Primitive to the module that makes its tasks; loaded when asked, for they load z3.

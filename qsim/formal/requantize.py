@@ -42,8 +42,7 @@ from qsim.formal.plan import calls_of, elaboration, sources_of
 from qsim.formal.run import Task
 from qsim.formal.vector import seed_of, vector
 from qsim.formal.words import own_ports, wide
-from qsim.program.attributes import format_from_json, format_to_json
-from qsim.program.schemes import decode_scheme, encode_scheme
+from qsim.program import decode_scheme, encode_scheme, format_from_json, format_to_json
 from qsim.target import derive
 
 if TYPE_CHECKING:
@@ -52,10 +51,9 @@ if TYPE_CHECKING:
 
     from qsim.cosim.jobs.beats import Field
     from qsim.cosim.jobs.unit import Unit
-    from qsim.golden.case import Case
-    from qsim.network.lowered import Lowered
-    from qsim.program.calls import Call
-    from qsim.program.program import Program
+    from qsim.golden import Case
+    from qsim.network import Lowered
+    from qsim.program import Call, Program
     from qsim.target import Target
 
 

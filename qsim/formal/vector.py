@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from qsim.golden.case import Case
+from qsim.golden import Case
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

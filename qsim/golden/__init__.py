@@ -9,50 +9,38 @@ A *golden set* is a folder: ``manifest.json`` and one safetensors file per case;
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
+
+import lazy_loader
 
 if TYPE_CHECKING:
-    from qsim.golden.case import Case
-    from qsim.golden.checking import Checked, check
-    from qsim.golden.hexfiles import export_hex
-    from qsim.golden.recording import cases, record
-    from qsim.golden.sets import GoldenSet, load
-    from qsim.golden.writing import write
+    from qsim.golden.case import Case as Case
+    from qsim.golden.checking import Checked as Checked
+    from qsim.golden.checking import Result as Result
+    from qsim.golden.checking import check as check
+    from qsim.golden.directed.makers import PRIMITIVES as PRIMITIVES
+    from qsim.golden.hexfiles import Exported as Exported
+    from qsim.golden.hexfiles import export_hex as export_hex
+    from qsim.golden.recording import cases as cases
+    from qsim.golden.recording import record as record
+    from qsim.golden.sets import GoldenSet as GoldenSet
+    from qsim.golden.sets import load as load
+    from qsim.golden.sets import require_target as require_target
+    from qsim.golden.single import compute as compute
+    from qsim.golden.single import program_of as program_of
+    from qsim.golden.writing import check_destination as check_destination
+    from qsim.golden.writing import write as write
 
-__all__ = [
-    "Case",
-    "Checked",
-    "GoldenSet",
-    "cases",
-    "check",
-    "export_hex",
-    "load",
-    "record",
-    "write",
-]
-
-_HOMES: Final = {
-    "Case": "case",
-    "Checked": "checking",
-    "GoldenSet": "sets",
-    "cases": "recording",
-    "check": "checking",
-    "export_hex": "hexfiles",
-    "load": "sets",
-    "record": "recording",
-    "write": "writing",
-}
-
-
-def __getattr__(name: str) -> object:
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module 'qsim.golden' has no attribute {name!r}")
-    value: object = getattr(import_module(f"qsim.golden.{home}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "case": ["Case"],
+        "checking": ["Checked", "Result", "check"],
+        "directed.makers": ["PRIMITIVES"],
+        "hexfiles": ["Exported", "export_hex"],
+        "recording": ["cases", "record"],
+        "sets": ["GoldenSet", "load", "require_target"],
+        "single": ["compute", "program_of"],
+        "writing": ["check_destination", "write"],
+    },
+)

@@ -7,14 +7,13 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from qsim.errors import ModelError
-from qsim.program.attributes import Array, check_name, json_object
-from qsim.program.primitives import PRIMITIVES
+from qsim.program import PRIMITIVES, Array, check_name, json_object
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from hw_models import FixedFormat
-    from qsim.program.attributes import Json
+    from qsim.program import Json
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from qsim.errors import FileFormatError, QsimError
 from qsim.golden.sets import GoldenSet, load, require_target
 from qsim.golden.single import compute
-from qsim.mismatch.compare import Mismatch, compare
+from qsim.mismatch import Mismatch, compare
 
 if TYPE_CHECKING:
     from collections.abc import Callable

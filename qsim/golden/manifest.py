@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Final
 
-from qsim.network.store import canonical
-from qsim.program.attributes import format_to_json
+from qsim.network import canonical
+from qsim.program import format_to_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from hw_models import FixedFormat
     from qsim.golden.case import Case
-    from qsim.program.attributes import Array, Json
+    from qsim.program import Array, Json
     from qsim.target import Target
 
 NAME: Final = "manifest.json"

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from qsim.errors import FileFormatError, ModelError
 from qsim.golden.manifest import FORMAT, HEAD, VERSION, Entry, Manifest, to_text, version_of
-from qsim.network.store import parse
-from qsim.program.attributes import (
+from qsim.network import parse
+from qsim.program import (
     MAX_RANK,
+    PRIMITIVES,
     check_keys,
     check_name,
     format_from_json,
     is_int,
     json_object,
 )
-from qsim.program.primitives import PRIMITIVES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

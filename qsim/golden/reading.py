@@ -10,8 +10,8 @@ from qsim.errors import FileFormatError, QsimError
 from qsim.golden.case import Case
 from qsim.golden.files import MOST_CASE, read_file
 from qsim.golden.single import check_case
-from qsim.network.store import read_arrays
-from qsim.program.primitives import PRIMITIVES
+from qsim.network import read_arrays
+from qsim.program import PRIMITIVES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

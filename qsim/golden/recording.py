@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from qsim.golden.case import Case
 from qsim.golden.writing import write
-from qsim.program.primitives import PRIMITIVES
+from qsim.program import PRIMITIVES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,10 +15,8 @@ if TYPE_CHECKING:
 
     from hw_models import FixedFormat
     from qsim.golden.sets import GoldenSet
-    from qsim.network.lowered import Lowered
-    from qsim.network.trace import Entry, Trace
-    from qsim.program.attributes import Array
-    from qsim.program.program import Call, Program
+    from qsim.network import Entry, Lowered, Trace
+    from qsim.program import Array, Call, Program
     from qsim.target import Target
 
 

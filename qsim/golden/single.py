@@ -5,14 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qsim.errors import ModelError
-from qsim.program.calls import Call, TensorSpec
-from qsim.program.primitives import PRIMITIVES
-from qsim.program.program import Program
-from qsim.program.values import check_range
+from qsim.program import PRIMITIVES, Call, Program, TensorSpec, check_range
 
 if TYPE_CHECKING:
     from qsim.golden.case import Case
-    from qsim.program.attributes import Array
+    from qsim.program import Array
 
 
 def program_of(case: Case) -> Program:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from qsim.golden.case import Case
-    from qsim.program.attributes import Array
+    from qsim.program import Array
     from qsim.target import Target
 
 

@@ -1,1 +1,21 @@
 """Exported graphs: how they are captured, and how a node is read."""
+
+from __future__ import annotations
+
+from qsim.graph.capturing import batch_dims, batch_of, capture, check_inputs, doubled, quiet
+from qsim.graph.nodes import attribute, clamp_range, is_float, is_parameter, kind, shape
+
+__all__ = [
+    "attribute",
+    "batch_dims",
+    "batch_of",
+    "capture",
+    "check_inputs",
+    "clamp_range",
+    "doubled",
+    "is_float",
+    "is_parameter",
+    "kind",
+    "quiet",
+    "shape",
+]

@@ -1,5 +1,59 @@
 """Lowers a Q/DQ graph to a host graph and integer Programs."""
 
-from qsim.lowering.assemble import lower
+from __future__ import annotations
 
-__all__ = ["lower"]
+from qsim.lowering.assemble import Assembler, lower
+from qsim.lowering.builder import Builder
+from qsim.lowering.match import Matcher, chain, layer_of
+from qsim.lowering.plan import constant_nodes, make_plan
+from qsim.lowering.products import checked_weight, finish, weight_zero_points
+from qsim.lowering.requantization import (
+    clamp_codes,
+    emit_requantize,
+    emit_rescale,
+    flat_shape,
+    lower_rescale,
+    move_or_rescale,
+    same_params,
+)
+from qsim.lowering.tables import lower_table
+from qsim.lowering.view import (
+    Constant,
+    NotLowerableError,
+    QParams,
+    Shapes,
+    constant,
+    is_dequantize,
+    is_quantize,
+    operator_name,
+)
+
+__all__ = [
+    "Assembler",
+    "Builder",
+    "Constant",
+    "Matcher",
+    "NotLowerableError",
+    "QParams",
+    "Shapes",
+    "chain",
+    "checked_weight",
+    "clamp_codes",
+    "constant",
+    "constant_nodes",
+    "emit_requantize",
+    "emit_rescale",
+    "finish",
+    "flat_shape",
+    "is_dequantize",
+    "is_quantize",
+    "layer_of",
+    "lower",
+    "lower_rescale",
+    "lower_table",
+    "make_plan",
+    "move_or_rescale",
+    "operator_name",
+    "same_params",
+    "weight_zero_points",
+]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from qsim.errors import ModelError
-from qsim.graph.nodes import attribute
+from qsim.graph import attribute
 from qsim.lowering.match import Matcher, layer_of
 from qsim.lowering.plan import Item, Plan, make_plan, output_nodes
 from qsim.lowering.view import (
@@ -15,11 +15,8 @@ from qsim.lowering.view import (
     operator_name,
     tensor_params,
 )
-from qsim.network.hostops import computes, encode_torch_step
-from qsim.network.lowered import Lowered
-from qsim.network.steps import HostOperator, Step, ValueSpec
-from qsim.program.attributes import format_to_json
-from qsim.program.program import Program, TensorSpec
+from qsim.network import HostOperator, Lowered, Step, ValueSpec, computes, encode_torch_step
+from qsim.program import Program, TensorSpec, format_to_json
 from qsim.registry import entry_points
 from qsim.target import Target
 
@@ -29,7 +26,7 @@ if TYPE_CHECKING:
     import torch
     from torch.fx import Node
 
-    from qsim.program.attributes import Json
+    from qsim.program import Json
     from qsim.quantizer import Quantized
 
 
@@ -264,7 +261,7 @@ class Assembler:
 
     def _structure(self) -> Json:
         """Return how the model nests its outputs."""
-        from qsim.network.structure import from_treespec
+        from qsim.network import from_treespec
 
         codegen = self.plan.matcher.graph.graph._codegen  # noqa: SLF001 - fx's one record of it
         info = getattr(codegen, "pytree_info", None)

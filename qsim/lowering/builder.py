@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from qsim.program.program import Call, TensorSpec
+from qsim.program import Call, TensorSpec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

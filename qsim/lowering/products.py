@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from qsim.graph.nodes import attribute
+from qsim.graph import attribute
 from qsim.lowering.requantization import clamp_codes, emit_requantize
 from qsim.lowering.view import Constant, NotLowerableError, constant
-from qsim.program.attributes import accumulator_to_json
+from qsim.program import accumulator_to_json
 from qsim.target import derive
 
 if TYPE_CHECKING:

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from qsim.graph.nodes import clamp_range
+from qsim.graph import clamp_range
 from qsim.lowering.view import NotLowerableError
-from qsim.program.attributes import format_to_json
-from qsim.program.schemes import encode_scheme
+from qsim.program import encode_scheme, format_to_json
 from qsim.target import derive
 
 if TYPE_CHECKING:
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from hw_models import Requantizer
     from qsim.lowering.builder import Builder, Codes
     from qsim.lowering.view import QParams
-    from qsim.program.program import TensorSpec
+    from qsim.program import TensorSpec
 
 
 def clamp_codes(

@@ -13,7 +13,7 @@ import numpy as np
 
 from qsim.lowering.requantization import clamp_codes
 from qsim.lowering.view import NotLowerableError
-from qsim.program.attributes import format_to_json
+from qsim.program import format_to_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from hw_models.tables import TableArithmetic, TableUnit
     from qsim.lowering.builder import Builder
-    from qsim.program.attributes import Array
+    from qsim.program import Array
     from qsim.target import Target
 
 # Named functions are computed as C++ kernels do, step by step in float32.

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from qsim.errors import ModelError
-from qsim.graph.nodes import attribute
+from qsim.graph import attribute
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

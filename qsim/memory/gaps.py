@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from qsim.memory.plan import Buffer
+    from qsim.memory.buffers import Buffer
     from qsim.memory.space import Space
 
 

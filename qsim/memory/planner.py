@@ -16,8 +16,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from qsim.errors import UsageError
+from qsim.memory.buffers import Buffer, Plan
 from qsim.memory.gaps import Gap, gaps
-from qsim.memory.plan import Buffer, Plan
 from qsim.memory.space import Space
 
 if TYPE_CHECKING:

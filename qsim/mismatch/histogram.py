@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 if TYPE_CHECKING:
-    from qsim.program.attributes import Array
+    from qsim.program import Array
 
 MOST_BINS: Final = 9
 

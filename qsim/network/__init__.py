@@ -1,1 +1,32 @@
 """Lowered networks: steps on the host around integer Programs; files and traces of them."""
+
+from __future__ import annotations
+
+from qsim.network.hostops import computes, encode_torch_step
+from qsim.network.integer_io import integer_boundary
+from qsim.network.lowered import Lowered
+from qsim.network.reading import from_bytes, load
+from qsim.network.steps import HostOperator, Step, ValueSpec
+from qsim.network.store import FORMAT_VERSION, canonical, parse, read_arrays, to_bytes
+from qsim.network.structure import from_treespec
+from qsim.network.trace import Entry, Trace
+
+__all__ = [
+    "FORMAT_VERSION",
+    "Entry",
+    "HostOperator",
+    "Lowered",
+    "Step",
+    "Trace",
+    "ValueSpec",
+    "canonical",
+    "computes",
+    "encode_torch_step",
+    "from_bytes",
+    "from_treespec",
+    "integer_boundary",
+    "load",
+    "parse",
+    "read_arrays",
+    "to_bytes",
+]

@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from qsim.network.steps import HostOperator, Step, ValueSpec
-    from qsim.program.attributes import Array, Json
-    from qsim.program.program import Program
+    from qsim.program import Array, Json, Program
     from qsim.target import Target
 
 

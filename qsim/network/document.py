@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from qsim.errors import ModelError
 from qsim.network.packed_weights import pack_weights, packed_shapes, unpack_weights
 from qsim.network.steps import HostOperator, Step, ValueSpec
-from qsim.program.attributes import Array, Json, check_keys, is_int, to_json
-from qsim.program.program import Call, Program, TensorSpec
+from qsim.program import Array, Call, Json, Program, TensorSpec, check_keys, is_int, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

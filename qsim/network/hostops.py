@@ -26,8 +26,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from qsim.errors import MissingToolError, ModelError
-from qsim.program.attributes import INT64, MAX_DEPTH, Array, Json, check_keys, is_int
-from qsim.program.values import to_tensor
+from qsim.program import INT64, MAX_DEPTH, Array, Json, check_keys, is_int, to_tensor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

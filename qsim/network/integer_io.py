@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from qsim.errors import ModelError
 from qsim.network.hostops import SIZE
 from qsim.network.steps import Step, ValueSpec
-from qsim.program.attributes import format_from_json
+from qsim.program import format_from_json
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

@@ -17,9 +17,17 @@ from qsim.network.recorder import Recorder
 from qsim.network.steps import HostOperator, Step, ValueSpec
 from qsim.network.structure import build
 from qsim.network.trace import Trace
-from qsim.program.attributes import Array, format_from_json
-from qsim.program.liveness import last_uses
-from qsim.program.values import as_array, check_input, contiguous, is_tensor, present, to_numpy
+from qsim.program import (
+    Array,
+    as_array,
+    check_input,
+    contiguous,
+    format_from_json,
+    is_tensor,
+    last_uses,
+    present,
+    to_numpy,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from qsim.errors import ModelError
-from qsim.program.attributes import Array, check_shape
-from qsim.program.primitives import PRIMITIVES
+from qsim.program import PRIMITIVES, Array, check_shape
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from qsim.program.program import Program
+    from qsim.program import Program
     from qsim.target import Target
 
 _WIDTHS: Final = (1, 2, 4)

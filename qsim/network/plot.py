@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from qsim.network.trace import Entry, Trace
-    from qsim.program.attributes import Array
+    from qsim.program import Array
 
 COLUMNS: Final = 4
 BINS: Final = 64

@@ -12,9 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hw_models import Ledger
-    from qsim.program.attributes import Array
-    from qsim.program.calls import Call, Observer, TensorSpec
-    from qsim.program.program import Program
+    from qsim.program import Array, Call, Observer, Program, TensorSpec
 
 
 class Recorder:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
 from qsim.errors import ModelError
-from qsim.program.attributes import (
+from qsim.program import (
     Json,
     check_name,
     check_names,
@@ -16,7 +16,7 @@ from qsim.program.attributes import (
     is_int,
     json_object,
 )
-from qsim.target.sections import Formula
+from qsim.target import Formula
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from qsim.network.data import Network
-    from qsim.program.attributes import Array, Json
+    from qsim.program import Array, Json
 
 FORMAT_VERSION: Final = 1
 KEY: Final = "qsim"

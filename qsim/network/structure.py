@@ -12,7 +12,7 @@ import collections
 from typing import TYPE_CHECKING, Any, Final
 
 from qsim.errors import ModelError
-from qsim.program.attributes import MAX_DEPTH, Json, is_int
+from qsim.program import MAX_DEPTH, Json, is_int
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

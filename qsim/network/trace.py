@@ -12,8 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from hw_models import Ledger
-    from qsim.program.attributes import Array
-    from qsim.program.program import TensorSpec
+    from qsim.program import Array, TensorSpec
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,20 +10,14 @@ from qsim.errors import ModelError
 from qsim.network.hostops import check_torch_step, references
 from qsim.network.steps import FORMULAS, Step
 from qsim.network.structure import check_structure
-from qsim.program.attributes import (
-    check_keys,
-    check_name,
-    check_scale,
-    format_from_json,
-    is_int,
-)
+from qsim.program import check_keys, check_name, check_scale, format_from_json, is_int
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from hw_models import FixedFormat
     from qsim.network.data import Network
-    from qsim.program.program import Program
+    from qsim.program import Program
 
 
 def check_network(network: Network) -> None:

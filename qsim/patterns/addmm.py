@@ -11,7 +11,7 @@ from qsim.registry import Pattern, Weights, needs
 if TYPE_CHECKING:
     from torch.fx import Node
 
-    from qsim.lowering.builder import Builder
+    from qsim.lowering import Builder
 
 
 def _check(node: Node) -> bool:

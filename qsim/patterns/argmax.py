@@ -11,14 +11,14 @@ import math
 from typing import TYPE_CHECKING, Any, Final
 
 from qsim.graph import nodes
-from qsim.lowering.view import NotLowerableError
-from qsim.program.attributes import format_to_json
+from qsim.lowering import NotLowerableError
+from qsim.program import format_to_json
 from qsim.registry import Pattern
 
 if TYPE_CHECKING:
     from torch.fx import Node
 
-    from qsim.lowering.builder import Builder
+    from qsim.lowering import Builder
     from qsim.target import Target
 
 _BATCH: Final = "it searches the batch"

@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from qsim.graph import nodes
-from qsim.lowering.requantization import flat_shape, move_or_rescale
-from qsim.lowering.view import NotLowerableError
+from qsim.lowering import NotLowerableError, flat_shape, move_or_rescale
 from qsim.registry import Pattern, needs
 
 if TYPE_CHECKING:
     from torch.fx import Node
 
-    from qsim.lowering.builder import Builder
-    from qsim.lowering.view import QParams
+    from qsim.lowering import Builder, QParams
     from qsim.target import Target
 
 
@@ -83,7 +81,7 @@ def _rounding(target: Target, params: QParams) -> dict[str, Any]:
 
 
 def _mean_without_dimensions(builder: Builder, attributes: dict[str, Any]) -> None:
-    from qsim.program.program import TensorSpec
+    from qsim.program import TensorSpec
 
     source = builder.match.operands[0]
     params = source.params

@@ -5,17 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from qsim.graph import nodes
-from qsim.lowering.requantization import same_params
-from qsim.lowering.view import NotLowerableError
-from qsim.program.attributes import format_to_json
-from qsim.program.schemes import encode_scheme
+from qsim.lowering import NotLowerableError, same_params
+from qsim.program import encode_scheme, format_to_json
 from qsim.registry import Pattern, needs
 from qsim.target import derive
 
 if TYPE_CHECKING:
     from torch.fx import Node
 
-    from qsim.lowering.builder import Builder
+    from qsim.lowering import Builder
 
 
 def _operands(node: Node) -> tuple[Any, ...]:

@@ -5,16 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from qsim.graph import nodes
-from qsim.lowering.products import checked_weight, finish, weight_zero_points
-from qsim.lowering.view import constant
-from qsim.program.attributes import accumulator_to_json
+from qsim.lowering import checked_weight, constant, finish, weight_zero_points
+from qsim.program import accumulator_to_json
 from qsim.registry import Pattern, Weights
 from qsim.target import derive
 
 if TYPE_CHECKING:
     from torch.fx import Node
 
-    from qsim.lowering.builder import Builder
+    from qsim.lowering import Builder
     from qsim.target import Target
 
 

@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from qsim.graph import nodes
-from qsim.lowering.products import checked_weight, finish, weight_zero_points
-from qsim.lowering.view import constant
+from qsim.lowering import checked_weight, constant, finish, weight_zero_points
 from qsim.patterns import conv
 from qsim.patterns.conv import bias, constant_weights
-from qsim.program.attributes import accumulator_to_json
+from qsim.program import accumulator_to_json
 from qsim.registry import Pattern, Weights
 
 if TYPE_CHECKING:
     from torch.fx import Node
 
-    from qsim.lowering.builder import Builder
+    from qsim.lowering import Builder
     from qsim.target import Target
 
 

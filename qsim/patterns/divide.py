@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Final
 
 from qsim.errors import TargetError
 from qsim.graph import nodes
-from qsim.lowering.requantization import clamp_codes, emit_rescale
-from qsim.lowering.tables import lower_table
+from qsim.lowering import clamp_codes, emit_rescale, lower_table
 from qsim.registry import Pattern, needs
 
 if TYPE_CHECKING:
     from torch.fx import Node
 
-    from qsim.lowering.builder import Builder
+    from qsim.lowering import Builder
 
 
 def _check(node: Node) -> bool:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qsim.graph import nodes
-from qsim.lowering.requantization import move_or_rescale, same_params
-from qsim.lowering.view import NotLowerableError
+from qsim.lowering import NotLowerableError, move_or_rescale, same_params
 from qsim.patterns.pairs import both, broadcasts, require_plain_batch, why_not
 from qsim.registry import Pattern, needs
 
 if TYPE_CHECKING:
-    from qsim.lowering.builder import Builder
+    from qsim.lowering import Builder
 
 
 def extremum(name: str) -> Pattern:

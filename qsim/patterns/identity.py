@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from qsim.graph import nodes
-from qsim.lowering.requantization import lower_rescale
+from qsim.lowering import lower_rescale
 from qsim.registry import Pattern, needs
 
 if TYPE_CHECKING:

@@ -6,16 +6,22 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from qsim.lowering.products import checked_weight, finish, weight_zero_points
-from qsim.lowering.view import Constant, NotLowerableError, constant
+from qsim.lowering import (
+    Constant,
+    NotLowerableError,
+    checked_weight,
+    constant,
+    finish,
+    weight_zero_points,
+)
 from qsim.patterns.conv import constant_weights, product_primitives, weights
-from qsim.program.attributes import accumulator_to_json
+from qsim.program import accumulator_to_json
 from qsim.registry import Pattern
 
 if TYPE_CHECKING:
     from torch.fx import Node
 
-    from qsim.lowering.builder import Builder
+    from qsim.lowering import Builder
     from qsim.registry import Weights
 
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from qsim.graph import nodes
-from qsim.lowering.requantization import clamp_codes, emit_requantize
+from qsim.lowering import clamp_codes, emit_requantize
 from qsim.patterns.linear import lower_linear
-from qsim.program.attributes import accumulator_to_json
+from qsim.program import accumulator_to_json
 from qsim.registry import Pattern, Weights
 from qsim.target import derive
 
 if TYPE_CHECKING:
     from torch.fx import Node
 
-    from qsim.lowering.builder import Builder
+    from qsim.lowering import Builder
     from qsim.target import Target
 
 

@@ -6,19 +6,15 @@ import math
 from typing import TYPE_CHECKING, Any, Final
 
 from qsim.graph import nodes
-from qsim.lowering.requantization import emit_rescale
-from qsim.lowering.view import NotLowerableError
-from qsim.program.attributes import format_to_json
-from qsim.program.program import TensorSpec
-from qsim.program.schemes import encode_scheme
+from qsim.lowering import NotLowerableError, emit_rescale
+from qsim.program import TensorSpec, encode_scheme, format_to_json
 from qsim.registry import Pattern, needs
 from qsim.target import derive
 
 if TYPE_CHECKING:
     from torch.fx import Node
 
-    from qsim.lowering.builder import Builder
-    from qsim.lowering.view import QParams
+    from qsim.lowering import Builder, QParams
 
 
 def _axes(node: Node, rank: int) -> list[int]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from qsim.patterns.pairs import both, broadcasts, pair_codes, require_plain_batch, why_not
-from qsim.program.schemes import encode_scheme
+from qsim.program import encode_scheme
 from qsim.registry import Pattern, needs
 from qsim.target import derive
 
 if TYPE_CHECKING:
-    from qsim.lowering.builder import Builder
+    from qsim.lowering import Builder
 
 
 def _lower(builder: Builder) -> None:

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from qsim.graph import nodes
-from qsim.lowering.requantization import move_or_rescale
-from qsim.lowering.view import NotLowerableError
+from qsim.lowering import NotLowerableError, move_or_rescale
 from qsim.registry import Pattern, needs
 
 if TYPE_CHECKING:
     from torch.fx import Node
 
-    from qsim.lowering.builder import Builder
+    from qsim.lowering import Builder
 
 # torch's names of the modes, and the primitive's.
 _MODES: Final = {"constant": "constant", "reflect": "reflect", "replicate": "edge"}

@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qsim.graph import nodes
-from qsim.lowering.requantization import clamp_codes
-from qsim.lowering.view import NotLowerableError
-from qsim.program.attributes import format_to_json
+from qsim.lowering import NotLowerableError, clamp_codes
+from qsim.program import format_to_json
 
 if TYPE_CHECKING:
     from torch.fx import Node
 
-    from qsim.lowering.builder import Builder
-    from qsim.program.attributes import Json
+    from qsim.lowering import Builder
+    from qsim.program import Json
 
 
 def both(node: Node) -> tuple[Any, ...]:

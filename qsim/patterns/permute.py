@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from qsim.graph import nodes
-from qsim.lowering.requantization import move_or_rescale
-from qsim.lowering.view import NotLowerableError
+from qsim.lowering import NotLowerableError, move_or_rescale
 from qsim.registry import Pattern, needs
 
 if TYPE_CHECKING:
-    from qsim.lowering.builder import Builder
+    from qsim.lowering import Builder
 
 
 def _lower(builder: Builder) -> None:

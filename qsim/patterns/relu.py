@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from qsim.graph import nodes
-from qsim.lowering.requantization import clamp_codes, emit_rescale, same_params
+from qsim.lowering import clamp_codes, emit_rescale, same_params
 from qsim.registry import Pattern, needs
 
 if TYPE_CHECKING:
     from torch.fx import Node
 
-    from qsim.lowering.builder import Builder
+    from qsim.lowering import Builder
 
 
 def _check(node: Node) -> bool:

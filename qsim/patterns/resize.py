@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from qsim.graph import nodes
-from qsim.lowering.requantization import move_or_rescale
+from qsim.lowering import move_or_rescale
 from qsim.registry import Pattern, needs
 
 if TYPE_CHECKING:
     from torch.fx import Node
 
-    from qsim.lowering.builder import Builder
+    from qsim.lowering import Builder
 
 
 def _linear(node: Node) -> bool:

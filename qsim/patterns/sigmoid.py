@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from qsim.lowering.tables import lower_table
+from qsim.lowering import lower_table
 from qsim.patterns.unary import check, table_primitive, why
 from qsim.registry import Pattern
 

@@ -5,18 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from qsim.graph import nodes
-from qsim.lowering.requantization import emit_rescale
-from qsim.lowering.view import NotLowerableError, QParams
+from qsim.lowering import NotLowerableError, QParams, emit_rescale
 from qsim.patterns.sigmoid import unit_interval
-from qsim.program.attributes import format_to_json
-from qsim.program.program import TensorSpec
-from qsim.program.schemes import encode_scheme
+from qsim.program import TensorSpec, encode_scheme, format_to_json
 from qsim.registry import Pattern, needs
 
 if TYPE_CHECKING:
     from torch.fx import Node
 
-    from qsim.lowering.builder import Builder
+    from qsim.lowering import Builder
     from qsim.target import Target
 
 

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Final
 
 from qsim.patterns.add import check_term, why_no_term
 from qsim.patterns.pairs import both, pair_codes, require_plain_batch
-from qsim.program.schemes import encode_scheme
+from qsim.program import encode_scheme
 from qsim.registry import Pattern, needs
 from qsim.target import derive
 
 if TYPE_CHECKING:
-    from qsim.lowering.builder import Builder
+    from qsim.lowering import Builder
 
 
 def _lower(builder: Builder) -> None:

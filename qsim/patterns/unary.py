@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from qsim.graph import nodes
-from qsim.lowering.tables import lower_table
+from qsim.lowering import lower_table
 from qsim.registry import Pattern
 
 if TYPE_CHECKING:

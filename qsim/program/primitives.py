@@ -11,15 +11,19 @@ from collections import ChainMap
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from qsim.program.bindings.binding import Binding, Kernel, Operand
-from qsim.program.bindings.codes import CODE_MAKERS
-from qsim.program.bindings.elementwise import ELEMENTWISE
-from qsim.program.bindings.moves import MOVES
-from qsim.program.bindings.sums import SUMS
-from qsim.program.bindings.tables import TABLES
-from qsim.program.bindings.transposed import TRANSPOSED
+from qsim.program.bindings import (
+    CODE_MAKERS,
+    ELEMENTWISE,
+    MOVES,
+    SUMS,
+    TABLES,
+    TRANSPOSED,
+    Binding,
+    Kernel,
+    Operand,
+)
 from qsim.program.schemes import decode_scheme, encode_scheme
-from qsim.registry.primitives import REGISTERED
+from qsim.registry import REGISTERED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     from qsim.memory import Plan, Space
     from qsim.program.attributes import Array
     from qsim.program.primitives import Kernel
-    from qsim.stream import Stream, Streams
-    from qsim.stream.allocate import Allocation
+    from qsim.stream import Allocation, Stream, Streams
 
 __all__ = ["Call", "Program", "TensorSpec"]
 
@@ -50,13 +49,13 @@ class Program(ProgramData):
         return self._streams.get(batch)
 
     def allocate(self, batch: int = 1, planner: str = "smallest") -> Allocation:
-        """Return where the tensors of a batch lie, and when; see ``qsim.stream.allocate``.
+        """Return where the tensors of a batch lie, and when; see ``qsim.stream.allocation``.
 
         Raises:
             ModelError: the memory does not hold them; names the layer and what is missing.
             UsageError: no such planner.
         """
-        from qsim.stream.allocate import allocate
+        from qsim.stream import allocate
 
         return allocate(self, batch, planner)
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hw_models import FixedFormat
-    from qsim.network.steps import ValueSpec
+    from qsim.network import ValueSpec
     from qsim.program.attributes import Array
     from qsim.program.calls import TensorSpec
 

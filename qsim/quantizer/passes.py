@@ -28,7 +28,7 @@ from qsim.quantizer.pass_spelling import (
     positions_of_max,
     single_output_pools,
 )
-from qsim.registry.passes import Pass, ordered
+from qsim.registry import Pass, ordered
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -103,7 +103,7 @@ def _complete(graph: GraphModule) -> None:
     """Give new nodes the shapes that patterns read."""
     from torch.fx.node import map_arg
 
-    from qsim.graph.nodes import attribute, is_parameter
+    from qsim.graph import attribute, is_parameter
 
     modes: list[Any] = []
     for node in graph.graph.nodes:

@@ -53,7 +53,7 @@ def quantize(
         ModelError: the model cannot be exported or holds NaN.
         InputError: calibration data of the wrong shape, or that leads to NaN or infinity.
     """
-    from qsim.graph.capturing import capture, check_inputs, quiet
+    from qsim.graph import capture, check_inputs, quiet
 
     Target.require(target)
     entry_points.load()
@@ -116,7 +116,7 @@ def _calibrate(
 ) -> None:
     import torch
 
-    from qsim.graph.capturing import batch_of
+    from qsim.graph import batch_of
 
     batches: Iterable[Batch] = (examples,) if calibration is None else calibration
     if isinstance(batches, torch.Tensor):

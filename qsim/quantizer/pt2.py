@@ -59,7 +59,7 @@ def save_pt2(quantized: Quantized, path: str | os.PathLike[str]) -> None:
     from torch.export.pt2_archive._package import package_pt2
 
     from qsim.atomic import write_bytes
-    from qsim.graph.capturing import quiet
+    from qsim.graph import quiet
 
     with quiet():
         programs = {
@@ -127,7 +127,7 @@ def load_pt2(path: str | os.PathLike[str]) -> Quantized | ExportedProgram:
 def _export(graph: GraphModule, quantized: Quantized) -> ExportedProgram:
     import torch
 
-    from qsim.graph.capturing import batch_dims, doubled
+    from qsim.graph import batch_dims, doubled
 
     inputs = quantized.example_inputs
     if not quantized.batch:
@@ -144,7 +144,7 @@ def _load(members: Mapping[str, bytes]) -> dict[str, ExportedProgram]:
     """Deserialize a new archive of the checked members."""
     from torch.export.pt2_archive._package import load_pt2 as load
 
-    from qsim.graph.capturing import quiet
+    from qsim.graph import quiet
 
     # Registers the Q/DQ operators.
     import_module("torch.ao.quantization.fx._decomposed")

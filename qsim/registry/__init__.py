@@ -10,9 +10,11 @@ from qsim.registry.binding import MAX_OPERANDS, Attributes, Binding, Kernel, Ope
 from qsim.registry.entry_points import add_pattern, add_primitive, check_name, has_primitive, load
 from qsim.registry.passes import Pass, ordered
 from qsim.registry.pattern import Pattern, Weights, needs
+from qsim.registry.primitives import REGISTERED
 
 __all__ = [
     "MAX_OPERANDS",
+    "REGISTERED",
     "Attributes",
     "Binding",
     "Kernel",

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from torch.fx import Node
 
-    from qsim.lowering.builder import Builder
+    from qsim.lowering import Builder
     from qsim.target import Target
 
     Fixed: TypeAlias = Callable[[int, int, str], tuple[float, int]]

@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from qsim.errors import UsageError
-from qsim.graph.nodes import is_float, kind
+from qsim.graph import is_float, kind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

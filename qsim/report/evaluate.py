@@ -24,9 +24,8 @@ if TYPE_CHECKING:
 
     import torch
 
-    from qsim.network.lowered import Lowered
-    from qsim.network.trace import Trace
-    from qsim.program.program import Call, Program, TensorSpec
+    from qsim.network import Lowered, Trace
+    from qsim.program import Call, Program, TensorSpec
     from qsim.quantizer import Quantized
 
 Array: TypeAlias = npt.NDArray[Any]

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from qsim.memory import Buffer, plan
-from qsim.program.liveness import live_ranges
+from qsim.program import live_ranges
 from qsim.stream import elements, moves, products
-from qsim.stream.allocate import allocate
+from qsim.stream.allocation import allocate
 from qsim.stream.command import Command, NotInStream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
     from qsim.memory import Plan
-    from qsim.program.attributes import Array
-    from qsim.stream.allocate import Allocation
+    from qsim.program import Array
+    from qsim.stream.allocation import Allocation
     from qsim.stream.source import Source
     from qsim.stream.steps import Step
 

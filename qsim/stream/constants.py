@@ -10,7 +10,7 @@ import numpy as np
 from hw_models._aligned import LINE, aligned
 
 if TYPE_CHECKING:
-    from qsim.program.attributes import Array
+    from qsim.program import Array
 
 
 class Constants:

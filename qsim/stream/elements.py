@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from qsim.program.schemes import decode_scheme
+from qsim.program import decode_scheme
 from qsim.stream.command import Command, NotInStream
 
 if TYPE_CHECKING:
-    from qsim.program.attributes import Array
-    from qsim.program.calls import Call
+    from qsim.program import Array, Call
     from qsim.stream.source import Source
 
 UNARY: Final = frozenset({"clamp", "lookup", "requantize"})

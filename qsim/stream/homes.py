@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qsim.program.liveness import live_ranges
-from qsim.program.primitives import PRIMITIVES
+from qsim.program import PRIMITIVES, live_ranges
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from qsim.program.calls import Call
-    from qsim.program.data import ProgramData
+    from qsim.program import Call, ProgramData
     from qsim.stream.layout import Layout
     from qsim.stream.steps import Step
 

@@ -11,8 +11,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from qsim.program.attributes import Array
-    from qsim.program.data import ProgramData
+    from qsim.program import Array, ProgramData
 
 # Primitives with windows, which read and write their channels innermost.
 WINDOWED: Final = frozenset({"correlation", "max_pool", "avg_pool"})

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from qsim.program.bindings.binding import dims, pairs
+from qsim.program import dims, pairs
 from qsim.stream.command import Command, NotInStream
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from qsim.program.calls import Call
+    from qsim.program import Call
     from qsim.stream.layout import Layout
     from qsim.stream.source import Source
 

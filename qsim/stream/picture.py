@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from qsim.stream.allocate import Allocation, Place
+    from qsim.stream.allocation import Allocation, Place
 
 KINDS: Final = (".png", ".svg")
 INK, EDGE, LIMIT = "#22303c", "#ffffff", "#d1495b"

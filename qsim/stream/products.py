@@ -14,9 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from qsim.program import attributes as check
-from qsim.program.attributes import resolve
-from qsim.program.bindings.binding import dims, pairs
-from qsim.program.schemes import decode_scheme
+from qsim.program import decode_scheme, dims, pairs, resolve
 from qsim.stream.bands import Window, bands
 from qsim.stream.command import Command, NotInStream
 
@@ -24,7 +22,7 @@ if TYPE_CHECKING:
     from hw_models import Accumulator
     from hw_models.products.geometry import Geometry
     from hw_models.stream.pack import PackedProducts
-    from qsim.program.calls import Call
+    from qsim.program import Call
     from qsim.stream.source import Source
 
 _ITEMS: Final = 8  # pieces of work that a few threads share well

@@ -12,8 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from hw_models import FixedFormat
-    from qsim.program.calls import Call
-    from qsim.program.data import ProgramData
+    from qsim.program import Call, ProgramData
     from qsim.stream.constants import Constants
 
 

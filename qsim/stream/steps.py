@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
-    from qsim.program.data import ProgramData
+    from qsim.program import ProgramData
 
 _SUMS: Final = frozenset({"correlation", "linear", "matmul", "transposed_correlation"})
 # What may follow each call without a way through the memory.

@@ -17,7 +17,7 @@ from qsim.stream.team import run_together
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from qsim.program.attributes import Array
+    from qsim.program import Array
     from qsim.stream.source import Source
 
 # Products of a part of the stream from which a second thread pays.

@@ -13,8 +13,7 @@ from qsim.stream.team import run_together
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from qsim.program.attributes import Array
-    from qsim.program.data import ProgramData
+    from qsim.program import Array, ProgramData
 
 _KEPT: Final = 4
 # Bytes of an arena that stays near the core.

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from qsim.target.contract import Target
+from qsim.target.fields import shown
 from qsim.target.sections import (
     Add,
     Array,
+    At,
     AvgPool,
     Bias,
     Correlation,
+    DeterministicRounding,
+    DivisionRounding,
+    Formula,
     Input,
     Memory,
+    Order,
     Output,
+    Overflow,
     Padding,
     Primitives,
     Quantize,
@@ -25,12 +32,18 @@ from qsim.target.sections import (
 __all__ = [
     "Add",
     "Array",
+    "At",
     "AvgPool",
     "Bias",
     "Correlation",
+    "DeterministicRounding",
+    "DivisionRounding",
+    "Formula",
     "Input",
     "Memory",
+    "Order",
     "Output",
+    "Overflow",
     "Padding",
     "Primitives",
     "Quantize",
@@ -40,4 +53,5 @@ __all__ = [
     "Sum",
     "Target",
     "Weight",
+    "shown",
 ]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from qsim.cli.run import quiet
 from qsim.errors import QsimError, UsageError
-from qsim.report.words import plural
+from qsim.report import plural
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,7 +50,7 @@ def export_bundle(
 
 def import_bundle(path: Path, directory: Path, output: Output, *, force: bool) -> None:
     """Write the cases of a bundled program as a golden set and say what it holds."""
-    from qsim.golden.writing import check_destination
+    from qsim.golden import check_destination
 
     check_destination(directory, force=force)
     with quiet(output), output.stage("importing"):

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from qsim.cli.listing import add_row, plain_table
 from qsim.cli.run import quiet
-from qsim.report.words import count, plural
+from qsim.report import count, plural
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from qsim.cli.output import Output
-    from qsim.golden.checking import Checked, Result
+    from qsim.golden import Checked, Result
 
 
 def check_set(directory: Path, target_name: str | None, output: Output) -> bool:

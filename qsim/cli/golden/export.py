@@ -8,7 +8,7 @@ from rich.text import Text
 
 from qsim.cli.listing import add_row, plain_table
 from qsim.cli.run import quiet
-from qsim.report.words import count, plural
+from qsim.report import count, plural
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from qsim.cli.output import Output
-    from qsim.golden.hexfiles import Exported
+    from qsim.golden import Exported
 
 
 def export_set(directory: Path, destination: Path, names: tuple[str, ...], output: Output) -> None:

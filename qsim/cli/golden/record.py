@@ -10,7 +10,7 @@ from qsim.cli.build import DEFAULT_TARGET, build, check_model_name, target_of
 from qsim.cli.golden.tables import class_table, elements, primitive_table
 from qsim.cli.run import quiet
 from qsim.errors import ModelError, UsageError
-from qsim.report.words import plural
+from qsim.report import plural
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from qsim.cli.output import Output
     from qsim.golden import Case, GoldenSet
-    from qsim.network.lowered import Lowered
+    from qsim.network import Lowered
 
 DEFAULT_COUNT = 4096
 
@@ -40,7 +40,7 @@ class RecordOptions:
 
 def record(options: RecordOptions, output: Output) -> None:
     """Write a golden set and say what it holds."""
-    from qsim.golden.writing import check_destination
+    from qsim.golden import check_destination
 
     _check_numbers(options)
     directed = is_primitive(options.what)
@@ -65,7 +65,7 @@ def is_primitive(what: str) -> bool:
     Raises:
         ModelError: neither a primitive nor a model has that name.
     """
-    from qsim.golden.directed import PRIMITIVES
+    from qsim.golden import PRIMITIVES
     from qsim.models import builtin
 
     if what in PRIMITIVES and what not in {item.name for item in builtin()}:

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from qsim.cli.listing import add_row, plain_table
-from qsim.report.words import count
+from qsim.report import count
 
 if TYPE_CHECKING:
     from collections import Counter

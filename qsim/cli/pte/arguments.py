@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from qsim.executorch.pte.method import Value
-    from qsim.network.steps import ValueSpec
+    from qsim.network import ValueSpec
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from qsim.errors import InputError
 
 if TYPE_CHECKING:
     from qsim.cli.pte.arguments import Argument
-    from qsim.report.evaluate import Array
+    from qsim.report import Array
 
 
 def checked(array: Array, arg: Argument, where: str) -> Array:

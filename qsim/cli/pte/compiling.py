@@ -9,7 +9,7 @@ from qsim.cli.build import quantized_of
 from qsim.cli.pte.arguments import bound
 from qsim.cli.run import quiet
 from qsim.errors import UsageError
-from qsim.report.words import NONE, host_lines, plural
+from qsim.report import NONE, host_lines, plural
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from qsim.executorch.pte.method import DelegateCall, Indices, KernelCall, TensorSpec, usual
 from qsim.executorch.registry import OURS
-from qsim.report.evaluate import group_layers
+from qsim.report import group_layers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from qsim.executorch.pte.method import Delegate, Method, Value
-    from qsim.network.lowered import Lowered
-    from qsim.report.result import Layer
+    from qsim.network import Lowered
+    from qsim.report import Layer
 
 # ExecuTorch's convention (exir/passes/quantize_io_pass.py): a method each, that returns one value.
 _PARAMETER: Final = re.compile(

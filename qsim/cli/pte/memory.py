@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from qsim.cli.pte.contents import Contents
     from qsim.cli.pte.facts import Part
-    from qsim.network.lowered import Lowered
+    from qsim.network import Lowered
 
 
 @dataclass(frozen=True)

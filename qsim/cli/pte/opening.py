@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from qsim.executorch.bundled.bundle import BundledCase
     from qsim.executorch.pte.method import Method, Value
     from qsim.executorch.pte.pte import Pte
-    from qsim.network.steps import ValueSpec
+    from qsim.network import ValueSpec
 
 
 @dataclass(frozen=True)

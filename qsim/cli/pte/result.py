@@ -9,15 +9,14 @@ import numpy as np
 
 from qsim.cli.pte import facts
 from qsim.cli.pte.cases import described
-from qsim.report.evaluate import join, outputs_digest, winners_of
+from qsim.report import join, outputs_digest, winners_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from qsim.cli.pte.opening import Opened
     from qsim.executorch.bundled.check import CaseResult
-    from qsim.report.evaluate import Array
-    from qsim.report.result import Layer
+    from qsim.report import Array, Layer
 
 # What only a run that watches the accumulators knows of a layer.
 _WATCHED: Final = (

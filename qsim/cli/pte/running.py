@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from qsim.cli.pte.opening import Opened
     from qsim.cli.pte.result import Result
     from qsim.cli.run import RunOptions
-    from qsim.report.evaluate import Array
+    from qsim.report import Array
 
 
 def run_pte(options: RunOptions, output: Output) -> int:

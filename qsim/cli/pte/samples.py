@@ -12,14 +12,14 @@ from qsim.cli.npy import read_npy
 from qsim.cli.pte.arguments import bound
 from qsim.cli.pte.checks import checked
 from qsim.errors import InputError
-from qsim.report.words import plural
+from qsim.report import plural
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from qsim.cli.pte.arguments import Argument
-    from qsim.report.evaluate import Array
+    from qsim.report import Array
 
 _ACCEPTED: Final = "a .npy file of what the program takes, samples along dimension 0"
 # Integers of these types are codes; wider ones may be indices, of which only some are good.

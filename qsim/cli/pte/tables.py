@@ -12,8 +12,7 @@ from qsim.cli.listing import add_row, plain_table
 from qsim.cli.output import width
 from qsim.cli.pte import facts
 from qsim.cli.pte.cases import case_lines
-from qsim.report import words
-from qsim.report.table import delegate_layers, short_hash
+from qsim.report import delegate_layers, short_hash, words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,7 +12,7 @@ from qsim.atomic import directory
 from qsim.cli.traces import TraceWriter
 from qsim.errors import ModelError
 from qsim.executorch.pte.method import DelegateCall
-from qsim.report.evaluate import Evaluator
+from qsim.report import Evaluator
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     import torch
 
     from qsim.cli.pte.opening import Opened
-    from qsim.network.lowered import Lowered
-    from qsim.report.result import Layer
+    from qsim.network import Lowered
+    from qsim.report import Layer
 
 
 class _Site:

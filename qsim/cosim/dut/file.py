@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from qsim.cosim.dut.dut import HANDSHAKES, ORDERS, Binding, Dut, Handshake, Stream
 from qsim.errors import UsageError
-from qsim.target.fields import shown
+from qsim.target import shown
 
 SCHEMA: Final = 1
 MAX_BYTES: Final = 64 * 1024
@@ -120,7 +120,7 @@ def load(path: str | Path) -> Dut:
 
 
 def _read(top: _Table, base: Path) -> Dut:
-    from qsim.program.primitives import PRIMITIVES
+    from qsim.program import PRIMITIVES
 
     top.integer("schema", SCHEMA, SCHEMA)
     primitive = top.choice("primitive", tuple(sorted(PRIMITIVES)))

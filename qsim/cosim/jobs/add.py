@@ -24,8 +24,8 @@ from qsim.cosim.jobs.unit import Unit
 if TYPE_CHECKING:
     from hw_models.add import AlignedAdd, MultiplierAdd, ShiftedAdd
     from qsim.cosim.jobs.unit import Job
-    from qsim.golden.case import Case
-    from qsim.program.attributes import Array
+    from qsim.golden import Case
+    from qsim.program import Array
     from qsim.target import Target
 
 SOURCES: Final = (
@@ -49,7 +49,7 @@ def job(case: Case, target: Target) -> Job:
     Raises:
         UsageError: an adder without RTL.
     """
-    from qsim.program.schemes import decode_scheme
+    from qsim.program import decode_scheme
 
     attributes: Any = case.attributes
     adder = decode_scheme(attributes["scheme"], case.constants)

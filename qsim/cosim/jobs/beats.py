@@ -21,7 +21,7 @@ from qsim.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from qsim.program.attributes import Array
+    from qsim.program import Array
 
 Words = npt.NDArray[np.uint64]
 Flags = npt.NDArray[np.bool_]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from hw_models import Accumulator, FixedFormat
     from qsim.cosim.jobs.unit import Job
-    from qsim.golden.case import Case
+    from qsim.golden import Case
     from qsim.target import Target
 
 SOURCES: Final = ("stream_register.sv", "overflow.sv", "bias_add_core.sv", "bias_add.sv")
@@ -23,7 +23,7 @@ OVERFLOWS: Final = {"wrap": 0, "saturate": 1, "saturate_symmetric": 2, "error": 
 
 def job(case: Case, target: Target) -> Job:
     """Return the beats of one bias_add, an element of the result each, in C order."""
-    from qsim.program.attributes import accumulator_from_json
+    from qsim.program import accumulator_from_json
 
     attributes: Any = case.attributes
     acc, bias = case.operands["acc"], case.operands["bias"]

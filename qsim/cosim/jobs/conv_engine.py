@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
     from qsim.cosim.jobs.beats import Words
     from qsim.cosim.jobs.scheme_fields import IntegerScheme
-    from qsim.golden.case import Case
-    from qsim.program.attributes import Array
+    from qsim.golden import Case
+    from qsim.program import Array
     from qsim.target import Target
 
 __all__ = ["SOURCES", "job"]
@@ -83,7 +83,7 @@ def job(cases: Sequence[Case], target: Target) -> Job:
 
 
 def _scheme(codes: Case) -> IntegerScheme:
-    from qsim.program.schemes import decode_scheme
+    from qsim.program import decode_scheme
 
     attributes: Any = codes.attributes
     scheme = decode_scheme(attributes["scheme"], codes.constants)

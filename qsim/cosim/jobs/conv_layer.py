@@ -16,8 +16,8 @@ from qsim.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from qsim.golden.case import Case
-    from qsim.program.attributes import Array
+    from qsim.golden import Case
+    from qsim.program import Array
 
 _CHAINS: Final = (
     ("correlation", "bias_add", "requantize"),

@@ -10,14 +10,14 @@ from qsim.cosim.jobs.beats import Field, Layout
 from qsim.cosim.jobs.scheme_fields import scheme_fields
 from qsim.cosim.jobs.unit import Unit
 from qsim.errors import UsageError
-from qsim.program.attributes import accumulator_from_json
+from qsim.program import accumulator_from_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from qsim.cosim.jobs.conv_layer import Layer
     from qsim.cosim.jobs.scheme_fields import IntegerScheme
-    from qsim.golden.case import Case
+    from qsim.golden import Case
     from qsim.target import Target
 
 SOURCES: Final = (

@@ -16,7 +16,7 @@ from qsim.cosim.jobs.bias_add import OVERFLOWS
 from qsim.cosim.jobs.im2col import Product, count, products
 from qsim.cosim.jobs.operands import Width, width_of
 from qsim.cosim.jobs.unit import Job, Unit
-from qsim.program.attributes import accumulator_from_json, resolve
+from qsim.program import accumulator_from_json, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from hw_models import Accumulator
     from qsim.cosim.jobs.beats import Words
-    from qsim.golden.case import Case
-    from qsim.program.attributes import Array
+    from qsim.golden import Case
+    from qsim.program import Array
     from qsim.target import Target
 
 SOURCES: Final = ("correlation_core.sv", "correlation.sv")

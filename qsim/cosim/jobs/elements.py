@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from qsim.mismatch.compare import Mismatch, compare
+from qsim.mismatch import Mismatch, compare
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from hw_models import FixedFormat
     from qsim.cosim.jobs.beats import Flags
     from qsim.cosim.jobs.unit import Unit
-    from qsim.golden.case import Case
-    from qsim.program.attributes import Array
+    from qsim.golden import Case
+    from qsim.program import Array
 
 SHIFT: Final = 7  # bits of a shift field: -62..62
 # Everything behind a product, in compile order; of requantize.sv and of add.sv.

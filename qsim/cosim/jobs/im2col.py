@@ -17,8 +17,8 @@ from qsim.program import shapes
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from qsim.golden.case import Case
-    from qsim.program.attributes import Array
+    from qsim.golden import Case
+    from qsim.program import Array
 
 
 @dataclass(frozen=True, slots=True)

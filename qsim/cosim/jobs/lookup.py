@@ -12,7 +12,7 @@ from qsim.cosim.jobs.unit import Job, Unit
 
 if TYPE_CHECKING:
     from hw_models import FixedFormat
-    from qsim.golden.case import Case
+    from qsim.golden import Case
     from qsim.target import Target
 
 SOURCES: Final = ("lookup.sv",)
@@ -23,7 +23,7 @@ def job(case: Case, target: Target) -> Job:
 
     Beats that load the table, in the order of codes, are one packet and have no output.
     """
-    from qsim.program.attributes import resolve
+    from qsim.program import resolve
 
     del target
     x, form = case.operands["x"], case.formats["x"]

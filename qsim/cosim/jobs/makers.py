@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from qsim.cosim.jobs.unit import Job
-    from qsim.golden.case import Case
+    from qsim.golden import Case
     from qsim.target import Target
 
 # Primitive to (module, function); modules are loaded when a job is made.

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from hw_models import FixedFormat
-    from qsim.program.attributes import Array
+    from qsim.program import Array
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from qsim.program import shapes
 
 if TYPE_CHECKING:
     from qsim.cosim.jobs.beats import Flags
-    from qsim.golden.case import Case
+    from qsim.golden import Case
     from qsim.target import Target
 
 SOURCES: Final = {

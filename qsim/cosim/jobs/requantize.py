@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from hw_models import FixedFormat
     from qsim.cosim.jobs.scheme_fields import IntegerScheme
     from qsim.cosim.jobs.unit import Job
-    from qsim.golden.case import Case
-    from qsim.program.attributes import Array
+    from qsim.golden import Case
+    from qsim.program import Array
     from qsim.target import Target
 
 SOURCES: Final = (
@@ -44,7 +44,7 @@ def job(case: Case, target: Target) -> Job:
         UsageError: a scheme without RTL.
     """
     from qsim.cosim.jobs.scheme_fields import ACCEPTED, INTEGER_SCHEMES
-    from qsim.program.schemes import decode_scheme
+    from qsim.program import decode_scheme
 
     attributes: Any = case.attributes
     scheme = decode_scheme(attributes["scheme"], case.constants)

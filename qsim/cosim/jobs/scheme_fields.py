@@ -17,7 +17,7 @@ from qsim.cosim.jobs.elementwise import SHIFT
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from qsim.program.attributes import Array
+    from qsim.program import Array
     from qsim.target import Target
 
 IntegerScheme: TypeAlias = FixedPoint | PowerOfTwo | MulAddShift | Converter

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hw_models import FixedFormat
-    from qsim.golden.case import Case
-    from qsim.program.attributes import Array
+    from qsim.golden import Case
+    from qsim.program import Array
     from qsim.target import Target
 
 DIRECTED: Final = 1000  # random elements among the directed ones
@@ -64,8 +64,8 @@ def vectors(primitive: str, target: Target, seed: int, count: int | None) -> Ite
 def _drawn(case: Case, batch: int, number: int, random: np.random.Generator) -> Case:
     """Return a case like another one, with other data and another batch."""
     from hw_models.errors import AccumulatorOverflowError
-    from qsim.golden.single import compute
-    from qsim.program.primitives import PRIMITIVES
+    from qsim.golden import compute
+    from qsim.program import PRIMITIVES
 
     fixed = PRIMITIVES[case.primitive].constant
     shape = (case.expected.shape[0] * batch, *case.expected.shape[1:])

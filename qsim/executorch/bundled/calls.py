@@ -20,19 +20,16 @@ from qsim.executorch.compiling import specs
 from qsim.executorch.pte import container
 from qsim.executorch.pte.flatbuffers import fbs, flatbuffer_write
 from qsim.executorch.registry import OURS
-from qsim.golden.single import program_of
-from qsim.network.lowered import Lowered
-from qsim.network.steps import Step, ValueSpec
-from qsim.network.store import parse, to_bytes
-from qsim.program.attributes import is_int
+from qsim.golden import program_of
+from qsim.network import Lowered, Step, ValueSpec, parse, to_bytes
+from qsim.program import is_int
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from qsim.executorch.pte.flatbuffers.flatbuffer import Table
     from qsim.golden import Case, GoldenSet
-    from qsim.program.attributes import Array
-    from qsim.program.program import Program
+    from qsim.program import Array, Program
     from qsim.target import Target
 
 ABOUT: Final = "qsim.golden"
@@ -126,7 +123,7 @@ def _describes(found: Any) -> bool:
 
 def _free(case: Case) -> list[str]:
     """Return the operands of a case that its call reads as tensors, not as constants."""
-    from qsim.program.primitives import PRIMITIVES
+    from qsim.program import PRIMITIVES
 
     return [name for name in case.operands if name not in PRIMITIVES[case.primitive].constant]
 

@@ -20,9 +20,8 @@ from qsim.executorch.bundled import calls as bundled_calls
 from qsim.executorch.bundled import network as bundled_network
 from qsim.executorch.bundled.bundle import BundledCase, bundle
 from qsim.executorch.pte.method import TensorSpec
-from qsim.golden import load, write
-from qsim.golden.recording import cases as record_calls
-from qsim.golden.sets import GoldenSet, require_target
+from qsim.golden import GoldenSet, load, require_target, write
+from qsim.golden import cases as record_calls
 
 if TYPE_CHECKING:
     import os
@@ -32,8 +31,8 @@ if TYPE_CHECKING:
     from qsim.executorch.bundled.network import Network
     from qsim.executorch.pte.method import Value
     from qsim.golden import Case
-    from qsim.network.steps import ValueSpec
-    from qsim.program.attributes import Array
+    from qsim.network import ValueSpec
+    from qsim.program import Array
 
 
 def bundle_golden(

@@ -20,10 +20,8 @@ if TYPE_CHECKING:
 
     from qsim.executorch.pte.method import Method, Value
     from qsim.golden import Case
-    from qsim.network.lowered import Lowered
-    from qsim.network.steps import Step
-    from qsim.program.attributes import Array
-    from qsim.program.program import Call, Program
+    from qsim.network import Lowered, Step
+    from qsim.program import Array, Call, Program
 
 _ACCEPTED: Final = (
     "a method that is one delegate of qsim from integers to integers, such as "

@@ -8,14 +8,14 @@ import torch
 from torch.fx import GraphModule
 
 from qsim.executorch.compiling.io_params import qparams
-from qsim.network.lowered import Lowered
+from qsim.network import Lowered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from qsim.executorch.compiling.io_params import Codes
     from qsim.executorch.pte.pte import Pte
-    from qsim.quantizer.quantized import Quantized
+    from qsim.quantizer import Quantized
 
 
 def real_inputs(

@@ -15,13 +15,13 @@ from qsim.executorch.comparing import boundary, records
 from qsim.executorch.comparing.align import align
 from qsim.executorch.comparing.record import Record
 from qsim.executorch.pte.pte import Pte
-from qsim.network.lowered import Lowered
-from qsim.quantizer.quantized import Quantized, check_batch
+from qsim.network import Lowered
+from qsim.quantizer import Quantized, check_batch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from qsim.program.attributes import Array
+    from qsim.program import Array
 
 _WIDTHS = (28, 22, 10, 16, 9)
 

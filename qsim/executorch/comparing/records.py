@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from qsim.executorch.interpreter.run import Run
     from qsim.executorch.pte.pte import Pte
-    from qsim.network.lowered import Lowered
+    from qsim.network import Lowered
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,7 @@ from qsim.executorch.comparing.record import Record
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from qsim.network.lowered import Lowered
-    from qsim.network.steps import Step
-    from qsim.network.trace import Entry, Trace
+    from qsim.network import Entry, Lowered, Step, Trace
 
 
 def of_trace(network: Lowered, trace: Trace) -> list[Record]:

@@ -8,8 +8,8 @@ from executorch.exir.backend.backend_details import BackendDetails, PreprocessRe
 
 from qsim.executorch.compiling.preprocess import lower_program
 from qsim.executorch.compiling.specs import decode
-from qsim.graph.capturing import quiet
-from qsim.network.store import to_bytes
+from qsim.graph import quiet
+from qsim.network import to_bytes
 
 if TYPE_CHECKING:
     from executorch.exir.backend.compile_spec_schema import CompileSpec

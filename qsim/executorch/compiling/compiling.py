@@ -15,7 +15,7 @@ from qsim.executorch.compiling.exporting import export
 from qsim.executorch.compiling.io_params import constant_methods, qparams
 from qsim.executorch.compiling.partitioner import QsimPartitioner
 from qsim.executorch.edge.edge import run_edge
-from qsim.graph.capturing import quiet
+from qsim.graph import quiet
 
 if TYPE_CHECKING:
     import os

@@ -11,7 +11,7 @@ from torch.fx import GraphModule
 from qsim.errors import UsageError
 from qsim.executorch.compiling.quantize_io import quantize_io
 from qsim.executorch.compiling.view import MARK
-from qsim.graph.capturing import quiet
+from qsim.graph import quiet
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import torch
 
-from qsim.graph.capturing import quiet
-from qsim.graph.nodes import shape
-from qsim.lowering.view import is_dequantize
+from qsim.graph import quiet, shape
+from qsim.lowering import is_dequantize
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram

@@ -9,17 +9,15 @@ import torch
 from qsim.errors import ModelError
 from qsim.executorch.compiling.reader import read_program
 from qsim.executorch.compiling.view import constants_of
-from qsim.lowering.assemble import Assembler
-from qsim.lowering.plan import make_plan
-from qsim.lowering.view import is_quantize
-from qsim.network.integer_io import integer_boundary
+from qsim.lowering import Assembler, is_quantize, make_plan
+from qsim.network import integer_boundary
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
     from torch.fx import Node
 
     from qsim.executorch.compiling.view import View
-    from qsim.network.lowered import Lowered
+    from qsim.network import Lowered
     from qsim.target import Target
 
 

@@ -14,7 +14,7 @@ from torch.fx import Node, map_arg
 
 from qsim.errors import ModelError
 from qsim.executorch.compiling.io_params import Codes, codes_of
-from qsim.lowering.view import is_dequantize, is_quantize, operator_name
+from qsim.lowering import is_dequantize, is_quantize, operator_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

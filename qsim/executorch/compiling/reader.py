@@ -17,8 +17,8 @@ from torch.fx import Graph, GraphModule, Node, map_arg
 
 from qsim.executorch.adapter import plain_operator
 from qsim.executorch.compiling.view import MARK, View, is_known, is_size
-from qsim.graph.nodes import is_parameter
-from qsim.lowering.view import is_dequantize, is_quantize
+from qsim.graph import is_parameter
+from qsim.lowering import is_dequantize, is_quantize
 from qsim.registry import patterns as registry
 
 if TYPE_CHECKING:

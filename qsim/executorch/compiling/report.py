@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from qsim.network.steps import HostOperator
+    from qsim.network import HostOperator
 
 
 @dataclass(frozen=True, slots=True)

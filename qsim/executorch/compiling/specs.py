@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from qsim.errors import FileFormatError, QsimError
-from qsim.network.store import FORMAT_VERSION
+from qsim.network import FORMAT_VERSION
 from qsim.target import Target
 
 if TYPE_CHECKING:

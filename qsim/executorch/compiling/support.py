@@ -5,11 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from qsim.lowering.match import chain, layer_of
-from qsim.lowering.plan import constant_nodes
-from qsim.lowering.view import is_dequantize, is_quantize, operator_name
-from qsim.network.hostops import computes
-from qsim.network.steps import HostOperator
+from qsim.lowering import chain, constant_nodes, is_dequantize, is_quantize, layer_of, operator_name
+from qsim.network import HostOperator, computes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,7 +14,7 @@ if TYPE_CHECKING:
     from torch.fx import Node
 
     from qsim.executorch.compiling.view import View
-    from qsim.lowering.match import Matcher
+    from qsim.lowering import Matcher
     from qsim.target import Target
 
 _SHARED = "its value in float, or an operand's, is read by other operators too"

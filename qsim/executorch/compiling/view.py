@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import torch
 
-from qsim.lowering.match import Matcher
-from qsim.lowering.view import Shapes
+from qsim.lowering import Matcher, Shapes
 from qsim.registry import entry_points
 
 if TYPE_CHECKING:

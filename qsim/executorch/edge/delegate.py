@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from qsim.errors import FileFormatError, InputError, MissingToolError, QsimError
 from qsim.executorch.compiling.specs import decode
-from qsim.network.reading import from_bytes
+from qsim.network import from_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import torch
 
-    from qsim.network.lowered import Lowered
-    from qsim.network.steps import ValueSpec
+    from qsim.network import Lowered, ValueSpec
 
     Watch = Callable[[Lowered, list[torch.Tensor]], Any]
 

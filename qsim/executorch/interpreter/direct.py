@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from qsim.executorch.pte.method import Delegate, TensorSpec
-    from qsim.program.attributes import Array
+    from qsim.program import Array
 
     Function = Callable[..., Any]
 

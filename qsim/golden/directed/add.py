@@ -19,8 +19,7 @@ from hw_models.schemes import FixedPoint
 from qsim.errors import TargetError
 from qsim.golden.directed import vectors as v
 from qsim.golden.directed.add_ties import tie_flags
-from qsim.program.attributes import format_to_json
-from qsim.program.schemes import encode_scheme
+from qsim.program import encode_scheme, format_to_json
 from qsim.target import derive
 
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 
     from hw_models.add import Adder
     from qsim.golden.case import Case
-    from qsim.program.attributes import Array, Json
+    from qsim.program import Array, Json
     from qsim.target import Target
 
 PAIRS = 1 << 16  # searched per call

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from hw_models import FixedFormat
 from hw_models.bias_add import reference
 from qsim.golden.directed import vectors as v
-from qsim.program.attributes import accumulator_to_json
+from qsim.program import accumulator_to_json
 
 if TYPE_CHECKING:
     import random

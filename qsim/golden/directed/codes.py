@@ -9,7 +9,7 @@ from hw_models.lookup import MAX_BITS
 from hw_models.lookup import reference as lookup_reference
 from qsim.errors import UsageError
 from qsim.golden.directed import vectors as v
-from qsim.program.attributes import format_to_json
+from qsim.program import format_to_json
 
 if TYPE_CHECKING:
     import random

@@ -12,9 +12,8 @@ import numpy as np
 from hw_models.avg_pool import reference as average
 from qsim.golden.directed import vectors as v
 from qsim.golden.directed.windows import average_windows, max_windows
-from qsim.program import shapes
-from qsim.program.attributes import format_to_json
-from qsim.target.sections import DivisionRounding
+from qsim.program import format_to_json, shapes
+from qsim.target import DivisionRounding
 
 if TYPE_CHECKING:
     import random
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
     from hw_models import FixedFormat
     from qsim.golden.case import Case
-    from qsim.program.attributes import Array, Json
+    from qsim.program import Array, Json
     from qsim.target import Target
 
     Window = tuple[list[int], str]
@@ -257,7 +256,7 @@ def _case(
     arrays: tuple[Array, Array],
     labels: list[str],
 ) -> Case:
-    from qsim.program.attributes import format_from_json
+    from qsim.program import format_from_json
 
     output = format_from_json(more["output"]) if "output" in more else codes
     x, expected = arrays

@@ -18,7 +18,7 @@ from hw_models.linear import reference as multiply
 from hw_models.matmul import reference as matrix_product
 from qsim.golden.directed import vectors as v
 from qsim.golden.directed.weights import Codes, plain_rows, rows
-from qsim.program.attributes import accumulator_to_json
+from qsim.program import accumulator_to_json
 from qsim.target import derive
 
 if TYPE_CHECKING:
@@ -26,9 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from qsim.golden.case import Case
-    from qsim.program.attributes import Array, Json
-    from qsim.target import Target
-    from qsim.target.sections import At, Order, Overflow
+    from qsim.program import Array, Json
+    from qsim.target import At, Order, Overflow, Target
 
 MOST_PRODUCTS = 40_000  # of the one long sum
 

@@ -18,15 +18,14 @@ from hw_models.rounding import ROUNDINGS, splitmix64
 from qsim.golden.directed import vectors as v
 from qsim.golden.directed.clamps import limits, single_bits, unit_scales
 from qsim.golden.directed.scales import Family, Scale, channels
-from qsim.program.attributes import format_to_json
-from qsim.program.schemes import encode_scheme
+from qsim.program import encode_scheme, format_to_json
 
 if TYPE_CHECKING:
     import random
     from collections.abc import Iterator
 
     from qsim.golden.case import Case
-    from qsim.program.attributes import Array, Json
+    from qsim.program import Array, Json
     from qsim.target import Target
 
 CHANNELS, DIRECTED = 24, 32

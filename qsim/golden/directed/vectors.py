@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from hw_models import FixedFormat
     from qsim.golden.case import Case
-    from qsim.program.attributes import Array, Json
+    from qsim.program import Array, Json
 
 TIE_UP: Final = "tie, positive"
 TIE_DOWN: Final = "tie, negative"

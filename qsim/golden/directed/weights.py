@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from hw_models import FixedFormat
-    from qsim.program.attributes import Array
+    from qsim.program import Array
     from qsim.target import Target
 
 Row = tuple[list[int], str]

@@ -1,1 +1,25 @@
 """What each primitive of a Program is, family by family."""
+
+from __future__ import annotations
+
+from qsim.program.bindings.binding import Binding, Kernel, Operand, dims, pairs
+from qsim.program.bindings.codes import CODE_MAKERS
+from qsim.program.bindings.elementwise import ELEMENTWISE
+from qsim.program.bindings.moves import MOVES
+from qsim.program.bindings.sums import SUMS
+from qsim.program.bindings.tables import TABLES
+from qsim.program.bindings.transposed import TRANSPOSED
+
+__all__ = [
+    "CODE_MAKERS",
+    "ELEMENTWISE",
+    "MOVES",
+    "SUMS",
+    "TABLES",
+    "TRANSPOSED",
+    "Binding",
+    "Kernel",
+    "Operand",
+    "dims",
+    "pairs",
+]

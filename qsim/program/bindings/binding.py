@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from qsim.errors import ModelError
 from qsim.program import attributes as check
 from qsim.program import shapes
-from qsim.registry.binding import MAX_OPERANDS, Attributes, Binding, Kernel, Operand
+from qsim.registry import MAX_OPERANDS, Attributes, Binding, Kernel, Operand
 
 __all__ = [
     "AXIS",

@@ -21,7 +21,7 @@ from qsim.program.bindings.binding import (
 )
 from qsim.program.bindings.joins import JOINS
 from qsim.program.schemes import ADDERS, AVERAGERS, REQUANTIZERS, decode_scheme, scheme_of
-from qsim.target.sections import DeterministicRounding
+from qsim.target import DeterministicRounding
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

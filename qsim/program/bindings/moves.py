@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 from qsim.program import attributes as check
 from qsim.program import shapes
 from qsim.program.bindings.binding import CODE, Attributes, Binding, Kernel, Operand, dims, pairs
-from qsim.target.sections import DivisionRounding
+from qsim.target import DivisionRounding
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from qsim.memory import Plan, Space
-    from qsim.stream.allocate import Allocation
+    from qsim.stream.allocation import Allocation
     from qsim.stream.compile import Compiled
 
 NOBODY = -1

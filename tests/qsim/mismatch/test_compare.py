@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qsim.errors import InputError
-from qsim.mismatch.compare import Mismatch, compare, show_index, to_hex
+from qsim.mismatch.comparison import Mismatch, compare, show_index, to_hex
 from qsim.mismatch.histogram import MOST_BINS, Bin
 
 DTYPES = ("int8", "uint8", "int16", "int32", "uint32", "int64", "uint64")

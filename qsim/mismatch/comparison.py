@@ -16,7 +16,7 @@ from qsim.mismatch.histogram import Bin, histogram
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from qsim.program.attributes import Array
+    from qsim.program import Array
 
 WIDTH: Final = 100
 _AXES: Final = ("n", "c", "h", "w")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from qsim.errors import ModelError
 from qsim.memory import Buffer, busiest, plan
-from qsim.program.liveness import live_ranges
+from qsim.program import live_ranges
 from qsim.stream.homes import homes
 from qsim.stream.layout import layouts
 from qsim.stream.steps import steps
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from qsim.memory import Plan, Space
-    from qsim.program.data import ProgramData
+    from qsim.program import ProgramData
     from qsim.stream.layout import Layout
     from qsim.stream.steps import Step
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from qsim.cosim.simulators.toolchain import Simulator
-    from qsim.golden.case import Case
+    from qsim.golden import Case
     from qsim.target import Target
 
 

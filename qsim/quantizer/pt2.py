@@ -1,4 +1,4 @@
-"""``.pt2`` files: quantized networks saved, quantized and float networks loaded.
+"""``.pt2`` files of quantized and float networks, loaded; ``saving`` writes them.
 
 A file is what ``torch.export.save`` writes: a zip of JSON graphs and raw tensor bytes. ``save_pt2``
 adds the float graph as a second program and ``extra/qsim_target.json``: the target and node names.
@@ -29,6 +29,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from qsim.errors import FileFormatError, QsimError
 from qsim.quantizer.archive import ACCEPTED, check_members, read_members, require, table
+from qsim.quantizer.quantized import Quantized
+from qsim.quantizer.saving import EXTRA, FORMAT
 
 if TYPE_CHECKING:
     import os
@@ -37,51 +39,10 @@ if TYPE_CHECKING:
     from torch.export import ExportedProgram
     from torch.fx import GraphModule
 
-    from qsim.quantizer.quantized import Quantized
-
-_FORMAT: Final = 1
-_EXTRA: Final = "qsim_target.json"
 
 _FACTORIES: Final = frozenset(
     ["arange", "empty", "eye", "full", "linspace", "ones", "scalar_tensor", "zeros", "sym_size"]
 )
-
-
-def save_pt2(quantized: Quantized, path: str | os.PathLike[str]) -> None:
-    """Write a quantized network; ``torch.export.load`` reads its Q/DQ graph too.
-
-    A fresh process must import ``torch.ao.quantization.fx._decomposed`` before it uses torch's
-    loader: that registers the Q/DQ operators. ``load_pt2`` does so itself.
-
-    Raises:
-        UsageError: the path cannot be written. Nothing is left behind then.
-    """
-    from torch.export.pt2_archive._package import package_pt2
-
-    from qsim.atomic import write_bytes
-    from qsim.graph import quiet
-
-    with quiet():
-        programs = {
-            "model": _export(quantized.graph, quantized),
-            "float": _export(quantized.float_graph, quantized),
-        }
-        about = {
-            "format": _FORMAT,
-            "target": quantized.target.to_dict(),
-            "batch": quantized.batch,
-            # The saved sample is doubled where the example's batch is 1.
-            "samples": [i.shape[0] if i.dim() else 1 for i in quantized.example_inputs],
-            "host": sorted(quantized.host),
-            "why": dict(quantized.why),
-            "names": {
-                "model": _names(quantized.graph),
-                "float": _names(quantized.float_graph),
-            },
-        }
-        buffer = io.BytesIO()
-        package_pt2(buffer, exported_programs=programs, extra_files={_EXTRA: json.dumps(about)})
-    write_bytes(path, buffer.getvalue())
 
 
 def load_pt2(path: str | os.PathLike[str]) -> Quantized | ExportedProgram:
@@ -100,13 +61,13 @@ def load_pt2(path: str | os.PathLike[str]) -> Quantized | ExportedProgram:
     try:
         check_members(members)
         programs = _load(members)
-        extra = members.get(f"extra/{_EXTRA}")
+        extra = members.get(f"extra/{EXTRA}")
         if extra is not None:
             return _quantized(programs, table(json.loads(extra)))
         program = programs["model"]
         require(
             not any("quantized_decomposed" in str(node.target) for node in program.graph.nodes),
-            f"is quantized, but not by qsim: it has no {_EXTRA}",
+            f"is quantized, but not by qsim: it has no {EXTRA}",
             "a float network, or a file that qsim wrote",
         )
     except FileFormatError as error:
@@ -122,22 +83,6 @@ def load_pt2(path: str | os.PathLike[str]) -> Quantized | ExportedProgram:
             accepted=ACCEPTED,
         ) from None
     return program
-
-
-def _export(graph: GraphModule, quantized: Quantized) -> ExportedProgram:
-    import torch
-
-    from qsim.graph import batch_dims, doubled
-
-    inputs = quantized.example_inputs
-    if not quantized.batch:
-        return torch.export.export(graph, inputs, strict=False)
-    dynamic = batch_dims(graph, inputs)
-    return torch.export.export(graph, doubled(inputs), dynamic_shapes=dynamic, strict=False)
-
-
-def _names(graph: GraphModule) -> list[str]:
-    return [node.name for node in graph.graph.nodes if node.op == "call_function"]
 
 
 def _load(members: Mapping[str, bytes]) -> dict[str, ExportedProgram]:
@@ -176,13 +121,12 @@ def _check_target(op: str, target: Any) -> None:
 
 
 def _quantized(programs: Mapping[str, ExportedProgram], about: Mapping[str, Any]) -> Quantized:
-    from qsim.quantizer.quantized import Quantized
     from qsim.target import Target
 
     require(
-        about.get("format") == _FORMAT,
-        f"has format {about.get('format')!r} in {_EXTRA}",
-        f"format {_FORMAT}",
+        about.get("format") == FORMAT,
+        f"has format {about.get('format')!r} in {EXTRA}",
+        f"format {FORMAT}",
     )
     require("float" in programs, "holds no program called 'float'")
     names = table(about.get("names"))
@@ -191,16 +135,16 @@ def _quantized(programs: Mapping[str, ExportedProgram], about: Mapping[str, Any]
         for name in ("model", "float")
     }
     batch = about.get("batch")
-    require(isinstance(batch, bool), f"has batch {batch!r} in {_EXTRA}", "true or false")
+    require(isinstance(batch, bool), f"has batch {batch!r} in {EXTRA}", "true or false")
     host = about.get("host")
     require(
         isinstance(host, list) and all(isinstance(name, str) for name in host),
-        f"has no list of host operators in {_EXTRA}",
+        f"has no list of host operators in {EXTRA}",
     )
     why = table(about.get("why"))
     require(
         all(isinstance(text, str) and text.isprintable() for text in why.values()),
-        f"has reasons that are not text in {_EXTRA}",
+        f"has reasons that are not text in {EXTRA}",
     )
     sample = programs["model"].example_inputs
     sizes = about.get("samples")
@@ -231,7 +175,7 @@ def _renamed(graph: GraphModule, names: Iterable[str] | None) -> GraphModule:
         len(wanted) == len(nodes)
         and all(isinstance(n, str) and re.fullmatch(r"[A-Za-z_]\w*", n) for n in wanted)
         and len({*wanted, *others}) == len(wanted) + len(others),
-        f"has node names in {_EXTRA} that do not fit its graph",
+        f"has node names in {EXTRA} that do not fit its graph",
     )
     for node, name in zip(nodes, wanted, strict=True):
         node.name = name

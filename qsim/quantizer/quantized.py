@@ -67,7 +67,7 @@ class Quantized:
         Raises:
             UsageError: the path cannot be written.
         """
-        from qsim.quantizer.pt2 import save_pt2
+        from qsim.quantizer.saving import save_pt2
 
         save_pt2(self, path)
 

@@ -12,9 +12,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from qsim.errors import UsageError
+from qsim.target import load as reading
 from qsim.target.fields import defaults
+from qsim.target.rules import check
 from qsim.target.sections import (
     OPTIONAL,
+    SCHEMA,
     SECTIONS,
     Add,
     Array,
@@ -38,7 +41,6 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Mapping
 
-SCHEMA: Final = 1
 # A linear layer is a 1x1 correlation on the same array: no datapath has one without the other.
 _ALIASES: Final = {"linear": "correlation"}
 _NOT_HASHED: Final = ("name", "reproduces", "notes")
@@ -84,8 +86,6 @@ class Target:
     schema: int = SCHEMA
 
     def __post_init__(self) -> None:
-        from qsim.target.rules import check
-
         check(self)
 
     @classmethod
@@ -95,9 +95,7 @@ class Target:
         Raises:
             TargetError: unknown name, unreadable file, or a contract that is not acceptable.
         """
-        from qsim.target.load import load
-
-        return load(target)
+        return reading.load(target, cls)
 
     @classmethod
     def require(cls, value: object) -> Target:
@@ -124,9 +122,7 @@ class Target:
         Raises:
             TargetError: not TOML, or a contract that is not acceptable.
         """
-        from qsim.target.load import from_toml
-
-        return from_toml(text, where)
+        return reading.from_toml(text, cls, where)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], where: str = "") -> Target:
@@ -135,16 +131,12 @@ class Target:
         Raises:
             TargetError: a contract that is not acceptable.
         """
-        from qsim.target.load import from_dict
-
-        return from_dict(data, where)
+        return reading.from_dict(data, cls, where)
 
     @staticmethod
     def names() -> tuple[str, ...]:
         """Return the names of the shipped targets, sorted."""
-        from qsim.target.load import names
-
-        return names()
+        return reading.names()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the contract as JSON values, in the form of the TOML file."""

@@ -11,16 +11,16 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, get_origin
+from typing import TYPE_CHECKING, Any, Final, TypeVar, get_origin
 
 from qsim.errors import TargetError
-from qsim.target.contract import Target
 from qsim.target.fields import accepted, defaults, field_types, shown
 from qsim.target.sections import OPTIONAL, SECTIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
+T = TypeVar("T")
 SHIPPED: Final = Path(__file__).parent.parent / "targets"
 # A contract needs about 4 KiB.
 MAX_BYTES: Final = 64 * 1024
@@ -34,8 +34,13 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in SHIPPED.glob("*.toml")))
 
 
-def load(target: str | os.PathLike[str]) -> Target:
-    """Return a shipped target by name, or the one in a ``.toml`` file."""
+def load(target: str | os.PathLike[str], make: Callable[..., T]) -> T:
+    """Return a shipped target by name, or the one in a ``.toml`` file.
+
+    Args:
+        target: its name or path.
+        make: what is made of its sections; like ``Target``, it takes them by name.
+    """
     try:
         text = os.fspath(target)
     except TypeError:
@@ -45,9 +50,9 @@ def load(target: str | os.PathLike[str]) -> Target:
     if not isinstance(text, str):
         raise TargetError(f"a path must be text, not {shown(text)}", accepted="a name or a path")
     if text in names():
-        return _load_file(SHIPPED / f"{text}.toml", where=f"{text}.toml")
+        return _load_file(SHIPPED / f"{text}.toml", make, where=f"{text}.toml")
     if text.endswith(".toml") or isinstance(target, os.PathLike):
-        return _load_file(Path(text), where=shown(text, 300)[1:-1])
+        return _load_file(Path(text), make, where=shown(text, 300)[1:-1])
     known = _closest_first(text, names())
     hint = " (a file's name must end in .toml)" if "/" in text or "." in text else ""
     raise TargetError(
@@ -56,7 +61,7 @@ def load(target: str | os.PathLike[str]) -> Target:
     )
 
 
-def _load_file(path: Path, where: str) -> Target:
+def _load_file(path: Path, make: Callable[..., T], where: str) -> T:
     try:
         if not path.exists():
             raise TargetError("there is no such file", where=where, accepted="a target .toml file")
@@ -77,10 +82,10 @@ def _load_file(path: Path, where: str) -> Target:
         raise TargetError(
             f"byte {error.start} is not UTF-8", where=where, accepted="TOML text in UTF-8"
         ) from None
-    return from_toml(text, where)
+    return from_toml(text, make, where)
 
 
-def from_toml(text: str, where: str = "") -> Target:
+def from_toml(text: str, make: Callable[..., T], where: str = "") -> T:
     """Return the target that a TOML text states; ``where`` names it in errors."""
     for number, line in enumerate(text.split("\n"), 1):
         if line.count(".") > MAX_DOTS:
@@ -98,19 +103,19 @@ def from_toml(text: str, where: str = "") -> Target:
     except ValueError as error:  # TOMLDecodeError, or an integer of thousands of digits
         message = str(error).encode("ascii", "backslashreplace").decode()
         raise TargetError(f"is not TOML: {message[:200]}", where=where) from None
-    return from_dict(data, where)
+    return from_dict(data, make, where)
 
 
-def from_dict(data: Mapping[str, Any], where: str = "") -> Target:
+def from_dict(data: Mapping[str, Any], make: Callable[..., T], where: str = "") -> T:
     """Return the target that a mapping states, every field checked."""
     try:
-        return _build(data)
+        return _build(data, make)
     except TargetError as error:
         place = ": ".join(part for part in (where, error.where) if part)
         raise TargetError(error.message, where=place, accepted=error.accepted) from None
 
 
-def _build(data: object) -> Target:
+def _build(data: object, make: Callable[..., T]) -> T:
     if not isinstance(data, Mapping):
         raise TargetError(f"a target is a table, not {shown(data)}", accepted="a table of sections")
     # The version comes first: another version's fields would all look like mistakes.
@@ -126,7 +131,7 @@ def _build(data: object) -> Target:
     sections = {
         name: _section(name, cls, data[name]) for name, cls in SECTIONS.items() if name in data
     }
-    return Target(**{name: data[name] for name in _HEAD}, **sections)
+    return make(**{name: data[name] for name in _HEAD}, **sections)
 
 
 def _section(name: str, cls: type[Any], values: object) -> Any:

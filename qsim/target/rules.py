@@ -9,9 +9,8 @@ import re
 from typing import TYPE_CHECKING, Final, NamedTuple, get_args
 
 from qsim.errors import TargetError
-from qsim.target.contract import SCHEMA
 from qsim.target.fields import shown
-from qsim.target.sections import OPTIONAL, SECTIONS, FixedRounding, ShiftRounding
+from qsim.target.sections import OPTIONAL, SCHEMA, SECTIONS, FixedRounding, ShiftRounding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

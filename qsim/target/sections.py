@@ -77,6 +77,7 @@ PrimitiveName: TypeAlias = Literal[
     "resize_scaled",
 ]
 
+SCHEMA: Final = 1  # version of the contract's form
 
 OperandBits: TypeAlias = Annotated[int, Range(1, 32)]
 AccumulatorBits: TypeAlias = Annotated[int, Range(2, 64)]

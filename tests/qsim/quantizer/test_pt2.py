@@ -19,7 +19,8 @@ from torch import nn
 from qsim.errors import FileFormatError, UsageError
 from qsim.graph.nodes import layer
 from qsim.quantizer import Quantized, quantize
-from qsim.quantizer.pt2 import load_pt2, save_pt2
+from qsim.quantizer.pt2 import load_pt2
+from qsim.quantizer.saving import save_pt2
 from qsim.registry.patterns import candidates
 from qsim.target import Target
 from tests.tree import ROOT

@@ -71,7 +71,7 @@ def argmax(
         )
     if not isinstance(output, FixedFormat) or output.max < length - 1:
         raise ContractError(
-            f"output must hold the last position, {length - 1}, not so {output!r} "
+            f"output must hold the last position, {length - 1}, but {output!r} does not "
             "(accepted: a FixedFormat that is wide enough)"
         )
     result = np.asarray(np.argmax(codes, axis=axis, keepdims=keepdims)).astype(output.dtype)

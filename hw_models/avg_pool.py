@@ -175,7 +175,8 @@ def avg_pool(
     """Average the codes under each window.
 
     Args:
-        x: codes of up to 32 bits, of shape N, C and one or two spatial dimensions, any strides.
+        x: integers of up to 33 bits (codes, or codes less a zero point), of shape N, C and one or
+            two spatial dimensions, any strides.
         kernel: taps; an int or one per spatial dimension.
         stride: distance between windows; the kernel by default.
         padding: an int, one per dimension, or (before, after) pairs.
@@ -213,13 +214,13 @@ def avg_pool(
         ends = f"{int(plane.min())}..{int(plane.max())}"
         raise ContractError(f"x must be codes of up to 33 bits, not {ends} (accepted: +-2**32)")
     inner = plane.astype(np.int64, copy=False)
-    heights = tables(spatial)
-    y = np.empty((len(inner), heights[0].size, heights[3].size, inner.shape[3]), np.int64)
+    tabled = tables(spatial)
+    y = np.empty((len(inner), tabled[0].size, tabled[3].size, inner.shape[3]), np.int64)
     flags = np.empty(y.shape if ledger is not None else (0, 0, 0, 0), np.bool_)
     stats = np.array([INT64_MAX, INT64_MIN, 0], np.int64)
     offset = zero if centered else 0
     bounds = (form.min, form.max, zero, offset, mode, int(count_include_pad))
-    _avg_pool(inner, y, flags, stats, np.array(bounds, np.int64), counts(spatial), *heights)
+    _avg_pool(inner, y, flags, stats, np.array(bounds, np.int64), counts(spatial), *tabled)
     shape = (*codes.shape[:2], *(len(axis.starts) for axis in spatial))
     layout = result_layout(codes, shape, channels_last=channels_last)
     if ledger is not None:

@@ -103,9 +103,9 @@ def max_pool(
     plane, channels_last = planes(codes)
     byte = plane.dtype.itemsize == 1
     inner = plane if byte else plane.astype(np.int64, copy=False)
-    heights = tables(spatial)
-    y = np.empty((len(inner), heights[0].size, heights[3].size, inner.shape[3]), inner.dtype)
-    _max_pool(inner, y, *heights)
+    tabled = tables(spatial)
+    y = np.empty((len(inner), tabled[0].size, tabled[3].size, inner.shape[3]), inner.dtype)
+    _max_pool(inner, y, *tabled)
     shape = (*codes.shape[:2], *(len(axis.starts) for axis in spatial))
     if ledger is not None:
         ledger.elements, ledger.overflows, ledger.clamped = y.size, 0, 0

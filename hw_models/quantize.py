@@ -184,7 +184,9 @@ def _floats(x: Any) -> npt.NDArray[np.float32]:
     bad = np.isnan(array)
     if bad.any():
         index = tuple(int(i) for i in np.argwhere(bad)[0])
-        raise ContractError(f"x must not be NaN, not so at index {index} (accepted: numbers, inf)")
+        raise ContractError(
+            f"x must not be NaN, but it is at index {index} (accepted: numbers, inf)"
+        )
     with np.errstate(over="ignore", under="ignore"):
         return array.astype(np.float32, copy=False)
 

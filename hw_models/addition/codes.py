@@ -156,7 +156,7 @@ def _row(scheme: FixedPoint) -> npt.NDArray[np.int64]:
 def _refuse(layout: Layout, position: int) -> None:
     index = tuple(int(i) for i in np.unravel_index(position, layout.shape))
     raise ContractError(
-        f"ShiftedAdd must stay within its 32-bit register, not so at index {index} "
+        f"ShiftedAdd must stay within its 32-bit register, but it leaves it at index {index} "
         "(accepted: shifted inputs and the sum of the rescaled ones in -2**31..2**31-1, and what "
         "TOSA rescales)"
     )

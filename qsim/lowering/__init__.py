@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from qsim.lowering.assemble import Assembler, lower
 from qsim.lowering.builder import Builder
+from qsim.lowering.clamps import clamp_codes
 from qsim.lowering.match import Matcher, chain, layer_of
 from qsim.lowering.plan import constant_nodes, make_plan
 from qsim.lowering.products import checked_weight, finish, weight_zero_points
 from qsim.lowering.requantization import (
-    clamp_codes,
     emit_requantize,
     emit_rescale,
     flat_shape,

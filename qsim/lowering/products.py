@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from qsim.graph import attribute
-from qsim.lowering.requantization import clamp_codes, emit_requantize
+from qsim.lowering.clamps import clamp_codes
+from qsim.lowering.requantization import emit_requantize
 from qsim.lowering.view import Constant, NotLowerableError, constant
 from qsim.program import accumulator_to_json
 from qsim.target import derive

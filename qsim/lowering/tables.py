@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from qsim.lowering.requantization import clamp_codes
+from qsim.lowering.clamps import clamp_codes
 from qsim.lowering.view import NotLowerableError
 from qsim.program import format_to_json
 

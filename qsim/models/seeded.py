@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import torch
 from torch import nn
 
-from qsim.threads import one_torch_thread
+from qsim.torch_threads import one_torch_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

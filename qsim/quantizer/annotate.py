@@ -28,9 +28,9 @@ from torchao.quantization.pt2e.quantizer import (
 from torchao.quantization.pt2e.quantizer.quantizer import Q_ANNOTATION_KEY
 
 from qsim.graph import nodes
-from qsim.quantizer.fixed import by_group
 from qsim.quantizer.groups import Operator, Slot, drop_idle, groups, lone, slots
 from qsim.quantizer.specs import activation_spec, bias_need, bias_spec, weight_spec
+from qsim.quantizer.stated import by_group
 from qsim.registry import patterns as registry
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from qsim.errors import UsageError
-from qsim.quantizer.fixed import Fixed, read_all
+from qsim.quantizer.stated import Stated, read_all
 from qsim.registry import patterns as registry
 
 if TYPE_CHECKING:
@@ -80,8 +80,8 @@ class QuantizeConfig:
     default: Override = field(default_factory=Override)
     operators: Mapping[str, Override] = field(default_factory=dict)
     modules: Mapping[str, Override] = field(default_factory=dict)
-    inputs: Mapping[str, Fixed] = field(default_factory=dict)
-    outputs: Mapping[str, Fixed] = field(default_factory=dict)
+    inputs: Mapping[str, Stated] = field(default_factory=dict)
+    outputs: Mapping[str, Stated] = field(default_factory=dict)
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any], where: str = "config") -> QuantizeConfig:

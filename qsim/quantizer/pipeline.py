@@ -10,7 +10,7 @@ from qsim.quantizer.config import QuantizeConfig
 from qsim.quantizer.quantized import Quantized, check_batch
 from qsim.registry import entry_points
 from qsim.target import Target
-from qsim.threads import one_torch_thread
+from qsim.torch_threads import one_torch_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

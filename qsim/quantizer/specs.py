@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from torch.fx import GraphModule, Node
 
     from hw_models import FixedFormat
-    from qsim.quantizer.fixed import Fixed
     from qsim.quantizer.groups import Operator
+    from qsim.quantizer.stated import Stated
     from qsim.target import Target
 
 _WIDE: Final = 1.0 - 2.0**-20
@@ -49,7 +49,7 @@ def container(quant_min: int, quant_max: int) -> torch.dtype:
 
 
 def activation_spec(
-    target: Target, op: Operator, *, made: bool, given: Mapping[str, Fixed] | None = None
+    target: Target, op: Operator, *, made: bool, given: Mapping[str, Stated] | None = None
 ) -> QuantizationSpec:
     """Return how the activations that an operator reads or makes are observed.
 

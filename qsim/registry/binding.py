@@ -55,7 +55,7 @@ class Binding:
             be packed or derived once (weights, multipliers) is.
         macs: multiply-accumulates of one sample, from the operands and the output shape.
         overwrites: operands whose place in memory the result may take, where both are of one size:
-            each element depends on its like alone, and is read before it is written.
+            element i depends on element i only, and is read before it is written.
     """
 
     operands: tuple[str, ...]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 # Primitives with windows, which read and write their channels innermost.
 WINDOWED: Final = frozenset({"correlation", "max_pool", "avg_pool"})
-# Primitives whose result lies as their operands do: each element depends on its like only.
+# Primitives whose result lies as their operands do: element i depends on element i only.
 ALIKE: Final = frozenset(
     {"add", "bias_add", "clamp", "lookup", "maximum", "minimum", "mul", "requantize", "sub"}
 )

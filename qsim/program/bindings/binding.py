@@ -20,14 +20,14 @@ __all__ = [
     "Kernel",
     "Operand",
     "accumulated",
+    "call_arguments",
     "check_axis",
     "container",
     "dims",
     "infer_pair",
-    "keywords",
     "pairs",
     "per_sample",
-    "private",
+    "writable_copy",
 ]
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def pairs(value: Any) -> Any:
     return value
 
 
-def private(operand: Operand) -> Array:
+def writable_copy(operand: Operand) -> Array:
     """Return a writable copy of a constant: Numba compiles read-only arrays anew."""
     if operand.constant is None:
         raise ModelError.of("the operand must be a constant", operand.shape, "a constant")
@@ -82,7 +82,7 @@ def check_axis(x: Operand, axis: int, length: int, what: str) -> None:
         )
 
 
-def keywords(attributes: Attributes, *names: str) -> dict[str, Any]:
+def call_arguments(attributes: Attributes, *names: str) -> dict[str, Any]:
     """Return the arguments that attributes of the same names give, with output and clamp."""
     clamp = attributes["clamp"]
     return {

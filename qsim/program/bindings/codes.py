@@ -13,9 +13,9 @@ from qsim.program.bindings.binding import (
     Binding,
     Kernel,
     Operand,
+    call_arguments,
     check_axis,
     infer_pair,
-    keywords,
 )
 from qsim.program.schemes import ADDERS, REQUANTIZERS, decode_scheme, scheme_of
 
@@ -45,7 +45,9 @@ def _prepare_requantize(
     axis = attributes["axis"]
     if scheme.channels:
         check_axis(operands[0], axis, scheme.channels, "scheme")
-    plan = requantize_plan(scheme, **keywords(attributes, "zero_point", "input_zero_point", "axis"))
+    plan = requantize_plan(
+        scheme, **call_arguments(attributes, "zero_point", "input_zero_point", "axis")
+    )
     return lambda arrays, ledger: plan(arrays[0], ledger)
 
 
@@ -56,7 +58,7 @@ def _prepare_add(
 
     del operands
     scheme = decode_scheme(attributes["scheme"], constants)
-    given = keywords(attributes, "a_zero_point", "b_zero_point", "zero_point")
+    given = call_arguments(attributes, "a_zero_point", "b_zero_point", "zero_point")
     return lambda arrays, ledger: add(arrays[0], arrays[1], scheme, **given, ledger=ledger)
 
 

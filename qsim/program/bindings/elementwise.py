@@ -14,10 +14,10 @@ from qsim.program.bindings.binding import (
     Binding,
     Kernel,
     Operand,
+    call_arguments,
     check_axis,
     container,
     infer_pair,
-    keywords,
 )
 from qsim.program.bindings.joins import JOINS
 from qsim.program.schemes import ADDERS, AVERAGERS, REQUANTIZERS, decode_scheme, scheme_of
@@ -38,7 +38,7 @@ def _prepare_sub(
     del operands
     scheme = decode_scheme(attributes["scheme"], constants)
     names = ("a_zero_point", "b_zero_point", "zero_point", "negate")
-    given = keywords(attributes, *names)
+    given = call_arguments(attributes, *names)
     return lambda arrays, ledger: sub(arrays[0], arrays[1], scheme, **given, ledger=ledger)
 
 
@@ -60,7 +60,7 @@ def _prepare_mul(
     if scheme.channels:
         product = Operand(*infer_pair(operands, attributes))
         check_axis(product, attributes["axis"], scheme.channels, "scheme")
-    given = keywords(attributes, "a_zero_point", "b_zero_point", "zero_point", "axis")
+    given = call_arguments(attributes, "a_zero_point", "b_zero_point", "zero_point", "axis")
     return lambda arrays, ledger: mul(arrays[0], arrays[1], scheme, **given, ledger=ledger)
 
 
@@ -146,7 +146,7 @@ def _prepare_mean(
 
     del operands
     scheme, axes = decode_scheme(attributes["scheme"], constants), list(attributes["axes"])
-    given = keywords(attributes, "x_zero_point", "zero_point", "keepdims")
+    given = call_arguments(attributes, "x_zero_point", "zero_point", "keepdims")
     return lambda arrays, ledger: mean(arrays[0], axes, scheme, **given, ledger=ledger)
 
 

@@ -22,7 +22,7 @@ from qsim.program.bindings.binding import (
     dims,
     pairs,
     per_sample,
-    private,
+    writable_copy,
 )
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def _prepare_correlation(
     from hw_models.correlation import correlation_plan
 
     plan = correlation_plan(
-        private(operands[1]),
+        writable_copy(operands[1]),
         stride=dims(attributes["stride"]),
         padding=pairs(attributes["padding"]),
         dilation=dims(attributes["dilation"]),
@@ -77,7 +77,7 @@ def _prepare_linear(
     from hw_models.linear import linear_plan
 
     plan = linear_plan(
-        private(operands[1]),
+        writable_copy(operands[1]),
         x_zero_point=attributes["x_zero_point"],
         weight_zero_point=resolve(attributes["weight_zero_point"], constants),
         accumulator=check.accumulator_from_json(attributes["accumulator"]),
@@ -128,7 +128,7 @@ def _prepare_bias_add(
     from hw_models.bias_add import bias_add
 
     del constants
-    bias = private(operands[1])
+    bias = writable_copy(operands[1])
     accumulator = check.accumulator_from_json(attributes["accumulator"])
     axis = attributes["axis"]
     return lambda arrays, ledger: bias_add(

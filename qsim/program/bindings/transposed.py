@@ -20,7 +20,7 @@ from qsim.program.bindings.binding import (
     dims,
     pairs,
     per_sample,
-    private,
+    writable_copy,
 )
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def _prepare(operands: Sequence[Operand], attributes: Attributes, constants: Con
     from hw_models.transposed_correlation import transposed_correlation_plan
 
     plan = transposed_correlation_plan(
-        private(operands[1]),
+        writable_copy(operands[1]),
         stride=dims(attributes["stride"]),
         padding=pairs(attributes["padding"]),
         output_padding=pairs(attributes["output_padding"]),

@@ -23,7 +23,7 @@ _FORMS: Final = 'a format as "Q0.7", or {scale = 0.5, zero_point = 0}'
 
 
 @dataclass(frozen=True)
-class Fixed:
+class Stated:
     """The parameters of one tensor: a code stands for ``scale * (code - zero_point)``.
 
     Attributes:
@@ -39,7 +39,7 @@ class Fixed:
     signed: bool | None = None
 
     @classmethod
-    def read(cls, value: object, where: str) -> Fixed:
+    def read(cls, value: object, where: str) -> Stated:
         """Read the form that TOML and JSON have.
 
         ``Qm.n`` has a sign, m bits in front of the point and n behind it, ``Qn`` is ``Q0.n``;
@@ -48,7 +48,7 @@ class Fixed:
         Raises:
             UsageError: it is none.
         """
-        if isinstance(value, Fixed):
+        if isinstance(value, Stated):
             return value
         if isinstance(value, str):
             found = _Q.fullmatch(value)
@@ -98,7 +98,7 @@ class Fixed:
             )
 
 
-def read_all(value: object, where: str) -> dict[str, Fixed]:
+def read_all(value: object, where: str) -> dict[str, Stated]:
     """Read a table of such parameters.
 
     Raises:
@@ -106,12 +106,12 @@ def read_all(value: object, where: str) -> dict[str, Fixed]:
     """
     if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
         raise UsageError(f"is {value!r}", where=where, accepted="a table of named formats")
-    return {name: Fixed.read(item, f"{where}.{name}") for name, item in value.items()}
+    return {name: Stated.read(item, f"{where}.{name}") for name, item in value.items()}
 
 
 def by_group(
     model: GraphModule, config: QuantizeConfig, roots: Mapping[Node, Node]
-) -> dict[Node, dict[str, Fixed]]:
+) -> dict[Node, dict[str, Stated]]:
     """Return the parameters that a config fixes for each group of tensors, by their place in it.
 
     Args:
@@ -123,7 +123,7 @@ def by_group(
         UsageError: a name that no input or output has, one without codes, or parameters that
             disagree within a group.
     """
-    found: dict[Node, dict[str, Fixed]] = {}
+    found: dict[Node, dict[str, Stated]] = {}
     for where, tensor, fixed in _places(model, config):
         if tensor not in roots:
             raise UsageError(
@@ -143,7 +143,7 @@ def by_group(
     return found
 
 
-def _places(model: GraphModule, config: QuantizeConfig) -> list[tuple[str, Any, Fixed]]:
+def _places(model: GraphModule, config: QuantizeConfig) -> list[tuple[str, Any, Stated]]:
     """Return the place in the config, the tensor and the parameters of each."""
     from torch.utils import _pytree
 
@@ -162,8 +162,8 @@ def _places(model: GraphModule, config: QuantizeConfig) -> list[tuple[str, Any, 
 
 
 def _matched(
-    where: str, given: Mapping[str, Fixed], known: Mapping[str, Any], names: Sequence[str]
-) -> list[tuple[str, Any, Fixed]]:
+    where: str, given: Mapping[str, Stated], known: Mapping[str, Any], names: Sequence[str]
+) -> list[tuple[str, Any, Stated]]:
     for name in given:
         if name not in known:
             raise UsageError(f"the network has no {name!r}", where=where, accepted=", ".join(names))

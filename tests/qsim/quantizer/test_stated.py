@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from qsim import QuantizeConfig, Quantized, Target, quantize
 from qsim.errors import UsageError
-from qsim.quantizer.fixed import Fixed
+from qsim.quantizer.stated import Stated
 
 
 class Net(nn.Module):
@@ -44,18 +44,18 @@ def found(quantized: Quantized) -> dict[str, tuple[float, int]]:
 @pytest.mark.parametrize(
     ("text", "fixed"),
     [
-        ("Q0.7", Fixed(2.0**-7, 0, 8, signed=True)),
-        ("Q7", Fixed(2.0**-7, 0, 8, signed=True)),
-        ("Q15", Fixed(2.0**-15, 0, 16, signed=True)),
-        ("Q3.4", Fixed(2.0**-4, 0, 8, signed=True)),
-        ("UQ0.8", Fixed(2.0**-8, 0, 8, signed=False)),
-        ({"scale": 0.1, "zero_point": -3}, Fixed(0.10000000149011612, -3)),
-        ({"scale": 1}, Fixed(1.0)),
+        ("Q0.7", Stated(2.0**-7, 0, 8, signed=True)),
+        ("Q7", Stated(2.0**-7, 0, 8, signed=True)),
+        ("Q15", Stated(2.0**-15, 0, 16, signed=True)),
+        ("Q3.4", Stated(2.0**-4, 0, 8, signed=True)),
+        ("UQ0.8", Stated(2.0**-8, 0, 8, signed=False)),
+        ({"scale": 0.1, "zero_point": -3}, Stated(0.10000000149011612, -3)),
+        ({"scale": 1}, Stated(1.0)),
     ],
 )
-def test_the_forms_that_are_read(text: Any, fixed: Fixed) -> None:
-    assert Fixed.read(text, "here") == fixed
-    assert Fixed.read(fixed.plain(), "here") == fixed
+def test_the_forms_that_are_read(text: Any, fixed: Stated) -> None:
+    assert Stated.read(text, "here") == fixed
+    assert Stated.read(fixed.plain(), "here") == fixed
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_the_forms_that_are_read(text: Any, fixed: Fixed) -> None:
 )
 def test_what_is_no_format_is_refused(value: Any) -> None:
     with pytest.raises(UsageError, match=r"^here: "):
-        Fixed.read(value, "here")
+        Stated.read(value, "here")
 
 
 def test_inputs_and_outputs_have_what_the_config_fixes() -> None:
@@ -143,6 +143,6 @@ def test_a_config_file_says_it_in_two_lines(tmp_path: Path) -> None:
     path = tmp_path / "q.toml"
     path.write_text('[inputs]\nimage = "Q0.7"\n[outputs]\n0 = {scale = 0.25}\n')
     config = QuantizeConfig.load(path)
-    assert config.inputs == {"image": Fixed(2.0**-7, 0, 8, signed=True)}
-    assert config.outputs == {"0": Fixed(0.25)}
+    assert config.inputs == {"image": Stated(2.0**-7, 0, 8, signed=True)}
+    assert config.outputs == {"0": Stated(0.25)}
     assert QuantizeConfig.from_dict(config.to_dict()) == config

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from qsim.formal.goal import Verdict as Verdict
     from qsim.formal.induction import induct as induct
     from qsim.formal.induction import machine as machine
-    from qsim.formal.plan import PROVABLE as PROVABLE
-    from qsim.formal.plan import tasks as tasks
+    from qsim.formal.provable import PROVABLE as PROVABLE
+    from qsim.formal.provable import tasks as tasks
     from qsim.formal.replaying import replay as replay
     from qsim.formal.report import Result as Result
     from qsim.formal.report import document as document
@@ -27,7 +27,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "goal": ["Verdict"],
         "induction": ["induct", "machine"],
-        "plan": ["PROVABLE", "tasks"],
+        "provable": ["PROVABLE", "tasks"],
         "replaying": ["replay"],
         "report": ["Result", "document", "facts_of", "layers_of", "text", "verdict_of"],
         "run": ["Task", "prove"],

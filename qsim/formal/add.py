@@ -20,7 +20,7 @@ from hw_models.requantize import code
 from qsim.cosim.jobs import add
 from qsim.errors import UsageError
 from qsim.formal.goal import Formula, Goal
-from qsim.formal.plan import calls_of, elaboration, sources_of
+from qsim.formal.provable import calls_of, elaboration, sources_of
 from qsim.formal.run import Task
 from qsim.formal.vector import seed_of, vector
 from qsim.formal.words import wide
@@ -159,7 +159,7 @@ def _in_register(adder: ShiftedAdd, a: Any, b: Any) -> list[Any]:
 
 
 def tasks(target: Target, lowered: Lowered | None, rtl: Path | None) -> list[Task]:
-    """Return what there is to prove: see ``qsim.formal.plan``."""
+    """Return what there is to prove: see ``qsim.formal.provable``."""
     if lowered is None:
         raise UsageError(
             "the proof of add is about the constants of a model's additions",

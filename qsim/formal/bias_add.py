@@ -15,7 +15,7 @@ from hw_models.bias_add import reference
 from hw_models.formats import Accumulator, FixedFormat
 from qsim.cosim.jobs.bias_add import unit
 from qsim.formal.goal import Formula, Goal
-from qsim.formal.plan import sources_of
+from qsim.formal.provable import sources_of
 from qsim.formal.run import Task
 from qsim.formal.vector import vector
 from qsim.formal.words import own_ports, wide
@@ -86,7 +86,7 @@ class BiasAddProblem:
 
 
 def tasks(target: Target, lowered: Lowered | None, rtl: Path | None) -> list[Task]:
-    """Return what there is to prove: see ``qsim.formal.plan``."""
+    """Return what there is to prove: see ``qsim.formal.provable``."""
     del lowered  # the one goal holds for every bias
     accumulator = target.sum.accumulator
     formats = {"acc": target.correlation.accumulator.format, "bias": target.bias.format}

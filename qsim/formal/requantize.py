@@ -38,7 +38,7 @@ from qsim.cosim.jobs.scheme_fields import (
 )
 from qsim.errors import UsageError
 from qsim.formal.goal import Formula, Goal
-from qsim.formal.plan import calls_of, elaboration, sources_of
+from qsim.formal.provable import calls_of, elaboration, sources_of
 from qsim.formal.run import Task
 from qsim.formal.vector import seed_of, vector
 from qsim.formal.words import own_ports, wide
@@ -206,7 +206,7 @@ def _pair(multiplier: int, shift: int, layers: tuple[str, ...]) -> Goal:
 
 
 def tasks(target: Target, lowered: Lowered | None, rtl: Path | None) -> list[Task]:
-    """Return what there is to prove: see ``qsim.formal.plan``."""
+    """Return what there is to prove: see ``qsim.formal.provable``."""
     if lowered is None:
         problem = _of_target(target)
         goals = problem.all_goals()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from qsim.lowering.arrangement import arrange, constant_nodes
 from qsim.lowering.assemble import Assembler, lower
 from qsim.lowering.builder import Builder
 from qsim.lowering.clamps import clamp_codes
 from qsim.lowering.match import Matcher, chain, layer_of
-from qsim.lowering.plan import constant_nodes, make_plan
 from qsim.lowering.products import checked_weight, finish, weight_zero_points
 from qsim.lowering.requantization import (
     emit_requantize,
@@ -36,6 +36,7 @@ __all__ = [
     "NotLowerableError",
     "QParams",
     "Shapes",
+    "arrange",
     "chain",
     "checked_weight",
     "clamp_codes",
@@ -51,7 +52,6 @@ __all__ = [
     "lower",
     "lower_rescale",
     "lower_table",
-    "make_plan",
     "move_or_rescale",
     "operator_name",
     "same_params",

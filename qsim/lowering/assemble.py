@@ -1,4 +1,4 @@
-"""Puts the plan together: Programs, host steps and the Lowered network around them."""
+"""Puts the arrangement together: Programs, host steps and the Lowered network around them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from qsim.errors import ModelError
 from qsim.graph import attribute
+from qsim.lowering.arrangement import Arrangement, Item, arrange, output_nodes
 from qsim.lowering.match import Matcher, layer_of
-from qsim.lowering.plan import Item, Plan, make_plan, output_nodes
 from qsim.lowering.view import (
     NotLowerableError,
     infer_shapes,
@@ -55,8 +55,8 @@ def lower(quantized: Quantized, target: Target | None = None) -> Lowered:
         origins = {node.name: node for node in quantized.float_graph.graph.nodes}
         matcher = Matcher(target, graph, shapes, origins, quantized.host, quantized.why)
         matcher.run()
-        plan = make_plan(matcher)
-        return Assembler(plan, target, quantized.example_inputs).run()
+        arrangement = arrange(matcher)
+        return Assembler(arrangement, target, quantized.example_inputs).run()
 
 
 def _as_numpy(value: torch.Tensor, where: str) -> npt.NDArray[Any]:
@@ -73,9 +73,9 @@ def _as_numpy(value: torch.Tensor, where: str) -> npt.NDArray[Any]:
 
 @dataclass(slots=True)
 class Assembler:
-    """Writes steps and programs in the plan's order."""
+    """Writes steps and programs in the arrangement's order."""
 
-    plan: Plan
+    arrangement: Arrangement
     target: Target
     example_inputs: tuple[torch.Tensor, ...]
     steps: list[Step] = field(default_factory=list)
@@ -86,9 +86,9 @@ class Assembler:
 
     def run(self) -> Lowered:
         """Return the lowered network."""
-        stages = sorted(set(self.plan.stages.values()))
+        stages = sorted(set(self.arrangement.stages.values()))
         for stage in stages:
-            items = [item for item, at in self.plan.stages.items() if at == stage]
+            items = [item for item, at in self.arrangement.stages.items() if at == stage]
             self._program([item for item in items if item.kind == "integer"])
             for item in items:
                 if item.kind != "integer":
@@ -107,10 +107,10 @@ class Assembler:
     # -- names in the host graph -------------------------------------------------------------
 
     def _codes_name(self, quantize: Node) -> str:
-        return f"{self.plan.matcher.names[self.plan.source(quantize)]}.codes"
+        return f"{self.arrangement.matcher.names[self.arrangement.source(quantize)]}.codes"
 
     def _host_name(self, node: Node) -> str:
-        made = self.plan.producer(node)
+        made = self.arrangement.producer(node)
         if made is None or made.kind == "torch":
             return node.name
         codes = self._codes_name(made.node)
@@ -121,14 +121,14 @@ class Assembler:
     def _program(self, items: list[Item]) -> None:
         if not items:
             return
-        matcher, inside = self.plan.matcher, {item.node for item in items}
+        matcher, inside = self.arrangement.matcher, {item.node for item in items}
         tensors: dict[str, TensorSpec] = {}
         constants: dict[str, npt.NDArray[np.generic]] = {}
         calls = []
         inputs: dict[str, Node] = {}
         for item in items:
             builder = matcher.built[item.node]
-            for operand in self.plan.operands(item):
+            for operand in self.arrangement.operands(item):
                 codes = matcher.codes[operand.node]
                 if operand.node not in inside and codes.name not in inputs:
                     inputs[codes.name] = operand.node
@@ -162,9 +162,9 @@ class Assembler:
         )
 
     def _leaves(self, item: Item, inside: set[Node]) -> bool:
-        if any(self.plan.producer(node) == item for node in self.plan.outputs):
+        if any(self.arrangement.producer(node) == item for node in self.arrangement.outputs):
             return True
-        readers = self.plan.readers.get(item, [])
+        readers = self.arrangement.readers.get(item, [])
         return any(reader.kind != "integer" or reader.node not in inside for reader in readers)
 
     # -- host steps --------------------------------------------------------------------------
@@ -197,7 +197,7 @@ class Assembler:
         reads: list[str] = []
 
         def name_of(operand: Node) -> dict[str, str]:
-            if operand in self.plan.constants:
+            if operand in self.arrangement.constants:
                 return {"constant": self._fold(operand)}
             name = self._host_name(operand)
             if name not in reads:
@@ -207,7 +207,7 @@ class Assembler:
         attributes = encode_torch_step(node.target, node.args, node.kwargs, name_of)
         self._step("torch", node.name, tuple(reads), attributes)
         if computes(str(attributes["operator"])):
-            reason = self.plan.matcher.why_host(node)
+            reason = self.arrangement.matcher.why_host(node)
             self.host.append(HostOperator(operator_name(node), layer_of(node), reason))
 
     def _fold(self, node: Node) -> str:
@@ -226,7 +226,7 @@ class Assembler:
         from torch.fx import map_arg
 
         if node.op == "get_attr" or not callable(node.target):
-            return attribute(self.plan.matcher.graph, node)
+            return attribute(self.arrangement.matcher.graph, node)
         args = map_arg(node.args, self._evaluate)
         kwargs = map_arg(node.kwargs, self._evaluate)
         return node.target(*args, **kwargs)
@@ -234,7 +234,7 @@ class Assembler:
     # -- the network's own inputs and outputs ------------------------------------------------
 
     def _inputs(self) -> tuple[ValueSpec, ...]:
-        graph = self.plan.matcher.graph.graph
+        graph = self.arrangement.matcher.graph.graph
         placeholders = [node for node in graph.nodes if node.op == "placeholder"]
         if len(placeholders) != len(self.example_inputs):
             raise ModelError(
@@ -250,25 +250,25 @@ class Assembler:
 
     def _value(self, node: Node, dtype: str) -> ValueSpec:
         try:
-            shape = self.plan.matcher.shapes.of(node)
+            shape = self.arrangement.matcher.shapes.of(node)
         except NotLowerableError as reason:
             raise ModelError(str(reason), where=node.name) from None
         return ValueSpec(name=self._host_name(node), shape=shape, dtype=dtype)
 
     def _outputs(self) -> tuple[ValueSpec, ...]:
-        output = list(self.plan.matcher.graph.graph.nodes)[-1]
+        output = list(self.arrangement.matcher.graph.graph.nodes)[-1]
         return tuple(self._output(node) for node in output_nodes(output))
 
     def _structure(self) -> Json:
         """Return how the model nests its outputs."""
         from qsim.network import from_treespec
 
-        codegen = self.plan.matcher.graph.graph._codegen  # noqa: SLF001 - fx's one record of it
+        codegen = self.arrangement.matcher.graph.graph._codegen  # noqa: SLF001 - fx's one record of it
         info = getattr(codegen, "pytree_info", None)
         return None if info is None or info.out_spec is None else from_treespec(info.out_spec)
 
     def _output(self, node: Node) -> ValueSpec:
-        if node in self.plan.constants:
+        if node in self.arrangement.constants:
             raise ModelError("an output of the model depends on no input", where=node.name)
         value = node.meta.get("val")
         dtype = str(getattr(value, "dtype", "torch.float32")).removeprefix("torch.")

@@ -9,7 +9,7 @@ import torch
 from qsim.errors import ModelError
 from qsim.executorch.compiling.reader import read_program
 from qsim.executorch.compiling.view import constants_of
-from qsim.lowering import Assembler, is_quantize, make_plan
+from qsim.lowering import Assembler, arrange, is_quantize
 from qsim.network import integer_boundary
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def lower_program(program: ExportedProgram, target: Target) -> Lowered:
     codes_out = _decode_outputs(view)
     matcher = view.match(target)
     with torch.no_grad():
-        network = Assembler(make_plan(matcher), target, _examples(view)).run()
+        network = Assembler(arrange(matcher), target, _examples(view)).run()
     for item in network.host_operators:
         raise ModelError(
             f"{item.operator} cannot go into a delegate: {item.reason}",

@@ -22,7 +22,7 @@ from qsim.errors import FileFormatError
 from qsim.formal import circuit, unroll, yosys
 from qsim.formal.decide import decide
 from qsim.formal.lookup import loaded_in_order
-from qsim.formal.plan import tasks
+from qsim.formal.provable import tasks
 from qsim.formal.run import load, prove
 from qsim.formal.vector import seed_of
 from qsim.target import Target

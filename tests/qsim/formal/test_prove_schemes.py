@@ -11,7 +11,7 @@ from hw_models import Converter, FixedFormat, FixedPoint, MulAddShift
 from qsim.cosim.jobs.requantize import unit
 from qsim.formal import yosys
 from qsim.formal.decide import decide
-from qsim.formal.plan import sources_of
+from qsim.formal.provable import sources_of
 from qsim.formal.requantize import RequantizeProblem
 from qsim.formal.run import load
 from qsim.target import Target

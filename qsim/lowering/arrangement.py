@@ -37,7 +37,7 @@ class Item:
 
 
 @dataclass(slots=True)
-class Plan:
+class Arrangement:
     """The items of a graph, each with its stage.
 
     Attributes:
@@ -93,40 +93,44 @@ def _only(node: Node) -> Node:
     return source
 
 
-def operand_quantizers(anchor: Node, plan: Plan) -> list[Node]:
+def operand_quantizers(anchor: Node, arrangement: Arrangement) -> list[Node]:
     """Return the quantize nodes behind the activations that an integer operator reads."""
     dequantized = [anchor] if is_dequantize(anchor) else anchor.all_input_nodes
     return [
-        _only(node) for node in dequantized if is_dequantize(node) and node not in plan.constants
+        _only(node)
+        for node in dequantized
+        if is_dequantize(node) and node not in arrangement.constants
     ]
 
 
-def make_plan(matcher: Matcher) -> Plan:
-    """Plan the live part of a matched graph."""
+def arrange(matcher: Matcher) -> Arrangement:
+    """Arrangement the live part of a matched graph."""
     nodes = list(matcher.graph.graph.nodes)
-    plan = Plan(matcher, constant_nodes(nodes), tuple(output_nodes(nodes[-1])))
+    arrangement = Arrangement(matcher, constant_nodes(nodes), tuple(output_nodes(nodes[-1])))
     order = {node: position for position, node in enumerate(nodes)}
     live: set[Item] = set()
-    waiting = [made for node in plan.outputs if (made := plan.producer(node)) is not None]
+    waiting = [
+        made for node in arrangement.outputs if (made := arrangement.producer(node)) is not None
+    ]
     while waiting:
         item = waiting.pop()
         if item not in live:
             live.add(item)
-            for operand in plan.operands(item):
-                plan.readers.setdefault(operand, []).append(item)
+            for operand in arrangement.operands(item):
+                arrangement.readers.setdefault(operand, []).append(item)
                 waiting.append(operand)
     # A dequantize is placed right behind the codes that it reads.
     for item in sorted(live, key=lambda i: (order[i.node], i.kind == "dequantize")):
-        plan.stages[item] = stage_of(item, plan)
-    return plan
+        arrangement.stages[item] = stage_of(item, arrangement)
+    return arrangement
 
 
-def stage_of(item: Item, plan: Plan) -> int:
+def stage_of(item: Item, arrangement: Arrangement) -> int:
     """Return the stage of an item whose operands have theirs; -1 is before any Program."""
-    operands = plan.operands(item)
+    operands = arrangement.operands(item)
     if item.kind != "integer":
-        return max((plan.stages[operand] for operand in operands), default=-1)
-    return max(plan.stages[operand] + (operand.kind != "integer") for operand in operands)
+        return max((arrangement.stages[operand] for operand in operands), default=-1)
+    return max(arrangement.stages[operand] + (operand.kind != "integer") for operand in operands)
 
 
 def constant_nodes(nodes: list[Node]) -> set[Node]:

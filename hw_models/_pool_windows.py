@@ -109,16 +109,16 @@ def _windows(
     last = (count - 1) * stride - pad[0]
     # The outer windows first: far outside, there may be more of them than memory.
     if pad[0] >= reach or last >= size:
-        raise _no_tap(pad, taps, reach)
+        raise ContractError(_no_tap(pad, taps, reach))
     starts = np.arange(count, dtype=np.int64) * stride - pad[0]
     tap = starts[:, None] + step * np.arange(taps)
     if not ((tap >= 0) & (tap < size)).any(axis=1).all():
-        raise _no_tap(pad, taps, reach)
+        raise ContractError(_no_tap(pad, taps, reach))
     return Windows(starts, taps, step, size, (tap < size + pad[1]).sum(axis=1, dtype=np.int64))
 
 
-def _no_tap(pad: tuple[int, int], taps: int, reach: int) -> ContractError:
-    return ContractError(
+def _no_tap(pad: tuple[int, int], taps: int, reach: int) -> str:
+    return (
         f"padding must leave a tap of every window in the input, not {pad} for kernel {taps} "
         f"(accepted: less than {reach} on each side, input elements under every window)"
     )

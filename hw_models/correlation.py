@@ -41,9 +41,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from hw_models.errors import AccumulatorOverflowError
 from hw_models.formats import Accumulator, IntArray
 from hw_models.ledger import Ledger
-from hw_models.products.plan import CorrelationPlan, overflow_error
+from hw_models.products.plan import CorrelationPlan
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -115,7 +116,7 @@ def reference(
                 written.append(exact)
                 if not accumulator.min <= acc <= accumulator.max:
                     if accumulator.overflow == "error":
-                        raise overflow_error("correlation", index, acc, accumulator)
+                        raise AccumulatorOverflowError.of("correlation", accumulator, index, acc)
                     flagged = True
                     acc = apply_rule(acc, accumulator)
         out[index] = acc

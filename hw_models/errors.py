@@ -5,6 +5,11 @@ Every message names the rule, shows the offender and says what is accepted.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from hw_models.formats import Accumulator
+
 
 class ContractError(ValueError):
     """An argument that the primitive's contract does not allow; its message is one line."""
@@ -28,4 +33,16 @@ class AccumulatorOverflowError(ArithmeticError):
         super().__init__(
             f"{where}: the value {value} at index {index} overflows; overflow='error' accepts "
             f"{accepted}"
+        )
+
+    @classmethod
+    def of(
+        cls, primitive: str, accumulator: Accumulator, index: tuple[int, ...], value: int
+    ) -> Self:
+        """Return the error of a sum that did not fit the accumulator of a primitive."""
+        return cls(
+            f"{primitive} ({accumulator.bits}-bit accumulator, at {accumulator.at})",
+            tuple(int(i) for i in index),
+            value,
+            f"{accumulator.min}..{accumulator.max}",
         )

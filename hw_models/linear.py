@@ -18,7 +18,7 @@ from hw_models.correlation import reference as correlation_reference
 from hw_models.errors import AccumulatorOverflowError, ContractError
 from hw_models.formats import Accumulator, IntArray
 from hw_models.products.geometry import check_codes
-from hw_models.products.plan import CorrelationPlan, overflow_error
+from hw_models.products.plan import CorrelationPlan
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -84,7 +84,9 @@ class LinearPlan:
             acc = self._plan(rows, ledger)
         except AccumulatorOverflowError as error:
             index = _unflatten(error.index, lead)
-            raise overflow_error("linear", index, error.value, self._plan.accumulator) from None
+            raise AccumulatorOverflowError.of(
+                "linear", self._plan.accumulator, index, error.value
+            ) from None
         if ledger is not None and ledger.first is not None:
             ledger.first = _unflatten(ledger.first, lead)
         return acc.reshape(*lead, self.features[1])

@@ -23,7 +23,6 @@ from hw_models.ledger import Ledger
 from hw_models.linear import LinearPlan
 from hw_models.linear import reference as linear_reference
 from hw_models.products.geometry import check_code, check_codes, check_zero_points
-from hw_models.products.plan import overflow_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -137,7 +136,7 @@ def matmul(
             out[index] = plan(matrix, None if ledger is None else part)
         except AccumulatorOverflowError as error:
             where = _drop((*index, *error.index), added)
-            raise overflow_error("matmul", where, error.value, accumulator) from None
+            raise AccumulatorOverflowError.of("matmul", accumulator, where, error.value) from None
         _merge(book, part, index)
     if ledger is not None:
         first = None if book.first is None else _drop(book.first, added)

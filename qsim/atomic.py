@@ -11,12 +11,14 @@ import shutil
 import tempfile
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from qsim.errors import UsageError
+from qsim.errors import UsageError, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+_WRITABLE: Final = "a path in a writable directory"
 
 
 def _umask() -> int:
@@ -25,11 +27,15 @@ def _umask() -> int:
     return mask
 
 
-def _refuse(path: Path, error: OSError) -> UsageError:
-    reason = (error.strerror or type(error).__name__).lower()
-    return UsageError(
-        f"cannot be written: {reason}", where=str(path), accepted="a path in a writable directory"
-    )
+@contextmanager
+def refused(path: Path, accepted: str = "") -> Iterator[None]:
+    """Tell what the operating system refuses to write as a UsageError."""
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(
+            f"cannot be written: {refusal(error)}", where=str(path), accepted=accepted
+        ) from None
 
 
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
@@ -41,17 +47,16 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
     destination = Path(path)
     temporary: str | None = None
     try:
-        handle, temporary = tempfile.mkstemp(
-            prefix=f".{destination.name[:64]}.", dir=destination.parent
-        )
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        # mkstemp makes private files; the result gets the permissions of any other new file.
-        Path(temporary).chmod(0o666 & ~_umask())
-        Path(temporary).replace(destination)
-        temporary = None
-    except OSError as error:
-        raise _refuse(destination, error) from None
+        with refused(destination, _WRITABLE):
+            handle, temporary = tempfile.mkstemp(
+                prefix=f".{destination.name[:64]}.", dir=destination.parent
+            )
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+            # mkstemp makes private files; the result gets the permissions of any other new file.
+            Path(temporary).chmod(0o666 & ~_umask())
+            Path(temporary).replace(destination)
+            temporary = None
     finally:
         if temporary is not None:
             with suppress(OSError):
@@ -67,19 +72,15 @@ def directory(path: str | os.PathLike[str]) -> Iterator[Path]:
     """
     destination = Path(path)
     check_fresh(destination)
-    try:
+    with refused(destination, _WRITABLE):
         temporary = Path(
             tempfile.mkdtemp(prefix=f".{destination.name[:64]}.", dir=destination.parent)
         )
-    except OSError as error:
-        raise _refuse(destination, error) from None
     try:
         yield temporary
         temporary.chmod(0o777 & ~_umask())
-        try:
+        with refused(destination, _WRITABLE):
             temporary.replace(destination)
-        except OSError as error:
-            raise _refuse(destination, error) from None
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

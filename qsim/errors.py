@@ -78,3 +78,8 @@ class MissingToolError(QsimError):
 
     kind = "missing"
     exit_status = 3
+
+
+def refusal(error: OSError) -> str:
+    """Return why the operating system refused, in its own words: "permission denied"."""
+    return (error.strerror or type(error).__name__).lower()

@@ -28,18 +28,6 @@ if TYPE_CHECKING:
     from hw_models.ledger import Ledger
 
 
-def overflow_error(
-    primitive: str, index: tuple[int, ...], value: int, accumulator: Accumulator
-) -> AccumulatorOverflowError:
-    """Return the error of a value that did not fit a primitive's accumulator."""
-    return AccumulatorOverflowError(
-        f"{primitive} ({accumulator.bits}-bit accumulator, at {accumulator.at})",
-        tuple(int(i) for i in index),
-        value,
-        f"{accumulator.min}..{accumulator.max}",
-    )
-
-
 @dataclass(slots=True)
 class _Sums:
     """What a kernel computed.
@@ -234,8 +222,8 @@ class CorrelationPlan:
         count = 0 if flags is None else int(np.count_nonzero(flags))
         first = self._first(flags) if flags is not None and count else None
         if first is not None and accumulator.overflow == "error":
-            raise overflow_error(
-                "correlation", self._public(first), self._value_at(view, first), accumulator
+            raise AccumulatorOverflowError.of(
+                "correlation", accumulator, self._public(first), self._value_at(view, first)
             )
         if ledger is not None:
             ledger.elements, ledger.minimum, ledger.maximum = values.size, low, high

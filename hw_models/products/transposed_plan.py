@@ -11,7 +11,7 @@ from hw_models.errors import AccumulatorOverflowError
 from hw_models.formats import Accumulator, IntArray
 from hw_models.ledger import Ledger
 from hw_models.products.geometry import Pair, check_code, check_codes, check_zero_points
-from hw_models.products.plan import CorrelationPlan, overflow_error
+from hw_models.products.plan import CorrelationPlan
 from hw_models.products.transposed_geometry import Phase, TransposedGeometry
 
 if TYPE_CHECKING:
@@ -103,8 +103,9 @@ class TransposedCorrelationPlan:
             books.append((part, book))
         if failed:
             index, value = min(failed)
-            where = self._public(index)
-            raise overflow_error("transposed_correlation", where, value, self.accumulator)
+            raise AccumulatorOverflowError.of(
+                "transposed_correlation", self.accumulator, self._public(index), value
+            )
         if ledger is not None:
             self._record(ledger, books, out.size)
         return geometry.inner.unview(out)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from qsim.errors import InputError
+from qsim.errors import InputError, refusal
 from qsim.report import plural
 
 if TYPE_CHECKING:
@@ -28,8 +28,9 @@ def read_npy(path: Path, accepted: str = _NPY) -> Array:
         with path.open("rb") as file:
             loaded: Any = np.lib.format.read_array(file, allow_pickle=False)
     except OSError as error:
-        reason = (error.strerror or type(error).__name__).lower()
-        raise InputError(f"cannot be read: {reason}", where=str(path), accepted=accepted) from None
+        raise InputError(
+            f"cannot be read: {refusal(error)}", where=str(path), accepted=accepted
+        ) from None
     except Exception as error:
         # NumPy reports damage as ValueError, EOFError, SyntaxError, TokenError, MemoryError, ...
         reason = str(error) or type(error).__name__

@@ -1,4 +1,7 @@
-"""What commands share: options, and how ``--help`` looks."""
+"""Options and arguments, and the three forms in which a command states one of its own.
+
+What several commands take is defined here once; what one command takes stands in its signature.
+"""
 
 from __future__ import annotations
 
@@ -6,59 +9,56 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
-from typer.core import TyperCommand, TyperGroup
 
-# Typer would print `<bool>` beside every flag, as if it took a value.
-NO_METAVAR: Final = ""
+from qsim.cli.help import NO_METAVAR
 
+
+def argument(metavar: str, text: str) -> Any:
+    """Return a positional argument."""
+    return typer.Argument(metavar=metavar, help=text, show_default=False)
+
+
+def option(metavar: str, text: str, *names: str, show_default: bool = False) -> Any:
+    """Return an option with a value, named like the parameter unless names are given."""
+    return typer.Option(*names, metavar=metavar, help=text, show_default=show_default)
+
+
+def flag(name: str, text: str) -> Any:
+    """Return an option without a value, off unless given."""
+    return typer.Option(name, metavar=NO_METAVAR, help=text)
+
+
+MODEL_HELP: Final = (
+    "A built-in name (`qsim models`), package.module:factory, file.py:factory, or a .pt2 or .qsim "
+    "file. A factory returns the float module and its example inputs."
+)
+
+ModelArgument = Annotated[str, argument("MODEL", MODEL_HELP)]
+SetArgument = Annotated[Path, argument("DIR", "The folder of a golden set.")]
 TargetOption = Annotated[
     str | None,
-    typer.Option(
+    option(
+        "T",
+        "A shipped target (`qsim targets`) or a .toml file "
+        "(default: tflite, or what the file was made for).",
         "--target",
         "-t",
-        help="A shipped target (`qsim targets`) or a .toml file "
-        "(default: tflite, or what the file was made for).",
-        metavar="T",
-        show_default=False,
     ),
 ]
 ConfigOption = Annotated[
     Path | None,
-    typer.Option(
-        metavar="F.toml",
-        help="How to quantize, in TOML: observers, bits and skips by type or name.",
+    option("F.toml", "How to quantize, in TOML: observers, bits and skips by type or name."),
+]
+InputsOption = Annotated[
+    list[Path] | None,
+    option(
+        "F.npy",
+        "A .npy file of samples: float32 or integer codes; once for each model input.",
     ),
 ]
-JsonOption = Annotated[
-    bool,
-    typer.Option(
-        "--json", metavar=NO_METAVAR, help="Print one JSON object on stdout and nothing else."
-    ),
+QuantizedIoOption = Annotated[
+    bool, flag("--quantized-io", "Integer inputs and outputs: no float at the boundary.")
 ]
-
-
-class Command(TyperCommand):
-    """A command whose ``--help`` is shown as the flag that it is."""
-
-    def get_help_option(self, ctx: Any) -> Any:
-        """Return the option without a metavar."""
-        return _as_flag(super().get_help_option(ctx))
-
-
-class Group(TyperGroup):
-    """The program: as :class:`Command`."""
-
-    def get_help_option(self, ctx: Any) -> Any:
-        """Return the option without a metavar."""
-        return _as_flag(super().get_help_option(ctx))
-
-
-def _as_flag(option: Any) -> Any:
-    if option is not None:
-        option.metavar = NO_METAVAR
-    return option
-
-
-def examples(*lines: str) -> str:
-    """Return an epilog with one worked example a line."""
-    return "Examples:\n\n" + "\n\n".join(lines)
+FolderOption = Annotated[Path, option("DIR", "The folder to make.", "-o", "--output")]
+ForceOption = Annotated[bool, flag("--force", "Replace a golden set that is there.")]
+JsonOption = Annotated[bool, flag("--json", "Print one JSON object on stdout and nothing else.")]

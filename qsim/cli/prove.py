@@ -5,20 +5,17 @@ from __future__ import annotations
 import sys
 import time
 from dataclasses import dataclass, replace
-from pathlib import Path  # noqa: TC003 - typer reads annotations when it runs
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from qsim.cli.build import DEFAULT_TARGET, build, check_model_name, target_of
-from qsim.cli.options import Command, JsonOption, TargetOption, examples
-from qsim.cli.output import Output
 from qsim.cli.run import quiet
 from qsim.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
+    from qsim.cli.output import Output
     from qsim.formal import Result, Task, Verdict
     from qsim.network import Lowered
     from qsim.target import Target
@@ -202,64 +199,3 @@ def _print(
         }
     )
     return 0 if verdict == "proven" else 1
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command(
-        name="prove",
-        cls=Command,
-        epilog=examples(
-            "qsim prove requantize --target tflite",
-            "qsim prove requantize --target tflite --model digits",
-            "qsim prove bias_add --target narrow20 --rtl my_rtl/bias_add_core.sv",
-            "qsim prove lookup",
-            "qsim prove add --target q7 --model resnet8 --json",
-        ),
-    )(_command)
-
-
-def _command(
-    primitive: Annotated[
-        str,
-        typer.Argument(
-            metavar="PRIMITIVE",
-            help="requantize, bias_add, add, lookup or stream_register.",
-            show_default=False,
-        ),
-    ],
-    target: TargetOption = None,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            metavar="MODEL",
-            help="Prove for the constants of this model's layers "
-            "(default: for all constants; add: those of digits).",
-            show_default=False,
-        ),
-    ] = None,
-    rtl: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR|FILE",
-            help="Changed RTL: a folder, or one file, with the names of the shipped files.",
-            show_default=False,
-        ),
-    ] = None,
-    timeout: Annotated[
-        float, typer.Option(metavar="S", help="Seconds for each query to the solver.")
-    ] = 120.0,
-    workers: Annotated[int, typer.Option("--jobs", metavar="N", help="Processes.")] = 2,
-    write: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR", help="Write a counterexample as a golden set.", show_default=False
-        ),
-    ] = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Prove with yosys and z3 that the RTL equals its definition, for all inputs."""
-    options = ProveOptions(primitive, target, model, rtl, timeout, workers, write)
-    status = prove(options, Output(as_json=as_json))
-    if status:
-        raise typer.Exit(status)

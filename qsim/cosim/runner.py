@@ -184,7 +184,9 @@ def _build(planned: Sequence[_Planned], settings: Settings) -> dict[str, Build]:
     try:
         return build_all(recipes.values(), settings.workers, step)
     except BuildError as error:
-        raise (error if settings.dut is None else explain(error, settings.dut)) from None
+        if settings.dut is not None:
+            explain(error, settings.dut)
+        raise
 
 
 def _simulate(

@@ -236,7 +236,7 @@ def _of_layers(
 def _of_target(target: Target) -> RequantizeProblem:
     scheme = derive.requantizer(target, 1.0, 1.0, 2.0)
     if not isinstance(scheme, INTEGER_SCHEMES):
-        raise _no_rtl(target.requantize.scheme)
+        raise UsageError(_no_rtl(target.requantize.scheme), accepted=ACCEPTED)
     output = target.output.format
     made = unit("requantize", target, scheme, target.sum.accumulator.format, output)
     return RequantizeProblem(made, scheme, output)
@@ -248,7 +248,7 @@ def _of_call(
     attributes: Any = call.attributes
     scheme = decode_scheme(attributes["scheme"], program.constants)
     if not isinstance(scheme, INTEGER_SCHEMES):
-        raise _no_rtl(attributes["scheme"]["kind"])
+        raise UsageError(_no_rtl(attributes["scheme"]["kind"]), accepted=ACCEPTED)
     output = format_from_json(attributes["output"])
     points = attributes["zero_point"], attributes["input_zero_point"]
     acc = program.tensors[call.inputs[0]].format
@@ -256,5 +256,5 @@ def _of_call(
     return RequantizeProblem(made, scheme, output), scheme
 
 
-def _no_rtl(scheme: str) -> UsageError:
-    return UsageError(f"no RTL for the scheme {scheme}", accepted=ACCEPTED)
+def _no_rtl(scheme: str) -> str:
+    return f"no RTL for the scheme {scheme}"

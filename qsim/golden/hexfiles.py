@@ -151,8 +151,5 @@ def _side(file: str, layout: Layout, beats: Words, last: Flags) -> dict[str, Any
 
 
 def _put(path: Path, data: bytes) -> None:
-    try:
+    with atomic.refused(path):
         path.write_bytes(data)
-    except OSError as error:
-        reason = (error.strerror or type(error).__name__).lower()
-        raise UsageError(f"cannot be written: {reason}", where=str(path)) from None

@@ -82,15 +82,8 @@ def write(
 
 
 def _put(path: Path, data: bytes) -> None:
-    try:
+    with atomic.refused(path):
         path.write_bytes(data)
-    except OSError as error:
-        raise _refuse(path, error) from None
-
-
-def _refuse(path: Path, error: OSError) -> UsageError:
-    reason = (error.strerror or type(error).__name__).lower()
-    return UsageError(f"cannot be written: {reason}", where=str(path))
 
 
 def check_destination(path: Path, *, force: bool) -> None:
@@ -139,10 +132,8 @@ def _replacing(path: Path) -> Iterator[Path]:
         fresh, old = work / "new", work / "old"
         fresh.mkdir()
         yield fresh
-        try:
+        with atomic.refused(path):
             path.rename(old)
-        except OSError as error:
-            raise _refuse(path, error) from None
         try:
             fresh.rename(path)
         except BaseException:
@@ -152,10 +143,8 @@ def _replacing(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def _workspace(path: Path) -> Iterator[Path]:
-    try:
+    with atomic.refused(path):
         work = Path(tempfile.mkdtemp(prefix=f".{path.name[:64]}.", dir=path.parent))
-    except OSError as error:
-        raise _refuse(path, error) from None
     try:
         yield work
     finally:

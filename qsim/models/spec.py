@@ -75,7 +75,7 @@ def load(spec: str) -> Model:
             return _as_model(made, spec, known.name)
     source, colon, function = spec.rpartition(":")
     if not (colon and source and function):
-        raise _unknown(spec)
+        raise ModelError(_unknown(spec), accepted=_known(spec))
     if source.endswith(".py"):
         with _run_of(spec, Path(source)):
             made = _function(_from_file(Path(source), spec), function, spec)()
@@ -85,13 +85,14 @@ def load(spec: str) -> Model:
     return _as_model(made, spec, function)
 
 
-def _unknown(spec: str) -> ModelError:
-    names = _closest_first(spec, [known.name for known in builtin()])
+def _unknown(spec: str) -> str:
     hint = f" (for a file, say which factory: {spec}:NAME)" if spec.endswith(".py") else ""
-    return ModelError(
-        f"there is no model {spec!r}{hint}",
-        accepted=f"{', '.join(names)}, package.module:factory or file.py:factory",
-    )
+    return f"there is no model {spec!r}{hint}"
+
+
+def _known(spec: str) -> str:
+    names = _closest_first(spec, [known.name for known in builtin()])
+    return f"{', '.join(names)}, package.module:factory or file.py:factory"
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from qsim.errors import FileFormatError
+from qsim.errors import FileFormatError, refusal
 from qsim.registry import entry_points
 from qsim.registry import patterns as registry
 
@@ -66,8 +66,9 @@ def read_members(path: str | os.PathLike[str]) -> dict[str, bytes]:
     except FileFormatError as error:
         raise FileFormatError(error.message, where=where, accepted=ACCEPTED) from None
     except OSError as error:
-        reason = (error.strerror or type(error).__name__).lower()
-        raise FileFormatError(f"cannot be read: {reason}", where=where, accepted=ACCEPTED) from None
+        raise FileFormatError(
+            f"cannot be read: {refusal(error)}", where=where, accepted=ACCEPTED
+        ) from None
     except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError, RuntimeError) as error:
         raise FileFormatError(
             f"is not an undamaged zip archive: {str(error)[:120]}", where=where, accepted=ACCEPTED

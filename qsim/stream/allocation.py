@@ -97,7 +97,7 @@ def allocate(program: ProgramData, batch: int = 1, planner: str = "smallest") ->
     _require_room(program, found, buffers, space)
     planned = plan(buffers.values(), space, planner)
     if not planned.fits:
-        raise _too_small_for_plan(program, found, planned)
+        raise ModelError(**_too_small_for_plan(program, found, planned), accepted=_ACCEPTED)
     return Allocation(found, lie, lives_in, planned)
 
 
@@ -117,23 +117,27 @@ def _require_room(
     """Refuse what no plan can make fit."""
     step, most = busiest(buffers)
     if not space.holds(most):
-        raise _refusal(
-            program, found[step].label,
+        raise ModelError(
             f"tensors of {most:,} bytes live at once, {most - space.bytes:,} more than the "
             f"memory has ({space.bytes:,})",
-        )  # fmt: skip
+            where=_where(program, found[step]),
+            accepted=_ACCEPTED,
+        )
 
 
-def _too_small_for_plan(program: ProgramData, found: tuple[Step, ...], planned: Plan) -> ModelError:
+def _too_small_for_plan(
+    program: ProgramData, found: tuple[Step, ...], planned: Plan
+) -> dict[str, str]:
+    """Return the message of an error, and where it is."""
     capacity = planned.space.bytes
     name = max(planned.offsets, key=lambda n: planned.offsets[n] + planned.buffers[n].size)
-    return _refusal(
-        program, found[planned.buffers[name].first].label,
+    message = (
         f"no room is found for {name!r} of {planned.buffers[name].size:,} bytes: the plan takes "
         f"{planned.size:,}, {planned.size - capacity:,} more than the memory has ({capacity:,}), "
-        f"although at most {planned.bound:,} live at once",
-    )  # fmt: skip
+        f"although at most {planned.bound:,} live at once"
+    )
+    return {"message": message, "where": _where(program, found[planned.buffers[name].first])}
 
 
-def _refusal(program: ProgramData, label: str, message: str) -> ModelError:
-    return ModelError(message, where=f"program {program.name!r}: {label}", accepted=_ACCEPTED)
+def _where(program: ProgramData, step: Step) -> str:
+    return f"program {program.name!r}: {step.label}"

@@ -7,13 +7,15 @@ from typing import Annotated, Final
 
 import typer
 
+from qsim.cli.help import Command, examples
 from qsim.cli.options import (
-    NO_METAVAR,
-    Command,
     ConfigOption,
+    InputsOption,
     JsonOption,
     TargetOption,
-    examples,
+    argument,
+    flag,
+    option,
 )
 from qsim.cli.output import Output
 
@@ -38,72 +40,53 @@ def register(app: typer.Typer) -> None:
 
 
 def cosim(
-    what: Annotated[
-        str, typer.Argument(metavar="MODEL|DIR|PRIMITIVE", help=_WHAT_HELP, show_default=False)
-    ],
+    what: Annotated[str, argument("MODEL|DIR|PRIMITIVE", _WHAT_HELP)],
     simulator: Annotated[
-        str, typer.Option("--simulator", "-s", metavar="S", help="verilator or icarus.")
+        str, option("S", "verilator or icarus.", "--simulator", "-s", show_default=True)
     ] = "verilator",
     target: TargetOption = None,
     lane: Annotated[
         str,
-        typer.Option(metavar="L", help="bulk: at full speed; cocotb: with its protocol checks."),
+        option("L", "bulk: at full speed; cocotb: with its protocol checks.", show_default=True),
     ] = "bulk",
     dut: Annotated[
         Path | None,
-        typer.Option(
-            metavar="F.toml", help="Your RTL instead of the repository's, for one primitive."
-        ),
+        option("F.toml", "Your RTL instead of the repository's, for one primitive."),
     ] = None,
     engine: Annotated[
         bool,
-        typer.Option(
+        flag(
             "--engine",
-            metavar=NO_METAVAR,
-            help="Send whole convolution layers through conv_engine, not their calls one by one.",
+            "Send whole convolution layers through conv_engine, not their calls one by one.",
         ),
     ] = False,
-    seed: Annotated[int, typer.Option(metavar="N", help="Of stalls and of drawn vectors.")] = 0,
+    seed: Annotated[int, option("N", "Of stalls and of drawn vectors.", show_default=True)] = 0,
     vectors: Annotated[
         int | None,
-        typer.Option(
-            metavar="N",
-            help="Of a primitive: elements at least, beside its directed vectors.",
-            show_default=False,
-        ),
+        option("N", "Of a primitive: elements at least, beside its directed vectors."),
     ] = None,
     samples: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N", help="Of a model: samples of the run (default: 1).", show_default=False
-        ),
+        int | None, option("N", "Of a model: samples of the run (default: 1).")
     ] = None,
-    inputs: Annotated[
-        list[Path] | None,
-        typer.Option(
-            metavar="F.npy",
-            help="A .npy file of samples: float32 or integer codes; once for each model input.",
-            show_default=False,
-        ),
-    ] = None,
+    inputs: InputsOption = None,
     config: ConfigOption = None,
     stall: Annotated[
         float,
-        typer.Option(metavar="P", help="Probability, 0 to below 1, that a side waits in a cycle."),
+        option("P", "Probability, 0 to below 1, that a side waits in a cycle.", show_default=True),
     ] = 0.0,
     waves: Annotated[
         bool,
-        typer.Option(
+        flag(
             "--waves",
-            metavar=NO_METAVAR,
-            help="Write the cycles around a call's first difference as VCD to ./cosim-waves.",
+            "Write the cycles around a call's first difference as VCD to ./cosim-waves.",
         ),
     ] = False,
     timeout: Annotated[
-        float, typer.Option(metavar="S", help="Seconds until the simulation of a call is killed.")
+        float,
+        option("S", "Seconds until the simulation of a call is killed.", show_default=True),
     ] = 3600.0,
     jobs: Annotated[
-        int, typer.Option(metavar="N", help="Builds and simulations side by side.")
+        int, option("N", "Builds and simulations side by side.", show_default=True)
     ] = 2,
     as_json: JsonOption = False,
 ) -> None:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path  # noqa: TC003 - typer reads annotations when it runs
 from typing import Annotated, Final
 
 import typer
 
+from qsim.cli.help import Command, Group, examples
 from qsim.cli.options import (
-    NO_METAVAR,
-    Command,
     ConfigOption,
-    Group,
+    FolderOption,
+    ForceOption,
+    InputsOption,
     JsonOption,
+    SetArgument,
     TargetOption,
-    examples,
+    argument,
+    option,
 )
 from qsim.cli.output import Output
 
@@ -30,13 +33,6 @@ golden_app = typer.Typer(
     add_completion=False,
 )
 
-SetArgument = Annotated[
-    Path, typer.Argument(metavar="DIR", help="The folder of a golden set.", show_default=False)
-]
-ForceOption = Annotated[
-    bool, typer.Option("--force", metavar=NO_METAVAR, help="Replace a golden set that is there.")
-]
-
 
 @golden_app.command(
     cls=Command,
@@ -48,48 +44,31 @@ ForceOption = Annotated[
     ),
 )
 def record(
-    what: Annotated[
-        str, typer.Argument(metavar="MODEL|PRIMITIVE", help=_WHAT_HELP, show_default=False)
-    ],
-    directory: Annotated[
-        Path,
-        typer.Option(
-            "-o", "--output", metavar="DIR", help="The folder to make.", show_default=False
-        ),
-    ],
+    what: Annotated[str, argument("MODEL|PRIMITIVE", _WHAT_HELP)],
+    directory: FolderOption,
     target: TargetOption = None,
     samples: Annotated[
         int | None,
-        typer.Option(
-            metavar="N",
-            help="Record the first N samples, as one batch (default: all of --inputs, else one).",
-            show_default=False,
+        option(
+            "N",
+            "Record the first N samples, as one batch (default: all of --inputs, else one).",
         ),
     ] = None,
-    inputs: Annotated[
-        list[Path] | None,
-        typer.Option(
-            metavar="F.npy",
-            help="A .npy file of samples: float32 or integer codes; once for each model input.",
-            show_default=False,
-        ),
-    ] = None,
+    inputs: InputsOption = None,
     config: ConfigOption = None,
     seed: Annotated[
         int | None,
-        typer.Option(
-            metavar="N",
-            help="Of a primitive's random vectors (default: 0). With a model: random codes "
+        option(
+            "N",
+            "Of a primitive's random vectors (default: 0). With a model: random codes "
             "instead of its own samples.",
-            show_default=False,
         ),
     ] = None,
     count: Annotated[
         int | None,
-        typer.Option(
-            metavar="N",
-            help="At least so many random elements beside a primitive's corners (default: 4096).",
-            show_default=False,
+        option(
+            "N",
+            "At least so many random elements beside a primitive's corners (default: 4096).",
         ),
     ] = None,
     force: ForceOption = False,
@@ -124,13 +103,7 @@ def check(
     directory: SetArgument,
     target: Annotated[
         str | None,
-        typer.Option(
-            "--target",
-            "-t",
-            metavar="T",
-            help="Refuse a set that was not recorded for this target.",
-            show_default=False,
-        ),
+        option("T", "Refuse a set that was not recorded for this target.", "--target", "-t"),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -154,25 +127,20 @@ def export(
     directory: SetArgument,
     destination: Annotated[
         Path,
-        typer.Option(
+        option(
+            "OUT",
+            "The folder of hex files to make; or a .bpte file, for ExecuTorch.",
             "-o",
             "--output",
-            metavar="OUT",
-            help="The folder of hex files to make; or a .bpte file, for ExecuTorch.",
-            show_default=False,
         ),
     ],
-    case: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME", help="Only this case; may be repeated.", show_default=False),
-    ] = None,
+    case: Annotated[list[str] | None, option("NAME", "Only this case; may be repeated.")] = None,
     program: Annotated[
         Path | None,
-        typer.Option(
-            metavar="F.pte",
-            help="With OUT.bpte: the program of the network that was recorded, integers in and "
+        option(
+            "F.pte",
+            "With OUT.bpte: the program of the network that was recorded, integers in and "
             "out. Without it, every case becomes a method.",
-            show_default=False,
         ),
     ] = None,
     as_json: JsonOption = False,
@@ -194,18 +162,8 @@ def export(
     epilog=examples("qsim golden import digits.bpte -o digits_golden"),
 )
 def import_(
-    bundle: Annotated[
-        Path,
-        typer.Argument(
-            metavar="F.bpte", help="A bundled program of ExecuTorch.", show_default=False
-        ),
-    ],
-    directory: Annotated[
-        Path,
-        typer.Option(
-            "-o", "--output", metavar="DIR", help="The folder to make.", show_default=False
-        ),
-    ],
+    bundle: Annotated[Path, argument("F.bpte", "A bundled program of ExecuTorch.")],
+    directory: FolderOption,
     force: ForceOption = False,
     as_json: JsonOption = False,
 ) -> None:

@@ -38,8 +38,8 @@ def export_bundle(
         try:
             data = bundle_golden(golden, code, names=names)
         except QsimError as error:
-            where = error.where or str(program or directory)
-            raise type(error)(error.message, where=where, accepted=error.accepted) from None
+            error.where = error.where or str(program or directory)
+            raise
         write_bytes(destination, data)
     methods = [case.method for case in read_bundle(data).cases]
     what = plural(len(methods), "case")

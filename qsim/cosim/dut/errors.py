@@ -18,8 +18,12 @@ _PARAMETER: Final = re.compile(r"Parameter not found: '(\w+)'|parameter `(\w+)`?
 _MODULE: Final = re.compile(r"(?:find file containing module: '|Unknown module type: )(\w+)")
 
 
-def explain(error: BuildError, dut: Dut) -> UsageError | BuildError:
-    """Return the error as one about the binding, where it is one."""
+def explain(error: BuildError, dut: Dut) -> None:
+    """Tell a compiler's error as one about the binding, where it is one.
+
+    Raises:
+        UsageError: a port, a parameter or the module that the ``dut.toml`` names is not there.
+    """
     text = error.message
     for pattern, what in ((_PORT, "port"), (_PARAMETER, "parameter"), (_MODULE, "module")):
         match = pattern.search(text)
@@ -27,18 +31,17 @@ def explain(error: BuildError, dut: Dut) -> UsageError | BuildError:
             continue
         name = next((group for group in match.groups() if group), "")
         if what == "module" and name == dut.top:
-            return UsageError(
+            raise UsageError(
                 f"no source has a module {name!r}",
                 where=f"{dut.where}: top",
                 accepted=", ".join(modules(dut)) or "the name of a module in sources",
-            )
+            ) from None
         if what != "module":
-            return UsageError(
+            raise UsageError(
                 f"{what} {name!r} is not a {what} of module {dut.top}",
                 where=f"{dut.where}: {_field(dut, name)}",
                 accepted=_names(dut, what) or f"a {what} that {dut.top} declares",
-            )
-    return error
+            ) from None
 
 
 def _names(dut: Dut, what: str) -> str:

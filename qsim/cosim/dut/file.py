@@ -35,8 +35,10 @@ class _Table:
             raise UsageError(f"{name!r} is missing", where=self.where, accepted=f"{name} = ...")
         return value
 
-    def bad(self, name: str, value: object, accepted: str) -> UsageError:
-        return UsageError(f"{name} must not be {shown(value)}", where=self.where, accepted=accepted)
+    def refused(self, name: str, value: object, accepted: str) -> dict[str, str]:
+        """Return the arguments of the error about a field."""
+        message = f"{name} must not be {shown(value)}"
+        return {"message": message, "where": self.where, "accepted": accepted}
 
     def table(self, name: str, default: Any = _MISSING) -> _Table:
         return _Table(self._take(name, default), f"{self.where}: [{name}]")
@@ -46,43 +48,49 @@ class _Table:
         if value == "" and default == "":
             return ""
         if not isinstance(value, str) or not _NAME.fullmatch(value):
-            raise self.bad(name, value, "a Verilog identifier")
+            raise UsageError(**self.refused(name, value, "a Verilog identifier"))
         return value
 
     def identifiers(self, name: str) -> tuple[str, ...]:
         value = self._take(name, _MISSING)
         names = tuple(value) if isinstance(value, list) else (value,)
         if not names or not all(isinstance(n, str) and _NAME.fullmatch(n) for n in names):
-            raise self.bad(name, value, "a port's name, or a list of one per lane")
+            raise UsageError(
+                **self.refused(name, value, "a port's name, or a list of one per lane")
+            )
         return names
 
     def integer(self, name: str, low: int, high: int, default: Any = _MISSING) -> int:
         value = self._take(name, default)
         if type(value) is not int or not low <= value <= high:
-            raise self.bad(name, value, f"{low}..{high}")
+            raise UsageError(**self.refused(name, value, f"{low}..{high}"))
         return value
 
     def flag(self, name: str, default: Any = _MISSING) -> bool:
         value = self._take(name, default)
         if not isinstance(value, bool):
-            raise self.bad(name, value, "true or false")
+            raise UsageError(**self.refused(name, value, "true or false"))
         return value
 
     def choice(self, name: str, names: tuple[str, ...], default: Any = _MISSING) -> Any:
         value = self._take(name, default)
         if not isinstance(value, str) or value not in names:
-            raise self.bad(name, value, ", ".join(names))
+            raise UsageError(**self.refused(name, value, ", ".join(names)))
         return value
 
     def paths(self, name: str, base: Path, *, folders: bool, default: Any) -> tuple[Path, ...]:
         value = self._take(name, default)
         kind = "folders" if folders else "files"
         if not isinstance(value, list) or not all(isinstance(v, str) and v for v in value):
-            raise self.bad(name, value, f"a list of {kind}, relative to this file")
+            raise UsageError(
+                **self.refused(name, value, f"a list of {kind}, relative to this file")
+            )
         paths = tuple((base / text).resolve() for text in value)
         for text, path in zip(value, paths, strict=True):
             if not (path.is_dir() if folders else path.is_file()):
-                raise self.bad(name, text, f"{kind} that exist, relative to {base}")
+                raise UsageError(
+                    **self.refused(name, text, f"{kind} that exist, relative to {base}")
+                )
         return paths
 
     def done(self) -> None:
@@ -163,14 +171,14 @@ def _read(top: _Table, base: Path) -> Dut:
 def _identifiers(table: _Table) -> list[str]:
     for name in table.data:
         if not _NAME.fullmatch(name):
-            raise table.bad("a name", name, "Verilog identifiers")
+            raise UsageError(**table.refused("a name", name, "Verilog identifiers"))
     return list(table.data)
 
 
 def _define(table: _Table, name: str) -> str:
     value = table.data[name]
     if not _NAME.fullmatch(name) or not isinstance(value, str) or not value.isprintable():
-        raise table.bad(name, value, "a macro's name and its text")
+        raise UsageError(**table.refused(name, value, "a macro's name and its text"))
     return value
 
 
@@ -178,7 +186,9 @@ def _latency(top: _Table, handshake: Handshake) -> int:
     if handshake == "fixed_latency":
         return top.integer("latency", 0, MAX_LATENCY)
     if "latency" in top.data:
-        raise top.bad("latency", top.data["latency"], 'latency only with "fixed_latency"')
+        raise UsageError(
+            **top.refused("latency", top.data["latency"], 'latency only with "fixed_latency"')
+        )
     return 0
 
 

@@ -20,6 +20,7 @@ from qsim.cosim.jobs.elementwise import (
     signed_width,
 )
 from qsim.cosim.jobs.unit import Unit
+from qsim.errors import UsageError
 
 if TYPE_CHECKING:
     from hw_models.add import AlignedAdd, MultiplierAdd, ShiftedAdd
@@ -88,7 +89,7 @@ def _adder(case: Case, adder: Any, target: Target) -> _Parts:
         return _aligned(adder, case.expected.size)
     if isinstance(adder, MultiplierAdd):
         return _multiplier(adder)
-    raise no_rtl(case, f"the scheme {_kind(case)}", ACCEPTED)
+    raise UsageError(**no_rtl(case, f"the scheme {_kind(case)}"), accepted=ACCEPTED)
 
 
 def _kind(case: Case) -> object:
@@ -101,7 +102,8 @@ def _shifted(case: Case, adder: ShiftedAdd, target: Target) -> _Parts:
     double = adder.out.rounding == "double"
     widths = {scheme.bits for scheme in rescales.values()}
     if len({scheme.rounding for scheme in rescales.values()}) > 1 or (double and len(widths) > 1):
-        raise no_rtl(case, f"the scheme {_kind(case)} with different rescalings", ACCEPTED)
+        what = f"the scheme {_kind(case)} with different rescalings"
+        raise UsageError(**no_rtl(case, what), accepted=ACCEPTED)
     # Only `double` rounds by the multiplier's own width.
     mul_w = max(widths) if double else max(*widths, target.requantize.multiplier_bits)
     fields, values = [], {}

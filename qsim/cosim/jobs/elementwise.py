@@ -8,7 +8,6 @@ import numpy as np
 
 from qsim.cosim.jobs.beats import Field
 from qsim.cosim.jobs.unit import Job
-from qsim.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -110,6 +109,6 @@ def one_beat_each(case: Case, unit: Unit, values: Mapping[str, Array | int]) -> 
     )
 
 
-def no_rtl(case: Case, what: str, accepted: str) -> UsageError:
-    """Return the error for a call that no module serves."""
-    return UsageError(f"no RTL for {what}", where=f"case {case.name!r}", accepted=accepted)
+def no_rtl(case: Case, what: str) -> dict[str, str]:
+    """Return what the error about a call that no module serves says, and where."""
+    return {"message": f"no RTL for {what}", "where": f"case {case.name!r}"}

@@ -17,6 +17,7 @@ from qsim.cosim.jobs.beats import Field, Layout, bits_for
 from qsim.cosim.jobs.elementwise import no_rtl
 from qsim.cosim.jobs.operands import Width, width_of
 from qsim.cosim.jobs.unit import Job, Unit
+from qsim.errors import UsageError
 from qsim.program import shapes
 
 if TYPE_CHECKING:
@@ -112,7 +113,8 @@ def unit(case: Case, target: Target) -> Unit:
 
 def _unit(case: Case, target: Target, largest: int) -> Unit:
     if case.attributes.get("centered"):
-        raise no_rtl(case, "an average of codes less their zero point", "an average of codes")
+        what = "an average of codes less their zero point"
+        raise UsageError(**no_rtl(case, what), accepted="an average of codes")
     formats = (target.input.format, case.formats["x"])
     x = width_of(formats, [case.operands["x"], _padding(case)])
     lanes = target.array.rows

@@ -19,6 +19,7 @@ from qsim.cosim.jobs.elementwise import (
     signed_width,
 )
 from qsim.cosim.jobs.unit import Unit
+from qsim.errors import UsageError
 
 if TYPE_CHECKING:
     from hw_models import FixedFormat
@@ -49,7 +50,8 @@ def job(case: Case, target: Target) -> Job:
     attributes: Any = case.attributes
     scheme = decode_scheme(attributes["scheme"], case.constants)
     if not isinstance(scheme, INTEGER_SCHEMES):
-        raise no_rtl(case, f"the scheme {attributes['scheme']['kind']}", ACCEPTED)
+        what = f"the scheme {attributes['scheme']['kind']}"
+        raise UsageError(**no_rtl(case, what), accepted=ACCEPTED)
     points = attributes["zero_point"], attributes["input_zero_point"]
     return _job(case, target, scheme, points, code_limits(case), attributes["axis"])
 

@@ -69,7 +69,8 @@ def side_by_side(
         except BaseException as error:
             group.end()
             pool.shutdown(cancel_futures=True)
-            raise _cause(error, futures) from None
+            cause = _cause(error, futures)
+            raise cause from None
 
 
 def _cause(error: BaseException, futures: Sequence[Future[_Result]]) -> BaseException:

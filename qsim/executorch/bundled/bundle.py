@@ -77,7 +77,8 @@ class Bundle:
         try:
             return Pte(self.program, data, self.path)
         except QsimError as error:
-            raise _placed(error, self.path) from None
+            error.where = error.where or self.path
+            raise
 
     def check(self, pte: Pte | None = None) -> list[CaseResult]:
         """Run every case, in order, and compare every bit.
@@ -103,7 +104,8 @@ class Bundle:
         try:
             return write_set(self, directory, force=force)
         except QsimError as error:
-            raise _placed(error, self.path) from None
+            error.where = error.where or self.path
+            raise
 
 
 def bundle(program: bytes, cases: Iterable[BundledCase]) -> bytes:
@@ -156,16 +158,13 @@ def read_bundle(source: str | os.PathLike[str] | bytes) -> Bundle:
     try:
         return _read(data, str(source))
     except QsimError as error:
-        raise _placed(error, str(source)) from None
+        error.where = error.where or str(source)
+        raise
 
 
 @lru_cache(maxsize=1)
 def _schema() -> fbs.Schema:
     return fbs.parse(adapter.schema_text("bundled_program"))
-
-
-def _placed(error: QsimError, where: str) -> QsimError:
-    return type(error)(error.message, where=error.where or where, accepted=error.accepted)
 
 
 def _read(data: bytes, path: str) -> Bundle:

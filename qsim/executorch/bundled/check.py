@@ -116,8 +116,8 @@ def check(cases: Sequence[BundledCase], pte: Pte) -> list[CaseResult]:
         try:
             made = _listed(pte(*case.inputs, method=case.method))
         except QsimError as error:
-            where = f"{case.method}: case {index}: {error.where}".removesuffix(": ")
-            raise type(error)(error.message, where=where, accepted=error.accepted) from error
+            error.where = f"{case.method}: case {index}: {error.where}".removesuffix(": ")
+            raise
         compared = case.expected is not None
         differences = _differences(case.expected or (), made) if compared else ()
         results.append(CaseResult(case.method, index, compared, tuple(made), tuple(differences)))

@@ -187,7 +187,8 @@ def _calls(
                 classes = about.classes.get(call.name, {}) if about else {}
                 yield dataclasses.replace(call, name=f"{prefix}{call.name}", classes=classes)
         except QsimError as error:
-            raise type(error)(error.message, where=where, accepted=error.accepted) from None
+            error.where = where
+            raise
 
 
 def _recorded(network: Network, case: BundledCase) -> Iterator[Case]:

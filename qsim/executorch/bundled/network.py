@@ -160,27 +160,29 @@ def _check_operands(case: Case, call: Call, program: Program, tensors: dict[str,
         known = tensors.setdefault(source, array) if constant is None else constant
         if not np.array_equal(known, array):
             of = "another run than what was before it" if constant is None else "another network"
-            raise _other(case, f"its {slot} is of {of}")
+            raise UsageError(**_other(case, f"its {slot} is of {of}"))
 
 
-def _other(case: Case, what: str) -> UsageError:
-    return UsageError(
-        f"case {case.name!r} is not of this program: {what}", accepted="a set of this network"
-    )
+def _other(case: Case, what: str) -> dict[str, str]:
+    """Return the arguments of the error about a case."""
+    message = f"case {case.name!r} is not of this program: {what}"
+    return {"message": message, "accepted": "a set of this network"}
 
 
 def _check_call(case: Case, call: Call, program: Program) -> None:
     if (case.primitive, case.layer) != (call.primitive, call.layer):
-        raise _other(case, f"the program has {call.primitive} of {call.layer or 'the model'}")
+        raise UsageError(
+            **_other(case, f"the program has {call.primitive} of {call.layer or 'the model'}")
+        )
     if len(case.operands) != len(call.inputs):
-        raise _other(case, f"the program has {len(call.inputs)} operands")
+        raise UsageError(**_other(case, f"the program has {len(call.inputs)} operands"))
     ours = _resolved(dict(case.attributes), case.constants)
     theirs = _resolved(dict(call.attributes), program.constants)
     if case.primitive == "reshape":  # a program of one batch size states it
         ours["shape"], theirs["shape"] = ours["shape"][1:], theirs["shape"][1:]
     odd = [name for name in ours if name not in theirs or not _equal(ours[name], theirs[name])]
     if odd or len(ours) != len(theirs):
-        raise _other(case, f"its attributes differ ({', '.join(odd)})")
+        raise UsageError(**_other(case, f"its attributes differ ({', '.join(odd)})"))
 
 
 def _resolved(value: Any, constants: Mapping[str, Array]) -> Any:

@@ -57,7 +57,11 @@ def _input(node: Node, why: Mapping[str, str]) -> Codes:
     readers = [user for user in node.users if user.op != "output" and user.target is not _SIZE]
     quantizers = [user for user in readers if is_quantize(user)]
     if not quantizers:
-        raise _not_quantized(node, readers, why)
+        raise ModelError(
+            _not_quantized(node, readers, why),
+            where=f"input {node.name!r}",
+            accepted="inputs that something quantizes",
+        )
     codes = codes_of(quantizers[0])
     for reader in readers:
         if reader in quantizers and codes_of(reader) == codes:
@@ -87,16 +91,12 @@ def _output(node: Node, why: Mapping[str, str]) -> Node:
     )
 
 
-def _not_quantized(node: Node, readers: list[Node], why: Mapping[str, str]) -> ModelError:
+def _not_quantized(node: Node, readers: list[Node], why: Mapping[str, str]) -> str:
     if readers:
-        reason = f"{_name(readers[0], why)} takes it in float"
-    elif node.users:
-        reason = "nothing quantizes it: it is returned as it came"
-    else:
-        reason = "nothing quantizes it: no operator reads it"
-    return ModelError(
-        reason, where=f"input {node.name!r}", accepted="inputs that something quantizes"
-    )
+        return f"{_name(readers[0], why)} takes it in float"
+    if node.users:
+        return "nothing quantizes it: it is returned as it came"
+    return "nothing quantizes it: no operator reads it"
 
 
 def _name(node: Node, why: Mapping[str, str]) -> str:

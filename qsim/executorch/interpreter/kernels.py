@@ -30,14 +30,14 @@ class Bound:
     Attributes:
         call, positional, keywords: what is called.
         guard: what is asked first, if anything.
-        refused: makes the error of what torch raised.
+        told: the message of an error, from what torch raised.
     """
 
     call: Callable[..., object]
     positional: tuple[Any, ...]
     keywords: dict[str, Any]
     guard: Callable[..., None] | None
-    refused: Callable[[Exception], ModelError]
+    told: Callable[[Exception], str]
 
     def __call__(self) -> None:
         """Compute.
@@ -50,7 +50,7 @@ class Bound:
                 self.guard(*self.positional, **self.keywords)
             self.call(*self.positional, **self.keywords)
         except FAILURES as error:
-            raise self.refused(error) from None
+            raise ModelError(self.told(error)) from None
 
 
 class Kernel:
@@ -147,7 +147,7 @@ class Kernel:
             except NotImplementedError:
                 return False
             except FAILURES as error:
-                raise self._refused(error) from None
+                raise ModelError(self._told(error)) from None
         for index in (*self._written(), *self._changed):
             spec = self._values[index]
             if isinstance(spec, TensorSpec) and tuple(shapes[index].shape) != spec.sizes:
@@ -168,9 +168,9 @@ class Kernel:
             keywords.update(outs)
         function(*positional, **keywords)
 
-    def _refused(self, error: Exception) -> ModelError:
+    def _told(self, error: Exception) -> str:
         text = str(error).strip().partition("\n")[0] or type(error).__name__
-        return ModelError(f"{self.where}: {text[:300]}")
+        return f"{self.where}: {text[:300]}"
 
     def __call__(self, run: Run) -> None:
         """Compute.
@@ -186,7 +186,7 @@ class Kernel:
                 self._call(self.operator.guard, run.values, outs)
             self._call(self.operator.call, run.values, outs)
         except FAILURES as error:
-            raise self._refused(error) from None
+            raise ModelError(self._told(error)) from None
         if outs is not None:
             for name, indices in self._outs.items():
                 made = outs[name] if isinstance(outs[name], list) else [outs[name]]
@@ -211,7 +211,7 @@ class Kernel:
         positional = [get(run.values) for get in self._positional]
         keywords = {name: get(run.values) for name, get in self._keywords.items()}
         guard = self.operator.guard if self._guarded_by_values() else None
-        return Bound(self.operator.call, tuple(positional), keywords, guard, self._refused)
+        return Bound(self.operator.call, tuple(positional), keywords, guard, self._told)
 
     def _guarded_by_values(self) -> bool:
         """Return whether the guard looks into tensors that may hold something else next time."""

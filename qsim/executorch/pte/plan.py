@@ -126,13 +126,15 @@ class _Calls:
             if isinstance(value, Indices):
                 self._check_list(index, value)
 
-    def fail(self, what: str) -> FileFormatError:
-        return FileFormatError(f"method {self.name}: {what}: the file is damaged")
+    def damaged(self, what: str) -> str:
+        return f"method {self.name}: {what}: the file is damaged"
 
     def indices(self, items: Sequence[int], what: str) -> tuple[int, ...]:
         for item in items:
             if not 0 <= item < len(self.values):
-                raise self.fail(f"{what} name value {item} of {len(self.values)}")
+                raise FileFormatError(
+                    self.damaged(f"{what} name value {item} of {len(self.values)}")
+                )
         return tuple(int(item) for item in items)
 
     def _check_list(self, index: int, value: Indices) -> None:
@@ -146,7 +148,9 @@ class _Calls:
             else:
                 good = isinstance(held, TensorSpec) or (optional and held is None)
             if not good:
-                raise self.fail(f"value {index}, of kind {value.kind}, holds value {item}")
+                raise FileFormatError(
+                    self.damaged(f"value {index}, of kind {value.kind}, holds value {item}")
+                )
 
     def chain(self, tables: Sequence[Table]) -> tuple[Instruction, ...]:
         return tuple(
@@ -156,17 +160,21 @@ class _Calls:
 
     def instruction(self, entry: tuple[str, Table] | None, what: str, count: int) -> Instruction:
         if entry is None:
-            raise self.fail(f"{what} is of no kind")
+            raise FileFormatError(self.damaged(f"{what} is of no kind"))
         kind, table = entry
         if kind == "KernelCall":
             if not 0 <= table["op_index"] < self.operators:
-                raise self.fail(f"{what} calls operator {table['op_index']} of {self.operators}")
+                raise FileFormatError(
+                    self.damaged(f"{what} calls operator {table['op_index']} of {self.operators}")
+                )
             args = self.indices(table["args"], what)
             self.mentioned.update(args)
             return KernelCall(int(table["op_index"]), args)
         if kind == "DelegateCall":
             if not 0 <= table["delegate_index"] < self.delegates:
-                raise self.fail(f"{what} calls delegate {table['delegate_index']}")
+                raise FileFormatError(
+                    self.damaged(f"{what} calls delegate {table['delegate_index']}")
+                )
             return self.delegate_call(table, what)
         if kind == "MoveCall":
             source, target = self.indices((table["move_from"], table["move_to"]), what)
@@ -175,11 +183,13 @@ class _Calls:
         if kind == "JumpFalseCall":
             target = int(table["destination_instruction"])
             if not 0 <= target <= count:
-                raise self.fail(f"{what} jumps to instruction {target} of {count}")
+                raise FileFormatError(
+                    self.damaged(f"{what} jumps to instruction {target} of {count}")
+                )
             return JumpFalseCall(self.indices((table["cond_value_index"],), what)[0], target)
         (value,) = self.indices((table["value_index"],), what)
         if not isinstance(self.values[value], TensorSpec):
-            raise self.fail(f"{what} frees value {value}, which is no tensor")
+            raise FileFormatError(self.damaged(f"{what} frees value {value}, which is no tensor"))
         return FreeCall(value)
 
     def delegate_call(self, table: Table, what: str) -> DelegateCall:

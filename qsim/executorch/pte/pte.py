@@ -214,6 +214,5 @@ def load(path: str | os.PathLike[str], data: Sequence[str | os.PathLike[str]] = 
     try:
         return Pte(program, external, where)
     except QsimError as error:
-        raise type(error)(
-            error.message, where=error.where or where, accepted=error.accepted
-        ) from None
+        error.where = error.where or where
+        raise

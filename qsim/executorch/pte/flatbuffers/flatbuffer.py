@@ -34,15 +34,15 @@ class _Reader:
         # Each byte is read once, unless tables share parts; a writer shares strings at most.
         self.budget = 4 * len(data) + 4096
 
-    def fail(self, what: str) -> FileFormatError:
-        return FileFormatError(f"{what}: the file is damaged")
+    def damaged(self, what: str) -> str:
+        return f"{what}: the file is damaged"
 
     def need(self, position: int, size: int, what: str) -> None:
         self.budget -= size
         if position < 0 or position + size > self.size:
-            raise self.fail(f"{what} lies outside its {self.size} bytes")
+            raise FileFormatError(self.damaged(f"{what} lies outside its {self.size} bytes"))
         if self.budget < 0:
-            raise self.fail("its parts overlap")
+            raise FileFormatError(self.damaged("its parts overlap"))
 
     def offset(self, position: int, what: str) -> int:
         self.need(position, 4, what)
@@ -50,14 +50,14 @@ class _Reader:
 
     def table(self, position: int, name: str, depth: int) -> Table:
         if depth > _MAX_DEPTH:
-            raise self.fail("its tables nest too deeply")
+            raise FileFormatError(self.damaged("its tables nest too deeply"))
         self.need(position, 4, name)
         vtable = position - int(_I32.unpack_from(self.data, position)[0])
         self.need(vtable, 4, f"the vtable of {name}")
         vtable_size = int(_U16.unpack_from(self.data, vtable)[0])
         table_size = int(_U16.unpack_from(self.data, vtable + 2)[0])
         if vtable_size < 4 or vtable_size % 2 or table_size < 4:
-            raise self.fail(f"the vtable of {name} is of no valid size")
+            raise FileFormatError(self.damaged(f"the vtable of {name} is of no valid size"))
         self.need(vtable, vtable_size, f"the vtable of {name}")
         self.need(position, table_size, name)
         result: Table = {}
@@ -139,7 +139,7 @@ class _Reader:
         try:
             return str(self.data[position + 4 : position + 4 + count], "utf-8")
         except UnicodeDecodeError:
-            raise self.fail(f"{what} is not text") from None
+            raise FileFormatError(self.damaged(f"{what} is not text")) from None
 
 
 def read(data: memoryview, schema: Schema) -> Table:

@@ -1,0 +1,56 @@
+"""``qsim targets``, ``models`` and ``doctor``: what there is, and what this machine has."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from qsim.cli.help import Command, examples
+from qsim.cli.options import JsonOption, argument
+from qsim.cli.output import Output
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the program."""
+    app.command(
+        cls=Command,
+        epilog=examples("qsim targets", "qsim targets narrow20", "qsim targets tflite cmsis-nn"),
+    )(targets)
+    app.command(cls=Command, epilog=examples("qsim models", "qsim models --json"))(models)
+    app.command(cls=Command, epilog=examples("qsim doctor", "qsim doctor --json"))(doctor)
+
+
+def targets(
+    name: Annotated[str | None, argument("TARGET", "Show every field of one.")] = None,
+    other: Annotated[str | None, argument("OTHER", "Show where the two differ.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the shipped targets, show one, or show the differences of two (exit status 1)."""
+    output = Output(as_json=as_json)
+    if name is None or other is None:
+        from qsim.cli.listing import show_targets
+
+        show_targets(name, output)
+        return
+    from qsim.cli.target_difference import show_difference
+
+    status = show_difference(name, other, output)
+    if status:
+        raise typer.Exit(status)
+
+
+def models(as_json: JsonOption = False) -> None:
+    """List the built-in models."""
+    from qsim.cli.listing import show_models
+
+    show_models(Output(as_json=as_json))
+
+
+def doctor(as_json: JsonOption = False) -> None:
+    """Check what this machine has and what is missing; exit status 3 if something needed is."""
+    from qsim.cli.listing import show_doctor
+
+    status = show_doctor(Output(as_json=as_json))
+    if status:
+        raise typer.Exit(status)

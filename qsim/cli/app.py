@@ -179,8 +179,8 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Run a model on a target, exactly, and print what it costs, layer by layer."""
-    from qsim.cli.run import RunOptions
     from qsim.cli.run import run as execute
+    from qsim.cli.run_options import RunOptions
 
     options = RunOptions(
         model=model,
@@ -253,7 +253,7 @@ def compile_(
 ) -> None:
     """Quantize and lower a model, and write it to one file."""
     from qsim.cli.compiling import compile_model
-    from qsim.cli.pte.compiling import PteOptions
+    from qsim.cli.pte import PteOptions
 
     compile_model(
         model,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from qsim.cli.pte import is_executorch
+from qsim.cli.program_names import is_executorch
 from qsim.errors import FileFormatError, ModelError, UsageError
 
 if TYPE_CHECKING:

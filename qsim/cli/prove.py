@@ -12,8 +12,7 @@ import typer
 
 from qsim.cli.build import DEFAULT_TARGET, build, check_model_name, target_of
 from qsim.cli.options import Command, JsonOption, TargetOption, examples
-from qsim.cli.output import Output
-from qsim.cli.run import quiet
+from qsim.cli.output import Output, quiet
 from qsim.errors import UsageError
 
 if TYPE_CHECKING:

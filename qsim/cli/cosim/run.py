@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from qsim.cli.build import DEFAULT_TARGET, build, target_of
 from qsim.cli.cosim.tables import report_parts
 from qsim.cli.golden.record import RecordOptions, is_primitive, run_input
-from qsim.cli.run import quiet
+from qsim.cli.output import quiet
 from qsim.errors import UsageError
 
 if TYPE_CHECKING:

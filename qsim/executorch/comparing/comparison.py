@@ -14,7 +14,7 @@ from qsim.errors import ModelError, UsageError
 from qsim.executorch.comparing import boundary, records
 from qsim.executorch.comparing.align import align
 from qsim.executorch.comparing.record import Record
-from qsim.executorch.pte.pte import Pte
+from qsim.executorch.loading import Pte
 from qsim.network.lowered import Lowered
 from qsim.quantizer.quantized import Quantized, check_batch
 

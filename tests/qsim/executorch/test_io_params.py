@@ -9,7 +9,7 @@ import torch
 
 from qsim.errors import FileFormatError, UsageError
 from qsim.executorch import Pte, export, qparams
-from qsim.executorch.compiling.io_params import Codes, constant_methods
+from qsim.executorch.io_params import Codes, constant_methods
 from qsim.graph.capturing import quiet
 from tests.qsim.executorch.edges import lowered_edge, network, to_edge
 from tests.qsim.executorch.integers import codes, q07

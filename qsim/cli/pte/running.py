@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qsim.cli.build import refuse_config
+from qsim.cli.build import refuse_config, same_target
 from qsim.cli.output import quiet
 from qsim.cli.program_names import FIXED_IO
 from qsim.cli.threads import set_threads
@@ -86,14 +86,8 @@ def _check_target(options: RunOptions, opened: Opened) -> None:
 
     asked = Target.load(options.target)
     for part in opened.parts:
-        held = None if part.network is None else part.network.target
-        if held is not None and held.hash != asked.hash:
-            raise UsageError(
-                f"{opened.path} was compiled for {held.name} {held.short_hash}, not for "
-                f"{asked.name} {asked.short_hash}",
-                where="--target",
-                accepted="no --target, or the model it was compiled from",
-            )
+        if part.network is not None:
+            same_target(str(opened.path), part.network.target, asked)
     if not any(part.network for part in opened.parts):
         raise UsageError(
             f"{opened.path} has no delegate of qsim, and so no target",

@@ -23,8 +23,8 @@ from torch import Tensor, nn
 import qsim
 from benchmarks.harness import Timing, measure, one_thread
 from qsim.executorch import Pte, to_edge
+from qsim.executorch.interpreter.bound import BoundRun
 from qsim.executorch.interpreter.kernels import Bound
-from qsim.executorch.interpreter.unchecked import FixedRun
 from qsim.graph.capturing import quiet
 from qsim.models.spec import load
 
@@ -105,10 +105,10 @@ def undelegated(case: str, module: Callable[..., Any], x: Tensor) -> tuple[Timin
             pte = Pte(bytes(edge.to_executorch().buffer))
     for _ in range(3):
         pte(x)
-    fixed = pte._interpreters["forward"]._fixed  # noqa: SLF001 - the tensors of the plan
-    assert isinstance(fixed, FixedRun)
-    calls = [(b.call, b.positional, b.keywords) for b in fixed.calls if isinstance(b, Bound)]
-    assert len(calls) == len(fixed.calls)
+    bound = pte._interpreters["forward"]._bound  # noqa: SLF001 - the tensors of the plan
+    assert isinstance(bound, BoundRun)
+    calls = [(b.call, b.positional, b.keywords) for b in bound.calls if isinstance(b, Bound)]
+    assert len(calls) == len(bound.calls)
 
     def loop() -> None:
         for call, positional, keywords in calls:

@@ -27,7 +27,7 @@ MOVED: Final[Mapping[str, str]] = {
     "qsim.cosim.lane": "qsim.cosim.lanes.lane",
     "qsim.cosim.toolchain": "qsim.cosim.simulators.toolchain",
     "qsim.cosim.wrapper": "qsim.cosim.simulators.wrapper",
-    "qsim.executorch.delegate": "qsim.executorch.edge.delegate",
+    "qsim.executorch.delegate": "qsim.executorch.delegates",
     "qsim.executorch.tosa": "qsim.executorch.vendors.tosa",
     "qsim.liveness": "qsim.program.liveness",
     "qsim.patterns.pattern": "qsim.registry.pattern",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from qsim.cli.pte import is_executorch
+from qsim.cli.program_names import is_executorch
 from qsim.errors import FileFormatError, ModelError, UsageError
 
 if TYPE_CHECKING:
@@ -157,13 +157,7 @@ def load_network(path: str | Path) -> Lowered:
 
 def _load_qsim(spec: str, target: Target | None) -> Lowered:
     lowered = load_network(spec)
-    if target is not None and target.hash != lowered.target.hash:
-        raise UsageError(
-            f"{spec} was compiled for {lowered.target.name} {lowered.target.short_hash}, not for "
-            f"{target.name} {target.short_hash}",
-            where="--target",
-            accepted="no --target, or the model it was compiled from",
-        )
+    same_target(spec, lowered.target, target)
     return lowered
 
 
@@ -184,7 +178,7 @@ def quantized_of(
         loaded = load_pt2(spec)
         if isinstance(loaded, Quantized):
             refuse_config(spec, config)
-            _same_target(spec, loaded.target, target)
+            same_target(spec, loaded.target, target, done="quantized", source="float model")
             return loaded, None
         module, examples = _exported(spec, loaded)
         model = None
@@ -222,13 +216,32 @@ def _exported(spec: str, program: Any) -> tuple[Any, tuple[Any, ...]]:
     return program.module(check_guards=False), tuple(examples[0])
 
 
-def _same_target(spec: str, held: Target, asked: Target | None) -> None:
+def same_target(
+    spec: str,
+    held: Target,
+    asked: Target | None,
+    *,
+    done: str = "compiled",
+    source: str = "model",
+) -> None:
+    """Refuse a target that a file was not made for.
+
+    Args:
+        spec: the file.
+        held: the target that it holds.
+        asked: that of ``--target``; None where it was not given.
+        done: what was done for the target.
+        source: what it was done to.
+
+    Raises:
+        UsageError: they differ.
+    """
     if asked is not None and asked.hash != held.hash:
         raise UsageError(
-            f"{spec} was quantized for {held.name} {held.short_hash}, not for {asked.name} "
+            f"{spec} was {done} for {held.name} {held.short_hash}, not for {asked.name} "
             f"{asked.short_hash}",
             where="--target",
-            accepted="no --target, or the float model it was quantized from",
+            accepted=f"no --target, or the {source} it was {done} from",
         )
 
 

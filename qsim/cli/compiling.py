@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qsim.cli.build import Built, build, check_model_name, target_of
-from qsim.cli.pte.compiling import PteOptions, compile_pte
-from qsim.cli.run import quiet
+from qsim.cli.output import quiet
+from qsim.cli.pte import PteOptions, compile_pte
 from qsim.errors import UsageError
 from qsim.report import plural
 

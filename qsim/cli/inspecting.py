@@ -11,8 +11,8 @@ from rich.text import Text
 from qsim.cli.inspect_memory import draw_memory, memory_document, memory_map
 from qsim.cli.listing import add_row, plain_table, target_fields
 from qsim.cli.npy import shape_text
-from qsim.cli.pte import is_executorch
-from qsim.cli.run import quiet
+from qsim.cli.output import quiet
+from qsim.cli.program_names import is_executorch
 from qsim.errors import UsageError
 from qsim.report import NONE, count, host_lines, plural, short_hash
 
@@ -63,7 +63,7 @@ def inspect_file(
         case ".pt2":
             _inspect_pt2(path, output)
         case ".pte" | ".bpte":
-            from qsim.cli.pte.inspecting import inspect_pte
+            from qsim.cli.pte import inspect_pte
 
             inspect_pte(path, output, picture, delegate)
         case suffix:

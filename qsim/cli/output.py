@@ -7,7 +7,8 @@ import json
 import os
 import shutil
 import sys
-from contextlib import contextmanager
+import warnings
+from contextlib import ExitStack, contextmanager, nullcontext, redirect_stdout
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -60,6 +61,16 @@ class Output:
         with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
             task = progress.add_task(title, total=total)
             yield lambda count: progress.advance(task, count)
+
+
+def quiet(output: Output) -> ExitStack:
+    """Keep other libraries' warnings off stderr, and whatever they print off a JSON stdout."""
+    stack = ExitStack()
+    if os.environ.get("QSIM_DEBUG") != "1":
+        stack.enter_context(warnings.catch_warnings())
+        warnings.simplefilter("ignore")
+    stack.enter_context(redirect_stdout(sys.stderr) if output.as_json else nullcontext())
+    return stack
 
 
 def write(text: str) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from qsim.cli.build import DEFAULT_TARGET, build, check_model_name, target_of
-from qsim.cli.run import quiet
+from qsim.cli.output import Output, quiet
 from qsim.errors import UsageError
 
 if TYPE_CHECKING:

@@ -20,8 +20,36 @@ if TYPE_CHECKING:
     from qsim.report import Array
 
 
-class TraceWriter:
-    """Fills a directory that appears when the ``with`` block ends without an error.
+class TraceDirectory:
+    """A directory that appears when the ``with`` block ends without an error.
+
+    Args:
+        path: the directory to make.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        self._directory = self._stack.enter_context(directory(self._path))
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool | None:
+        return self._stack.__exit__(kind, error, traceback)
+
+    def _write(self, document: dict[str, Any]) -> None:
+        text = json.dumps(document, indent=2, allow_nan=False)
+        (self._directory / "trace.json").write_text(text + "\n", encoding="utf-8")
+
+
+class TraceWriter(TraceDirectory):
+    """Writes the trace of a network.
 
     Layout: ``tensors/<number>_<name>.npy`` in the order of execution, dimension 0 the samples;
     ``trace.json``: format, scale and zero point of every tensor, and what ``qsim run --json``
@@ -34,24 +62,16 @@ class TraceWriter:
     """
 
     def __init__(self, path: Path, lowered: Lowered, samples: int) -> None:
-        self._path, self._lowered, self._samples = path, lowered, samples
-        self._stack = ExitStack()
+        super().__init__(path)
+        self._lowered, self._samples = lowered, samples
         self._files: dict[str, Path] = {}
         self._arrays: dict[str, Array] = {}
         self._first: Trace | None = None
 
     def __enter__(self) -> Self:
-        self._directory = self._stack.enter_context(directory(self._path))
+        super().__enter__()
         (self._directory / "tensors").mkdir()
         return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> bool | None:
-        return self._stack.__exit__(kind, error, traceback)
 
     def add(self, trace: Trace, start: int) -> None:
         """Write one batch, ``start`` samples after the first."""
@@ -102,8 +122,7 @@ class TraceWriter:
                 for entry in first.ledger
             ],
         }
-        text = json.dumps(document, indent=2, allow_nan=False)
-        (self._directory / "trace.json").write_text(text + "\n", encoding="utf-8")
+        self._write(document)
         first.plot(self._directory / "trace.png")
 
     def _describe(self, name: str, array: Array, spec: TensorSpec | None) -> dict[str, Any]:

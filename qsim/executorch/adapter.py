@@ -233,15 +233,6 @@ def has_values(value: Any) -> bool:
     return isinstance(value, torch.Tensor) and not isinstance(value, FakeTensor)
 
 
-@lru_cache(maxsize=1)
-def numbered_dtypes() -> dict[int, torch.dtype]:
-    """Return the torch dtype of every ScalarType number that can be computed with."""
-    from qsim.executorch.pte.flatbuffers import fbs
-
-    names = fbs.parse(schema_text("program")).enums["ScalarType"].names
-    return {number: dtypes()[name] for number, name in names.items() if name in _DTYPES}
-
-
 def greedy_bytes(buffers: Iterable[Buffer], alignment: int) -> int:
     """Return the bytes that ExecuTorch's greedy planner takes for buffers, to compare ours with.
 

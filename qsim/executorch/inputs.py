@@ -2,12 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from qsim.errors import InputError
+from qsim.executorch.pte import TensorSpec
+
+if TYPE_CHECKING:
+    from qsim.executorch.pte import Value
+
+
+def checked(value: Any, spec: Value, where: str) -> Any:
+    """Return what a ``.pte`` has a place for: a dense tensor on the CPU, or its plain value.
+
+    An edge program's tensors are checked by ``tensor_of`` too, their shapes by other rules: there
+    one symbol has one size in all inputs, here a dynamic tensor has a bound for its elements.
+
+    Args:
+        value: what was given.
+        spec: what the program has there.
+        where: what it is, for the message.
+
+    Raises:
+        InputError: it does not fit.
+    """
+    if not isinstance(spec, TensorSpec):
+        return as_exported(value, spec, where)
+    tensor = tensor_of(value, spec.dtype, where, spec)
+    if not spec.fits(tensor.shape):
+        raise InputError(f"is {shown(tensor)}", where=where, accepted=str(spec))
+    return tensor
 
 
 def tensor_of(value: Any, dtype: torch.dtype, where: str, accepted: object) -> torch.Tensor:
@@ -34,7 +60,7 @@ def tensor_of(value: Any, dtype: torch.dtype, where: str, accepted: object) -> t
     return value.detach().cpu()
 
 
-def fixed(value: Any, wanted: Any, where: str) -> Any:
+def as_exported(value: Any, wanted: Any, where: str) -> Any:
     """Return a value that the program was made with.
 
     Raises:

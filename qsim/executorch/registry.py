@@ -1,16 +1,13 @@
-"""Python models of delegates: which function computes what a backend's bytes stand for."""
+"""The Python models of other backends' delegates, by the name of the backend."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from qsim.errors import ModelError, QsimError, UsageError
+from qsim.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-
-    import torch
 
     Model = Callable[[bytes, Sequence[Any], Mapping[str, bytes]], Any]
     Count = Callable[[bytes], int]
@@ -53,13 +50,11 @@ def register(backend_id: str, model: Model | None, *, outputs: Count | None = No
 
 
 def model_of(backend_id: str) -> tuple[Model, Count | None]:
-    """Return the model of a backend, and what counts the outputs of its delegates.
+    """Return the registered model of a backend, and what counts the outputs of its delegates.
 
     Raises:
         ModelError: there is none; says how to register one.
     """
-    if backend_id == OURS:
-        return _ours, _our_outputs
     found = _MODELS.get(backend_id)
     if found is None:
         known = ", ".join(sorted((OURS, *_MODELS)))
@@ -68,98 +63,3 @@ def model_of(backend_id: str) -> tuple[Model, Count | None]:
             accepted=f"{known}, or qsim.executorch.register({backend_id[:80]!r}, model) first",
         )
     return found
-
-
-def check(backend_id: str, blob: bytes, compile_specs: Mapping[str, bytes]) -> None:
-    """Refuse, before anything runs, a delegate of ours that cannot run.
-
-    Raises:
-        FileFormatError: it is damaged, of another version or of another target.
-    """
-    if backend_id == OURS:
-        from qsim.executorch.edge.delegate import open_blob
-
-        open_blob(blob, compile_specs)
-
-
-@dataclass(frozen=True, slots=True)
-class Expected:
-    """An output that a program expects of a delegate.
-
-    Attributes:
-        name: what it is in the program.
-        dtype: element type.
-        sizes: the shape; None for a size that is known at run time only.
-    """
-
-    name: str
-    dtype: torch.dtype
-    sizes: tuple[int | None, ...]
-
-    def __str__(self) -> str:
-        shape = ", ".join("any" if size is None else str(size) for size in self.sizes)
-        return f"{str(self.dtype).removeprefix('torch.')} [{shape}]"
-
-
-def call(model: Callable[[], Any], expected: Sequence[Expected], where: str) -> list[torch.Tensor]:
-    """Return the outputs of a delegate's model, as many and of the types that the program expects.
-
-    Args:
-        model: computes them: a tensor or an array, or a sequence of these.
-        expected: what the program expects.
-        where: the delegate, for messages.
-
-    Raises:
-        ModelError: the model failed with an exception of its own, or returned something else.
-    """
-    try:
-        made = model()
-    except QsimError:
-        raise
-    except Exception as error:
-        text = " ".join(str(error).split())[:300]
-        raise ModelError(
-            f"{where}: its model failed with {type(error).__name__}: {text}"
-        ) from error
-    results = made if isinstance(made, (tuple, list)) else [made]
-    if len(results) != len(expected):
-        raise ModelError(f"{where} returned {len(results)} outputs", accepted=str(len(expected)))
-    return [_checked(*pair, where) for pair in zip(results, expected, strict=True)]
-
-
-def _checked(result: Any, expected: Expected, where: str) -> torch.Tensor:
-    import numpy as np
-    import torch
-
-    if isinstance(result, torch.Tensor):
-        tensor = result.detach()
-    else:
-        try:
-            tensor = torch.from_numpy(np.ascontiguousarray(result).reshape(np.shape(result)))
-        except (TypeError, ValueError):
-            raise ModelError(
-                f"{where} returned a {type(result).__name__}", accepted="a tensor or an array"
-            ) from None
-    sizes = tuple(tensor.shape)
-    fits = len(sizes) == len(expected.sizes) and all(
-        wanted in (None, size) for size, wanted in zip(sizes, expected.sizes, strict=True)
-    )
-    if tensor.dtype != expected.dtype or not fits:
-        from qsim.executorch.inputs import shown
-
-        raise ModelError(
-            f"{where} made {shown(tensor)} for {expected.name}", accepted=str(expected)
-        )
-    return tensor
-
-
-def _ours(blob: bytes, inputs: Sequence[Any], compile_specs: Mapping[str, bytes]) -> Any:
-    from qsim.executorch.edge.delegate import run_blob
-
-    return run_blob(blob, inputs, compile_specs)
-
-
-def _our_outputs(blob: bytes) -> int:
-    from qsim.executorch.edge.delegate import open_blob
-
-    return len(open_blob(blob).outputs)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from qsim.golden.checking import Checked as Checked
     from qsim.golden.checking import Result as Result
     from qsim.golden.checking import check as check
-    from qsim.golden.directed.makers import PRIMITIVES as PRIMITIVES
+    from qsim.golden.directed import PRIMITIVES as PRIMITIVES
     from qsim.golden.hexfiles import Exported as Exported
     from qsim.golden.hexfiles import export_hex as export_hex
     from qsim.golden.recording import cases as cases

@@ -56,7 +56,7 @@ def compile_(
 ) -> None:
     """Quantize and lower a model, and write it to one file."""
     from qsim.cli.compiling import compile_model
-    from qsim.cli.pte.compiling import PteOptions
+    from qsim.cli.pte import PteOptions
 
     compile_model(
         model,

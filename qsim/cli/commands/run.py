@@ -90,8 +90,8 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Run a model on a target, exactly, and print what it costs, layer by layer."""
-    from qsim.cli.run import RunOptions
     from qsim.cli.run import run as execute
+    from qsim.cli.run_options import RunOptions
 
     options = RunOptions(
         model=model,

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any, Final
 from qsim.cli.build import DEFAULT_TARGET, build, target_of
 from qsim.cli.cosim.tables import report_parts
 from qsim.cli.golden.record import RecordOptions, is_primitive, run_input
-from qsim.cli.run import quiet
+from qsim.cli.output import quiet
 from qsim.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from qsim.cli.output import Output
-    from qsim.cosim.report import Report
-    from qsim.cosim.runner import Progress, Settings
+    from qsim.cosim import Report, Settings
+    from qsim.cosim.runner import Progress
     from qsim.golden import Case
     from qsim.target import Target
 
@@ -51,7 +51,7 @@ class CosimOptions:
 
 def execute(options: CosimOptions, output: Output) -> bool:
     """Co-simulate and print what was found; return whether every bit agrees."""
-    from qsim.cosim.runner import run_cases
+    from qsim.cosim import run_cases
     from qsim.cosim.simulators.toolchain import find
 
     _check_numbers(options)
@@ -78,9 +78,9 @@ def _check_numbers(options: CosimOptions) -> None:
 
 
 def _settings(options: CosimOptions) -> Settings:
+    from qsim.cosim import Settings
     from qsim.cosim.lanes.lane import Stimulus
     from qsim.cosim.lanes.names import require_lane
-    from qsim.cosim.runner import Settings
     from qsim.cosim.start import with_dut
 
     settings = Settings(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qsim.cli.run import quiet
+from qsim.cli.output import quiet
 from qsim.errors import QsimError, UsageError
 from qsim.report import plural
 
@@ -32,7 +32,7 @@ def export_bundle(
     with quiet(output), output.stage("exporting"):
         golden = load(directory)
         from qsim.executorch import bundle_golden, read_bundle
-        from qsim.executorch.pte.container import read_bytes
+        from qsim.executorch.pte import read_bytes
 
         code = None if program is None else read_bytes(program, "a .pte file")
         try:

@@ -8,7 +8,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from qsim.cli.listing import add_row, plain_table
-from qsim.cli.run import quiet
+from qsim.cli.output import quiet
 from qsim.report import count, plural
 
 if TYPE_CHECKING:

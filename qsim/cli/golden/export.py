@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from qsim.cli.listing import add_row, plain_table
-from qsim.cli.run import quiet
+from qsim.cli.output import quiet
 from qsim.report import count, plural
 
 if TYPE_CHECKING:

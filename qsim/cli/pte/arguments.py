@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from qsim.errors import InputError
-from qsim.executorch.pte.method import TensorSpec
+from qsim.executorch.pte import TensorSpec
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from qsim.executorch.pte.method import Value
+    from qsim.executorch.pte import Value
     from qsim.network import ValueSpec
 
 

@@ -7,15 +7,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qsim.cli.pte import is_executorch
+from qsim.cli.program_names import is_executorch
 from qsim.errors import InputError
 
 if TYPE_CHECKING:
     from qsim.cli.output import Output
     from qsim.cli.pte.opening import Opened
-    from qsim.cli.pte.running import Work
-    from qsim.cli.run import RunOptions
-    from qsim.executorch.comparing.comparison import Comparison, Row
+    from qsim.cli.pte.work import Work
+    from qsim.cli.run_options import RunOptions
+    from qsim.executorch import Comparison
+    from qsim.executorch.comparing import Row
 
 
 @dataclass

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from qsim.cli.output import Output
     from qsim.cli.pte.comparing import Compared, Difference
     from qsim.cli.pte.opening import Opened
-    from qsim.cli.pte.running import Work
-    from qsim.cli.run import RunOptions
+    from qsim.cli.pte.work import Work
+    from qsim.cli.run_options import RunOptions
 
 # A narrower terminal gets no types and shapes.
 _WIDE: Final = 100

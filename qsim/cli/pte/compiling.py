@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from qsim.cli.build import quantized_of
+from qsim.cli.output import quiet
 from qsim.cli.pte.arguments import bound
-from qsim.cli.run import quiet
 from qsim.errors import UsageError
 from qsim.report import NONE, host_lines, plural
 

@@ -7,12 +7,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from qsim.cli.pte import facts
-from qsim.cli.pte.opening import placed
-from qsim.errors import FileFormatError, QsimError
-from qsim.executorch.pte import container, plan
-from qsim.executorch.pte.external import External
-from qsim.executorch.pte.method import Method, TensorSpec
-from qsim.executorch.pte.tensors import Data
+from qsim.cli.pte.opening import place
+from qsim.errors import QsimError
+from qsim.executorch.pte import (
+    Method,
+    TensorSpec,
+    constant_of,
+    is_parameter,
+    read_bytes,
+    read_methods,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,15 +56,15 @@ class Contents:
 
     def own(self) -> list[Method]:
         """Return the methods that compute, without those that state a constant."""
-        return [each for each in self.methods.values() if facts.constant_of(each) is None]
+        return [each for each in self.methods.values() if constant_of(each) is None]
 
     def stated(self) -> dict[str, Any]:
         """Return the constants that methods state, other than quantization parameters."""
-        values = {name: facts.constant_of(each) for name, each in self.methods.items()}
+        values = {name: constant_of(each) for name, each in self.methods.items()}
         return {
             name: value
             for name, value in values.items()
-            if value is not None and not facts.is_parameter(name)
+            if value is not None and not is_parameter(name)
         }
 
 
@@ -74,7 +78,7 @@ def read(path: Path) -> Contents:
     from qsim.executorch import adapter
 
     adapter.check()
-    data = container.read_bytes(path, "a .pte or .bpte file")
+    data = read_bytes(path, "a .pte or .bpte file")
     found = Contents(path, len(data))
     try:
         if path.suffix == ".bpte":
@@ -85,22 +89,16 @@ def read(path: Path) -> Contents:
             found.cases = dict(Counter(case.method for case in bundle.cases))
         return _read(found, data)
     except QsimError as error:
-        raise placed(error, path) from None
+        error.where = place(error, path)
+        raise
 
 
 def _read(found: Contents, data: bytes) -> Contents:
-    whole = container.read_pte(data)
-    inside = External(whole, ())
+    def absent(key: str) -> memoryview:
+        found.absent.append(key)
+        return cast("memoryview", _Absent())
 
-    def find(key: str, what: str) -> memoryview:
-        try:
-            return inside.find(key, what)
-        except FileFormatError:
-            found.absent.append(key)
-            return cast("memoryview", _Absent())
-
-    for table in whole.root["execution_plan"]:
-        method = plan.read(table, Data(whole, find))
+    for method in read_methods(data, absent=absent):
         found.methods[method.name] = method
         found.parts[method.name] = facts.parts_of(method)
     return found

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from qsim.executorch.pte.method import DelegateCall, Indices, KernelCall, TensorSpec, usual
-from qsim.executorch.registry import OURS
+from qsim.executorch.pte import (
+    PARAMETERS,
+    DelegateCall,
+    KernelCall,
+    constant_of,
+    parameter_stems,
+)
 from qsim.report import group_layers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from qsim.executorch.pte.method import Delegate, Method, Value
+    from qsim.executorch.pte import Delegate, Method
     from qsim.network import Lowered
     from qsim.report import Layer
-
-# ExecuTorch's convention (exir/passes/quantize_io_pass.py): a method each, that returns one value.
-_PARAMETER: Final = re.compile(
-    r"(?:(.*)_)?(input|output)(\d+)_(scale|zp|quant_min|quant_max|dtype)"
-)
-# Bytes of a constant tensor that is shown value by value.
-_SHOWN: Final = 256
 
 
 @dataclass(frozen=True)
@@ -104,10 +101,10 @@ def parts_of(method: Method) -> list[Part]:
 
 
 def _network(delegate: Delegate) -> Lowered | None:
+    from qsim.executorch.delegates import OURS, open_blob
+
     if delegate.id != OURS:
         return None
-    from qsim.executorch.edge.delegate import open_blob
-
     return open_blob(delegate.blob, delegate.compile_specs)
 
 
@@ -123,31 +120,12 @@ def outside(method: Method) -> dict[str, int]:
     )
 
 
-def constant_of(method: Method) -> Any:
-    """Return the value of a method that takes nothing, calls nothing and returns one value.
-
-    Tensors come as lists, large ones as their type and shape; None for every other method.
-    """
-    if method.inputs or any(method.chains) or len(method.outputs) != 1:
-        return None
-    value: Value = method.values[method.outputs[0]]
-    if isinstance(value, Indices):
-        return [method.values[index] for index in value.items]
-    if not isinstance(value, TensorSpec):
-        return value
-    if value.data is None:
-        return None
-    if value.nbytes > _SHOWN:
-        return str(value)
-    import torch
-
-    flat = torch.frombuffer(bytearray(value.data), dtype=value.dtype)
-    return flat.as_strided(value.sizes, value.strides(value.sizes)).tolist()
-
-
 @dataclass(frozen=True)
 class Parameters:
-    """What the file says of the codes of one input or output; None where it says nothing."""
+    """What the file says of the codes of one input or output; None where it says nothing.
+
+    It may say less than ``qsim.executorch.qparams`` wants: `qsim inspect` shows what is there.
+    """
 
     scale: float | None = None
     zero_point: int | None = None
@@ -174,27 +152,18 @@ def parameters(methods: Mapping[str, Method], name: str) -> dict[tuple[str, int]
     Returns:
         By side (``input``, ``output``) and position.
     """
-    # Without a name in front they are those of the method that the passes changed.
-    main = usual(methods)
-    found: dict[tuple[str, int], dict[str, Any]] = {}
-    for each, method in methods.items():
-        match = _PARAMETER.fullmatch(each)
-        value = constant_of(method) if match else None
-        if match and isinstance(value, (int, float)) and (match[1] or main) == name:
-            found.setdefault((match[2], int(match[3])), {})[match[4]] = value
-    return {
-        place: Parameters(
-            *(_number(values.get("scale"), float), _number(values.get("zp"), int)),
-            *(_number(values.get(key), int) for key in ("quant_min", "quant_max")),
-        )
-        for place, values in found.items()
-    }
+    found = {}
+    for place, stem in parameter_stems(methods, name).items():
+        stated = {key: methods.get(f"{stem}{key}") for key in PARAMETERS}
+        values = {key: constant_of(each) for key, each in stated.items() if each is not None}
+        known = {key: item for key, item in values.items() if isinstance(item, (int, float))}
+        if known:
+            found[place] = Parameters(
+                *(_number(known.get("scale"), float), _number(known.get("zp"), int)),
+                *(_number(known.get(key), int) for key in ("quant_min", "quant_max")),
+            )
+    return found
 
 
 def _number(value: Any, kind: Any) -> Any:
     return None if value is None else kind(value)
-
-
-def is_parameter(name: str) -> bool:
-    """Return whether a method's name is that of a quantization parameter."""
-    return _PARAMETER.fullmatch(name) is not None

@@ -13,7 +13,7 @@ from qsim.cli.pte.contents import constant_bytes, read
 from qsim.cli.pte.facts import Parameters
 from qsim.cli.pte.memory import Wanted, draw, memory_parts, programs_document
 from qsim.cli.pte.tables import delegates, operators_outside
-from qsim.executorch.pte.method import TensorSpec
+from qsim.executorch.pte import TensorSpec
 from qsim.report import words
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from qsim.cli.output import Output
     from qsim.cli.pte.contents import Contents
-    from qsim.executorch.pte.method import Method, Value
+    from qsim.executorch.pte import Method, Value
 
 
 def inspect_pte(
@@ -40,7 +40,7 @@ def inspect_pte(
     Raises:
         QsimError: it is damaged, or of another version, or has no such delegate.
     """
-    from qsim.cli.run import quiet
+    from qsim.cli.output import quiet
 
     with quiet(output):
         found = read(path)

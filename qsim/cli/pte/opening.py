@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING, Any
 from qsim.cli.pte import facts
 from qsim.cli.pte.arguments import Argument, arguments
 from qsim.errors import QsimError, UsageError
-from qsim.executorch.pte.method import DelegateCall, TensorSpec
+from qsim.executorch.pte import DelegateCall, TensorSpec, is_parameter, read_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from qsim.cli.pte.facts import Parameters, Part
-    from qsim.executorch.bundled.bundle import BundledCase
-    from qsim.executorch.pte.method import Method, Value
-    from qsim.executorch.pte.pte import Pte
+    from qsim.executorch import BundledCase, Pte
+    from qsim.executorch.pte import Method, Value
     from qsim.network import ValueSpec
 
 
@@ -85,15 +84,15 @@ def open_program(path: Path, data: Sequence[Path], method: str | None) -> Opened
     try:
         return _open(path, data, method)
     except QsimError as error:
-        raise placed(error, path) from None
+        error.where = place(error, path)
+        raise
 
 
-def placed(error: QsimError, path: Path) -> QsimError:
-    """Return an error that names the file."""
-    where = error.where
-    if str(path) not in where and not where.startswith("--"):
-        where = f"{path}: {where}".removesuffix(": ")
-    return type(error)(error.message, where=where, accepted=error.accepted)
+def place(error: QsimError, path: Path) -> str:
+    """Return where an error is, the file included."""
+    if str(path) in error.where or error.where.startswith("--"):
+        return error.where
+    return f"{path}: {error.where}".removesuffix(": ")
 
 
 def _open(path: Path, data: Sequence[Path], method: str | None) -> Opened:
@@ -101,9 +100,7 @@ def _open(path: Path, data: Sequence[Path], method: str | None) -> Opened:
 
     if path.suffix == ".bpte":
         bundle = read_bundle(path)
-        from qsim.executorch.pte import container
-
-        pte = bundle.load([container.read_bytes(each, "a .ptd file") for each in data])
+        pte = bundle.load([read_bytes(each, "a .ptd file") for each in data])
         # Without a name, the cases decide: there need be no `forward`.
         usual = method or next((case.method for case in bundle.cases), None)
         chosen = choose_method(pte.plans, usual, str(path))
@@ -120,7 +117,7 @@ def choose_method(methods: Any, name: str | None, where: str) -> Any:
         UsageError: there is no such method, or there are several, none is called ``forward``, and
             none was chosen.
     """
-    own = {each: method for each, method in methods.items() if not facts.is_parameter(each)}
+    own = {each: method for each, method in methods.items() if not is_parameter(each)}
     if name is not None and name in methods:
         return methods[name]
     if name is None and len(own) == 1:

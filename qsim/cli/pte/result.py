@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from qsim.cli.pte import facts
-from qsim.cli.pte.cases import described
 from qsim.report import join, outputs_digest, winners_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from qsim.cli.pte.opening import Opened
-    from qsim.executorch.bundled.check import CaseResult
+    from qsim.executorch.bundled import CaseResult
     from qsim.report import Array, Layer
 
 # What only a run that watches the accumulators knows of a layer.
@@ -112,7 +111,7 @@ class Result:
             "method": opened.method.name,
             "calls": self.calls,
             "delegates": [part.to_dict() for part in opened.parts],
-            "cases": None if self.cases is None else [described(case) for case in self.cases],
+            "cases": None if self.cases is None else [_case(case) for case in self.cases],
         }
 
     def _layer(self, index: int, layer: Layer) -> dict[str, Any]:
@@ -120,6 +119,16 @@ class Result:
         if not self.watched:
             found |= dict.fromkeys(_WATCHED)
         return found | {"delegate": index}
+
+
+def _case(result: CaseResult) -> dict[str, Any]:
+    """Return the JSON object of one case; ``equal`` is null where it expects nothing."""
+    return {
+        "method": result.method,
+        "index": result.index,
+        "equal": result.ok if result.compared else None,
+        "differences": [difference.to_dict() for difference in result.differences],
+    }
 
 
 def to_array(value: Any) -> Array:

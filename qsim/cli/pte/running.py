@@ -4,27 +4,24 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qsim.cli.build import refuse_config
-from qsim.cli.pte import FIXED_IO
+from qsim.cli.build import refuse_config, same_target
+from qsim.cli.output import quiet
+from qsim.cli.program_names import FIXED_IO
+from qsim.cli.threads import set_threads
 from qsim.errors import UsageError
 
 if TYPE_CHECKING:
-    from qsim.cli.inputs import Samples
     from qsim.cli.output import Output
     from qsim.cli.pte.opening import Opened
     from qsim.cli.pte.result import Result
-    from qsim.cli.run import RunOptions
-    from qsim.report import Array
+    from qsim.cli.run_options import RunOptions
 
 
 def run_pte(options: RunOptions, output: Output) -> int:
     """Run a program and print what it is made of; return the exit status."""
-    from qsim.cli.run import quiet, set_threads
-
     check_options(options)
     with quiet(output):
         from qsim.executorch import adapter
@@ -36,6 +33,7 @@ def run_pte(options: RunOptions, output: Output) -> int:
         from qsim.cli.pte.comparing import compare_programs
         from qsim.cli.pte.comparison_report import show
         from qsim.cli.pte.opening import open_program
+        from qsim.cli.pte.work import prepare
 
         opened = open_program(Path(options.model), options.data, options.method)
         _check_target(options, opened)
@@ -88,14 +86,8 @@ def _check_target(options: RunOptions, opened: Opened) -> None:
 
     asked = Target.load(options.target)
     for part in opened.parts:
-        held = None if part.network is None else part.network.target
-        if held is not None and held.hash != asked.hash:
-            raise UsageError(
-                f"{opened.path} was compiled for {held.name} {held.short_hash}, not for "
-                f"{asked.name} {asked.short_hash}",
-                where="--target",
-                accepted="no --target, or the model it was compiled from",
-            )
+        if part.network is not None:
+            same_target(str(opened.path), part.network.target, asked)
     if not any(part.network for part in opened.parts):
         raise UsageError(
             f"{opened.path} has no delegate of qsim, and so no target",
@@ -104,54 +96,10 @@ def _check_target(options: RunOptions, opened: Opened) -> None:
         )
 
 
-@dataclass(frozen=True)
-class Work:
-    """What a run has to do.
-
-    Attributes:
-        samples: with their labels.
-        count: how many; 1 where no input has a batch.
-        calls: the arguments of each call.
-        sizes: the samples of each call.
-    """
-
-    samples: Samples
-    count: int
-    calls: list[list[Any]]
-    sizes: list[int]
-
-
-def prepare(opened: Opened, options: RunOptions) -> Work:
-    """Return the samples of a run, cut into calls."""
-    from qsim.cli.pte.batches import cut
-    from qsim.cli.pte.samples import choose, count_of, first
-
-    args = opened.arguments()
-    samples = choose(options.inputs, args, options.samples)
-    if options.labels is not None:
-        labels = read_labels_for(options.labels, opened, count_of(samples, args))
-        source = f"{samples.source}, labels of {options.labels}"
-        samples = replace(samples, labels=labels, source=source)
-    samples = first(samples, args, options.samples)
-    calls = cut(samples, args, options.batch)
-    at = next((arg.position for arg in args if arg.split), None)
-    sizes = [1 if at is None else len(call[at]) for call in calls]
-    return Work(samples, count_of(samples, args), calls, sizes)
-
-
-def read_labels_for(path: Path, opened: Opened, count: int) -> Array:
-    """Return the class of each sample, checked against the program's first output."""
-    from qsim.cli.npy import read_labels
-    from qsim.executorch.pte.method import TensorSpec
-
-    found = opened.outputs[0] if opened.outputs else None
-    shape = found.sizes if isinstance(found, TensorSpec) else ()
-    return read_labels(path, count, shape)
-
-
 def _run(opened: Opened, options: RunOptions, output: Output) -> Result:
     from qsim.cli.pte.result import Result, score
     from qsim.cli.pte.tracing import DelegateTracer
+    from qsim.cli.pte.work import prepare
 
     work = prepare(opened, options)
     labels = work.samples.labels

@@ -11,7 +11,6 @@ from rich.text import Text
 from qsim.cli.listing import add_row, plain_table
 from qsim.cli.output import width
 from qsim.cli.pte import facts
-from qsim.cli.pte.cases import case_lines
 from qsim.report import delegate_layers, short_hash, words
 
 if TYPE_CHECKING:
@@ -22,7 +21,8 @@ if TYPE_CHECKING:
     from qsim.cli.pte.facts import Part
     from qsim.cli.pte.opening import Opened
     from qsim.cli.pte.result import Result
-    from qsim.executorch.pte.method import Method
+    from qsim.executorch.bundled import CaseResult
+    from qsim.executorch.pte import Method
 
 
 def report(result: Result, *, verbose: bool) -> list[RenderableType]:
@@ -38,7 +38,7 @@ def report(result: Result, *, verbose: bool) -> list[RenderableType]:
     if layers:
         parts.append(delegate_layers(layers, columns, watched=bool(result.watched)))
     parts += operators_outside(opened.method)
-    parts += case_lines(result.cases or ())
+    parts += _case_lines(result.cases or ())
     digest = Text(f"Output sha256:{result.outputs_sha256}", no_wrap=True, overflow="ellipsis")
     parts.append(Padding(digest, (0, 0, 0, 2)))
     found = words.overflowed([layer for _, layer in result.watched])
@@ -99,3 +99,24 @@ def operators_outside(method: Method) -> list[RenderableType]:
         Padding(Text(title), (0, 0, 0, 2)),
         *(Padding(Text(line), (0, 0, 0, 4)) for line in lines),
     ]
+
+
+def _case_lines(cases: Sequence[CaseResult]) -> list[RenderableType]:
+    """Return what the cases gave: those that differ in a table, the others counted."""
+    compared = [case for case in cases if case.compared]
+    bad = [case for case in compared if not case.ok]
+    parts: list[RenderableType] = []
+    if bad:
+        table = plain_table("method", "case", "difference")
+        for case in bad:
+            for difference in case.differences:
+                add_row(table, case.method, str(case.index), str(difference))
+        parts.append(table)
+    if compared:
+        equal = f"{len(compared) - len(bad):,} of {words.plural(len(compared), 'case')}"
+        verdict = Text(f"{equal} equal in every bit.", "bold red" if bad else "green")
+        parts.append(Padding(verdict, (0, 0, 0, 2)))
+    if len(compared) < len(cases):
+        rest = words.plural(len(cases) - len(compared), "case")
+        parts.append(Padding(Text(f"{rest} without an expected output: only run."), (0, 0, 0, 2)))
+    return parts

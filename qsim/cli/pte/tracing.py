@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from qsim.atomic import directory
-from qsim.cli.traces import TraceWriter
+from qsim.cli.traces import TraceDirectory, TraceWriter
 from qsim.errors import ModelError
-from qsim.executorch.pte.method import DelegateCall
+from qsim.executorch.pte import DelegateCall
 from qsim.report import Evaluator
 
 if TYPE_CHECKING:
     from pathlib import Path
-    from types import TracebackType
 
     import torch
 
@@ -33,7 +29,7 @@ class _Site:
         self.evaluator = Evaluator(network)
 
 
-class DelegateTracer:
+class DelegateTracer(TraceDirectory):
     """Runs the delegates of a program with a trace, and writes it.
 
     Layout: ``<position>_delegate<index>/``, one for each call of a delegate in a run of the
@@ -56,31 +52,23 @@ class DelegateTracer:
                 where=str(opened.path),
                 accepted="--trace with a program of `qsim compile`; --compare shows every operator",
             )
-        self._path, self._parts, self._samples = path, opened.parts, samples
+        super().__init__(path)
+        self._parts, self._samples = opened.parts, samples
         self._order = [
             instruction.delegate
             for chain in opened.method.chains
             for instruction in chain
             if isinstance(instruction, DelegateCall) and opened.parts[instruction.delegate].network
         ]
-        self._stack = ExitStack()
         self._sites: list[_Site] = []
         self._at = self._size = self._done = 0
 
     def __enter__(self) -> Self:
-        from qsim.executorch.edge.delegate import watched
+        from qsim.executorch.delegates import watched
 
-        self._directory = self._stack.enter_context(directory(self._path))
+        super().__enter__()
         self._stack.enter_context(watched(self._run))
         return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> bool | None:
-        return self._stack.__exit__(kind, error, traceback)
 
     def begin(self, size: int) -> None:
         """Say that the program's next call has so many samples."""
@@ -139,5 +127,4 @@ class DelegateTracer:
                 np.save(self._directory / f"{side}{position}.npy", array, allow_pickle=False)
         for position, site in enumerate(self._sites):
             site.writer.finish({"position": position, "delegate": site.delegate})
-        text = json.dumps(document, indent=2, allow_nan=False)
-        (self._directory / "trace.json").write_text(text + "\n", encoding="utf-8")
+        self._write(document)

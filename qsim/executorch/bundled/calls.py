@@ -15,11 +15,10 @@ import torch
 
 from qsim.errors import FileFormatError, UsageError
 from qsim.executorch import adapter
-from qsim.executorch.bundled.bundle import BundledCase, bundle
-from qsim.executorch.compiling import specs
-from qsim.executorch.pte import container
-from qsim.executorch.pte.flatbuffers import fbs, flatbuffer_write
-from qsim.executorch.registry import OURS
+from qsim.executorch.bundled.case import BundledCase
+from qsim.executorch.bundled.file import bundle
+from qsim.executorch.delegates import OURS, specs
+from qsim.executorch.pte import dtype_names, flatbuffers, read_pte, schema_of
 from qsim.golden import program_of
 from qsim.network import Lowered, Step, ValueSpec, parse, to_bytes
 from qsim.program import is_int
@@ -27,7 +26,7 @@ from qsim.program import is_int
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from qsim.executorch.pte.flatbuffers.flatbuffer import Table
+    from qsim.executorch.pte.flatbuffers import Table
     from qsim.golden import Case, GoldenSet
     from qsim.program import Array, Program
     from qsim.target import Target
@@ -93,7 +92,7 @@ def read_about(program: bytes) -> About | None:
     Raises:
         FileFormatError: it is there and damaged.
     """
-    for table in container.read_pte(program).root["execution_plan"]:
+    for table in read_pte(program).root["execution_plan"]:
         if table["name"] == ABOUT:
             break
     else:
@@ -178,14 +177,13 @@ def _plan(name: str, tensors: Sequence[torch.Tensor], blob: int, target: Target)
 
 
 def _planned(tensor: torch.Tensor, offset: int) -> Table:
-    names = {dtype: name for name, dtype in adapter.dtypes().items()}
     place = {
         "memory_id": 1,
         "memory_offset_low": offset % (1 << 32),
         "memory_offset_high": offset >> 32,
     }
     table = {
-        "scalar_type": names[tensor.dtype],
+        "scalar_type": dtype_names()[tensor.dtype],
         "sizes": tuple(tensor.shape),
         "dim_order": bytes(range(tensor.dim())),
         "allocation_info": place,
@@ -215,5 +213,4 @@ def _program(plans: list[Table], blobs: list[bytes]) -> bytes:
         "backend_delegate_data": [{"data": blob} for blob in blobs],
         "segments": [],
     }
-    schema = fbs.parse(adapter.schema_text("program"))
-    return flatbuffer_write.write(root, schema, _ALIGNMENT)
+    return flatbuffers.write(root, schema_of("program"), _ALIGNMENT)

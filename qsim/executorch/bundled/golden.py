@@ -17,9 +17,10 @@ import torch
 
 from qsim.errors import QsimError, UsageError
 from qsim.executorch.bundled import calls as bundled_calls
-from qsim.executorch.bundled import network as bundled_network
-from qsim.executorch.bundled.bundle import BundledCase, bundle
-from qsim.executorch.pte.method import TensorSpec
+from qsim.executorch.bundled import networks as bundled_networks
+from qsim.executorch.bundled.case import BundledCase
+from qsim.executorch.bundled.file import bundle
+from qsim.executorch.pte import TensorSpec
 from qsim.golden import GoldenSet, load, require_target, write
 from qsim.golden import cases as record_calls
 
@@ -27,9 +28,8 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Iterator, Sequence
 
-    from qsim.executorch.bundled.bundle import Bundle
-    from qsim.executorch.bundled.network import Network
-    from qsim.executorch.pte.method import Value
+    from qsim.executorch.bundled.networks import Network
+    from qsim.executorch.pte import Value
     from qsim.golden import Case
     from qsim.network import ValueSpec
     from qsim.program import Array
@@ -61,7 +61,7 @@ def bundle_golden(
         return bundled_calls.bundle_calls(held, names)
     if names:
         raise UsageError("a network's run is bundled whole", accepted="no names of cases")
-    networks = bundled_network.read(program)
+    networks = bundled_networks.read(program)
     if len(networks) != 1:
         raise UsageError(
             f"the program has {len(networks)} methods with inputs", accepted="one, as the set"
@@ -69,7 +69,7 @@ def bundle_golden(
     (network,) = networks.values()
     require_target(held, network.lowered.target)
     try:
-        cases = _cases(network, bundled_network.values(network, list(held.cases)))
+        cases = _cases(network, bundled_networks.values(network, list(held.cases)))
     except UsageError as error:
         raise UsageError(
             error.message, where=error.where or str(held.directory), accepted=error.accepted
@@ -122,7 +122,12 @@ def _same_shape(spec: Value, value: torch.Tensor) -> bool:
 
 
 def write_set(
-    bundle: Bundle, directory: str | os.PathLike[str], *, force: bool = False
+    program: bytes,
+    cases: Sequence[BundledCase],
+    directory: str | os.PathLike[str],
+    *,
+    name: str = "",
+    force: bool = False,
 ) -> GoldenSet:
     """Write the cases of a bundle as a golden set.
 
@@ -133,8 +138,10 @@ def write_set(
     layers, model and seed are kept where ``bundle_golden`` wrote the whole set.
 
     Args:
-        bundle: of methods that are one delegate of ours each, from integers to integers.
+        program: of methods that are one delegate of ours each, from integers to integers.
+        cases: of the program.
         directory: the folder to make.
+        name: of the bundle's file, for the set's model and for messages.
         force: replace a golden set that is there.
 
     Raises:
@@ -143,42 +150,45 @@ def write_set(
         ModelError: the program is of another kind.
         FileFormatError: the program is damaged.
     """
-    networks = bundled_network.read(bundle.program)
+    networks = bundled_networks.read(program)
     targets = {network.lowered.target.hash: network.lowered.target for network in networks.values()}
-    if len(targets) != 1 or not bundle.cases:
+    if len(targets) != 1 or not cases:
         raise UsageError(
-            f"the bundle has {len(bundle.cases)} cases, for {len(targets)} targets",
-            where=bundle.path,
+            f"the bundle has {len(cases)} cases, for {len(targets)} targets",
+            where=name,
             accepted="cases, for one target",
         )
-    about = bundled_calls.read_about(bundle.program)
+    about = bundled_calls.read_about(program)
     (target,) = targets.values()
     return write(
-        _calls(bundle, networks, about),
+        _calls(cases, networks, about, name),
         directory,
         target,
-        model=about.model if about else Path(bundle.path).stem or bundle.cases[0].method,
+        model=about.model if about else Path(name).stem or cases[0].method,
         seed=about.seed if about else None,
         force=force,
     )
 
 
 def _calls(
-    bundle: Bundle, networks: dict[str, Network], about: bundled_calls.About | None
+    cases: Sequence[BundledCase],
+    networks: dict[str, Network],
+    about: bundled_calls.About | None,
+    name: str,
 ) -> Iterator[Case]:
     numbers: Counter[str] = Counter()
-    odd = [case.method for case in bundle.cases if case.method not in networks]
+    odd = [case.method for case in cases if case.method not in networks]
     if odd:
-        raise UsageError(f"it has cases of {odd[0]}, which takes nothing", where=bundle.path)
+        raise UsageError(f"it has cases of {odd[0]}, which takes nothing", where=name)
     names = Counter(
         call.name
-        for case in bundle.cases
+        for case in cases
         for program in networks[case.method].lowered.programs
         for call in program.calls
     )
-    single = len(bundle.cases) == 1 or max(names.values(), default=0) == 1
+    single = len(cases) == 1 or max(names.values(), default=0) == 1
     order = {name: at for at, name in enumerate(about.classes)} if about else {}
-    for case in sorted(bundle.cases, key=lambda case: order.get(case.method, len(order))):
+    for case in sorted(cases, key=lambda case: order.get(case.method, len(order))):
         where = f"{case.method}: case {numbers[case.method]}"
         prefix = "" if single else f"{case.method}.{numbers[case.method]}."
         numbers[case.method] += 1

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.fx import GraphModule
 
-from qsim.executorch.compiling.io_params import qparams
+from qsim.executorch.io_params import qparams
 from qsim.network import Lowered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from qsim.executorch.compiling.io_params import Codes
-    from qsim.executorch.pte.pte import Pte
+    from qsim.executorch.io_params import Codes
+    from qsim.executorch.loading import Pte
     from qsim.quantizer import Quantized
 
 

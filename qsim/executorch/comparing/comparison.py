@@ -14,7 +14,7 @@ from qsim.errors import ModelError, UsageError
 from qsim.executorch.comparing import boundary, records
 from qsim.executorch.comparing.align import align
 from qsim.executorch.comparing.record import Record
-from qsim.executorch.pte.pte import Pte
+from qsim.executorch.loading import Pte
 from qsim.network import Lowered
 from qsim.quantizer import Quantized, check_batch
 

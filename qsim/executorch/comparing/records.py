@@ -10,20 +10,19 @@ from torch.fx import GraphModule, Interpreter
 from torch.utils import _pytree
 
 from qsim.errors import InputError, QsimError
-from qsim.executorch import registry
 from qsim.executorch.comparing import labels
 from qsim.executorch.comparing.record import Record
 from qsim.executorch.comparing.trace_records import of_trace
-from qsim.executorch.edge.delegate import watched
-from qsim.executorch.pte.method import DelegateCall, KernelCall, usual
+from qsim.executorch.delegates import OURS, watched
+from qsim.executorch.pte import DelegateCall, KernelCall, usual
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from torch.fx import Node
 
-    from qsim.executorch.interpreter.run import Run
-    from qsim.executorch.pte.pte import Pte
+    from qsim.executorch.interpreter import Run
+    from qsim.executorch.loading import Pte
     from qsim.network import Lowered
 
 
@@ -65,7 +64,7 @@ class _PteRecorder:
         at = f"instruction {number}" if not chain else f"chain {chain} instruction {number}"
         if isinstance(call, DelegateCall):
             backend = self.method.delegates[call.delegate].id
-            if backend != registry.OURS:
+            if backend != OURS:
                 self._record(run, at, f"delegate {backend}", "delegate", "value", writes)
         elif isinstance(call, KernelCall):
             operator = self.method.operators[call.operator]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, final
 from executorch.exir.backend.backend_details import BackendDetails, PreprocessResult
 
 from qsim.executorch.compiling.preprocess import lower_program
-from qsim.executorch.compiling.specs import decode
+from qsim.executorch.delegates import specs
 from qsim.graph import quiet
 from qsim.network import to_bytes
 
@@ -34,6 +34,6 @@ class QsimBackend(BackendDetails):  # type: ignore[misc]  # executorch carries n
             FileFormatError: compile specs of another writer or version.
             ModelError: an operator that the target does not compute.
         """
-        target = decode({spec.key: spec.value for spec in compile_specs})
+        target = specs.decode({spec.key: spec.value for spec in compile_specs})
         with quiet():
             return PreprocessResult(processed_bytes=to_bytes(lower_program(edge_program, target)))

@@ -16,7 +16,7 @@ from qsim.graph import quiet
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
 
-    from qsim.executorch.compiling.io_params import Codes
+    from qsim.executorch.io_params import Codes
     from qsim.quantizer import Quantized
 
 

@@ -15,9 +15,9 @@ from qsim.executorch.compiling.prepare import prepare
 from qsim.executorch.compiling.reader import read_program
 from qsim.executorch.compiling.regions import regions, whole_region
 from qsim.executorch.compiling.report import Region, Report
-from qsim.executorch.compiling.specs import encode
 from qsim.executorch.compiling.support import supported
 from qsim.executorch.compiling.view import constants_of
+from qsim.executorch.delegates import specs
 from qsim.target import Target
 
 if TYPE_CHECKING:
@@ -90,11 +90,11 @@ class QsimPartitioner(Partitioner):  # type: ignore[misc]  # executorch carries 
             found = whole_region(exported_program, support)
         else:
             found = regions(exported_program, support.nodes)
-        specs = [CompileSpec(key, value) for key, value in encode(self.target).items()]
+        options = [CompileSpec(key, value) for key, value in specs.encode(self.target).items()]
         tags: dict[str, DelegationSpec] = {}
         for nodes in found:
             tag = f"qsim_{len(self.report.regions)}"
-            tags[tag] = DelegationSpec(QsimBackend.__name__, specs)
+            tags[tag] = DelegationSpec(QsimBackend.__name__, options)
             for node in nodes:
                 node.meta["delegation_tag"] = tag
             self.report.regions.append(Region(tag, _operators(nodes)))

@@ -13,7 +13,7 @@ import torch
 from torch.fx import Node, map_arg
 
 from qsim.errors import ModelError
-from qsim.executorch.compiling.io_params import Codes, codes_of
+from qsim.executorch.io_params import Codes, codes_of
 from qsim.lowering import is_dequantize, is_quantize, operator_name
 
 if TYPE_CHECKING:

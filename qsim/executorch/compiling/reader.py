@@ -16,7 +16,8 @@ import torch.ao.quantization.fx._decomposed  # registers quantized_decomposed
 from torch.fx import Graph, GraphModule, Node, map_arg
 
 from qsim.executorch.adapter import plain_operator
-from qsim.executorch.compiling.view import MARK, View, is_known, is_size
+from qsim.executorch.compiling.view import MARK, View
+from qsim.executorch.edge import is_known, is_size
 from qsim.graph import is_parameter
 from qsim.lowering import is_dequantize, is_quantize
 from qsim.registry import patterns as registry

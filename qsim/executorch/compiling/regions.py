@@ -8,7 +8,7 @@ from torch.fx.passes.infra.partitioner import CapabilityBasedPartitioner
 from torch.fx.passes.operator_support import OperatorSupportBase
 
 from qsim.errors import ModelError
-from qsim.executorch.compiling.view import is_size
+from qsim.executorch.edge import is_size
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

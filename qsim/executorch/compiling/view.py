@@ -66,13 +66,3 @@ def constants_of(program: ExportedProgram) -> dict[str, torch.Tensor]:
         for placeholder, name in names.items()
         if name not in changed and isinstance(tensors.get(name), torch.Tensor)
     }
-
-
-def is_size(node: Node) -> bool:
-    """Return whether a node makes a size, not a tensor."""
-    return isinstance(node.meta.get("val"), (torch.SymInt, torch.SymFloat, torch.SymBool, int))
-
-
-def is_known(size: object) -> bool:
-    """Return whether a size of a shape is a number, not a symbol."""
-    return isinstance(size, int)

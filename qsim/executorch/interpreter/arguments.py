@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import torch
 
-from qsim.executorch import adapter
-from qsim.executorch.pte.method import Indices, TensorSpec
+from qsim.executorch.pte import Indices, TensorSpec, numbered_dtypes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from qsim.executorch.pte.method import Value
+    from qsim.executorch.pte import Value
 
     Get = Callable[[list[Any]], Any]
 
@@ -90,7 +89,7 @@ def getter(kind: str, index: int, values: Sequence[Value]) -> Get:
         kind = kind[9:-1]
     if value is None or kind not in ("ScalarType", "MemoryFormat"):
         return lambda slots: slots[index]
-    table: Any = _FORMATS if kind == "MemoryFormat" else adapter.numbered_dtypes()
+    table: Any = _FORMATS if kind == "MemoryFormat" else numbered_dtypes()
     return lambda slots: table[slots[index]]
 
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
 from qsim.errors import ModelError
-from qsim.executorch import registry
+from qsim.executorch.delegates import OURS, DelegateModel, Expected
 from qsim.executorch.interpreter import direct
-from qsim.executorch.pte.method import TensorSpec
+from qsim.executorch.pte import TensorSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from qsim.executorch.interpreter.run import Run
-    from qsim.executorch.pte.method import DelegateCall, Method
+    from qsim.executorch.pte import DelegateCall, Method
 
 
 class DelegateStep:
@@ -34,9 +34,9 @@ class DelegateStep:
     def __init__(self, method: Method, call: DelegateCall, number: int) -> None:
         self.delegate = method.delegates[call.delegate]
         self.where = f"instruction {number} (delegate {self.delegate.id})"
-        registry.check(self.delegate.id, self.delegate.blob, self.delegate.compile_specs)
-        self._model, count = registry.model_of(self.delegate.id)
-        split = call.inputs if count is None else len(call.args) - count(self.delegate.blob)
+        self._model = DelegateModel(self.delegate, self.where)
+        count = self._model.outputs()
+        split = call.inputs if count is None else len(call.args) - count
         self.inputs, self.writes = call.args[: max(split, 0)], call.args[max(split, 0) :]
         self._values = method.values
         self._expected = []
@@ -47,7 +47,7 @@ class DelegateStep:
                     f"{self.where} has outputs that its {len(call.args)} values are not"
                 )
             sizes = tuple(None if spec.dynamic else size for size in spec.sizes)
-            self._expected.append(registry.Expected(f"value {index}", spec.dtype, sizes))
+            self._expected.append(Expected(f"value {index}", spec.dtype, sizes))
 
     def __call__(self, run: Run) -> None:
         """Compute.
@@ -56,16 +56,9 @@ class DelegateStep:
             ModelError: an input was overwritten, or the model fails or returns what does not fit.
         """
         inputs = [run.read(index, self.where) for index in self.inputs]
-        for index, result in zip(self.writes, self._made(inputs), strict=True):
+        made = self._model(inputs, self._expected)
+        for index, result in zip(self.writes, made, strict=True):
             run.put(index, result, self.where)
-
-    def _made(self, inputs: list[Any]) -> list[torch.Tensor]:
-        model, delegate = self._model, self.delegate
-        return registry.call(
-            lambda: model(delegate.blob, inputs, delegate.compile_specs),
-            self._expected,
-            self.where,
-        )
 
     def bind(self, run: Run) -> Callable[[], object]:
         """Return this call on the tensors that it had in a run, for runs that are all alike."""
@@ -73,7 +66,8 @@ class DelegateStep:
         places = [run.values[index] for index in self.writes]
 
         def bound() -> None:
-            for place, result in zip(places, self._made(inputs), strict=True):
+            made = self._model(inputs, self._expected)
+            for place, result in zip(places, made, strict=True):
                 place.copy_(result)
 
         function = self.function()
@@ -85,7 +79,7 @@ class DelegateStep:
     def function(self) -> direct.Function | None:
         """Return what computes it on arrays, with no torch between; None if nothing does."""
         given = [self._values[index] for index in self.inputs]
-        if self.delegate.id != registry.OURS:
+        if self.delegate.id != OURS:
             return None
         return direct.function_of(
             self.delegate,

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from qsim.executorch.edge.delegate import open_blob, watching
-from qsim.executorch.interpreter.run import fits
+from qsim.executorch.delegates import open_blob, watching
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from qsim.executorch.pte.method import Delegate, TensorSpec
+    from qsim.executorch.pte import Delegate, TensorSpec
     from qsim.program import Array
 
     Function = Callable[..., Any]
@@ -112,10 +111,10 @@ class AloneRun:
             if array.dtype is not dtype or (sizes is not None and array.shape != sizes):
                 return None
             arrays.append(array)
-        if not all(fits(arrays[at].shape, spec) for at, spec in self._open):
+        if not all(spec.fits(arrays[at].shape) for at, spec in self._open):
             return None
         made = _several(self._function(*arrays))
-        if not all(fits(made[at].shape, spec) for at, spec in self._bounded):
+        if not all(spec.fits(made[at].shape) for at, spec in self._bounded):
             return None
         return [torch.from_numpy(array) for array in made]
 

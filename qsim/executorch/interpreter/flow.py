@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import torch
 
 from qsim.errors import ModelError
-from qsim.executorch.pte.method import TensorSpec
+from qsim.executorch.pte import TensorSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from qsim.executorch.interpreter.run import Run
-    from qsim.executorch.pte.method import FreeCall, JumpFalseCall, Method, MoveCall
+    from qsim.executorch.pte import FreeCall, JumpFalseCall, Method, MoveCall
 
     Step = Callable[[Run], int | None]
 

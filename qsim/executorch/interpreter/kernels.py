@@ -10,14 +10,14 @@ import torch
 
 from qsim.errors import ModelError
 from qsim.executorch.interpreter import arguments, operators
-from qsim.executorch.pte.method import Indices, TensorSpec
+from qsim.executorch.pte import Indices, TensorSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from collections.abc import Set as AbstractSet
 
     from qsim.executorch.interpreter.run import Run
-    from qsim.executorch.pte.method import KernelCall, Method
+    from qsim.executorch.pte import KernelCall, Method
 
 # What torch raises for arguments that do not fit; MemoryError and the user's Ctrl-C pass.
 FAILURES = (RuntimeError, TypeError, ValueError, IndexError, OverflowError, KeyError)

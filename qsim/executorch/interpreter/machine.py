@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 import torch
 
 from qsim.errors import ModelError
 from qsim.executorch.interpreter import prims
+from qsim.executorch.interpreter.bound import BoundRun
 from qsim.executorch.interpreter.delegate_call import DelegateStep
 from qsim.executorch.interpreter.direct import AloneRun
 from qsim.executorch.interpreter.flow import free, jump, move
 from qsim.executorch.interpreter.kernels import Kernel
 from qsim.executorch.interpreter.run import Run, State
-from qsim.executorch.interpreter.unchecked import FixedRun
-from qsim.executorch.pte.method import (
+from qsim.executorch.pte import (
     DelegateCall,
     FreeCall,
     Instruction,
@@ -25,13 +26,9 @@ from qsim.executorch.pte.method import (
     TensorSpec,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    Step = Callable[[Run], int | None]
-    # Called after every instruction: the run, its chain and number, the values that it wrote.
-    Watch = Callable[[Run, tuple[int, int], Sequence[int]], object]
-
+Step = Callable[[Run], int | None]
+# Called after every instruction: the run, its chain and number, the values that it wrote.
+Watch = Callable[[Run, tuple[int, int], Sequence[int]], object]
 # A loop of a network ends long before; a damaged jump need not.
 MAX_STEPS: Final = 10_000_000
 
@@ -60,7 +57,7 @@ class Interpreter:
         # Without jumps, runs differ in the numbers that they compute with and in nothing else.
         self._straight = not any(isinstance(item, JumpFalseCall) for item in _all(method))
         self._proved = False
-        self._fixed: Callable[[Sequence[Any]], list[Any]] | None = None
+        self._bound: Callable[[Sequence[Any]], list[Any]] | None = None
         self.alone: AloneRun | None = None
 
     def run(self, inputs: Sequence[Any], watch: Watch | None = None) -> list[Any]:
@@ -73,8 +70,8 @@ class Interpreter:
         Raises:
             ModelError: an overwritten tensor is read, or an operator refuses its arguments.
         """
-        if self._fixed is not None and watch is None:
-            return self._fixed(inputs)
+        if self._bound is not None and watch is None:
+            return self._bound(inputs)
         return self._interpret(inputs, watch)
 
     def _interpret(self, inputs: Sequence[Any], watch: Watch | None = None) -> list[Any]:
@@ -90,7 +87,7 @@ class Interpreter:
         if binder is not None and owners == self._state.memory.owners():
             self._proved = True
             self.alone = self._alone()
-            self._fixed = self.alone or binder.finish(places, outputs)
+            self._bound = self.alone or binder.finish(places, outputs)
         return [value.clone() if isinstance(value, torch.Tensor) else value for value in outputs]
 
     def _execute(self, run: Run, binder: _Binder | None, watch: Watch | None) -> None:
@@ -175,14 +172,14 @@ class _Binder:
             # What a view did is in the values that later calls are bound to, as with move and free.
             self._able = step.name == "executorch_prim::et_view.default"
 
-    def finish(self, inputs: Sequence[Any], outputs: Sequence[Any]) -> FixedRun | None:
+    def finish(self, inputs: Sequence[Any], outputs: Sequence[Any]) -> BoundRun | None:
         """Return the run, if all of it is fixed.
 
         Args:
             inputs: the values that inputs are copied into.
             outputs: the values that are returned.
         """
-        return FixedRun(inputs, self._calls, outputs) if self._able else None
+        return BoundRun(inputs, self._calls, outputs) if self._able else None
 
 
 def _all(method: Method) -> list[Instruction]:

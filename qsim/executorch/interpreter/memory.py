@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 
 from qsim.errors import ModelError
-from qsim.executorch.pte.method import TensorSpec
+from qsim.executorch.pte import TensorSpec
 
 if TYPE_CHECKING:
-    from qsim.executorch.pte.method import Method
+    from qsim.executorch.pte import Method
 
 
 class Pieces(NamedTuple):

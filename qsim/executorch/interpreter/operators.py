@@ -2,7 +2,7 @@
 
 Three kinds: torch's own out variants (``aten::*``), ExecuTorch's quantized kernels, and the copies
 that state a dim order. Where ExecuTorch's portable kernel rounds in another order than torch's, its
-order is what counts: :mod:`qsim.executorch.interpreter.portable.definitions`.
+order is what counts: :mod:`qsim.executorch.interpreter.portable`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from qsim.errors import ModelError
 from qsim.executorch import adapter
 from qsim.executorch.interpreter import arguments, kernel_names, quantized
 from qsim.executorch.interpreter.arguments import Argument
-from qsim.executorch.interpreter.portable import definitions
+from qsim.executorch.interpreter.portable import defined, on_shapes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,12 +65,12 @@ def find(name: str) -> Operator:
     operator: Any = getattr(getattr(torch.ops, library), packet)
     operator = getattr(operator, overload or "default")
     signature = arguments.of_schema(operator._schema)  # noqa: SLF001 - torch has no other way
-    call = definitions.defined(name, operator)
+    call = defined(name, operator)
     if guard is None and name in kernel_names.ELEMENTWISE:
         return Operator(name, signature, call, _same_shape)
     if name in kernel_names.BROADCAST:
         return Operator(name, signature, call, _broadcast)
-    return Operator(name, signature, call, guard or definitions.on_shapes(name, operator), guard)
+    return Operator(name, signature, call, guard or on_shapes(name, operator), guard)
 
 
 def _same_shape(self: torch.Tensor, *args: Any, out: torch.Tensor, **keywords: Any) -> None:  # noqa: ARG001

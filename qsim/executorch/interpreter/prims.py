@@ -7,14 +7,13 @@ import operator
 from typing import TYPE_CHECKING, Any, Final
 
 from qsim.errors import ModelError
-from qsim.executorch.interpreter.run import fits
-from qsim.executorch.pte.method import Indices, TensorSpec
+from qsim.executorch.pte import Indices, TensorSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from qsim.executorch.interpreter.run import Run
-    from qsim.executorch.pte.method import KernelCall, Method
+    from qsim.executorch.pte import KernelCall, Method
 
 _INT64: Final = range(-(2**63), 2**63)
 
@@ -160,7 +159,7 @@ def _view(run: Run, args: tuple[int, ...], where: str) -> None:
     if not tensor.is_contiguous() or tensor.dtype != spec.dtype:
         raise ValueError("only a tensor in its default dim order can be viewed, as its own type")
     view = tensor.view(wanted)
-    if not fits(view.shape, spec):
+    if not spec.fits(view.shape):
         raise ValueError(f"its view {list(view.shape)} is not {spec}, as the plan has it")
     run.alias(target, source, view)
 
@@ -176,7 +175,7 @@ def _copy_index(run: Run, args: tuple[int, ...], where: str) -> None:
     sizes = (max(rows, index + 1), *row.shape)
     if not spec.dynamic:
         sizes = spec.sizes
-    if index < 0 or not fits(sizes, spec) or sizes[1:] != tuple(row.shape) or index >= sizes[0]:
+    if index < 0 or not spec.fits(sizes) or sizes[1:] != tuple(row.shape) or index >= sizes[0]:
         raise ValueError(f"row {index} of {list(row.shape)} does not fit into {spec}")
     before = held if spec.arena is None else None
     run.resize(target, sizes)

@@ -97,6 +97,7 @@ def _axis(input_: torch.Tensor, axis: int) -> int:
     return int(input_.shape[axis])
 
 
+# From here on every guard takes what its operator takes, by the schema: the lists are alike.
 def _quantize_per_tensor(
     input_: Any, scale: Any, zero_point: Any, low: Any, high: Any, dtype: Any, *, out: Any
 ) -> None:

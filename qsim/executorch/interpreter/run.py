@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from qsim.errors import ModelError
+from qsim.executorch.inputs import shown
 from qsim.executorch.interpreter.memory import Memory
-from qsim.executorch.pte.method import TensorSpec
+from qsim.executorch.pte import TensorSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from qsim.executorch.pte.method import Method
+    from qsim.executorch.pte import Method
 
 
 class State:
@@ -112,9 +110,8 @@ class Run:
         """
         spec = self.spec(index)
         sizes = tuple(source.shape)
-        if source.dtype != spec.dtype or not fits(sizes, spec):
-            got = f"{str(source.dtype).removeprefix('torch.')} {list(sizes)}"
-            raise ModelError(f"{who} made {got} for value {index}", accepted=str(spec))
+        if source.dtype != spec.dtype or not spec.fits(sizes):
+            raise ModelError(f"{who} made {shown(source)} for value {index}", accepted=str(spec))
         self.resize(index, sizes)
         self.values[index].copy_(source)
         self.wrote(index)
@@ -145,11 +142,3 @@ class Run:
         spec = self.method.values[index]
         assert isinstance(spec, TensorSpec)  # noqa: S101 - callers checked it before the run
         return spec
-
-
-def fits(sizes: Sequence[int], spec: TensorSpec) -> bool:
-    """Return whether a tensor of these sizes may be where a spec is planned."""
-    if not spec.dynamic:
-        return tuple(sizes) == spec.sizes
-    # As ExecuTorch's runtime: the rank, and the number of elements within the bound's.
-    return len(sizes) == len(spec.sizes) and math.prod(sizes) <= math.prod(spec.sizes)

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import stat
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from qsim.errors import FileFormatError
 from qsim.executorch import adapter
-from qsim.executorch.pte.flatbuffers import fbs, flatbuffer
+from qsim.executorch.pte import flatbuffers
+from qsim.executorch.pte.schemas import schema_of
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
 
-    from qsim.executorch.pte.flatbuffers.flatbuffer import Table
+    from qsim.executorch.pte.flatbuffers import Table
 
 _PTE_HEADER: Final = b"eh00"
 _PTD_HEADER: Final = b"FH01"
@@ -60,11 +60,6 @@ def read_bytes(path: str | os.PathLike[str], kind: str) -> bytes:
         ) from None
 
 
-@lru_cache(maxsize=2)
-def _schema(name: str) -> fbs.Schema:
-    return fbs.parse(adapter.schema_text(name))
-
-
 def read_pte(data: bytes) -> Container:
     """Return the Program table and the segments of a ``.pte``.
 
@@ -82,7 +77,7 @@ def read_pte(data: bytes) -> Container:
         tail = _number(view, 32, 8) if length >= 32 else len(view) - base
         _inside(len(view), 0, size, "its program")
         _inside(len(view), base, tail if base else 0, "its segments")
-    root = flatbuffer.read(view[:size], _schema("program"))
+    root = flatbuffers.read(view[:size], schema_of("program"))
     version = int(root["version"])
     if version > adapter.PROGRAM_VERSION:
         raise FileFormatError(
@@ -105,7 +100,7 @@ def read_ptd(data: bytes) -> Container:
     begin, size, base, tail = (_number(view, 16 + 8 * index, 8) for index in range(4))
     _inside(len(view), begin, size, "its table")
     _inside(len(view), base, tail, "its segments")
-    root = flatbuffer.read(view[: begin + size], _schema("flat_tensor"))
+    root = flatbuffers.read(view[: begin + size], schema_of("flat_tensor"))
     if root["version"] != 0:
         raise FileFormatError(f"it is of version {root['version']}", accepted="version 0")
     return Container(root, _segments(view[base:], root["segments"]))

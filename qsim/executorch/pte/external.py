@@ -8,9 +8,11 @@ from qsim.errors import FileFormatError
 from qsim.executorch.pte import container
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from qsim.executorch.pte.container import Container
+
+    Absent = Callable[[str], memoryview]
 
 
 class External:
@@ -19,12 +21,16 @@ class External:
     Args:
         program: the ``.pte``, whose named data is looked into last.
         files: the bytes of ``.ptd`` files.
+        absent: called with a name that nothing has, for what stands in its place; None refuses it.
 
     Raises:
         FileFormatError: a file is damaged, or two hold one name.
     """
 
-    def __init__(self, program: Container, files: Sequence[bytes]) -> None:
+    def __init__(
+        self, program: Container, files: Sequence[bytes], absent: Absent | None = None
+    ) -> None:
+        self._absent = absent
         self._found: dict[str, memoryview] = {}
         for entry in program.root["named_data"]:
             key = entry["key"] or ""
@@ -46,6 +52,8 @@ class External:
             FileFormatError: nothing has them; the message names them and what wants them.
         """
         found = self._found.get(key)
+        if found is None and self._absent is not None:
+            return self._absent(key)
         if found is None:
             raise FileFormatError(
                 f"{what} keeps its data outside the file, as {key!r}",

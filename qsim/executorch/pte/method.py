@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     import torch
 
@@ -51,6 +51,13 @@ class TensorSpec:
             # As torch: a dimension of no elements counts as one.
             step *= max(sizes[dim], 1)
         return tuple(result)
+
+    def fits(self, sizes: Sequence[int]) -> bool:
+        """Return whether a tensor of these sizes may be where this one is planned."""
+        if not self.dynamic:
+            return tuple(sizes) == self.sizes
+        # As ExecuTorch's runtime: the rank, and the number of elements within the bound's.
+        return len(sizes) == len(self.sizes) and math.prod(sizes) <= math.prod(self.sizes)
 
     def __str__(self) -> str:
         shape = ", ".join(f"<={n}" if self.dynamic else str(n) for n in self.sizes)

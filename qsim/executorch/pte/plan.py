@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from qsim.errors import FileFormatError
 from qsim.executorch.pte import tensors
@@ -19,14 +19,15 @@ from qsim.executorch.pte.method import (
     TensorSpec,
     Value,
 )
+from qsim.executorch.pte.schemas import NUMBERS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from qsim.executorch.pte.container import Container
-    from qsim.executorch.pte.flatbuffers.flatbuffer import Table
+    from qsim.executorch.pte.flatbuffers import Table
 
-_SCALARS = {"Int": "int_val", "Bool": "bool_val", "Double": "double_val", "String": "string_val"}
+_SCALARS: Final = {**NUMBERS, "String": "string_val"}
 
 
 def read(table: Table, data: tensors.Data) -> Method:

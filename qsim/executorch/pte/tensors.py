@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import torch
 
     from qsim.executorch.pte.container import Container
-    from qsim.executorch.pte.flatbuffers.flatbuffer import Table
+    from qsim.executorch.pte.flatbuffers import Table
 
 MAX_RANK: Final = 16  # kTensorDimensionLimit of the C++ runtime
 MAX_BYTES: Final = 1 << 40
@@ -66,7 +66,7 @@ def read(table: Table, what: str, data: Data, arenas: tuple[int, ...]) -> Tensor
     """Return the TensorSpec of a Tensor table.
 
     Args:
-        table: as :mod:`qsim.executorch.pte.flatbuffers.flatbuffer` reads it.
+        table: as ``flatbuffers.read`` returns it.
         what: how messages call it.
         data: where its initial bytes come from.
         arenas: size in bytes of every planned memory.

@@ -1,1 +1,1 @@
-"""Models of other vendors' delegates."""
+"""Models of other vendors' delegates, one module each, used whole: ``tosa``."""

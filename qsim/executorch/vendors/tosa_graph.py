@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from qsim.errors import FileFormatError
-from qsim.executorch.pte.flatbuffers import fbs, flatbuffer
+from qsim.executorch.pte import flatbuffers
 
 # tosa.fbs of TOSA 1.0, as far as it is read: a vector of tables that is not is one of offsets.
 _SCHEMA: Final = """
@@ -69,8 +69,8 @@ class Graph:
 
 
 @lru_cache(maxsize=1)
-def _schema() -> fbs.Schema:
-    return fbs.parse(_SCHEMA)
+def _schema() -> flatbuffers.Schema:
+    return flatbuffers.parse(_SCHEMA)
 
 
 @lru_cache(maxsize=64)
@@ -82,7 +82,7 @@ def read(blob: bytes) -> Graph:
             unknown, has a size that is not fixed, or is of a type without a NumPy array.
     """
     try:
-        root = flatbuffer.read(memoryview(blob), _schema())
+        root = flatbuffers.read(memoryview(blob), _schema())
     except FileFormatError as error:
         raise FileFormatError(error.message, where=_WHERE, accepted=error.accepted) from None
     regions: Any = root["regions"]

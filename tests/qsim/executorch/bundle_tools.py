@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from qsim.executorch.pte.pte import Pte
+from qsim.executorch import Pte
 from tests.qsim.executorch import pte_nets as nets
 
 

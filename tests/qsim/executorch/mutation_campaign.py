@@ -30,10 +30,9 @@ with warnings.catch_warnings():
 import torch
 
 from qsim.errors import QsimError
-from qsim.executorch import to_edge
-from qsim.executorch.interpreter.machine import Interpreter
-from qsim.executorch.pte.method import Method, TensorSpec
-from qsim.executorch.pte.pte import Pte
+from qsim.executorch import Pte, to_edge
+from qsim.executorch.interpreter import Interpreter
+from qsim.executorch.pte import Method, TensorSpec
 from qsim.graph.capturing import quiet
 from qsim.network import reading, store
 from qsim.network.document import to_document

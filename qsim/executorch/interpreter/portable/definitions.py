@@ -4,8 +4,8 @@ torch leaves float32 convolutions to oneDNN, which adds in blocks and with fused
 sums add in pairs, and its functions are vectorized approximations. ExecuTorch's kernels add one
 after the other and call the C library. Both are right within rounding; a ``.pte`` means the second.
 
-Only float32 is defined, as the built-in models use it; other types run in torch. The definitions
-stand by family in ``this package``.
+Only float32 is defined, as the built-in models use it; other types run in torch. The modules
+beside this one hold the definitions by family.
 """
 
 from __future__ import annotations

@@ -28,6 +28,7 @@ def _pair(values: Sequence[int], single: int) -> tuple[int, int]:
     return (single, values[0]) if len(values) == 1 else (values[0], values[-1])
 
 
+# A definition and its shapes take what the operator takes: the same list, by torch's schema.
 def _convolution(
     x: torch.Tensor,
     weight: torch.Tensor,

@@ -15,11 +15,11 @@ import torch
 import qsim.executorch
 from qsim.errors import FileFormatError, InputError, ModelError, UsageError
 from qsim.executorch import BundledCase, Pte, bundle, read_bundle, record_case
-from qsim.executorch.bundled.bundle import _ALIGNMENT, _schema
 from qsim.executorch.bundled.calls import _constant, _program
-from qsim.executorch.bundled.check import difference
-from qsim.executorch.pte.flatbuffers.flatbuffer import read
-from qsim.executorch.pte.flatbuffers.flatbuffer_write import write
+from qsim.executorch.bundled.checking import difference
+from qsim.executorch.bundled.file import _ALIGNMENT
+from qsim.executorch.pte import schema_of
+from qsim.executorch.pte.flatbuffers import read, write
 from tests.qsim.executorch import pte_nets as nets
 from tests.qsim.executorch.bundle_tools import dense, draw
 
@@ -37,9 +37,9 @@ def case(program: bytes) -> BundledCase:
 
 def changed(data: bytes, change: Any) -> bytes:
     """Return a bundle whose tables were changed."""
-    root = read(memoryview(data), _schema())
+    root = read(memoryview(data), schema_of("bundled_program"))
     change(root)
-    return write(root, _schema(), _ALIGNMENT)
+    return write(root, schema_of("bundled_program"), _ALIGNMENT)
 
 
 def first_value(root: Any, side: str = "inputs") -> Any:

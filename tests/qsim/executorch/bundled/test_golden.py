@@ -15,11 +15,10 @@ from hw_models import FixedFormat
 from qsim import Lowered, Quantized, Target, golden
 from qsim.cli import main
 from qsim.errors import FileFormatError, ModelError, QsimError, UsageError
-from qsim.executorch import BundledCase, adapter, bundle, bundle_golden, read_bundle, to_edge
-from qsim.executorch.bundled import network as bundled_network
+from qsim.executorch import BundledCase, bundle, bundle_golden, read_bundle, to_edge
+from qsim.executorch.bundled import networks as bundled_networks
 from qsim.executorch.bundled.calls import ABOUT, _constant, _program, read_about
-from qsim.executorch.pte import container
-from qsim.executorch.pte.flatbuffers import fbs, flatbuffer_write
+from qsim.executorch.pte import flatbuffers, read_pte, schema_of
 from qsim.golden import GoldenSet, directed
 from tests.qsim.executorch.bundle_tools import dense
 from tests.qsim.executorch.edges import batches, builtin, network
@@ -294,11 +293,11 @@ def test_methods_that_are_not_one_delegate(change: Any, message: str, tmp_path: 
     contract = Target.load("tflite")
     held = golden.write(directed.cases("matmul", contract, 0, 20)[:1], tmp_path / "set", contract)
     program = read_bundle(bundle_golden(held)).program
-    root = container.read_pte(program).root
+    root = read_pte(program).root
     change(root["execution_plan"][0])
-    schema = fbs.parse(adapter.schema_text("program"))
+    schema = schema_of("program")
     with pytest.raises(ModelError, match=message):
-        bundled_network.read(flatbuffer_write.write(root, schema, {}))
+        bundled_networks.read(flatbuffers.write(root, schema, {}))
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from qsim import Target, lower, quantize
 from qsim.errors import ModelError
 from qsim.executorch import Pte, qparams, run_edge, to_edge
-from qsim.executorch.edge.delegate import open_blob
-from qsim.executorch.pte.method import DelegateCall, TensorSpec
+from qsim.executorch.delegates import open_blob
+from qsim.executorch.pte import DelegateCall, TensorSpec
 from tests.qsim.executorch.edges import leaves, operators
 from tests.qsim.executorch.integers import (
     Corners,

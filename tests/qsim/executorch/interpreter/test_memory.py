@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from qsim.errors import ModelError
-from qsim.executorch.interpreter.machine import Interpreter
-from qsim.executorch.pte.method import Method, TensorSpec
-from qsim.executorch.pte.pte import Pte
+from qsim.executorch import Pte
+from qsim.executorch.interpreter import Interpreter
+from qsim.executorch.pte import Method, TensorSpec
 from tests.qsim.executorch import pte_nets as nets
 
 

@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch.nn import functional as F  # noqa: N812 - torch's own convention
 
+from qsim.executorch import Pte
 from qsim.executorch.interpreter.portable import definitions
-from qsim.executorch.pte.pte import Pte
 from tests.qsim.executorch import pte_nets as nets
 
 # Zeros, the smallest and largest numbers, no numbers, and where functions change their method.

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import qsim
-from qsim.executorch.pte.pte import Pte
+from qsim.executorch import Pte
 from qsim.models.spec import load
 from tests.qsim.executorch import pte_nets as nets
 

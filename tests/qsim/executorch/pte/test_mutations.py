@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from qsim.errors import QsimError
-from qsim.executorch.pte.pte import Pte
+from qsim.executorch import Pte
 from tests.qsim.executorch import pte_nets as nets
 from tests.tree import ROOT
 

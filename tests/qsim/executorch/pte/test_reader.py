@@ -11,11 +11,10 @@ import torch
 
 import qsim.executorch
 from qsim.errors import FileFormatError, MissingToolError, ModelError
-from qsim.executorch import adapter
+from qsim.executorch import Pte, adapter
 from qsim.executorch.interpreter import kernel_names, operators, prims, quantized
 from qsim.executorch.pte import container, plan
 from qsim.executorch.pte.external import External
-from qsim.executorch.pte.pte import Pte
 from qsim.executorch.pte.tensors import Data
 from tests.qsim.executorch import pte_nets as nets
 

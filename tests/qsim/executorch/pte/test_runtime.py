@@ -11,7 +11,7 @@ import torch
 
 import qsim.executorch
 from qsim.errors import FileFormatError, InputError, UsageError
-from qsim.executorch.pte.pte import Pte
+from qsim.executorch import Pte
 from tests.qsim.executorch import pte_nets as nets
 
 CASES = {

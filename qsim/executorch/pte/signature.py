@@ -7,19 +7,18 @@ that running it would need.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from qsim.errors import FileFormatError
 from qsim.executorch.pte import container, tensors
 from qsim.executorch.pte.external import External
 from qsim.executorch.pte.method import Indices
+from qsim.executorch.pte.schemas import NUMBERS
 from qsim.executorch.pte.tensors import Data
 
 if TYPE_CHECKING:
-    from qsim.executorch.pte.flatbuffers.flatbuffer import Table
+    from qsim.executorch.pte.flatbuffers import Table
     from qsim.executorch.pte.method import Value
-
-_SCALARS: Final = {"Int": "int_val", "Bool": "bool_val", "Double": "double_val"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +63,7 @@ def _value(table: Table, index: int, what: str, data: Data, arenas: tuple[int, .
     kind, held = entry
     if kind == "Tensor":
         return tensors.read(held, what, data, arenas)
-    if kind in _SCALARS:
-        found: Value = held[_SCALARS[kind]]
+    if kind in NUMBERS:
+        found: Value = held[NUMBERS[kind]]
         return found
     return Indices(kind, ())

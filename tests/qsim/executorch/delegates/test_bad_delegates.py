@@ -11,11 +11,10 @@ import torch
 
 from qsim import Target
 from qsim.errors import FileFormatError, InputError, QsimError
-from qsim.executorch import run_edge, to_edge
-from qsim.executorch.compiling.specs import encode
-from qsim.executorch.interpreter.machine import Interpreter
-from qsim.executorch.pte.method import Method
-from qsim.executorch.pte.pte import Pte
+from qsim.executorch import Pte, run_edge, to_edge
+from qsim.executorch.delegates.specs import encode
+from qsim.executorch.interpreter import Interpreter
+from qsim.executorch.pte import Method
 from tests.qsim.executorch.edges import network
 
 pytestmark = pytest.mark.usefixtures("one_thread")

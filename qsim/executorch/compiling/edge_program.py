@@ -12,9 +12,9 @@ from qsim.atomic import write_bytes
 from qsim.errors import ModelError, QsimError
 from qsim.executorch import adapter
 from qsim.executorch.compiling.exporting import export
-from qsim.executorch.compiling.io_params import constant_methods, qparams
 from qsim.executorch.compiling.partitioner import QsimPartitioner
-from qsim.executorch.edge.edge import run_edge
+from qsim.executorch.edge import run_edge
+from qsim.executorch.io_params import constant_methods, qparams
 from qsim.graph import quiet
 
 if TYPE_CHECKING:

@@ -8,17 +8,13 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from qsim.errors import ModelError, UsageError
-from qsim.executorch.edge.delegate import open_blob
-from qsim.executorch.pte import container, plan
-from qsim.executorch.pte.external import External
-from qsim.executorch.pte.method import DelegateCall
-from qsim.executorch.pte.tensors import Data
-from qsim.executorch.registry import OURS
+from qsim.executorch.delegates import OURS, open_blob
+from qsim.executorch.pte import DelegateCall, read_methods
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from qsim.executorch.pte.method import Method, Value
+    from qsim.executorch.pte import Method, Value
     from qsim.golden import Case
     from qsim.network import Lowered, Step
     from qsim.program import Array, Call, Program
@@ -78,10 +74,7 @@ def read(program: bytes) -> dict[str, Network]:
         FileFormatError: the program, or a delegate of it, is damaged.
         ModelError: a method is not one delegate of ours from integers to integers.
     """
-    whole = container.read_pte(program)
-    data = Data(whole, External(whole, ()).find)
-    methods = (plan.read(table, data) for table in whole.root["execution_plan"])
-    return {method.name: _network(method) for method in methods if method.inputs}
+    return {method.name: _network(method) for method in read_methods(program) if method.inputs}
 
 
 def _network(method: Method) -> Network:

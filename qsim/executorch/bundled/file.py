@@ -1,111 +1,24 @@
-"""Bundled programs: a ``.pte`` together with inputs and the outputs that it must make of them.
-
-bundle = qsim.executorch.read_bundle("net.bpte")
-bundle.program, bundle.cases, [result.ok for result in bundle.check()]
-"""
+"""The bytes of a bundled program: written as ExecuTorch does, read with every case checked."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-from qsim.errors import FileFormatError, InputError, QsimError, UsageError
+from qsim.errors import FileFormatError, InputError, UsageError
 from qsim.executorch import adapter
 from qsim.executorch.bundled import values as bundled_values
-from qsim.executorch.bundled.methods import Signature, signatures
-from qsim.executorch.pte import container
-from qsim.executorch.pte.flatbuffers import fbs, flatbuffer, flatbuffer_write
-from qsim.executorch.pte.method import TensorSpec
+from qsim.executorch.bundled.case import BundledCase
+from qsim.executorch.pte import TensorSpec, flatbuffers, schema_of, signatures
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Iterable, Sequence
 
-    from qsim.executorch.bundled.check import CaseResult
     from qsim.executorch.bundled.values import CaseValue
-    from qsim.executorch.pte.flatbuffers.flatbuffer import Table
-    from qsim.executorch.pte.method import Value
-    from qsim.executorch.pte.pte import Pte
-    from qsim.golden import GoldenSet
+    from qsim.executorch.pte import Signature, Value
+    from qsim.executorch.pte.flatbuffers import Table
 
 _ALIGNMENT: Final = {"BundledProgram.program": 32, "Tensor.data": 16}
 _PTE: Final = b"ET12"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class BundledCase:
-    """One call of a method, and what it must return.
-
-    Attributes:
-        method: ``forward``, for one.
-        inputs: one value per input: a tensor (or an array), or the number or flag that the program
-            was made with.
-        expected: one tensor per output; None for a case that is only run.
-    """
-
-    method: str
-    inputs: tuple[Any, ...]
-    expected: tuple[Any, ...] | None = None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Bundle:
-    """A program with its cases.
-
-    Attributes:
-        program: the bytes of the ``.pte``.
-        cases: in the order of the file: method by method.
-        path: the file; empty for a bundle from bytes.
-    """
-
-    program: bytes
-    cases: tuple[BundledCase, ...]
-    path: str = ""
-
-    def load(self, data: Sequence[bytes] = ()) -> Pte:
-        """Return the program, ready to run.
-
-        Args:
-            data: the bytes of ``.ptd`` files with the constants that it keeps outside.
-
-        Raises:
-            QsimError: as ``qsim.executorch.load``.
-        """
-        from qsim.executorch.pte.pte import Pte
-
-        try:
-            return Pte(self.program, data, self.path)
-        except QsimError as error:
-            error.where = error.where or self.path
-            raise
-
-    def check(self, pte: Pte | None = None) -> list[CaseResult]:
-        """Run every case, in order, and compare every bit.
-
-        Args:
-            pte: what runs them instead of the bundle's own program, such as the program of another
-                backend, or one that was loaded with its ``.ptd`` files.
-
-        Returns:
-            One result per case: ``.ok``, and ``.differences`` with the first element that differs.
-
-        Raises:
-            QsimError: the program cannot be loaded or run, or ``pte`` has other inputs.
-        """
-        from qsim.executorch.bundled.check import check
-
-        return check(self.cases, self.load() if pte is None else pte)
-
-    def to_golden(self, directory: str | os.PathLike[str], *, force: bool = False) -> GoldenSet:
-        """Write the cases as a golden set: see ``qsim.executorch.bundled.golden.write_set``."""
-        from qsim.executorch.bundled.golden import write_set
-
-        try:
-            return write_set(self, directory, force=force)
-        except QsimError as error:
-            error.where = error.where or self.path
-            raise
 
 
 def bundle(program: bytes, cases: Iterable[BundledCase]) -> bytes:
@@ -137,45 +50,25 @@ def bundle(program: bytes, cases: Iterable[BundledCase]) -> bytes:
         ],
         "program": program,
     }
-    return flatbuffer_write.write(root, _schema(), _ALIGNMENT)
+    return flatbuffers.write(root, schema_of("bundled_program"), _ALIGNMENT)
 
 
-def read_bundle(source: str | os.PathLike[str] | bytes) -> Bundle:
-    """Read a bundled program and check all of it: cases fit the methods that they are for.
-
-    Args:
-        source: the path of a ``.bpte`` file, or its bytes.
+def read(data: bytes) -> tuple[bytes, tuple[BundledCase, ...]]:
+    """Return the program of a bundle, and its cases in the order of the file.
 
     Raises:
-        FileFormatError: it is missing, no bundled program, truncated, damaged or of another
-            version, or a case does not fit the program.
-        MissingToolError: ExecuTorch is not installed, or is of another version.
+        FileFormatError: it is no bundled program, truncated, damaged or of another version, or a
+            case does not fit the program.
     """
-    adapter.check()
-    if isinstance(source, (bytes, bytearray, memoryview)):
-        return _read(bytes(source), "")
-    data = container.read_bytes(source, "a .bpte file")
-    try:
-        return _read(data, str(source))
-    except QsimError as error:
-        error.where = error.where or str(source)
-        raise
-
-
-@lru_cache(maxsize=1)
-def _schema() -> fbs.Schema:
-    return fbs.parse(adapter.schema_text("bundled_program"))
-
-
-def _read(data: bytes, path: str) -> Bundle:
+    schema = schema_of("bundled_program")
     if data[4:8] == _PTE:
         raise FileFormatError(
             "it is a program without cases",
             accepted="a .bpte file; qsim.executorch.load reads a .pte",
         )
-    if data[4:8] != _schema().identifier:
+    if data[4:8] != schema.identifier:
         raise FileFormatError("it is no bundled program", accepted="a .bpte file")
-    root = flatbuffer.read(memoryview(data), _schema())
+    root = flatbuffers.read(memoryview(data), schema)
     if root["version"] != adapter.BUNDLE_VERSION:
         raise FileFormatError(
             f"it is a bundled program of version {root['version']}",
@@ -195,7 +88,7 @@ def _read(data: bytes, path: str) -> Bundle:
             _case(table, name, known[name], f"{name}: case {index}")
             for index, table in enumerate(suite["test_cases"])
         ]
-    return Bundle(program, tuple(cases), path)
+    return program, tuple(cases)
 
 
 def _case(table: Table, method: str, signature: Signature, what: str) -> BundledCase:

@@ -1,30 +1,25 @@
-"""The quantization parameters of integer inputs and outputs, as ExecuTorch keeps them.
+"""What integer inputs and outputs stand for, as a ``.pte`` or an exported program states it.
 
-Its passes ``QuantizeInputs`` and ``QuantizeOutputs`` give a program one method for every number:
-``input0_scale``, ``input0_zp``, ``input0_quant_min``, ``input0_quant_max``, ``input0_dtype`` (the
-number of the ScalarType), and the same for ``output0``; it takes nothing and returns the number.
-The passes can be told to put a method's name in front, as in ``forward_input0_scale``.
+In a ``.pte`` by the methods of ExecuTorch's convention: ``qsim.executorch.pte.constants``.
 """
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
 from qsim.errors import FileFormatError, QsimError
 from qsim.executorch import adapter
-from qsim.executorch.pte.method import usual
-from qsim.executorch.pte.pte import Pte
+from qsim.executorch.loading import Pte
+from qsim.executorch.pte import PARAMETERS, numbered_dtypes, parameter_stems, usual
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from torch.export import ExportedProgram
     from torch.fx import Node
-
-_KEYS: Final = ("scale", "zp", "quant_min", "quant_max", "dtype")
 
 
 class Codes(NamedTuple):
@@ -75,49 +70,44 @@ def constant_methods(parameters: Mapping[str, Sequence[Codes | None]]) -> dict[s
         for side, found in parameters.items()
         for index, codes in enumerate(found)
         if codes is not None
-        for key, value in zip(_KEYS, _numbers(codes), strict=True)
+        for key, value in zip(PARAMETERS, _numbers(codes), strict=True)
     }
 
 
 def _numbers(codes: Codes) -> Iterator[float | int]:
     yield from codes[:4]
-    yield next(n for n, dtype in adapter.numbered_dtypes().items() if dtype == codes.dtype)
+    yield next(n for n, dtype in numbered_dtypes().items() if dtype == codes.dtype)
 
 
 def _of_file(pte: Pte, method: str) -> dict[str, list[Codes | None]]:
-    main = usual(pte.methods)
-    name = method or main
+    name = method or usual(pte.methods)
     sizes = {"input": len(pte.inputs_of(name)), "output": len(pte.outputs_of(name))}
-    # Without a name in front they are those of the method that the passes changed.
-    prefixes = (f"{name}_", "") if name == main else (f"{name}_",)
+    stems = parameter_stems(pte.methods, name)
     return {
-        f"{side}s": [_stated(pte, prefixes, f"{side}{index}_") for index in range(size)]
+        f"{side}s": [_stated(pte, stems.get((side, index))) for index in range(size)]
         for side, size in sizes.items()
     }
 
 
-def _stated(pte: Pte, prefixes: tuple[str, ...], name: str) -> Codes | None:
-    for prefix in prefixes:
-        methods = [f"{prefix}{name}{key}" for key in _KEYS]
-        if not any(method in pte.methods for method in methods):
-            continue
-        values = [_number(pte, method) for method in methods]
-        found = _read(*values)
-        if found is None:
-            raise FileFormatError(
-                f"states {', '.join(map(repr, values))}",
-                where=f"{pte.path}: {prefix}{name}*".removeprefix(": "),
-                accepted=f"numbers for {', '.join(_KEYS)}",
-            )
-        return found
-    return None
+def _stated(pte: Pte, stem: str | None) -> Codes | None:
+    if stem is None:
+        return None
+    values = [_number(pte, f"{stem}{key}") for key in PARAMETERS]
+    found = _read(*values)
+    if found is None:
+        raise FileFormatError(
+            f"states {', '.join(map(repr, values))}",
+            where=f"{pte.path}: {stem}*".removeprefix(": "),
+            accepted=f"numbers for {', '.join(PARAMETERS)}",
+        )
+    return found
 
 
 def _read(scale: Any, zero_point: Any, low: Any, high: Any, number: Any) -> Codes | None:
     """Return what five numbers of a file mean, None where they mean nothing."""
     if not all(type(value) is int for value in (zero_point, low, high, number)):
         return None
-    dtype = adapter.numbered_dtypes().get(number)
+    dtype = numbered_dtypes().get(number)
     if dtype is None or dtype.is_floating_point or dtype == torch.bool:
         return None
     ends = torch.iinfo(dtype)
@@ -127,6 +117,7 @@ def _read(scale: Any, zero_point: Any, low: Any, high: Any, number: Any) -> Code
 
 
 def _number(pte: Pte, method: str) -> Any:
+    # Run, where `qsim inspect` reads the plan and runs nothing: a method may compute its number.
     try:
         return pte(method=method)
     except QsimError as error:

@@ -14,7 +14,7 @@ import torch
 
 import qsim.executorch
 from qsim.errors import ModelError, UsageError
-from qsim.executorch.pte.pte import Pte
+from qsim.executorch import Pte
 from tests.qsim.executorch import pte_nets as nets
 from tests.tree import DOCS
 

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from qsim.errors import QsimError
-from qsim.executorch.bundled.bundle import BundledCase
-from qsim.executorch.pte.method import usual
+from qsim.executorch.bundled.case import BundledCase
+from qsim.executorch.inputs import shown
+from qsim.executorch.pte import usual
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from qsim.executorch.bundled.values import CaseValue
-    from qsim.executorch.pte.pte import Pte
+    from qsim.executorch.loading import Pte
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,5 +184,5 @@ def _json(value: Any) -> Any:
 
 def _kind(value: Any) -> str:
     if isinstance(value, torch.Tensor):
-        return f"{str(value.dtype).removeprefix('torch.')} {list(value.shape)}"
+        return shown(value)
     return type(value).__name__

@@ -13,10 +13,10 @@ import struct
 from typing import TYPE_CHECKING, Any, Final
 
 from qsim.errors import FileFormatError
-from qsim.executorch.pte.flatbuffers.fbs import SCALARS
+from qsim.executorch.pte.flatbuffers.schema import SCALARS
 
 if TYPE_CHECKING:
-    from qsim.executorch.pte.flatbuffers.fbs import Field, Schema
+    from qsim.executorch.pte.flatbuffers.schema import Field, Schema
 
 Table = dict[str, Any]
 _U16: Final = struct.Struct("<H")

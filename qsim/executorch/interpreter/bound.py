@@ -9,10 +9,10 @@ import torch
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    Bound = Callable[[], object]
+    Call = Callable[[], object]
 
 
-class FixedRun:
+class BoundRun:
     """The calls of a method without jumps whose tensors all have fixed shapes.
 
     Args:
@@ -22,7 +22,7 @@ class FixedRun:
     """
 
     def __init__(
-        self, inputs: Sequence[Any], calls: Sequence[Bound], outputs: Sequence[Any]
+        self, inputs: Sequence[Any], calls: Sequence[Call], outputs: Sequence[Any]
     ) -> None:
         self._inputs = [
             place.copy_ if isinstance(place, torch.Tensor) else None for place in inputs

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 import torch
 
+from qsim.cli.pte.facts import Parameters, parameters
 from qsim.errors import FileFormatError, UsageError
 from qsim.executorch import Pte, export, qparams
-from qsim.executorch.compiling.io_params import Codes, constant_methods
+from qsim.executorch.io_params import Codes, constant_methods
 from qsim.graph.capturing import quiet
 from tests.qsim.executorch.edges import lowered_edge, network, to_edge
 from tests.qsim.executorch.integers import codes, q07
@@ -90,6 +91,16 @@ def test_a_methods_name_may_stand_in_front() -> None:
     assert qparams(pte, "output0_zp") == {"inputs": [], "outputs": [None]}
     with pytest.raises(UsageError, match="no method 'backward'"):
         qparams(pte, "backward")
+
+
+def test_running_and_inspecting_read_the_same_names() -> None:
+    stated = numbers("input0", 0.25, 1, 0, 127, 0) | numbers("forward_input0", 0.5, 3, 0, 255, 0)
+    pte = program(**stated)
+    (run, _) = qparams(pte)["inputs"]
+    inspected = parameters(pte.plans, "forward")
+    assert run == Codes(0.5, 3, 0, 255, torch.uint8)
+    assert inspected == {("input", 0): Parameters(0.5, 3, 0, 255)}
+    assert parameters(pte.plans, "input0_zp") == {}
 
 
 @pytest.mark.parametrize(

@@ -9,20 +9,17 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from qsim.errors import FileFormatError, InputError, ModelError, QsimError, UsageError
-from qsim.executorch import adapter, inputs
-from qsim.executorch.interpreter.machine import Interpreter
-from qsim.executorch.interpreter.run import fits
-from qsim.executorch.pte import container, plan
-from qsim.executorch.pte.external import External
-from qsim.executorch.pte.method import TensorSpec, usual
-from qsim.executorch.pte.tensors import Data
+from qsim.executorch import adapter
+from qsim.executorch.inputs import checked
+from qsim.executorch.interpreter import Interpreter
+from qsim.executorch.pte import TensorSpec, read_bytes, read_methods, usual
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping, Sequence
 
-    from qsim.executorch.interpreter.machine import Watch
-    from qsim.executorch.pte.method import Method, Value
+    from qsim.executorch.interpreter import Watch
+    from qsim.executorch.pte import Method, Value
 
 
 class Pte:
@@ -35,12 +32,9 @@ class Pte:
 
     def __init__(self, data: bytes, external: Sequence[bytes] = (), path: str = "") -> None:
         self.path = path
-        whole = container.read_pte(data)
-        source = External(whole, external)
-        tables = whole.root["execution_plan"]
-        if not tables:
+        read = read_methods(data, external)
+        if not read:
             raise FileFormatError("it has no method: the file is damaged")
-        read = [plan.read(table, Data(whole, source.find)) for table in tables]
         self._methods: dict[str, Method] = {method.name: method for method in read}
         if len(self._methods) != len(read):
             raise FileFormatError("two methods have one name: the file is damaged")
@@ -148,10 +142,12 @@ class Pte:
             raise ModelError(error.message, where=self.path, accepted=error.accepted) from error
         return made
 
-    def _checked(self, inputs: Sequence[Any], accepted: Sequence[Value]) -> list[Any]:
+    def _checked(self, given: Sequence[Any], accepted: Sequence[Value]) -> list[Any]:
         return [
-            value if _as_it_is(value, spec) else _input(value, spec, index, self.path)
-            for index, (value, spec) in enumerate(zip(inputs, accepted, strict=True))
+            value
+            if _as_it_is(value, spec)
+            else checked(value, spec, f"{self.path}: input {index}".removeprefix(": "))
+            for index, (value, spec) in enumerate(zip(given, accepted, strict=True))
         ]
 
     def _default(self) -> str:
@@ -182,17 +178,6 @@ def _as_it_is(value: Any, spec: Value) -> bool:
     )
 
 
-def _input(value: Any, spec: Value, index: int, path: str) -> Any:
-    """Return one input as a torch tensor on the CPU, or the value that the program fixes."""
-    where = f"{path}: input {index}".removeprefix(": ")
-    if not isinstance(spec, TensorSpec):
-        return inputs.fixed(value, spec, where)
-    tensor = inputs.tensor_of(value, spec.dtype, where, spec)
-    if not fits(tensor.shape, spec):
-        raise InputError(f"is {inputs.shown(tensor)}", where=where, accepted=str(spec))
-    return tensor
-
-
 def load(path: str | os.PathLike[str], data: Sequence[str | os.PathLike[str]] = ()) -> Pte:
     """Read a ``.pte`` and check all of it, so that running it cannot fail for the file's sake.
 
@@ -207,10 +192,10 @@ def load(path: str | os.PathLike[str], data: Sequence[str | os.PathLike[str]] = 
     """
     adapter.check()
     where = str(path)
-    program = container.read_bytes(path, "a .pte file")
+    program = read_bytes(path, "a .pte file")
     if isinstance(data, (str, Path)):
         data = (data,)
-    external = [container.read_bytes(each, "a .ptd file") for each in data]
+    external = [read_bytes(each, "a .ptd file") for each in data]
     try:
         return Pte(program, external, where)
     except QsimError as error:

@@ -9,8 +9,10 @@ from torch._ops import HigherOrderOperator
 from torch.fx import GraphModule, Interpreter
 
 from qsim.errors import ModelError
-from qsim.executorch import adapter, registry
-from qsim.executorch.compiling.view import is_known
+from qsim.executorch import adapter
+from qsim.executorch.delegates import DelegateModel, Expected
+from qsim.executorch.edge.sizes import is_known
+from qsim.executorch.pte import Delegate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -48,9 +50,7 @@ def check_graph(graph: GraphModule) -> None:
             if item.op == "get_attr"
         ]
         if node.target is adapter.call_delegate():
-            module: Any = parts[0]
-            registry.model_of(module.backend_id)
-            registry.check(module.backend_id, module.processed_bytes, _specs(module))
+            _model(node, parts[0])
         elif str(node.target) not in _FLOWS:
             raise ModelError(
                 f"it calls {node.target} ({node.name})",
@@ -63,20 +63,23 @@ def check_graph(graph: GraphModule) -> None:
                     check_graph(part)
 
 
+def _model(node: Node, module: Any) -> DelegateModel:
+    specs = {spec.key: bytes(spec.value) for spec in module.compile_specs}
+    delegate = Delegate(module.backend_id, module.processed_bytes, specs)
+    return DelegateModel(delegate, f"{node.args[0]} (delegate {delegate.id})")
+
+
 def _delegate(node: Node, module: Any, *given: Any) -> list[torch.Tensor]:
-    specs = _specs(module)
-    model, _ = registry.model_of(module.backend_id)
-    where = f"{node.args[0]} (delegate {module.backend_id})"
     values = node.meta["val"]
     expected = [
-        registry.Expected(
+        Expected(
             f"output {at}",
             value.dtype,
             tuple(int(size) if is_known(size) else None for size in value.shape),
         )
         for at, value in enumerate(values if isinstance(values, (tuple, list)) else [values])
     ]
-    return registry.call(lambda: model(module.processed_bytes, list(given), specs), expected, where)
+    return _model(node, module)(list(given), expected)
 
 
 def _cond(condition: Any, yes: GraphModule, no: GraphModule, operands: Sequence[Any] = ()) -> Any:
@@ -122,7 +125,3 @@ _FLOWS: Final[dict[str, Callable[..., Any]]] = {
     "scan": _scan,
     "while_loop": _while,
 }
-
-
-def _specs(module: Any) -> dict[str, bytes]:
-    return {spec.key: bytes(spec.value) for spec in module.compile_specs}

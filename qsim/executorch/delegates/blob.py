@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from qsim.errors import FileFormatError, InputError, MissingToolError, QsimError
-from qsim.executorch.compiling.specs import decode
+from qsim.executorch.delegates.specs import decode
 from qsim.network import from_bytes
 
 if TYPE_CHECKING:

@@ -10,17 +10,17 @@ import torch
 import qsim.executorch
 from qsim.errors import InputError, ModelError
 from qsim.executorch import Pte
-from qsim.executorch.edge.delegate import watched
+from qsim.executorch.delegates import watched
+from qsim.executorch.interpreter.bound import BoundRun
 from qsim.executorch.interpreter.direct import AloneRun
-from qsim.executorch.interpreter.unchecked import FixedRun
 from tests.qsim.executorch import pte_nets as nets
 from tests.qsim.executorch.edges import batches, lowered_edge, network, same
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-def fixed(pte: Pte) -> Any:
-    return pte._interpreters["forward"]._fixed
+def bound(pte: Pte) -> Any:
+    return pte._interpreters["forward"]._bound
 
 
 def delegated(name: str, **options: Any) -> Pte:
@@ -44,14 +44,14 @@ def test_later_runs_compute_what_the_runtime_computes() -> None:
     calls = [(draw(seed),) for seed in range(5)]
     for call, expected in zip(calls, nets.run_cpp(data, *calls), strict=True):
         assert nets.same([pte(*call)], expected)
-    assert isinstance(fixed(pte), FixedRun)
+    assert isinstance(bound(pte), BoundRun)
 
 
 def test_results_are_copies_and_inputs_stay_as_they_are() -> None:
     pte = Pte(nets.program(torch.nn.ReLU(), (torch.zeros(4),)).buffer)
     x = torch.tensor([1.0, -1.0, 2.0, 3.0])
     results = [pte(x * factor) for factor in (1, 2, 3, 4)]
-    assert isinstance(fixed(pte), FixedRun)
+    assert isinstance(bound(pte), BoundRun)
     for factor, result in enumerate(results, 1):
         assert torch.equal(result, torch.relu(x) * factor)
 
@@ -71,7 +71,7 @@ def test_programs_with_jumps_stay_checked(make: type[torch.nn.Module]) -> None:
     pte = Pte(nets.program(make(), inputs).buffer)
     for _ in range(4):
         pte(*inputs)
-    assert fixed(pte) is None
+    assert bound(pte) is None
 
 
 def test_open_shapes_change_from_run_to_run() -> None:
@@ -81,7 +81,7 @@ def test_open_shapes_change_from_run_to_run() -> None:
     calls = [(torch.randn(count, 4),) for count in (3, 3, 3, 10, 1, 1, 7, 3)]
     for call, expected in zip(calls, nets.run_cpp(data, *calls), strict=True):
         assert nets.same(nets.listed(pte(*call)), expected)
-    assert fixed(pte) is None
+    assert bound(pte) is None
     assert pte._interpreters["forward"]._proved
 
 
@@ -91,7 +91,7 @@ def test_a_network_that_is_one_delegate_skips_the_memories() -> None:
     for size in (1, 5, 1, 1, 5, 2):
         inputs = batches(source, size)
         assert torch.equal(pte(*inputs), lowered(*inputs))
-    assert isinstance(fixed(pte), AloneRun)
+    assert isinstance(bound(pte), AloneRun)
     with pytest.raises(InputError, match="NaN"):
         pte(batches(source, 1)[0] * float("nan"))
     with pytest.raises(InputError, match="is float32"):
@@ -123,7 +123,7 @@ def test_a_delegate_between_operators_runs_on_the_memories() -> None:
     for _ in range(4):
         pte(*batches(source, 2))
     assert same(pte(*first), wanted)
-    assert isinstance(fixed(pte), FixedRun)
+    assert isinstance(bound(pte), BoundRun)
     assert len(lowered.programs) == 2
 
 
@@ -151,7 +151,7 @@ def test_an_operator_that_refuses_values_says_so_in_every_run() -> None:
         assert torch.equal(pte(x, torch.tensor([2, 1])), x[[2, 1]])
         with pytest.raises(ModelError, match=r"instruction 0 \(aten::gather.out\)"):
             pte(x, torch.tensor([2, 3]))
-    assert isinstance(fixed(pte), FixedRun)
+    assert isinstance(bound(pte), BoundRun)
     with pytest.raises(ModelError, match=r"instruction 0 \(aten::gather.out\)"):
         pte(x, torch.tensor([2, 3]))
 
@@ -163,7 +163,7 @@ def test_a_registered_model_is_asked_in_every_run() -> None:
     assert [delegate.id for delegate in method.delegates] == ["QsimBackend"]
     from dataclasses import replace
 
-    from qsim.executorch.interpreter.machine import Interpreter
+    from qsim.executorch.interpreter import Interpreter
 
     theirs = replace(method, delegates=(replace(method.delegates[0], id="Theirs"),))
     count = []
@@ -181,4 +181,4 @@ def test_a_registered_model_is_asked_in_every_run() -> None:
             assert torch.equal(out, lowered(*inputs) + run)
     finally:
         qsim.executorch.register("Theirs", None)
-    assert isinstance(interpreter._fixed, FixedRun)
+    assert isinstance(interpreter._bound, BoundRun)

@@ -1,4 +1,4 @@
-"""Writing a FlatBuffers file by its schema, front to back: the reverse of ``flatbuffer``.
+"""Writing a FlatBuffers file by its schema, front to back: the reverse of ``reading``.
 
 ExecuTorch's own writers are Python too, but they come with all of its compiler, which takes many
 seconds to import and warns of itself. What is written here is checked against them and its C++
@@ -13,13 +13,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from qsim.errors import UsageError
-from qsim.executorch.pte.flatbuffers.fbs import SCALARS
+from qsim.executorch.pte.flatbuffers.schema import SCALARS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from qsim.executorch.pte.flatbuffers.fbs import Field, Schema
-    from qsim.executorch.pte.flatbuffers.flatbuffer import Table
+    from qsim.executorch.pte.flatbuffers.reading import Table
+    from qsim.executorch.pte.flatbuffers.schema import Field, Schema
 
 # A vtable may lie before its table: that distance is a signed 32-bit number.
 MOST_BYTES: Final = (1 << 31) - 1
@@ -129,7 +129,7 @@ def write(root: Table, schema: Schema, alignment: Mapping[str, int]) -> bytes:
     """Return a FlatBuffers file.
 
     Args:
-        root: the root table, as ``flatbuffer.read`` returns one; a field that is missing or None
+        root: the root table, as ``read`` returns one; a field that is missing or None
             is left out.
         schema: the tables.
         alignment: in bytes, of the vectors that the schema's ``force_align`` speaks of, by

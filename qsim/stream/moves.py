@@ -127,10 +127,10 @@ def encode_pool(source: Source, index: int) -> Command:
     reach = row_taps * column_taps * (max(-codes.min, codes.max) + abs(a["zero_point"]))
     if reach >= 1 << 31 or a.get("centered"):
         raise NotInStream("the sum of a window may exceed 32 bits")
-    from hw_models.rounding import rounding_code
+    from hw_models.avg_pool import division_code
 
     output = source.format(call.output)
-    words |= _average_words(a, output.min, output.max, rounding_code(a["rounding"]))
+    words |= _average_words(a, output.min, output.max, division_code(a["rounding"]))
     words[f.COUNTS] = keep(counts(found))
     return Command(
         (index,), call.inputs, call.output, f.AVG_POOL, words, work=-(-4 * x.shape[1] // 64) * 64

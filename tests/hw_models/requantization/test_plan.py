@@ -190,7 +190,7 @@ def test_plans_are_kept_only_for_what_they_check():
 PORTABLE = """
 import numpy as np
 from hw_models import FixedPoint, FloatScale, Ledger, PowerOfTwo
-from hw_models._requantize_vector import PACKS
+from hw_models.requantization.vector import PACKS
 from hw_models.requantize import requantize_plan
 assert not PACKS
 rng = np.random.default_rng(1)

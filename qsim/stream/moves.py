@@ -26,10 +26,13 @@ def copy_words(sizes: Sequence[int], strides: Sequence[int], item: int) -> dict[
         item: bytes of an element.
 
     Raises:
-        NotInStream: more dimensions than a descriptor has.
+        NotInStream: more dimensions than a descriptor has, or elements of another size than 1, 2,
+            4 or 8 bytes.
     """
     from hw_models.stream import fields as f
 
+    if item not in (1, 2, 4, 8):
+        raise NotInStream(f"elements of {item} bytes")
     merged: list[tuple[int, int]] = []
     for size, stride in zip(sizes, strides, strict=True):
         if size == 1:

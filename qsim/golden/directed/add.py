@@ -14,7 +14,7 @@ import numpy as np
 from hw_models import Accumulator, AccumulatorOverflowError, ContractError, FixedFormat
 from hw_models.add import AlignedAdd, FloatAdd, MultiplierAdd, ShiftedAdd, add, reference
 from hw_models.requantization.fixed_point import TOSA
-from hw_models.rounding import ROUNDINGS, splitmix64
+from hw_models.rounding import DETERMINISTIC, ROUNDINGS, splitmix64
 from hw_models.schemes import FixedPoint
 from qsim.errors import TargetError
 from qsim.golden.directed import vectors as v
@@ -176,7 +176,7 @@ def variants(target: Target, seed: int, count: int) -> Iterator[Case]:
             name: AlignedAdd.from_fractions(*fractions, rounding, register)
             for name, fractions in FRACTIONS.items()
         }
-        if rounding != "stochastic":
+        if rounding in DETERMINISTIC:
             families[f"multiplier-{rounding.replace('_', '-')}."] = {
                 name: replace(MultiplierAdd.from_scales(*scales), rounding=rounding)
                 for name, scales in SCALES.items()

@@ -37,7 +37,7 @@ def variants(target: Target, seed: int, count: int) -> Iterator[Case]:
 
 def bias_format(target: Target) -> FixedFormat:
     """Return the codes of a bias: one with a scale of its own was shifted into the register."""
-    if target.bias.scale == "power_of_two":
+    if target.bias.own_scale:
         return FixedFormat(max(target.bias.bits, target.sum.bits))
     return target.bias.format
 

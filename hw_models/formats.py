@@ -25,6 +25,9 @@ Order: TypeAlias = Literal["channel_first", "channel_last"]
 Select: TypeAlias = "Callable[[Any, Any, Any], Any]"
 
 OVERFLOWS: Final[tuple[Overflow, ...]] = get_args(Overflow)
+# Rules under which a register holds something of every sum; the others raise.
+HOLDING: Final[tuple[Overflow, ...]] = ("wrap", "saturate", "saturate_symmetric")
+RAISING: Final[tuple[Overflow, ...]] = ("error",)
 ATS: Final[tuple[At, ...]] = get_args(At)
 ORDERS: Final[tuple[Order, ...]] = get_args(Order)
 

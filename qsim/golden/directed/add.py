@@ -13,6 +13,7 @@ import numpy as np
 
 from hw_models import Accumulator, AccumulatorOverflowError, ContractError, FixedFormat
 from hw_models.add import AlignedAdd, FloatAdd, MultiplierAdd, ShiftedAdd, add, reference
+from hw_models.formats import HOLDING
 from hw_models.requantization.fixed_point import TOSA
 from hw_models.rounding import DETERMINISTIC, ROUNDINGS, splitmix64
 from hw_models.schemes import FixedPoint
@@ -181,7 +182,7 @@ def variants(target: Target, seed: int, count: int) -> Iterator[Case]:
                 name: replace(MultiplierAdd.from_scales(*scales), rounding=rounding)
                 for name, scales in SCALES.items()
             }
-    for overflow in ("wrap", "saturate", "saturate_symmetric"):
+    for overflow in HOLDING:
         register = Accumulator(target.input.bits + 4, overflow)
         families[f"aligned-{overflow.replace('_', '-')}-narrow."] = {
             name: AlignedAdd.from_fractions(*FRACTIONS[name], "half_up", register)

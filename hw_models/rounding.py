@@ -38,7 +38,6 @@ one of them about every mode, and names those that do not:
 | hw_models.avg_pool.divide                      | the division, if it is one of ``DIVISIONS``   |
 | hw_models.avg_pool.division_code               | its number in the kernels that divide         |
 | qsim/target/sections.py                        | its name in the Literals of targets           |
-| qsim/target/rules.py                           | the schemes that round so                     |
 | rtl_tb/rtl/round_shift.sv                      | the case of its number                        |
 | rtl_tb/rtl/avg_pool_core.sv                    | the same, if it is one of ``DIVISIONS``       |
 | docs/numerics.md                               | a row of the table                            |

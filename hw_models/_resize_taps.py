@@ -5,17 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias, get_args
 
 import numpy as np
 
 from hw_models._arguments import require_flag, require_name, show
 from hw_models._pointwise import require_int
-from hw_models.errors import ContractError
+from hw_models.errors import ContractError, no_case
 from hw_models.formats import is_int
 
 Mode: TypeAlias = Literal["nearest", "bilinear"]
-MODES: Final[tuple[Mode, ...]] = ("nearest", "bilinear")
+MODES: Final[tuple[Mode, ...]] = get_args(Mode)
 MAX_SIZE: Final = 1 << 14  # of an output, as TOSA limits it
 MAX_PIXELS: Final = 1 << 16  # along a dimension of an input
 MAX_SCALE: Final = 1 << 11
@@ -55,6 +55,17 @@ def _numbers(value: Any, name: str, count: int, low: int, high: int) -> tuple[in
     return tuple(require_int(item, name, low, high) for item in items)
 
 
+def weights(mode: Mode) -> bool:
+    """Return whether a mode weights the taps, and does not take the nearest alone."""
+    match mode:
+        case "nearest":
+            return False
+        case "bilinear":
+            return True
+        case _:
+            raise ContractError(no_case(mode, "the mode of a resize", MODES))
+
+
 @dataclass(frozen=True, slots=True)
 class SizedResize:
     """A resize to a size, as TFLite's.
@@ -87,12 +98,12 @@ class SizedResize:
     @property
     def shift(self) -> int:
         """How many fraction bits of a weighted sum are rounded away."""
-        return 2 * FRACTION if self.mode == "bilinear" else 0
+        return 2 * FRACTION if weights(self.mode) else 0
 
     @property
     def unit(self) -> int:
         """The weight that stands for 1 in a dimension that is not resized."""
-        return 1 << FRACTION if self.mode == "bilinear" else 1
+        return 1 << FRACTION if weights(self.mode) else 1
 
     def taps(self, shape: Sequence[int]) -> list[list[Tap]]:
         """Return the taps of each spatial dimension of an input of this shape: the definition."""
@@ -101,7 +112,7 @@ class SizedResize:
                 f"SizedResize.size must have one value per spatial dimension, not {self.size} for "
                 f"{tuple(shape)} (accepted: {len(shape)} values)"
             )
-        rule = self._bilinear if self.mode == "bilinear" else self._nearest
+        rule = self._bilinear if weights(self.mode) else self._nearest
         return [
             [rule(position, old, new) for position in range(new)]
             for old, new in zip(shape, self.size, strict=True)
@@ -196,7 +207,7 @@ class ScaledResize:
         for position in range(reach // d + 1):
             index, rest = divmod(position * d + offset, n)
             low, high = (min(max(i, 0), old - 1) for i in (index, index + 1))
-            if self.mode == "bilinear":
+            if weights(self.mode):
                 taps.append(Tap(low, high, n - rest, rest))
             else:
                 nearest = high if 2 * rest >= n else low

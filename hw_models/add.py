@@ -36,7 +36,7 @@ nothing); differences of codes are exact. Values beyond +-2**62 count as that.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from hw_models._pointwise import output_range
 from hw_models.addition.adders import (
@@ -50,6 +50,7 @@ from hw_models.addition.adders import (
     f32,
 )
 from hw_models.addition.codes import compute
+from hw_models.errors import ContractError, no_case
 from hw_models.formats import FixedFormat, IntArray
 
 if TYPE_CHECKING:
@@ -83,8 +84,10 @@ def reference(
     low, high = output_range(output or FixedFormat(8), clamp)
     if isinstance(adder, FloatAdd):
         value = adder.reference(a, b, a_zero_point, b_zero_point, zero_point)
-    else:
+    elif isinstance(adder, (ShiftedAdd, AlignedAdd, MultiplierAdd)):
         value = adder.reference(a - a_zero_point, b - b_zero_point) + zero_point
+    else:
+        raise ContractError(no_case(adder, "adder", (k.__name__ for k in get_args(Adder))))
     return min(max(value, low), high)
 
 

@@ -36,46 +36,73 @@ from hw_models._pointwise import (
     require_signed,
 )
 from hw_models._pool_windows import counts, planes, result_layout, spatial_dims, tables, windows
-from hw_models.errors import ContractError
+from hw_models.errors import ContractError, no_case
 from hw_models.formats import FixedFormat, IntArray
-from hw_models.rounding import Rounding, rounding_code
+from hw_models.rounding import DIVISIONS, require_division, rounding_code
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hw_models._pool_windows import Padding, PerDim
     from hw_models.ledger import Ledger
+    from hw_models.rounding import DivisionRounding
 
-# Positions in hw_models.rounding.ROUNDINGS; half_odd is the last that is left.
+# Numbers of the roundings that the kernel divides by: positions in hw_models.rounding.ROUNDINGS.
 _FLOOR, _CEIL, _TOWARD_ZERO, _AWAY = 0, 1, 2, 3
-_HALF_UP, _HALF_DOWN, _HALF_AWAY, _HALF_TOWARD_ZERO, _HALF_EVEN = 4, 5, 6, 7, 8
+_HALF_UP, _HALF_DOWN, _HALF_AWAY, _HALF_TOWARD_ZERO, _HALF_EVEN, _HALF_ODD = 4, 5, 6, 7, 8, 9
+FIRST, LAST = _FLOOR, _HALF_ODD
 
 
-def divide(total: int, count: int, rounding: Rounding) -> int:
+def divide(total: int, count: int, rounding: DivisionRounding) -> int:
     """Return ``total / count`` rounded to an integer, count > 0: the definition."""
     floor, rest = divmod(total, count)
-    ups = {
-        "floor": False,
-        "ceil": rest > 0,
-        "toward_zero": rest > 0 and total < 0,
-        "away": rest > 0 and total > 0,
-    }
-    ties = {
-        "half_up": True,
-        "half_down": False,
-        "half_away": total > 0,
-        "half_toward_zero": total < 0,
-        "half_even": floor % 2 == 1,
-        "half_odd": floor % 2 == 0,
-    }
-    if rounding in ups:
-        return floor + int(ups[rounding])
-    return floor + int(2 * rest > count or (2 * rest == count and ties[rounding]))
+    return floor + int(_goes_up(total, 2 * rest - count, floor, rest > 0, rounding))
+
+
+def _goes_up(
+    total: int, beyond: int, floor: int, inexact: bool, rounding: DivisionRounding
+) -> bool:
+    """beyond: above 0 where the quotient is nearer to its ceiling, 0 at a tie."""
+    above, tie = beyond > 0, beyond == 0
+    match rounding:
+        case "floor":
+            return False
+        case "ceil":
+            return inexact
+        case "toward_zero":
+            return inexact and total < 0
+        case "away":
+            return inexact and total > 0
+        case "half_up":
+            return above or tie
+        case "half_down":
+            return above
+        case "half_away":
+            return above or (tie and total > 0)
+        case "half_toward_zero":
+            return above or (tie and total < 0)
+        case "half_even":
+            return above or (tie and floor % 2 == 1)
+        case "half_odd":
+            return above or (tie and floor % 2 == 0)
+        case _:
+            raise ContractError(no_case(rounding, "the rounding of a division", DIVISIONS))
+
+
+def division_code(rounding: DivisionRounding) -> int:
+    """Return the number of a rounding in the kernels that divide, or raise ContractError."""
+    code = rounding_code(rounding)
+    if rounding not in DIVISIONS or code > LAST:
+        raise ContractError(
+            f"a division's rounding must be one that the kernels know, not {rounding!r} "
+            f"(accepted: {', '.join(DIVISIONS)})"
+        )
+    return code
 
 
 def reference(
     codes: Sequence[int],
-    rounding: Rounding = "half_away",
+    rounding: DivisionRounding = "half_away",
     output: FixedFormat | None = None,
     offset: int = 0,
 ) -> int:
@@ -95,7 +122,7 @@ def reference(
 def _divide(total: Any, count: Any, mode: Any) -> Any:
     floor = total // count
     rest = total - floor * count
-    if mode <= _AWAY:
+    if _FLOOR <= mode <= _AWAY:
         up = mode == _CEIL or (mode == _TOWARD_ZERO and total < 0) or (mode == _AWAY and total > 0)
         return floor + (1 if up and rest > 0 else 0)
     odd = (floor & 1) == 1
@@ -107,8 +134,12 @@ def _divide(total: Any, count: Any, mode: Any) -> Any:
         tie = total > 0
     elif mode == _HALF_TOWARD_ZERO:
         tie = total < 0
+    elif mode == _HALF_EVEN:
+        tie = odd
+    elif mode == _HALF_ODD:
+        tie = not odd
     else:
-        tie = odd if mode == _HALF_EVEN else not odd
+        raise ValueError("no rounding of a division has this number")
     return floor + (1 if 2 * rest > count or (2 * rest == count and tie) else 0)
 
 
@@ -163,7 +194,7 @@ def avg_pool(
     kernel: PerDim,
     stride: PerDim | None = None,
     padding: Padding = 0,
-    rounding: Rounding = "half_away",
+    rounding: DivisionRounding = "half_away",
     *,
     count_include_pad: bool = False,
     output: FixedFormat | None = None,
@@ -200,12 +231,7 @@ def avg_pool(
     require_ledger(ledger)
     given = as_array(x, "x")
     codes = require_signed(given, "x")
-    mode = rounding_code(rounding)
-    if rounding in ("jam", "stochastic"):
-        raise ContractError(
-            f"avg_pool's rounding must be a rule of the quotient, not {rounding!r} (accepted: "
-            "floor, ceil, toward_zero, away, half_*)"
-        )
+    mode = division_code(require_division(rounding, "avg_pool's rounding"))
     form = require_output(_container(given) if output is None else output)
     zero = require_int(zero_point, "zero_point", -(1 << 32), 1 << 32)
     spatial = windows(codes, kernel, stride, padding, 1, ceil_mode=ceil_mode)
@@ -230,7 +256,7 @@ def avg_pool(
 
 def global_avg_pool(
     x: IntArray,
-    rounding: Rounding = "half_away",
+    rounding: DivisionRounding = "half_away",
     *,
     output: FixedFormat | None = None,
     zero_point: int = 0,

@@ -135,7 +135,7 @@ def _checked(
 ) -> None:
     wanted = ledger is not None or accumulator.overflow == "error"
     flags = np.empty(view.shape if wanted else (0, 0, 0), np.bool_)
-    saturate = accumulator.overflow.startswith("saturate")
+    saturate = accumulator.saturates
     low, high, drop = accumulator.min, accumulator.max, 64 - accumulator.bits
     overflows = int(_sum64(view, y, biases, flags, low, high, drop, saturate))
     first = layout.first(flags) if wanted and overflows else None

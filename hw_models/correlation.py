@@ -41,8 +41,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from hw_models.errors import AccumulatorOverflowError
-from hw_models.formats import Accumulator, IntArray
+from hw_models.errors import AccumulatorOverflowError, ContractError, no_case
+from hw_models.formats import ORDERS, Accumulator, IntArray
 from hw_models.ledger import Ledger
 from hw_models.products.plan import CorrelationPlan
 
@@ -56,7 +56,7 @@ __all__ = ["CorrelationPlan", "correlation", "correlation_plan", "reference"]
 
 def apply_rule(value: int, accumulator: Accumulator) -> int:
     """Return what the accumulator holds after value was written to it (``error`` saturates)."""
-    if accumulator.overflow == "wrap":
+    if accumulator.wraps:
         return accumulator.format.wrap(value)
     return accumulator.format.saturate(value)
 
@@ -91,8 +91,13 @@ def reference(
         )
     ]
     taps = list(product(range(channels), *(range(k) for k in weight.shape[2:])))
-    if accumulator.order == "channel_last":
-        taps.sort(key=lambda tap: (*tap[1:], tap[0]))
+    match accumulator.order:
+        case "channel_first":
+            pass  # as product() makes them
+        case "channel_last":
+            taps.sort(key=lambda tap: (*tap[1:], tap[0]))
+        case _:
+            raise ContractError(no_case(accumulator.order, "Accumulator.order", ORDERS))
     out = np.zeros((x.shape[0], weight.shape[0], *size), accumulator.dtype)
     book = Ledger(elements=out.size)
     written: list[int] = []
@@ -112,7 +117,7 @@ def reference(
             term = (code - x_zero_point) * (int(weight[(o, c, *k)]) - zero_points[o])
             exact += term
             acc += term
-            if accumulator.at == "mac" or step == len(taps) - 1:
+            if accumulator.each_mac or step == len(taps) - 1:
                 written.append(exact)
                 if not accumulator.min <= acc <= accumulator.max:
                     if accumulator.overflow == "error":

@@ -5,7 +5,8 @@ Real-number meaning: ``x = (q - zero_point) * scale``.
 | formula          | definition                                           | source               |
 |------------------|------------------------------------------------------|----------------------|
 | torch            | ``f32(f32(f32(q) - f32(zero_point)) * f32(scale))``  | quantized_decomposed |
-| onnx, executorch | ``f32(f32(q - zero_point) * f32(scale))``            | ORT, ExecuTorch      |
+| the others       | ``f32(f32(q - zero_point) * f32(scale))``            | ORT, ExecuTorch,     |
+|                  |                                                      | TFLite               |
 
 Corners: they agree wherever ``abs(q)`` and ``abs(q - zero_point)`` are at most 2**24, hence for
 every format of up to 24 bits with its zero point in range. A product beyond float32 is infinite.
@@ -21,7 +22,7 @@ from numba import njit
 
 from hw_models._arguments import as_array, require_ledger, require_name
 from hw_models._pointwise import as_int64, require_integers
-from hw_models.errors import ContractError
+from hw_models.errors import ContractError, no_case
 from hw_models.quantize import FORMULAS, parameter_view, parameters
 
 if TYPE_CHECKING:
@@ -30,13 +31,23 @@ if TYPE_CHECKING:
     from hw_models.quantize import Formula
 
 
+def _subtracts_exactly(formula: Formula) -> bool:
+    match formula:
+        case "torch":
+            return False
+        case "executorch" | "onnx" | "tflite":
+            return True
+        case _:
+            raise ContractError(no_case(formula, "formula", FORMULAS))
+
+
 def reference(q: int, scale: float, zero_point: int, formula: Formula = "torch") -> np.float32:
     """Dequantize one code, float32 step by float32 step: the definition."""
     with np.errstate(over="ignore", under="ignore"):
         narrow = np.float32(scale)
-        if formula == "torch":
-            return (np.float32(q) - np.float32(zero_point)) * narrow
-        return np.float32(q - zero_point) * narrow
+        if _subtracts_exactly(formula):
+            return np.float32(q - zero_point) * narrow
+        return (np.float32(q) - np.float32(zero_point)) * narrow
 
 
 @njit(cache=True)
@@ -69,7 +80,7 @@ def dequantize(
         zero_point: integer, as in ``quantize``.
         axis: the dimension that 1-D or blocked parameters run along; None for scalars.
         block: how many neighbours along ``axis`` share one scale.
-        formula: ``torch``, or ``onnx`` or ``executorch``, which are the same here.
+        formula: ``torch``, or ``executorch``, ``onnx`` or ``tflite``, which are the same here.
         ledger: filled with the extremes of the codes; nothing clamps.
 
     Returns:
@@ -95,7 +106,7 @@ def dequantize(
         )
     view, layout = parameter_view(codes, axis, channels, block)
     y = np.empty(view.shape, np.float32)
-    _dequantize(view, y, narrow, zeros, formula != "torch")
+    _dequantize(view, y, narrow, zeros, _subtracts_exactly(formula))
     if ledger is not None:
         ledger.elements, ledger.overflows, ledger.clamped = codes.size, 0, 0
         ledger.minimum = int(codes.min()) if codes.size else 0

@@ -8,6 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Never
+
     from hw_models.formats import Accumulator
 
 
@@ -46,3 +49,18 @@ class AccumulatorOverflowError(ArithmeticError):
             value,
             f"{accumulator.min}..{accumulator.max}",
         )
+
+
+def no_case(value: Never, what: str, accepted: Iterable[str]) -> str:
+    """Return what to say of a value that every branch of a closed choice has passed by.
+
+    mypy takes the call only where it proves that no value can get there: who adds a name to a
+    Literal is told by it of every choice that does not know the name.
+
+    Args:
+        value: that none of the branches took.
+        what: the choice.
+        accepted: the values of the choice.
+    """
+    others = ", ".join(name for name in accepted if name != value)
+    return f"{what} must be one that has a case here, not {value!r} (accepted: {others})"

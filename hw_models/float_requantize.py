@@ -30,7 +30,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -48,7 +48,7 @@ from hw_models._pointwise import (
     require_integers,
     require_output,
 )
-from hw_models.errors import ContractError
+from hw_models.errors import ContractError, no_case
 from hw_models.formats import FixedFormat, IntArray
 
 if TYPE_CHECKING:
@@ -57,14 +57,9 @@ if TYPE_CHECKING:
 FloatBiasKind: TypeAlias = Literal[
     "fbgemm-channel", "fbgemm-tensor", "onednn", "onednn-combined", "onednn-reference"
 ]
-# The position in this tuple is the kind's number in the kernel.
-FLOAT_BIAS_KINDS: Final[tuple[FloatBiasKind, ...]] = (
-    "fbgemm-channel",
-    "fbgemm-tensor",
-    "onednn",
-    "onednn-combined",
-    "onednn-reference",
-)
+# The position in this tuple is the kind's number in the kernel: a new name goes last.
+FLOAT_BIAS_KINDS: Final[tuple[FloatBiasKind, ...]] = get_args(FloatBiasKind)
+_CHANNEL, _TENSOR, _ONEDNN, _COMBINED, _REFERENCE = 0, 1, 2, 3, 4
 _LIMIT: Final = 1 << 62
 _LARGEST: Final = Fraction(float(np.finfo(np.float32).max))
 Table32: TypeAlias = npt.NDArray[np.float32]
@@ -124,13 +119,20 @@ class FloatBias:
         s_w, bias = np.asarray(self.weight_scale, np.float32), np.asarray(self.bias, np.float32)
         with np.errstate(over="ignore", under="ignore", divide="ignore", invalid="ignore"):
             s = s_w * s_x
-            rows: tuple[Any, ...] = {
-                "fbgemm-channel": (one, one, bias / s, s / s_y),
-                "fbgemm-tensor": (bias, one / s, np.float32(0), s / s_y),
-                "onednn": (s_x, s_w, bias, one / s_y),
-                "onednn-combined": (s, one, bias, one / s_y),
-                "onednn-reference": (s_x, s_w, bias, s_y),
-            }[self.kind]
+            rows: tuple[Any, ...]
+            match self.kind:
+                case "fbgemm-channel":
+                    rows = one, one, bias / s, s / s_y
+                case "fbgemm-tensor":
+                    rows = bias, one / s, np.float32(0), s / s_y
+                case "onednn":
+                    rows = s_x, s_w, bias, one / s_y
+                case "onednn-combined":
+                    rows = s, one, bias, one / s_y
+                case "onednn-reference":
+                    rows = s_x, s_w, bias, s_y
+                case _:
+                    raise ContractError(no_case(self.kind, "FloatBias.kind", FLOAT_BIAS_KINDS))
         size = max(self.channels, 1)
         table = np.stack([np.broadcast_to(np.asarray(row, np.float32), size) for row in rows])
         if not (np.isfinite(table).all() and (table[3] > 0).all()):
@@ -193,20 +195,23 @@ def reference(
     column = channel if scheme.channels else 0
     first, second, addend, last = (float(row[column]) for row in scheme.tables)
     x = nearest32(Fraction(acc))
-    if scheme.kind == "fbgemm-channel":
-        value = _rint(_mul(_add(x, addend), last)) + zero_point
-    elif scheme.kind == "fbgemm-tensor":
-        fused = nearest32(Fraction(first) * Fraction(second) + Fraction(x))
-        value = _rint(_mul(fused, last)) + zero_point
-    else:
-        t = _add(_mul(_mul(x, first), second), addend)
-        divide = scheme.kind == "onednn-reference"
-        ratio = (
-            nearest32(Fraction(t) / Fraction(last))
-            if divide and math.isfinite(t)
-            else _mul(t, last)
-        )
-        value = _rint(_add(ratio, float(zero_point)))
+    match scheme.kind:
+        case "fbgemm-channel":
+            value = _rint(_mul(_add(x, addend), last)) + zero_point
+        case "fbgemm-tensor":
+            fused = nearest32(Fraction(first) * Fraction(second) + Fraction(x))
+            value = _rint(_mul(fused, last)) + zero_point
+        case "onednn" | "onednn-combined" | "onednn-reference":
+            t = _add(_mul(_mul(x, first), second), addend)
+            divide = scheme.kind == "onednn-reference"
+            ratio = (
+                nearest32(Fraction(t) / Fraction(last))
+                if divide and math.isfinite(t)
+                else _mul(t, last)
+            )
+            value = _rint(_add(ratio, float(zero_point)))
+        case _:
+            raise ContractError(no_case(scheme.kind, "FloatBias.kind", FLOAT_BIAS_KINDS))
     return min(max(value, low), high)
 
 
@@ -232,6 +237,8 @@ def _fma(a: Any, b: Any, c: Any) -> Any:
 def _float_bias(
     x: Any, y: Any, flags: Any, stats: Any, bounds: Any, tables: Any, kind: Any
 ) -> None:
+    if kind < _CHANNEL or kind > _REFERENCE:
+        raise ValueError("no engine has this number")
     low, high, zero = bounds[0], bounds[1], bounds[2]
     limit = np.float32(_LIMIT)
     for o in range(x.shape[0]):
@@ -240,13 +247,13 @@ def _float_bias(
             for i in range(x.shape[2]):
                 f = np.float32(x[o, c, i])
                 offset = zero
-                if kind == 0:
+                if kind == _CHANNEL:
                     r = np.float32(np.float32(f + addend) * last)
-                elif kind == 1:
+                elif kind == _TENSOR:
                     r = np.float32(_fma(first, second, f) * last)
                 else:
                     t = np.float32(np.float32(np.float32(f * first) * second) + addend)
-                    r = np.float32(t / last) if kind == 4 else np.float32(t * last)
+                    r = np.float32(t / last) if kind == _REFERENCE else np.float32(t * last)
                     r = np.float32(r + np.float32(zero))
                     offset = 0
                 v = np.int64(min(max(np.rint(r), -limit), limit)) + offset

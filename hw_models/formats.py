@@ -7,12 +7,12 @@ fixed-point format, or ``scale * (code - zero_point)`` in a quantized tensor.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast, overload
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast, get_args, overload
 
 import numpy as np
 import numpy.typing as npt
 
-from hw_models.errors import ContractError
+from hw_models.errors import ContractError, no_case
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,8 +24,12 @@ At: TypeAlias = Literal["mac", "sum"]
 Order: TypeAlias = Literal["channel_first", "channel_last"]
 Select: TypeAlias = "Callable[[Any, Any, Any], Any]"
 
-OVERFLOWS: Final[tuple[Overflow, ...]] = ("wrap", "saturate", "saturate_symmetric", "error")
-ORDERS: Final[tuple[Order, ...]] = ("channel_first", "channel_last")
+OVERFLOWS: Final[tuple[Overflow, ...]] = get_args(Overflow)
+# Rules under which a register holds something of every sum; the others raise.
+HOLDING: Final[tuple[Overflow, ...]] = ("wrap", "saturate", "saturate_symmetric")
+RAISING: Final[tuple[Overflow, ...]] = ("error",)
+ATS: Final[tuple[At, ...]] = get_args(At)
+ORDERS: Final[tuple[Order, ...]] = get_args(Order)
 
 
 def _require(ok: bool, rule: str, offender: object, accepted: str) -> None:
@@ -176,7 +180,7 @@ class Accumulator:
             "2..64",
         )
         object.__setattr__(self, "bits", int(self.bits))  # as FixedFormat's
-        for field, accepted in (("overflow", OVERFLOWS), ("at", ("mac", "sum")), ("order", ORDERS)):
+        for field, accepted in (("overflow", OVERFLOWS), ("at", ATS), ("order", ORDERS)):
             value = getattr(self, field)
             _require(
                 isinstance(value, str) and value in accepted,
@@ -188,7 +192,46 @@ class Accumulator:
     @property
     def format(self) -> FixedFormat:
         """The codes that the register can hold."""
-        return FixedFormat(self.bits, narrow=self.overflow == "saturate_symmetric")
+        match self.overflow:
+            case "saturate_symmetric":
+                return FixedFormat(self.bits, narrow=True)
+            case "wrap" | "saturate" | "error":
+                return FixedFormat(self.bits)
+            case _:
+                raise ContractError(no_case(self.overflow, "Accumulator.overflow", OVERFLOWS))
+
+    @property
+    def saturates(self) -> bool:
+        """Whether the rule replaces what does not fit with the nearest code."""
+        match self.overflow:
+            case "saturate" | "saturate_symmetric":
+                return True
+            case "wrap" | "error":
+                return False
+            case _:
+                raise ContractError(no_case(self.overflow, "Accumulator.overflow", OVERFLOWS))
+
+    @property
+    def wraps(self) -> bool:
+        """Whether the rule keeps the low bits of what does not fit."""
+        match self.overflow:
+            case "wrap":
+                return True
+            case "saturate" | "saturate_symmetric" | "error":
+                return False
+            case _:
+                raise ContractError(no_case(self.overflow, "Accumulator.overflow", OVERFLOWS))
+
+    @property
+    def each_mac(self) -> bool:
+        """Whether the rule applies after every multiply-accumulate, and not to the sum alone."""
+        match self.at:
+            case "mac":
+                return True
+            case "sum":
+                return False
+            case _:
+                raise ContractError(no_case(self.at, "Accumulator.at", ATS))
 
     @property
     def min(self) -> int:
@@ -205,7 +248,7 @@ class Accumulator:
 
         Rule ``error`` wraps here; who wants the error raises it.
         """
-        if self.overflow in ("wrap", "error"):
+        if not self.saturates:
             sign = 1 << (self.bits - 1)
             return ((total & ((1 << self.bits) - 1)) ^ sign) - sign
         return select(total < self.min, self.min, select(total > self.max, self.max, total))

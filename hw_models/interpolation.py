@@ -25,7 +25,7 @@ middle of the range the table is half a code off, as TFLite's.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
 
 import numpy as np
 from numba import njit
@@ -38,7 +38,7 @@ from hw_models._pointwise import (
     require_int,
     require_signed,
 )
-from hw_models.errors import ContractError
+from hw_models.errors import ContractError, no_case
 from hw_models.formats import FixedFormat, IntArray
 from hw_models.rounding import round_shift
 from hw_models.tables import FLOATS, require_formats, require_function
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from hw_models.tables import FloatType, Function
 
 Result: TypeAlias = Literal["rounded", "exact"]
-RESULTS: Final[tuple[Result, ...]] = ("rounded", "exact")
+RESULTS: Final[tuple[Result, ...]] = get_args(Result)
 MAX_BITS: Final = 16
 _ZERO_POINTS: Final = (-(1 << MAX_BITS), 1 << MAX_BITS)
 _INT16: Final = FixedFormat(16)
@@ -69,10 +69,20 @@ def reference(
     fraction = fraction_bits(len(table), input)
     index, rest = divmod(x - input.min, 1 << fraction)
     slope = table[index + 1] - table[index]
-    if result == "exact":
+    if _is_exact(result):
         return (table[index] << fraction) + slope * rest
     step = round_shift(entries.wrap(slope) * rest, fraction, "half_up")
     return entries.wrap(table[index] + int(step))
+
+
+def _is_exact(result: Result) -> bool:
+    match result:
+        case "rounded":
+            return False
+        case "exact":
+            return True
+        case _:
+            raise ContractError(no_case(result, "result", RESULTS))
 
 
 def fraction_bits(size: int, input: FixedFormat) -> int:  # noqa: A002  # the contract's name
@@ -94,9 +104,9 @@ def result_format(
     result: Result,
 ) -> FixedFormat:
     """Return the format of the result: the entries', or f bits more when it is exact."""
-    if result == "rounded":
-        return entries
-    return FixedFormat(entries.bits + fraction_bits(size, input), entries.signed)
+    if _is_exact(result):
+        return FixedFormat(entries.bits + fraction_bits(size, input), entries.signed)
+    return entries
 
 
 @njit(cache=True)
@@ -162,7 +172,7 @@ def interpolate(
     dense, layout = memory_order(codes)
     y = np.empty(dense.size, np.int64)
     fraction = fraction_bits(values.size, input)
-    drop = 64 - entries.bits if result == "rounded" else -1
+    drop = -1 if _is_exact(result) else 64 - entries.bits
     flat = dense.reshape(-1).astype(np.int64)
     _interpolate(flat, y, values, input.min, fraction, drop, entries.signed)
     if ledger is not None:
@@ -185,7 +195,7 @@ def _table(
     fraction_bits(values.size, codes)
     require_codes(values, "table", entries)
     slopes = np.diff(values)
-    if result == "exact" and not entries.fits(slopes):
+    if _is_exact(result) and not entries.fits(slopes):
         wrong = int(np.argmax((slopes < entries.min) | (slopes > entries.max)))
         raise ContractError(
             f"the slopes of an exact table must be codes of its format, not {int(slopes[wrong])} "

@@ -39,17 +39,18 @@ from numba import njit
 from hw_models._arguments import require_flag, require_ledger, show
 from hw_models._broadcast import codes_of
 from hw_models._pointwise import INT64_MAX, INT64_MIN, output_range, require_int, require_output
-from hw_models.avg_pool import _divide, divide
+from hw_models.avg_pool import _divide, divide, division_code
 from hw_models.errors import ContractError
 from hw_models.formats import FixedFormat, IntArray, is_int
 from hw_models.requantize import requantize
-from hw_models.rounding import Rounding, rounding_code
+from hw_models.rounding import require_division
 from hw_models.schemes import FixedPoint, Requantizer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hw_models.ledger import Ledger
+    from hw_models.rounding import DivisionRounding
 
 MAX_COUNT: Final = 1 << 29  # sums of codes of up to 33 bits, offsets included, then fit 64 bits
 
@@ -62,15 +63,10 @@ class Division:
         rounding: a name of ``ROUNDINGS`` but ``jam`` and ``stochastic``.
     """
 
-    rounding: Rounding = "half_away"
+    rounding: DivisionRounding = "half_away"
 
     def __post_init__(self) -> None:
-        rounding_code(self.rounding)
-        if self.rounding in ("jam", "stochastic"):
-            raise ContractError(
-                f"Division.rounding must be a rule of the quotient, not {self.rounding!r} "
-                "(accepted: floor, ceil, toward_zero, away, half_*)"
-            )
+        require_division(self.rounding, "Division.rounding")
 
 
 Averager: TypeAlias = Division | Requantizer
@@ -212,7 +208,7 @@ def _divided(
     y = np.empty(sums.size, np.int64)
     flags = np.empty(sums.size if ledger is not None else 0, np.bool_)
     stats = np.array([INT64_MAX, INT64_MIN, 0], np.int64)
-    mode = rounding_code(division.rounding)
+    mode = division_code(division.rounding)
     _divide_all(sums.reshape(-1), y, flags, stats, np.array(bounds, np.int64), count, mode)
     if ledger is not None:
         ledger.elements, ledger.overflows, ledger.clamped = y.size, 0, int(stats[2])

@@ -16,12 +16,12 @@ that equal codes have equal bytes.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, cast, get_args
 
 import numpy as np
 
 from hw_models._arguments import as_array, require_name, show
-from hw_models.errors import ContractError
+from hw_models.errors import ContractError, no_case
 from hw_models.formats import FixedFormat, IntArray, is_int
 
 if TYPE_CHECKING:
@@ -32,15 +32,16 @@ if TYPE_CHECKING:
 First: TypeAlias = Literal["low", "high"]
 
 WIDTHS: Final = (1, 2, 4)
-FIRSTS: Final[tuple[First, ...]] = ("low", "high")
+FIRSTS: Final[tuple[First, ...]] = get_args(First)
 
 
 def reference(codes: Sequence[int], form: FixedFormat, first: First = "low") -> list[int]:
     """Return the bytes of the codes, in Python integers."""
     width, count = form.bits, 8 // form.bits
     packed = [0] * -(-len(codes) // count)
+    low_first = _low_first(first)
     for index, code in enumerate(codes):
-        place = index % count if first == "low" else count - 1 - index % count
+        place = index % count if low_first else count - 1 - index % count
         packed[index // count] |= code % (1 << width) << width * place
     return packed
 
@@ -120,7 +121,17 @@ def unpack(
     return codes.reshape(sizes)
 
 
-def _shifts(form: object, first: object) -> npt.NDArray[np.uint8]:
+def _low_first(first: First) -> bool:
+    match first:
+        case "low":
+            return True
+        case "high":
+            return False
+        case _:
+            raise ContractError(no_case(first, "first", FIRSTS))
+
+
+def _shifts(form: object, first: First) -> npt.NDArray[np.uint8]:
     """Return where the codes of a byte begin, after checks of both arguments."""
     if not isinstance(form, FixedFormat) or form.bits not in WIDTHS:
         raise ContractError(
@@ -129,7 +140,7 @@ def _shifts(form: object, first: object) -> npt.NDArray[np.uint8]:
         )
     require_name(first, "first", FIRSTS)
     shifts = np.arange(0, 8, form.bits, dtype=np.uint8)
-    return shifts if first == "low" else shifts[::-1]
+    return shifts if _low_first(first) else shifts[::-1]
 
 
 def _sizes(shape: object) -> tuple[int, ...]:

@@ -19,13 +19,13 @@ Where two dimensions are padded, a corner is mirrored in both. Pads add less tha
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
 import numpy as np
 
 from hw_models._arguments import as_array, require_ledger, require_name, show
 from hw_models._pointwise import Layout, extremes, memory_order, require_int, require_integers
-from hw_models.errors import ContractError
+from hw_models.errors import ContractError, no_case
 from hw_models.formats import IntArray, is_int
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from hw_models.ledger import Ledger
 
 PadMode: TypeAlias = Literal["constant", "edge", "reflect", "symmetric"]
-PAD_MODES: Final[tuple[PadMode, ...]] = ("constant", "edge", "reflect", "symmetric")
+PAD_MODES: Final[tuple[PadMode, ...]] = get_args(PadMode)
 MAX_ADDED: Final = 1 << 31
 
 
@@ -52,8 +52,10 @@ def reference(
             result.append(codes[min(max(p, 0), n - 1)])
         elif mode == "reflect":
             result.append(codes[-p if p < 0 else 2 * (n - 1) - p])
-        else:
+        elif mode == "symmetric":
             result.append(codes[-p - 1 if p < 0 else 2 * n - 1 - p])
+        else:
+            raise ContractError(no_case(mode, "mode", PAD_MODES))
     return result
 
 
@@ -95,12 +97,15 @@ def pad(
             "(accepted: smaller pads)"
         )
     y: IntArray
-    if not border:
-        y = dense.copy()
-    elif mode == "constant":
-        y = np.pad(dense, border, constant_values=code)
-    else:
-        y = np.pad(dense, border, mode)
+    match mode:
+        case _ if not border:
+            y = dense.copy()
+        case "constant":
+            y = np.pad(dense, border, constant_values=code)
+        case "edge" | "reflect" | "symmetric":
+            y = np.pad(dense, border, mode)  # NumPy's names are ours
+        case _:
+            raise ContractError(no_case(mode, "mode", PAD_MODES))
     if ledger is not None:
         ledger.elements, ledger.overflows, ledger.clamped = y.size, 0, 0
         ledger.minimum, ledger.maximum = extremes(y)
@@ -124,12 +129,25 @@ def _widths(
             f"pads must have one pair per dimension, not {show(pads)} (accepted: {accepted})"
         )
     for axis, (length, pair) in enumerate(zip(shape, pairs, strict=True)):
-        most = {"reflect": max(length - 1, 0), "symmetric": length}.get(mode)
-        if mode == "edge" and length == 0:
-            most = 0
+        most = _most(mode, length)
         if most is not None and max(pair) > most:
             raise ContractError(
                 f"pads of mode {mode} must be at most {most} along dimension {axis} of length "
                 f"{length}, not {max(pair)} (accepted: 0..{most})"
             )
     return [(int(before), int(after)) for before, after in pairs]
+
+
+def _most(mode: PadMode, length: int) -> int | None:
+    """Return the largest pad of a dimension, or None where there is none."""
+    match mode:
+        case "constant":
+            return None
+        case "edge":
+            return None if length else 0
+        case "reflect":
+            return max(length - 1, 0)
+        case "symmetric":
+            return length
+        case _:
+            raise ContractError(no_case(mode, "mode", PAD_MODES))

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -38,31 +38,59 @@ from hw_models._pointwise import (
     require_axis,
     require_output,
 )
-from hw_models.errors import ContractError
+from hw_models.errors import ContractError, no_case
 from hw_models.formats import FixedFormat, FloatArray, IntArray, is_int
 
 if TYPE_CHECKING:
     from hw_models.ledger import Ledger
 
 Formula: TypeAlias = Literal["torch", "executorch", "onnx", "tflite"]
-FORMULAS: Final[tuple[Formula, ...]] = ("torch", "executorch", "onnx", "tflite")
-_DIVIDING: Final = ("onnx", "tflite")
+FORMULAS: Final[tuple[Formula, ...]] = get_args(Formula)
 _LIMIT: Final = 1 << 62
+
+
+class _Steps(NamedTuple):
+    """What tells the formulas apart.
+
+    Attributes:
+        divides: by the scale, instead of a product with its reciprocal.
+        double: the reciprocal is of the scale in float64, and not in float32.
+        away: halves are rounded away from zero, and not to even.
+    """
+
+    divides: bool
+    double: bool
+    away: bool
+
+
+def _steps(formula: Formula) -> _Steps:
+    match formula:
+        case "torch":
+            return _Steps(divides=False, double=True, away=False)
+        case "executorch":
+            return _Steps(divides=False, double=False, away=False)
+        case "onnx":
+            return _Steps(divides=True, double=False, away=False)
+        case "tflite":
+            return _Steps(divides=True, double=False, away=True)
+        case _:
+            raise ContractError(no_case(formula, "formula", FORMULAS))
 
 
 def reference(
     x: float, scale: float, zero_point: int, output: FixedFormat, formula: Formula = "torch"
 ) -> int:
     """Quantize one value, float32 step by float32 step: the definition."""
-    if formula in _DIVIDING:
+    steps = _steps(formula)
+    if steps.divides:
         ratio = float(np.float32(x)) / float(np.float32(scale))
         # One float64 division then float32 is the float32 division (53 >= 2 * 24 + 2 bits).
         total: float = float(_f32(ratio))
-        if formula == "tflite" and abs(total) < _LIMIT:
+        if steps.away and abs(total) < _LIMIT:
             away = math.floor(abs(Fraction(total)) + Fraction(1, 2))
             return output.saturate((away if total > 0 else -away) + zero_point)
         return output.saturate(_integer(total) + zero_point)
-    inverse = 1.0 / (scale if formula == "torch" else float(np.float32(scale)))
+    inverse = 1.0 / (scale if steps.double else float(np.float32(scale)))
     product = float(_f32(float(np.float32(x)) * float(_f32(inverse))))
     if abs(product) == float("inf"):
         return output.saturate(_integer(product))
@@ -149,7 +177,8 @@ def quantize(
     values = _floats(x)
     form = require_output(output)
     scales, zeros, channels = parameters(values.shape, scale, zero_point, axis, block)
-    factors = _factors(scales, formula)
+    steps = _steps(formula)
+    factors = _factors(scales, steps)
     view, layout = parameter_view(values, axis, channels, block)
     y = np.empty(view.shape, np.int32)
     flags = np.empty(view.shape if ledger is not None else (0, 0, 0), np.bool_)
@@ -163,8 +192,8 @@ def quantize(
         zeros,
         form.min,
         form.max,
-        formula in _DIVIDING,
-        formula == "tflite",
+        steps.divides,
+        steps.away,
     )
     if ledger is not None:
         ledger.elements, ledger.overflows, ledger.clamped = values.size, 0, int(stats[2])
@@ -191,11 +220,11 @@ def _floats(x: Any) -> npt.NDArray[np.float32]:
         return array.astype(np.float32, copy=False)
 
 
-def _factors(scales: npt.NDArray[np.float64], formula: Formula) -> npt.NDArray[np.float32]:
+def _factors(scales: npt.NDArray[np.float64], steps: _Steps) -> npt.NDArray[np.float32]:
     with np.errstate(over="ignore", under="ignore", divide="ignore"):
         narrow = scales.astype(np.float32)
-        inverse = (1.0 / (scales if formula == "torch" else narrow)).astype(np.float32)
-    factors = narrow if formula in _DIVIDING else inverse
+        inverse = (1.0 / (scales if steps.double else narrow)).astype(np.float32)
+    factors = narrow if steps.divides else inverse
     good = np.isfinite(factors) & (factors > 0)
     if not good.all():
         raise ContractError(

@@ -37,7 +37,16 @@ from numba import njit
 from hw_models._arguments import as_array, require_ledger, show
 from hw_models._pointwise import extremes, require_signed
 from hw_models._pool_windows import planes, result_layout, spatial_dims
-from hw_models._resize_taps import MAX_PIXELS, MODES, Mode, Resize, ScaledResize, SizedResize, Tap
+from hw_models._resize_taps import (
+    MAX_PIXELS,
+    MODES,
+    Mode,
+    Resize,
+    ScaledResize,
+    SizedResize,
+    Tap,
+    weights,
+)
 from hw_models.errors import ContractError
 from hw_models.formats import FixedFormat, IntArray
 from hw_models.rounding import round_shift
@@ -96,7 +105,7 @@ def _weighted(x: Any, y: Any, rows: Any, columns: Any, shift: Any) -> None:
 
 def result_format(codes: FixedFormat, scheme: Resize) -> FixedFormat:
     """Return the format of the result: the codes', or TOSA's accumulator of a bilinear."""
-    if isinstance(scheme, ScaledResize) and scheme.mode == "bilinear":
+    if isinstance(scheme, ScaledResize) and weights(scheme.mode):
         return FixedFormat(32 if codes.bits <= 8 else 48)
     return codes
 
@@ -143,7 +152,7 @@ def resize(x: IntArray, scheme: Resize, ledger: Ledger | None = None) -> IntArra
             f"x must be codes of up to {limit.bit_length() - 1} bits, not {least}..{most} "
             f"(accepted: +-{limit})"
         )
-    if scheme.mode == "nearest":
+    if not weights(scheme.mode):
         rows, columns = taps[0][:, 0], taps[1][:, 0]
         y = plane[:, rows][:, :, columns]
     else:
@@ -161,7 +170,7 @@ def resize(x: IntArray, scheme: Resize, ledger: Ledger | None = None) -> IntArra
 
 def _result_type(x: IntArray, scheme: Resize) -> npt.DTypeLike | None:
     """Return the container of TOSA's weighted sums, or None where x's own does."""
-    if isinstance(scheme, ScaledResize) and scheme.mode == "bilinear":
+    if isinstance(scheme, ScaledResize) and weights(scheme.mode):
         return np.int32 if x.dtype.itemsize == 1 else np.int64
     return None
 

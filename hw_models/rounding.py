@@ -24,13 +24,31 @@ the seed (splitmix64), never from a stream: the answer does not depend on order 
 
 The functions use only ``+ - * >> & |``, signed comparison and ``select``, so that they also run
 on bit-vectors of an SMT solver, wide enough that ``x + 2**k`` does not wrap.
+
+A mode is complete when each of these knows it. tests/hw_models/test_rounding_places.py asks every
+one of them about every mode, and names those that do not:
+
+| place                                          | what a mode has there                         |
+|------------------------------------------------|-----------------------------------------------|
+| hw_models/rounding.py                          | a row above, and its subsets below            |
+| hw_models.rounding.round_shift                 | the definition, of integers                   |
+| hw_models.rounding.round_shift, bit-vectors    | the same, of an SMT solver                    |
+| hw_models.requantization.exact.rounding_table  | its row of constants for every kernel         |
+| hw_models.requantization.fast.prepare          | its vector arithmetic, or none                |
+| hw_models.avg_pool.divide                      | the division, if it is one of ``DIVISIONS``   |
+| hw_models.avg_pool.division_code               | its number in the kernels that divide         |
+| qsim/target/sections.py                        | its name in the Literals of targets           |
+| rtl_tb/rtl/round_shift.sv                      | the case of its number                        |
+| rtl_tb/rtl/avg_pool_core.sv                    | the same, if it is one of ``DIVISIONS``       |
+| docs/numerics.md                               | a row of the table                            |
+| docs/targets.md                                | its name where a target may say it            |
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
 
-from hw_models.errors import ContractError
+from hw_models.errors import ContractError, no_case
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,8 +67,28 @@ Rounding: TypeAlias = Literal[
     "jam",
     "stochastic",
 ]
-# The position in this tuple is the mode's number in the kernels, in files and in the RTL.
+# The position in this tuple is the mode's number in the kernels, in files and in the RTL: a new
+# name goes last.
 ROUNDINGS: Final[tuple[Rounding, ...]] = get_args(Rounding)
+# Rules of a quotient by any integer; the others are of bits, so that only a shift has them.
+DivisionRounding: TypeAlias = Literal[
+    "floor",
+    "ceil",
+    "toward_zero",
+    "away",
+    "half_up",
+    "half_down",
+    "half_away",
+    "half_toward_zero",
+    "half_even",
+    "half_odd",
+]
+DIVISIONS: Final[tuple[DivisionRounding, ...]] = get_args(DivisionRounding)
+SHIFTS_ONLY: Final[tuple[Rounding, ...]] = ("jam", "stochastic")
+# Rules of the value alone; the others draw a number for each element.
+DeterministicRounding: TypeAlias = Literal[DivisionRounding, "jam"]
+DETERMINISTIC: Final[tuple[DeterministicRounding, ...]] = get_args(DeterministicRounding)
+DRAWING: Final[tuple[Rounding, ...]] = ("stochastic",)
 
 _MASK64: Final = (1 << 64) - 1
 
@@ -63,6 +101,27 @@ def rounding_code(rounding: str) -> int:
             f"{', '.join(ROUNDINGS)})"
         )
     return ROUNDINGS.index(rounding)
+
+
+def require_division(rounding: Rounding, name: str) -> DivisionRounding:
+    """Return a rounding that a quotient can have, or raise ContractError."""
+    rounding_code(rounding)
+    if rounding not in DIVISIONS:
+        raise ContractError(
+            f"{name} must be a rule of the quotient, not {rounding!r} (accepted: floor, ceil, "
+            "toward_zero, away, half_*)"
+        )
+    return rounding
+
+
+def require_deterministic(rounding: Rounding, name: str) -> DeterministicRounding:
+    """Return a rounding that draws no numbers, or raise ContractError."""
+    rounding_code(rounding)
+    if rounding not in DETERMINISTIC:
+        raise ContractError(
+            f"{name} must be deterministic, not {rounding!r} (accepted: {', '.join(DETERMINISTIC)})"
+        )
+    return rounding
 
 
 def splitmix64(seed: int, index: int) -> int:
@@ -129,3 +188,5 @@ def round_shift(  # noqa: C901 - one case per rounding, and nothing else
             return floor | 1
         case "stochastic":
             return (x + (draw >> (64 - k) if k <= 64 else draw << (k - 64))) >> k
+        case _:
+            raise ContractError(no_case(rounding, "the rounding of a shift", ROUNDINGS))

@@ -70,7 +70,7 @@ from hw_models.requantization.scheme_arguments import (
     integers,
     real_scales,
 )
-from hw_models.rounding import Rounding, round_shift, rounding_code
+from hw_models.rounding import Rounding, require_deterministic, round_shift, rounding_code
 
 if TYPE_CHECKING:
     from hw_models.formats import Select
@@ -173,11 +173,7 @@ class MulAddShift:
     prepared: dict[Any, Any] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        if rounding_code(self.rounding) == rounding_code("stochastic"):
-            raise ContractError(
-                f"MulAddShift.rounding must be deterministic, not {self.rounding!r} "
-                "(accepted: every other rounding)"
-            )
+        require_deterministic(self.rounding, "MulAddShift.rounding")
         mul = integers(self.mul, "MulAddShift.mul", -(1 << 31), (1 << 31) - 1)
         add = integers(self.add, "MulAddShift.add", -(1 << 47), (1 << 47) - 1)
         shift = integers(self.right_shift, "MulAddShift.right_shift", 0, MAX_SHIFT)

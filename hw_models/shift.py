@@ -34,7 +34,7 @@ from hw_models._pointwise import (
 from hw_models.errors import ContractError
 from hw_models.formats import FixedFormat, IntArray
 from hw_models.requantization.exact import rounding_table
-from hw_models.rounding import Rounding, round_shift, rounding_code
+from hw_models.rounding import Rounding, require_deterministic, round_shift
 
 if TYPE_CHECKING:
     from hw_models.ledger import Ledger
@@ -90,11 +90,7 @@ def shift_right(
         ContractError: for arguments outside the contract.
     """
     require_ledger(ledger)
-    if rounding_code(rounding) == rounding_code("stochastic"):
-        raise ContractError(
-            f"shift_right's rounding must be deterministic, not {rounding!r} "
-            "(accepted: every other rounding)"
-        )
+    require_deterministic(rounding, "shift_right's rounding")
     given = as_array(x, "x")
     codes = codes_of(given, "x")
     if output is None:

@@ -28,13 +28,13 @@ as any other, to 0. Exponentials of the float table are float64's, rounded once.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
 from hw_models._arguments import as_array, require_ledger, show
 from hw_models._pointwise import require_codes, require_int, require_signed
-from hw_models.errors import ContractError
+from hw_models.errors import ContractError, no_case
 from hw_models.formats import FixedFormat, IntArray
 from hw_models.functions import softmax_kernels as kernels
 from hw_models.functions.softmax_schemes import (
@@ -66,6 +66,7 @@ __all__ = [
 ]
 
 _INT8 = FixedFormat(8)
+_NAMES = tuple(kind.__name__ for kind in get_args(SoftmaxScheme))
 
 
 def reference(row: Sequence[int], scheme: SoftmaxScheme, output: FixedFormat = _INT8) -> list[int]:
@@ -129,8 +130,7 @@ def require_softmax(scheme: SoftmaxScheme, codes: FixedFormat, output: FixedForm
     """Raise ContractError where a scheme does not take these formats."""
     if not isinstance(scheme, SoftmaxScheme):
         raise ContractError(
-            f"scheme must be a softmax scheme, not {show(scheme)} (accepted: FixedSoftmax, "
-            "FloatSoftmax, TableSoftmax)"
+            f"scheme must be a softmax scheme, not {show(scheme)} (accepted: {', '.join(_NAMES)})"
         )
     limits = ((codes, "input", MAX_INPUT_BITS), (output, "output", MAX_OUTPUT_BITS))
     for form, name, most in limits:
@@ -158,8 +158,8 @@ def _terms(scheme: SoftmaxScheme) -> npt.NDArray[Any]:
         points = requantize(differences, scheme.rescale, 32767, FixedFormat(32))
         codes = np.clip(points, -32768, 32767)
         return interpolate(codes, tables16()[0]).astype(np.int64)
-    dtype = np.int64 if isinstance(scheme, FixedSoftmax) else np.float32
-    return np.array([scheme.term(-d) for d in range(1 << 8)], dtype)
+    dtypes = {FixedSoftmax: np.int64, FloatSoftmax: np.float32}
+    return np.array([scheme.term(-d) for d in range(1 << 8)], dtypes[type(scheme)])
 
 
 def _run(scheme: SoftmaxScheme, x: Any, y: Any, output: FixedFormat) -> int:
@@ -169,7 +169,9 @@ def _run(scheme: SoftmaxScheme, x: Any, y: Any, output: FixedFormat) -> int:
     if isinstance(scheme, FloatSoftmax):
         scale = np.float32(scheme.output_scale)
         return int(kernels.floating(x, y, terms, scale, scheme.zero_point))
-    return int(kernels.interpolated(x, y, terms, tables16()[1].copy()))
+    if isinstance(scheme, TableSoftmax):
+        return int(kernels.interpolated(x, y, terms, tables16()[1].copy()))
+    raise ContractError(no_case(scheme, "scheme", _NAMES))
 
 
 def _fill(ledger: Ledger, values: IntArray, changed: Any, scheme: SoftmaxScheme) -> None:

@@ -20,20 +20,21 @@ tensorflow lite/kernels/internal/reference/sub.h, lite/kernels/sub.cc.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
 from hw_models._arguments import require_name
 from hw_models._pointwise import output_range
 from hw_models.add import reference as add_reference
 from hw_models.addition.adders import Adder, ShiftedAdd
 from hw_models.addition.codes import compute
+from hw_models.errors import ContractError, no_case
 from hw_models.formats import FixedFormat, IntArray
 
 if TYPE_CHECKING:
     from hw_models.ledger import Ledger
 
 Negate: TypeAlias = Literal["term", "operand"]
-NEGATES: Final[tuple[Negate, ...]] = ("term", "operand")
+NEGATES: Final[tuple[Negate, ...]] = get_args(Negate)
 
 
 def reference(
@@ -48,13 +49,23 @@ def reference(
     negate: Negate = "term",
 ) -> int:
     """Subtract two codes: the definition."""
-    if negate == "operand" or not isinstance(adder, ShiftedAdd):
+    if _of_operand(negate) or not isinstance(adder, ShiftedAdd):
         return add_reference(a, -b, adder, a_zero_point, -b_zero_point, zero_point, output, clamp)
     low, high = output_range(output or FixedFormat(8), clamp)
     shifted = ((a - a_zero_point) << adder.left_shift, (b - b_zero_point) << adder.left_shift)
     difference = adder.a.reference(shifted[0]) - adder.b.reference(shifted[1])
     value: int = adder.out.reference(difference) + zero_point
     return min(max(value, low), high)
+
+
+def _of_operand(negate: Negate) -> bool:
+    match negate:
+        case "term":
+            return False
+        case "operand":
+            return True
+        case _:
+            raise ContractError(no_case(negate, "negate", NEGATES))
 
 
 def sub(

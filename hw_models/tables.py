@@ -45,7 +45,7 @@ from hw_models.formats import FixedFormat, IntArray
 from hw_models.functions.curves import Sigmoid16, Tanh16
 from hw_models.functions.real import FUNCTIONS, ask
 from hw_models.functions.units import ByteLeakyRelu, HardSwish, LeakyRelu
-from hw_models.rounding import Rounding, round_shift, rounding_code
+from hw_models.rounding import Rounding, require_deterministic, round_shift
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -91,12 +91,7 @@ class TableArithmetic:
 
     def __post_init__(self) -> None:
         require_name(self.dtype, "TableArithmetic.dtype", tuple(FLOATS))
-        rounding_code(self.rounding)
-        if self.rounding == "stochastic":
-            raise ContractError(
-                "a table's rounding must be a rule of the value, not 'stochastic' "
-                "(accepted: any other name of ROUNDINGS)"
-            )
+        require_deterministic(self.rounding, "a table's rounding")
         require_flag(self.divide, "TableArithmetic.divide")
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
 
 import numpy as np
 
 from hw_models._arguments import require_accumulator, require_name, require_scale, show
 from hw_models._pointwise import keep_ints, require_int
-from hw_models.errors import AccumulatorOverflowError, ContractError
+from hw_models.errors import AccumulatorOverflowError, ContractError, no_case
 from hw_models.formats import Accumulator, if_else
-from hw_models.rounding import Rounding, round_shift, rounding_code
+from hw_models.rounding import Rounding, require_deterministic, round_shift
 from hw_models.schemes import FixedPoint, PowerOfTwo
 
 if TYPE_CHECKING:
@@ -21,13 +21,8 @@ if TYPE_CHECKING:
     from hw_models.schemes import FixedRounding
 
 AddFormula: TypeAlias = Literal["torch", "onnx", "torch_quantized", "mlas", "torch_scalar"]
-ADD_FORMULAS: Final[tuple[AddFormula, ...]] = (
-    "torch",
-    "onnx",
-    "torch_quantized",
-    "mlas",
-    "torch_scalar",
-)
+# The position in this tuple is the formula's number in the kernel: a new name goes last.
+ADD_FORMULAS: Final[tuple[AddFormula, ...]] = get_args(AddFormula)
 _FAR: Final = 1 << 16  # no format has so many fraction bits
 
 
@@ -177,11 +172,7 @@ class MultiplierAdd:
     def __post_init__(self) -> None:
         keep_ints(self, -(1 << 23), (1 << 23) - 1, "multiplier_a", "multiplier_b")
         keep_ints(self, 0, 31, "right_shift")
-        if rounding_code(self.rounding) == rounding_code("stochastic"):
-            raise ContractError(
-                f"MultiplierAdd.rounding must be deterministic, not {self.rounding!r} "
-                "(accepted: every other rounding)"
-            )
+        require_deterministic(self.rounding, "MultiplierAdd.rounding")
 
     @classmethod
     def from_scales(cls, scale_a: float, scale_b: float, scale_out: float) -> MultiplierAdd:
@@ -245,9 +236,15 @@ class FloatAdd:
         else:
             parts = [f32(f32(q - z) * s) for s, q, z in ((sa, a, za), (sb, b, zb))]
         total = f32(parts[0] + parts[1])
-        if self.formula == "torch_scalar":
-            return round(f32(f32(total * f32(1 / so)) + f32(zo)))
-        return round(f32(total / so) if self.formula == "onnx" else f32(total * f32(1 / so))) + zo
+        match self.formula:
+            case "torch" | "torch_quantized":
+                return round(f32(total * f32(1 / so))) + zo
+            case "onnx":
+                return round(f32(total / so)) + zo
+            case "torch_scalar":
+                return round(f32(f32(total * f32(1 / so)) + f32(zo)))
+            case _:
+                raise ContractError(no_case(self.formula, "FloatAdd.formula", ADD_FORMULAS))
 
 
 Adder: TypeAlias = ShiftedAdd | AlignedAdd | MultiplierAdd | FloatAdd

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +27,7 @@ from hw_models.addition.adders import (
     ShiftedAdd,
 )
 from hw_models.bias_add import bias_add
-from hw_models.errors import AccumulatorOverflowError, ContractError
+from hw_models.errors import AccumulatorOverflowError, ContractError, no_case
 from hw_models.ledger import Ledger
 from hw_models.requantization.exact import fixed_rows
 from hw_models.requantization.fixed_point import TOSA, FixedPoint
@@ -37,6 +37,9 @@ from hw_models.schemes import PowerOfTwo
 if TYPE_CHECKING:
     from hw_models._pointwise import Layout
     from hw_models.formats import FixedFormat, IntArray
+
+
+_NAMES = tuple(kind.__name__ for kind in get_args(Adder))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +103,7 @@ def compute(
     require_ledger(ledger)
     if not isinstance(adder, Adder):
         raise ContractError(
-            f"adder must be a scheme object, not {show(adder)} (accepted: ShiftedAdd, AlignedAdd, "
-            "MultiplierAdd, FloatAdd)"
+            f"adder must be a scheme object, not {show(adder)} (accepted: {', '.join(_NAMES)})"
         )
     limits = output_range(require_output(output), clamp)
     zeros = [
@@ -116,7 +118,9 @@ def compute(
         return _aligned(job, adder)
     if isinstance(adder, MultiplierAdd):
         return _multiplied(job, adder)
-    return _element_by_element(job, adder)
+    if isinstance(adder, (ShiftedAdd, FloatAdd)):
+        return _element_by_element(job, adder)
+    raise ContractError(no_case(adder, "adder", _NAMES))
 
 
 def _element_by_element(job: Job, adder: ShiftedAdd | FloatAdd) -> IntArray:
@@ -130,7 +134,7 @@ def _element_by_element(job: Job, adder: ShiftedAdd | FloatAdd) -> IntArray:
         points = np.array(job.zeros, np.int64)
         mode = ADD_FORMULAS.index(adder.formula)
         kernels.float_add(job.x, job.y, *out, scales, points, mode)
-    else:
+    elif isinstance(adder, ShiftedAdd):
         table = np.concatenate([_row(s) for s in (adder.a, adder.b, adder.out)])
         register = (*out, adder.left_shift, table, job.sign)
         offset = job.offset()
@@ -138,6 +142,8 @@ def _element_by_element(job: Job, adder: ShiftedAdd | FloatAdd) -> IntArray:
             # Memory order found one; the first in C order is what every error names.
             logical = [job.logical(v).reshape(-1) for v in offset]
             _refuse(job.layout, int(kernels.shifted(*logical, *register)))
+    else:
+        raise ContractError(no_case(adder, "adder", _NAMES))
     if ledger is not None:
         ledger.elements, ledger.overflows, ledger.clamped = size, 0, int(stats[2])
         ledger.minimum, ledger.maximum = (int(stats[0]), int(stats[1])) if size else (0, 0)

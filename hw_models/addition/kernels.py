@@ -11,6 +11,8 @@ from numba.extending import intrinsic
 from hw_models.requantization.exact import fixed_one
 
 _LIMIT: Final = 1 << 62
+# Positions in adders.ADD_FORMULAS.
+TORCH, ONNX, TORCH_QUANTIZED, MLAS, TORCH_SCALAR = 0, 1, 2, 3, 4
 REACH: Final = 7  # the column after those of fixed_rows; 0: no rule of TOSA's
 
 
@@ -81,7 +83,9 @@ def shifted(
 def float_add(
     a: Any, b: Any, y: Any, flags: Any, stats: Any, bounds: Any, scales: Any, zeros: Any, mode: Any
 ) -> None:
-    """Add in float32, in the order of mode (a position in ``add.ADD_FORMULAS``)."""
+    """Add in float32, in the order of mode (a position in ``adders.ADD_FORMULAS``)."""
+    if mode < TORCH or mode > TORCH_SCALAR:
+        raise ValueError("no formula of an addition has this number")
     sa, sb, so = scales[0], scales[1], scales[2]
     za, zb, zo = np.float32(zeros[0]), np.float32(zeros[1]), np.float32(zeros[2])
     inverse = np.float32(1.0) / so
@@ -90,17 +94,18 @@ def float_add(
     na, nb = sa * -za, sb * -zb
     limit = np.float32(_LIMIT)
     for i in range(a.size):
-        if mode == 3:
+        if mode == MLAS:
             r = fma32(np.float32(a[i]), ra, fma32(np.float32(b[i]), rb, fixed))
-        elif mode == 2:
+        elif mode == TORCH_QUANTIZED:
             r = fma32(np.float32(a[i]), sa, na) + fma32(np.float32(b[i]), sb, nb)
         else:
             r = np.float32(a[i] - zeros[0]) * sa + np.float32(b[i] - zeros[1]) * sb
-        if mode == 1:
+        if mode == ONNX:
             r = r / so
-        elif mode != 3:
+        elif mode != MLAS:
             r = r * inverse
-        if mode == 4:
+        if mode == TORCH_SCALAR:
             r = r + zo
         v = np.int64(min(max(np.rint(r), -limit), limit))
-        _store(v + (0 if mode >= 3 else zeros[2]), i, y, flags, stats, bounds)
+        added = mode in (MLAS, TORCH_SCALAR)
+        _store(v + (0 if added else zeros[2]), i, y, flags, stats, bounds)

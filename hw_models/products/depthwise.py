@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final, cast, get_args
 
 import numpy as np
 from numba import get_num_threads, njit, prange
 
 from hw_models._aligned import address, aligned
+from hw_models.errors import ContractError, no_case
 from hw_models.products.depthwise_tiles import depth_bytes, depth_words
+from hw_models.products.gemm import Element, wrong_codes
 
 if TYPE_CHECKING:
     from hw_models.formats import IntArray
@@ -39,10 +41,15 @@ class PackedTaps:
     overrun: bool
 
 
-def pack(weight: IntArray, geometry: Geometry, element: str) -> PackedTaps:
+def pack(weight: IntArray, geometry: Geometry, element: Element) -> PackedTaps:
     """Pack int64 weights [C, 1, kh, kw] as ``int8`` or ``int16``."""
     channels, taps = geometry.outputs, geometry.taps
-    block, per_step = (64, 4) if element == "int8" else (16, 1)
+    if element == "int8":
+        block, per_step = 64, 4
+    elif element == "int16":
+        block, per_step = 16, 1
+    else:
+        raise ContractError(no_case(element, "the codes of a kernel", get_args(Element)))
     columns, steps = -(-channels // block) * block, -(-taps // per_step)
     dense = np.zeros((columns, steps * per_step), element)
     dense[:channels, :taps] = weight.reshape(channels, taps)
@@ -161,7 +168,9 @@ def multiply(
     threads = out.size * geometry.taps >= _PARALLEL_PRODUCTS and get_num_threads() > 1
     if buffer.itemsize == 1:
         kernel = _bytes_parallel if threads else _bytes_serial
-    else:
+    elif buffer.itemsize == 2:
         kernel = _words_parallel if threads else _words_serial
+    else:
+        raise ContractError(wrong_codes(buffer))
     kernel(n * size[0], shape, offsets, packed.steps, packed.codes, init, out, flip)
     return out[:, :channels]

@@ -129,7 +129,7 @@ class FastKernels:
         return None
 
     def _multiply(
-        self, image: _Image, element: str, size: tuple[int, int], init: IntArray, flip: int
+        self, image: _Image, element: gemm.Element, size: tuple[int, int], init: IntArray, flip: int
     ) -> IntArray:
         packed = self._packed[element]
         if isinstance(packed, depthwise.PackedTaps):
@@ -168,14 +168,14 @@ class FastKernels:
         self._release(image)
         return None if total is None else Result(total, "pairs-pieces", "16-bit codes, in pieces")
 
-    def _pack(self, element: str) -> gemm.PackedWeights | depthwise.PackedTaps:
+    def _pack(self, element: gemm.Element) -> gemm.PackedWeights | depthwise.PackedTaps:
         packed = self._packed.get(element)
         if packed is None:
             pack = depthwise.pack if self._depthwise else gemm.pack
             packed = self._packed[element] = pack(self.weight, self.geometry, element)
         return packed
 
-    def _init(self, element: str, shift: int) -> IntArray:
+    def _init(self, element: gemm.Element, shift: int) -> IntArray:
         init = self._initial.get((element, shift))
         if init is None:
             sums = self._pack(element).sums

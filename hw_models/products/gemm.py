@@ -12,12 +12,13 @@ made the codes unsigned, so that the result is the sum of differences itself.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, cast
 
 import numpy as np
 from numba import get_num_threads, njit, prange
 
 from hw_models._aligned import address, aligned
+from hw_models.errors import ContractError
 from hw_models.products.gemm_tiles import (
     PAIRS_16_PIXELS,
     PAIRS_WIDE,
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from hw_models.formats import IntArray
     from hw_models.products.geometry import Geometry
 
+# The containers of weights that kernels read; those of codes are uint8 and int16.
+Element: TypeAlias = Literal["int8", "int16"]
 # Pixels of one round of tiles: what every tile's number of pixels divides.
 ROUND: Final = 12
 # Pixels whose windows stay in the cache while the blocks of weights pass by.
@@ -61,6 +64,11 @@ class PackedWeights:
     sums: IntArray
     overrun: bool
     offsets: dict[tuple[int, int], IntArray] = field(default_factory=dict)
+
+
+def wrong_codes(buffer: IntArray) -> str:
+    """Return what to say of a buffer that no kernel reads."""
+    return f"a kernel's codes must be bytes or int16, not {buffer.dtype} (accepted: uint8, int16)"
 
 
 def _steps(geometry: Geometry, per_step: int) -> tuple[IntArray, IntArray, bool]:
@@ -98,7 +106,7 @@ def _block_widths(columns: int, *, wide: bool) -> list[int]:
     return widths
 
 
-def pack(weight: IntArray, geometry: Geometry, element: str) -> PackedWeights:
+def pack(weight: IntArray, geometry: Geometry, element: Element) -> PackedWeights:
     """Pack int64 weights [O, C / groups, kh, kw] as ``int8`` or ``int16``."""
     per_step = 4 // np.dtype(element).itemsize
     runs, taps, overrun = _steps(geometry, per_step)
@@ -285,8 +293,10 @@ def multiply(
     groups = (geometry.groups, geometry.channels * element)
     if element == 1:
         kernel = _bytes_parallel if threads else _bytes_serial
-    else:
+    elif element == 2:
         kernel = _pairs_parallel if threads else _pairs_serial
+    else:
+        raise ContractError(wrong_codes(buffer))
     kernel(chunks, shape, offsets, packed.codes, packed.blocks, groups, init, out, flip)
     used = out[:pixels]
     if packed.columns != geometry.group_outputs:

@@ -21,6 +21,8 @@ from llvmlite.binding import get_host_cpu_features
 from numba.core import types
 from numba.extending import intrinsic
 
+from hw_models.errors import ContractError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -40,13 +42,22 @@ HAS_VNNI: Final = {"avx512vnni", "avx512bw", "avx512f"} <= _FEATURES
 _PAIRS: Final = (
     "avx512" if {"avx512bw", "avx512f"} <= _FEATURES else "avx2" if "avx2" in _FEATURES else "plain"
 )
+_PAIR_INSTRUCTIONS: Final = {
+    "avx512": "llvm.x86.avx512.pmaddw.d.512",
+    "avx2": "llvm.x86.avx2.pmadd.wd",
+}
 # Output channels of the widest tile of `pairs`; the widest of `bytes` is 64.
 PAIRS_WIDE: Final = _PAIRS == "avx512"
 
 
 def portable() -> bool:
     """Return whether the environment asks to leave out special instructions."""
-    return os.environ.get("QSIM_KERNEL", "auto") == "portable"
+    asked = os.environ.get("QSIM_KERNEL", "auto")
+    if asked not in ("auto", "portable"):
+        raise ContractError(
+            f"QSIM_KERNEL must be one of its names, not {asked!r} (accepted: auto, portable)"
+        )
+    return asked == "portable"
 
 
 def _vector(element: ir.Type, lanes: int) -> ir.VectorType:
@@ -83,7 +94,7 @@ def _dot_pairs(build: Any, acc: Any, pixel: Any, weights: Any) -> Any:
             )
             products.append(build.mul(one, other))
         return build.add(acc, build.add(*products))
-    name = "llvm.x86.avx512.pmaddw.d.512" if _PAIRS == "avx512" else "llvm.x86.avx2.pmadd.wd"
+    name = _PAIR_INSTRUCTIONS[_PAIRS]
     function = build.module.declare_intrinsic(name, (), ir.FunctionType(acc.type, [halves, halves]))
     return build.add(acc, build.call(function, [left, right]))
 

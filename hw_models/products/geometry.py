@@ -9,8 +9,8 @@ from typing import Final, TypeAlias, cast
 import numpy as np
 
 from hw_models._arguments import as_array, require_sizes
-from hw_models.errors import ContractError
-from hw_models.formats import IntArray, Order, is_int
+from hw_models.errors import ContractError, no_case
+from hw_models.formats import ORDERS, IntArray, Order, is_int
 
 Pair: TypeAlias = tuple[int, int]
 Padding: TypeAlias = int | Sequence[int] | Sequence[tuple[int, int]]
@@ -229,6 +229,11 @@ class Geometry:
         """Return (channel, ky, kx) of every tap [K, 3], in the order that a mac takes them."""
         shape = (self.channels, *self.kernel)
         index = np.indices(shape).reshape(3, -1).T
-        if order == "channel_last":
-            index = index.reshape(*shape, 3).transpose(1, 2, 0, 3).reshape(-1, 3)
+        match order:
+            case "channel_first":
+                pass
+            case "channel_last":
+                index = index.reshape(*shape, 3).transpose(1, 2, 0, 3).reshape(-1, 3)
+            case _:
+                raise ContractError(no_case(order, "Accumulator.order", ORDERS))
         return cast("IntArray", np.ascontiguousarray(index))

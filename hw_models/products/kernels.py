@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numba import get_num_threads, njit, prange
 
+from hw_models.errors import ContractError
 from hw_models.products.wide import wide_add, wide_from, wide_less, wide_mul
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ LANES: Final = 64
 SUM: Final = 0
 SATURATE: Final = 1
 STATISTICS: Final = 2
+_MODES: Final = (SUM, SATURATE, STATISTICS)
 # Below this many products, waking a second thread costs more than it saves.
 _PARALLEL_PRODUCTS: Final = 1 << 20
 
@@ -79,7 +81,7 @@ def _lanes_step(  # type: ignore[no-untyped-def]  # njit infers the types
         _sum(vectors, scalars, acc)
     elif mode == SATURATE:
         _saturate(vectors, scalars, acc, low, high)
-    else:
+    elif mode == STATISTICS:
         state[0] = kind(0)
         state[1] = np.iinfo(acc.dtype).max
         state[2] = np.iinfo(acc.dtype).min
@@ -183,6 +185,11 @@ def lanes(
     bits of x's type above the accumulator, to wrap, or negative, to saturate. flags may be (1, 1)
     where mode is not STATISTICS.
     """
+    if mode not in _MODES:
+        raise ContractError(
+            f"what lanes do with a partial sum must be one of its numbers, not {mode} "
+            "(accepted: SUM, SATURATE, STATISTICS)"
+        )
     kind = x.dtype.type
     extremes = np.zeros((-(-bases.size // LANES), 2), x.dtype)
     extremes[:, 0], extremes[:, 1] = np.iinfo(x.dtype).max, np.iinfo(x.dtype).min

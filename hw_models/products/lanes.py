@@ -71,7 +71,7 @@ class LaneKernels:
             mode,
             max(accumulator.min, info.min),
             min(accumulator.max, info.max),
-            info.bits - accumulator.bits if accumulator.overflow == "wrap" else -1,
+            info.bits - accumulator.bits if accumulator.wraps else -1,
             out,
             flags,
         )
@@ -89,8 +89,8 @@ class LaneKernels:
         limbs = np.zeros(4, np.uint64)
         wide(
             buffer.reshape(-1), bases, offsets, self._weights("int64", by_pixel=True),
-            (geometry.channels, geometry.group_outputs), accumulator.at == "mac",
-            accumulator.overflow == "wrap", 64 - accumulator.bits, np.int64(accumulator.min),
+            (geometry.channels, geometry.group_outputs), accumulator.each_mac,
+            accumulator.wraps, 64 - accumulator.bits, np.int64(accumulator.min),
             np.int64(accumulator.max), out, flags, limbs,
         )  # fmt: skip
         signed = limbs.view(np.int64)

@@ -92,7 +92,7 @@ class CorrelationPlan:
         )
         self._low, self._high = accumulator.min, accumulator.max
         self._dtype = accumulator.dtype
-        self._wraps = accumulator.overflow == "wrap"
+        self._wraps = accumulator.wraps
         self._padded = self.geometry.padded
         self._assumed: dict[np.dtype[np.integer], tuple[Codes, Bounds, bool]] = {}
 
@@ -108,7 +108,7 @@ class CorrelationPlan:
                 sums.final = True
             return self.geometry.unview(self._settle(view, sums, ledger, proven=True))
         codes, bounds, proven = self._range(view, ledger)
-        if self.accumulator.at == "mac" and (ledger is not None or not (proven or self._wraps)):
+        if self.accumulator.each_mac and (ledger is not None or not (proven or self._wraps)):
             sums = self._ordered(view, size, codes, bounds, counts=self._counts(ledger))
         else:
             # A wrap that nobody counts needs its own ring only; any other rule, the exact sum.
@@ -235,7 +235,7 @@ class CorrelationPlan:
     def _apply(self, values: IntArray) -> IntArray:
         """Apply the accumulator's rule to exact sums."""
         accumulator = self.accumulator
-        if accumulator.overflow != "wrap":
+        if not accumulator.wraps:
             return accumulator.format.saturate(values)
         if accumulator.bits == values.dtype.itemsize * 8:
             return values
@@ -261,7 +261,7 @@ class CorrelationPlan:
             inside = 0 <= y < view.shape[2] and 0 <= x < view.shape[3]
             code = int(view[n, start + c, y, x]) if inside else self.pad_value
             total += (code - self.x_zero_point) * int(self._weight[o, c, ky, kx])
-            if accumulator.at == "mac" and not accumulator.min <= total <= accumulator.max:
+            if accumulator.each_mac and not accumulator.min <= total <= accumulator.max:
                 break
         return total
 

@@ -21,9 +21,17 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from hw_models.requantization.fixed_point import TWICE, FixedPoint, reduced_multiplier
+from hw_models.errors import ContractError, no_case
+from hw_models.requantization.fixed_point import (
+    FIXED_ROUNDINGS,
+    REDUCED,
+    FixedPoint,
+    reduced_multiplier,
+)
+from hw_models.rounding import ROUNDINGS
 
 if TYPE_CHECKING:
+    from hw_models.requantization.fixed_point import FixedRounding
     from hw_models.rounding import Rounding
 
 LIMIT: Final = 1 << 62
@@ -37,22 +45,41 @@ def rounding_table(shifts: npt.NDArray[np.int64], rounding: Rounding) -> npt.NDA
         row[0], row[1] = max(k, 0), max(-k, 0)
         if k <= 0:
             continue
-        half, full = 1 << (k - 1), (1 << k) - 1
-        row[2:] = {
-            "floor": (0, 0, 0, 0),
-            "ceil": (full, 0, 0, 0),
-            "toward_zero": (0, full, 0, 0),
-            "away": (full, -full, 0, 0),
-            "half_up": (half, 0, 0, 0),
-            "half_down": (half - 1, 0, 0, 0),
-            "half_away": (half, -1, 0, 0),
-            "half_toward_zero": (half - 1, 1, 0, 0),
-            "half_even": (half - 1, 0, 1, 0),
-            "half_odd": (half, 0, -1, 0),
-            "jam": (0, 0, 0, 1),
-            "stochastic": (0, 0, 0, 0),
-        }[rounding]
+        row[2:] = _constants(rounding, 1 << (k - 1), (1 << k) - 1)
     return table
+
+
+def _constants(  # noqa: C901 - one case per rounding, and nothing else
+    rounding: Rounding, half: int, full: int
+) -> tuple[int, int, int, int]:
+    """Return bias, neg, odd and jam of a shift."""
+    match rounding:
+        case "floor":
+            return 0, 0, 0, 0
+        case "ceil":
+            return full, 0, 0, 0
+        case "toward_zero":
+            return 0, full, 0, 0
+        case "away":
+            return full, -full, 0, 0
+        case "half_up":
+            return half, 0, 0, 0
+        case "half_down":
+            return half - 1, 0, 0, 0
+        case "half_away":
+            return half, -1, 0, 0
+        case "half_toward_zero":
+            return half - 1, 1, 0, 0
+        case "half_even":
+            return half - 1, 0, 1, 0
+        case "half_odd":
+            return half, 0, -1, 0
+        case "jam":
+            return 0, 0, 0, 1
+        case "stochastic":
+            return 0, 0, 0, 0  # its kernel adds the draw
+        case _:
+            raise ContractError(no_case(rounding, "the rounding of the kernels' table", ROUNDINGS))
 
 
 def fixed_rows(scheme: FixedPoint) -> npt.NDArray[np.int64]:
@@ -60,19 +87,31 @@ def fixed_rows(scheme: FixedPoint) -> npt.NDArray[np.int64]:
     n = scheme.bits - 1
     rows = np.zeros((len(scheme.shifts), 7), np.int64)
     for row, m, k in zip(rows, scheme.multipliers.tolist(), scheme.shifts.tolist(), strict=True):
-        reduced = scheme.rounding == "s64-reduced"
-        twice = scheme.rounding in TWICE
-        s = max(k - n, 0) if twice else k - 16 if reduced else k
-        half = 1 << (s - 1) if s else 0
-        bias, neg = half, 0
-        if scheme.rounding == "double" and s:
-            neg = -1
-        elif scheme.rounding == "tosa-double" and k > 31:
-            bias, neg = half + (1 << 30), -(1 << 31)  # x < 0 where p < 0, or where m and y are 0
-        row[:] = (
-            reduced_multiplier(m) if reduced else m, twice, max(n - k, 0), s, n, bias, neg
-        )  # fmt: skip
+        row[:] = _fixed_row(scheme.rounding, m, k, n)
     return rows
+
+
+def _fixed_row(rounding: FixedRounding, m: int, k: int, n: int) -> tuple[int, ...]:
+    left, right = max(n - k, 0), max(k - n, 0)
+    match rounding:
+        case "double":
+            return m, 1, left, right, n, _half(right), -1 if right else 0
+        case "double-half-up":
+            return m, 1, left, right, n, _half(right), 0
+        case "single" | "tosa-single":
+            return m, 0, left, k, n, _half(k), 0
+        case "s64-reduced":
+            return reduced_multiplier(m), 0, left, k - REDUCED, n, _half(k - REDUCED), 0
+        case "tosa-double":
+            # x < 0 where p < 0, or where m and y are 0
+            extra = (1 << 30, -(1 << 31)) if k > 31 else (0, 0)
+            return m, 0, left, k, n, _half(k) + extra[0], extra[1]
+        case _:
+            raise ContractError(no_case(rounding, "the rounding of a fixed row", FIXED_ROUNDINGS))
+
+
+def _half(shift: int) -> int:
+    return 1 << (shift - 1) if shift else 0
 
 
 @njit(cache=True)

@@ -43,7 +43,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numba import njit
 
+from hw_models.errors import ContractError, no_case
 from hw_models.requantization.exact import fixed_rows, rounding_table
+from hw_models.requantization.fixed_point import FIXED_ROUNDINGS
 from hw_models.requantization.lines import REACH, fit, thresholds
 from hw_models.requantization.modes import (
     DOUBLE,
@@ -52,6 +54,7 @@ from hw_models.requantization.modes import (
     LANES,
     LINE,
     MAGIC,
+    MODES,
     SHIFT_JAM,
     SHIFT_PARITY,
     SHIFT_PLAIN,
@@ -68,7 +71,15 @@ from hw_models.requantization.vector import (
     pointer,
     rows,
 )
-from hw_models.schemes import FixedPoint, FloatScale, PowerOfTwo
+from hw_models.schemes import (
+    REQUANTIZERS,
+    Converter,
+    FixedPoint,
+    Float64Scale,
+    FloatScale,
+    MulAddShift,
+    PowerOfTwo,
+)
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -129,6 +140,14 @@ class Parameters:
     header: tuple[int, ...]
     rows: Rows
 
+    def __post_init__(self) -> None:
+        # The kernels switch on the number, and pass by one that they do not know.
+        if self.mode not in range(len(MODES)) or len(self.rows) != MODES[self.mode][0]:
+            raise ContractError(
+                f"Parameters must be a mode's and its rows, not {len(self.rows)} rows of mode "
+                f"{self.mode} (accepted: modes 0..{len(MODES) - 1}, with the rows of MODES)"
+            )
+
     def arguments(self, inner: int, size: int) -> tuple[npt.NDArray[np.int32], int, int, int]:
         """Return table, mode, width and inner of ``run`` for [outer, channels, inner].
 
@@ -177,7 +196,9 @@ def prepare(requantizer: Requantizer, low: int, high: int, zero: int) -> Paramet
         return _fixed(requantizer, header, limits, zero - flip)
     if isinstance(requantizer, PowerOfTwo):
         return _shift(requantizer, header, limits, zero - flip)
-    return None
+    if isinstance(requantizer, (MulAddShift, Converter, Float64Scale)):
+        return None
+    raise ContractError(no_case(requantizer, "a requantizer", (c.__name__ for c in REQUANTIZERS)))
 
 
 def _float(
@@ -197,12 +218,22 @@ def _fixed(
     requantizer: FixedPoint, header: tuple[int, ...], limits: tuple[int, int], zero: int
 ) -> Parameters | None:
     """Rows multiplier, rounding constant with zero point, shift after the upper half."""
-    rounding = requantizer.rounding
-    double = rounding in ("double", "double-half-up", "tosa-double")
     multipliers, shifts, bits = requantizer.multipliers, requantizer.shifts, requantizer.bits
-    if rounding == "s64-reduced":
-        rows = fixed_rows(requantizer)
-        multipliers, shifts, bits = rows[:, 0], rows[:, 3], 16
+    match requantizer.rounding:
+        case "double" | "tosa-double":
+            double, up = True, False
+        case "double-half-up":
+            double, up = True, True
+        case "single" | "tosa-single":
+            double, up = False, False
+        case "s64-reduced":
+            double, up = False, False
+            rows = fixed_rows(requantizer)
+            multipliers, shifts, bits = rows[:, 0], rows[:, 3], 16
+        case _:
+            raise ContractError(
+                no_case(requantizer.rounding, "the rounding of a fast kernel", FIXED_ROUNDINGS)
+            )
     # A narrow multiplier is made 32 bits wide, exactly, so that the shift reaches 33.
     lift = np.broadcast_to(32 - bits, shifts.shape)
     if not double:
@@ -212,7 +243,6 @@ def _fixed(
         return None
     if double and multipliers.min() == -(1 << 31):  # its product saturates at one accumulator
         return None
-    up = rounding == "double-half-up"
     found = _line(multipliers, e + 32, (double, up), header, limits, zero) if FUSED else None
     if found is not None or up:
         return found

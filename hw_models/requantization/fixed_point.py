@@ -36,11 +36,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias, get_args
 
 import numpy as np
 
-from hw_models.errors import ContractError
+from hw_models.errors import ContractError, no_case
 from hw_models.formats import if_else, is_int
 from hw_models.requantization.scheme_arguments import (
     Ints,
@@ -62,6 +62,7 @@ if TYPE_CHECKING:
 FixedRounding: TypeAlias = Literal[
     "double", "single", "double-half-up", "s64-reduced", "tosa-single", "tosa-double"
 ]
+FIXED_ROUNDINGS: Final[tuple[FixedRounding, ...]] = get_args(FixedRounding)
 MAX_SHIFT: Final = 62
 _INT32: Final = 1 << 31
 REDUCED: Final = 16  # bits that s64-reduced takes off the multiplier
@@ -122,27 +123,29 @@ def tosa_double(x: Any, m: Any, right_shift: int, bits: int, select: Select = if
     return select(x >= 0, total + extra, total - extra) >> right_shift
 
 
-# A new fixed-point rounding is one entry here, a name in FixedRounding, limits in _LIMITS, and its
-# row in _requantize.fixed_rows; _requantize_fast._fixed must know its arithmetic or decline it.
-FIXED_REFERENCES: Final[dict[str, Callable[..., Any]]] = {
-    "double": double_rounding,
-    "single": single_rounding,
-    "double-half-up": double_half_up,
-    "s64-reduced": s64_reduced,
-    "tosa-single": single_rounding,
-    "tosa-double": tosa_double,
+class _Datapath(NamedTuple):
+    """What a rounding is and takes: widths of the multiplier, the least and the largest shift."""
+
+    reference: Callable[..., Any]
+    widths: tuple[int, ...]
+    least: int
+    most: int
+
+
+_ANY_WIDTH: Final = tuple(range(2, 33))
+# The double ones' shift also ends at bits + 30. What else must know a rounding is listed and asked
+# by tests/hw_models/test_rounding_places.py.
+_DATAPATHS: Final[dict[str, _Datapath]] = {
+    "double": _Datapath(double_rounding, _ANY_WIDTH, 0, MAX_SHIFT),
+    "single": _Datapath(single_rounding, _ANY_WIDTH, 0, MAX_SHIFT),
+    "double-half-up": _Datapath(double_half_up, _ANY_WIDTH, 0, MAX_SHIFT),
+    "s64-reduced": _Datapath(s64_reduced, (32,), REDUCED, MAX_SHIFT),
+    "tosa-single": _Datapath(single_rounding, (16, 32), 2, MAX_SHIFT),
+    "tosa-double": _Datapath(tosa_double, (32,), 2, MAX_SHIFT),
 }
-TWICE: Final = ("double", "double-half-up")
-TOSA: Final = ("tosa-single", "tosa-double")
-# Widths of the multiplier and right shifts; the double ones also end at bits + 30.
-_LIMITS: Final[dict[str, tuple[tuple[int, ...], int, int]]] = {
-    "double": (tuple(range(2, 33)), 0, MAX_SHIFT),
-    "single": (tuple(range(2, 33)), 0, MAX_SHIFT),
-    "double-half-up": (tuple(range(2, 33)), 0, MAX_SHIFT),
-    "s64-reduced": ((32,), REDUCED, MAX_SHIFT),
-    "tosa-single": ((16, 32), 2, MAX_SHIFT),
-    "tosa-double": ((32,), 2, MAX_SHIFT),
-}
+FIXED_REFERENCES: Final = {name: datapath.reference for name, datapath in _DATAPATHS.items()}
+TWICE: Final[tuple[FixedRounding, ...]] = ("double", "double-half-up")
+TOSA: Final[tuple[FixedRounding, ...]] = ("tosa-single", "tosa-double")
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,8 +172,7 @@ class FixedPoint:
 
     def __post_init__(self) -> None:
         _check_fixed(self.rounding, self.bits)
-        _, least, most = _LIMITS[self.rounding]
-        most = self.bits + 30 if self.rounding in TWICE else most
+        least, most = self.shift_range
         high = (1 << (self.bits - 1)) - 1
         low = 0 if self.rounding in TOSA else -high - 1
         set_ = object.__setattr__  # the way to normalise a frozen dataclass
@@ -229,15 +231,21 @@ class FixedPoint:
     @property
     def shift_range(self) -> tuple[int, int]:
         """The smallest and the largest right shift of this rounding and width."""
-        _, least, most = _LIMITS[self.rounding]
-        return least, self.bits + 30 if self.rounding in TWICE else most
+        datapath = _DATAPATHS[self.rounding]
+        return datapath.least, self.bits + 30 if self.rounding in TWICE else datapath.most
 
     @property
     def operand_bits(self) -> int:
         """Width of the widest accumulator that the datapath takes."""
-        if self.rounding in TOSA:
-            return 32 if self.bits == 32 else 48
-        return 32 if self.rounding in TWICE else 64
+        match self.rounding:
+            case "double" | "double-half-up":
+                return 32
+            case "single" | "s64-reduced":
+                return 64
+            case "tosa-single" | "tosa-double":
+                return 32 if self.bits == 32 else 48
+            case _:
+                raise ContractError(no_case(self.rounding, "FixedPoint.rounding", FIXED_ROUNDINGS))
 
     def reference(
         self, x: Any, channel: int = 0, *, draw: int = 0, select: Select = if_else
@@ -275,7 +283,7 @@ def _check_fixed(rounding: object, bits: object) -> None:
         raise ContractError(
             f"FixedPoint.bits must be an integer from 2 to 32, not {bits!r} (accepted: 2..32)"
         )
-    widths = _LIMITS[rounding][0]
+    widths = _DATAPATHS[rounding].widths
     if bits not in widths:
         accepted = ", ".join(map(str, widths))
         raise ContractError(
@@ -314,7 +322,7 @@ def _tosa_multiplier(scale: float, bits: int, rounding: str) -> tuple[int, int]:
     if m == 1 << n:
         m, exponent = m >> 1, exponent + 1
     shift = n - exponent
-    if shift < _LIMITS[rounding][1]:
+    if shift < _DATAPATHS[rounding].least:
         raise ContractError(
             f"the scale {scale!r} is too large for a {bits}-bit multiplier of {rounding} "
             f"(accepted: below 2**{n - 2})"

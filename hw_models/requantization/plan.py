@@ -22,7 +22,7 @@ from hw_models._pointwise import (
     require_output,
     require_signed,
 )
-from hw_models.errors import ContractError
+from hw_models.errors import ContractError, no_case
 from hw_models.formats import FixedFormat, IntArray
 from hw_models.requantization import exact, fast
 from hw_models.requantization.fixed_point import TOSA
@@ -39,6 +39,8 @@ from hw_models.schemes import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hw_models.ledger import Ledger
 
 # shape and strides of acc; elements; how the codes are viewed; arguments of the fast kernel
@@ -249,18 +251,32 @@ def _run(
     span = tuple(value - offset for value in extremes(view))
     if isinstance(requantizer, FixedPoint):
         return _run_fixed(view, layout, offset, requantizer, out)
-    if isinstance(requantizer, (FloatScale, Float64Scale)):
-        _require64(span, "for a float scale")
-        kernel = exact.float_scale if isinstance(requantizer, FloatScale) else exact.float64_scale
-        kernel(_moved(view, offset), *out, _per_channel(requantizer.scales, view))
-        return False
+    if isinstance(requantizer, FloatScale):
+        return _run_float(exact.float_scale, view, span, requantizer, offset, out)
+    if isinstance(requantizer, Float64Scale):
+        return _run_float(exact.float64_scale, view, span, requantizer, offset, out)
     if isinstance(requantizer, PowerOfTwo) and _is_stochastic(requantizer):
         _require64(span, "to round stochastically")
         table = _per_channel(exact.rounding_table(requantizer.shifts, "stochastic"), view)
         exact.stochastic(_moved(view, offset), *out, table, np.uint64(requantizer.seed))
         widest = max(map(abs, span)) << int(table[:, 1].max())
         return widest >= exact.LIMIT and bool((table[:, 0] == 0).any())
-    return _run_affine(view, offset, requantizer, out)
+    if isinstance(requantizer, (PowerOfTwo, MulAddShift, Converter)):
+        return _run_affine(view, offset, requantizer, out)
+    raise ContractError(no_case(requantizer, "a requantizer", (c.__name__ for c in REQUANTIZERS)))
+
+
+def _run_float(
+    kernel: Callable[..., None],
+    view: IntArray,
+    span: tuple[int, ...],
+    requantizer: FloatScale | Float64Scale,
+    offset: int,
+    out: tuple[Any, ...],
+) -> bool:
+    _require64(span, "for a float scale")
+    kernel(_moved(view, offset), *out, _per_channel(requantizer.scales, view))
+    return False
 
 
 def _moved(view: IntArray, offset: int) -> IntArray:
@@ -307,8 +323,8 @@ def _run_affine(
     requantizer: PowerOfTwo | MulAddShift | Converter,
     out: tuple[Any, ...],
 ) -> bool:
-    rounding = "half_away" if isinstance(requantizer, Converter) else requantizer.rounding
-    table = _per_channel(exact.rounding_table(requantizer.shifts, rounding), view)
+    table = exact.rounding_table(requantizer.shifts, requantizer.rounding)
+    table = _per_channel(table, view)
     if isinstance(requantizer, PowerOfTwo):
         multipliers, addends = np.ones(view.shape[1], np.int64), np.zeros(view.shape[1], np.int64)
     else:

@@ -9,16 +9,16 @@ pair is wrong, lines next to it are tried; where ties go both ways none is right
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, get_args
 
 import numpy as np
 
 from hw_models._aligned import address
-from hw_models.addition.adders import AlignedAdd, MultiplierAdd, ShiftedAdd
+from hw_models.addition.adders import Adder, AlignedAdd, FloatAdd, MultiplierAdd, ShiftedAdd
+from hw_models.errors import ContractError, no_case
 from hw_models.stream.loop import try_line
 
 if TYPE_CHECKING:
-    from hw_models.addition.adders import Adder
     from hw_models.formats import IntArray
     from hw_models.schemes import FixedPoint
 
@@ -40,8 +40,10 @@ def factors_of_sum(adder: Adder, a_zero: int, b_zero: int, zero: int) -> tuple[f
     elif isinstance(adder, MultiplierAdd):
         common = 2.0**-adder.right_shift
         a, b = adder.multiplier_a * common, adder.multiplier_b * common
-    else:
+    elif isinstance(adder, FloatAdd):
         a, b = adder.scale_a / adder.scale_out, adder.scale_b / adder.scale_out
+    else:
+        raise ContractError(no_case(adder, "adder", (kind.__name__ for kind in get_args(Adder))))
     return a, b, zero - a * a_zero - b * b_zero
 
 

@@ -46,6 +46,9 @@ def _move(d, arena, constants, arguments, work, thread, threads):  # type: ignor
         max_pool(d, arena, constants, work, thread, threads)
     elif op == AVG_POOL:
         avg_pool(d, arena, constants, work, thread, threads)
+    else:
+        # Every thread meets it, so that none waits for the others at the barrier.
+        raise ValueError("no command has this number")
 
 
 def _make(version: int) -> Any:

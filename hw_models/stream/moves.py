@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 
 from hw_models.addition.kernels import fma32
-from hw_models.avg_pool import _divide
+from hw_models.avg_pool import FIRST, LAST, _divide
 from hw_models.stream.fields import (
     BORDER,
     COLUMN_DILATION,
@@ -70,6 +70,9 @@ def _copy_plane(to, source, rows, size, row_stride, stride):  # type: ignore[no-
 def copy(d, arena, arguments, thread, threads):  # type: ignore[no-untyped-def]
     """Copy a tensor into another order of its dimensions."""
     item = d[ITEM]
+    if item not in (1, 2, 4, 8):
+        # Before a thread without rows leaves, so that none waits for the others at the barrier.
+        raise ValueError("no copy has elements of this many bytes")
     source = arguments[d[X]] if d[X_ARGUMENT] else arena + d[X]
     to = arguments[d[Y]] if d[Y_ARGUMENT] else arena + d[Y]
     d1, d2, d4 = d[D0 + 1], d[D0 + 2], d[D0 + 4]
@@ -91,7 +94,7 @@ def copy(d, arena, arguments, thread, threads):  # type: ignore[no-untyped-def]
             _copy_plane(int16_at(y, rows * d4), int16_at(x, reach), rows, d4, row, stride)
         elif item == 4:
             _copy_plane(int32_at(y, rows * d4), int32_at(x, reach), rows, d4, row, stride)
-        else:
+        elif item == 8:
             _copy_plane(int64_at(y, rows * d4), int64_at(x, reach), rows, d4, row, stride)
 
 
@@ -197,6 +200,9 @@ def _total(sums, x, size):  # type: ignore[no-untyped-def]
 @njit
 def avg_pool(d, arena, constants, work, thread, threads):  # type: ignore[no-untyped-def]
     """Average the bytes under each window, channels innermost; see hw_models.avg_pool."""
+    if d[ROUNDING] < FIRST or d[ROUNDING] > LAST:
+        # As copy: before a thread without rows leaves.
+        raise ValueError("no rounding of a division has this number")
     channels = d[C]
     rows = int64_at(constants + d[ROW_STARTS], d[OH])
     columns = int64_at(constants + d[COLUMN_STARTS], d[OW])

@@ -33,6 +33,7 @@ from hw_models.stream.fields import (
     STEPS,
     SUMS,
     WEIGHTS,
+    WORDS_KIND,
     O,
     Y,
 )
@@ -114,6 +115,9 @@ def _block(d, constants, work, y, weights, width, column, group, pixels):  # typ
 @njit
 def products(d, arena, constants, work, parts, threads):  # type: ignore[no-untyped-def]
     """Correlate codes of 8 bits with constant weights; add the bias; requantize, if asked."""
+    if d[KIND] < BYTES_KIND or d[KIND] > WORDS_KIND or (d[KIND] == BYTES_KIND and not BYTES):
+        # Before any thread takes a part, so that none waits for the others at the barrier.
+        raise ValueError("no tile has this kind of codes")
     byte = d[KIND] == BYTES_KIND
     blocks = int64_at(constants + d[BLOCKS], 3 * d[BLOCK_COUNT])
     unit = 1 if d[MODE] >= 0 else SUM_BYTES

@@ -9,7 +9,7 @@ the same sums are plain vector IR.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from llvmlite import ir
 from numba.core import types
@@ -81,10 +81,14 @@ def _plain_dot(b: Any, acc: Any, left: Any, right: Any, *, unsigned: bool) -> An
 
 def dot_pairs(b: Any, acc: Any, left: Any, right: Any) -> Any:
     """Add the products of two neighbours of int16 to each int32."""
-    name = {8: "llvm.x86.avx2.pmadd.wd", 16: "llvm.x86.avx512.pmaddw.d.512"}[acc.type.count]
-    if _AVX512 or (_AVX2 and acc.type.count == 8):
-        return b.add(acc, _call(b, name, acc.type, (left, right)))
-    return _plain_dot(b, acc, left, right, unsigned=False)
+    lanes = acc.type.count
+    if _AVX512 and lanes == 16:
+        name = "llvm.x86.avx512.pmaddw.d.512"
+    elif (_AVX512 or _AVX2) and lanes == 8:
+        name = "llvm.x86.avx2.pmadd.wd"
+    else:
+        return _plain_dot(b, acc, left, right, unsigned=False)
+    return b.add(acc, _call(b, name, acc.type, (left, right)))
 
 
 def _dot_bytes(b: Any, acc: Any, left: Any, right: Any) -> Any:
@@ -95,23 +99,39 @@ def _dot_bytes(b: Any, acc: Any, left: Any, right: Any) -> Any:
     return _plain_dot(b, acc, left, right, unsigned=True)
 
 
-def _weights(b: Any, where: Any, vectors: int, kind: str) -> list[Any]:
+class _Kind(NamedTuple):
+    """How the codes of a tile lie.
+
+    Attributes:
+        codes: a register of codes.
+        weights: what is loaded of the weights, the same or narrower.
+        step: bytes of the weights of a register and a step.
+        dot: adds the products of a register.
+    """
+
+    codes: Any
+    weights: Any
+    step: int
+    dot: Any
+
+
+_KINDS: Final = {
+    "bytes": _Kind(_vector(_I8, 4 * WORDS), _vector(_I8, 4 * WORDS), 4 * WORDS, _dot_bytes),
+    "pairs": _Kind(_vector(_I16, 2 * WORDS), _vector(_I8, 2 * WORDS), 2 * WORDS, dot_pairs),
+    "words": _Kind(_vector(_I16, 2 * WORDS), _vector(_I16, 2 * WORDS), 4 * WORDS, dot_pairs),
+}
+
+
+def _weights(b: Any, where: Any, vectors: int, kind: _Kind) -> list[Any]:
     """Load one step's weights of a block, as registers of the codes' width."""
-    if kind == "pairs":
-        narrow, wide = _vector(_I8, 2 * WORDS), _vector(_I16, 2 * WORDS)
-        return [
-            b.sext(_load(b, _at(b, where, 2 * WORDS * v), narrow), wide) for v in range(vectors)
-        ]
-    codes = _vector(_I8, 4 * WORDS) if kind == "bytes" else _vector(_I16, 2 * WORDS)
-    return [_load(b, _at(b, where, 4 * WORDS * v), codes) for v in range(vectors)]
+    loaded = [_load(b, _at(b, where, kind.step * v), kind.weights) for v in range(vectors)]
+    return loaded if kind.weights == kind.codes else [b.sext(w, kind.codes) for w in loaded]
 
 
-def _emit(b: Any, args: Sequence[Any], pixels: int, vectors: int, kind: str) -> None:
+def _emit(b: Any, args: Sequence[Any], pixels: int, vectors: int, kind: _Kind) -> None:
     """Emit ``out[m, :] = init[m, :] + sum over steps of dot(pixel[m], weights)``."""
     bases, offsets, steps, weights, init, pitch, out = args
     sums_kind = _vector(_I32, WORDS)
-    codes_kind = _vector(_I8, 4 * WORDS) if kind == "bytes" else _vector(_I16, 2 * WORDS)
-    dot = _dot_bytes if kind == "bytes" else dot_pairs
     starts = [_load(b, _at(b, bases, 8 * m), _I64, 8) for m in range(pixels)]
     rows = [b.add(init, b.mul(pitch, ir.Constant(_I64, m))) for m in range(pixels)]
     initial = [
@@ -132,11 +152,11 @@ def _emit(b: Any, args: Sequence[Any], pixels: int, vectors: int, kind: str) -> 
     new = []
     for m in range(pixels):
         four = _load(b, b.add(starts[m], offset), _I32)
-        codes = b.bitcast(_splat(b, four, WORDS), codes_kind)
-        new += [dot(b, phis[m * vectors + v], codes, columns[v]) for v in range(vectors)]
+        codes = b.bitcast(_splat(b, four, WORDS), kind.codes)
+        new += [kind.dot(b, phis[m * vectors + v], codes, columns[v]) for v in range(vectors)]
     following = b.add(step, ir.Constant(_I64, 1))
     step.add_incoming(following, loop)
-    block.add_incoming(_at(b, block, (2 if kind == "pairs" else 4) * WORDS * vectors), loop)
+    block.add_incoming(_at(b, block, kind.step * vectors), loop)
     for phi, value in zip(phis, new, strict=True):
         phi.add_incoming(value, loop)
     b.cbranch(b.icmp_signed("<", following, steps), loop, end)
@@ -153,13 +173,14 @@ def _tile(pixels: int, width: int, kind: str) -> Any:
     initial sums [width], bytes between those of two pixels (0: all pixels share them), address of
     the results, int32 [pixels, width], which may be where the initial sums are.
     """
+    codes = _KINDS[kind]
 
     @intrinsic
     def tile(_typing, _bases, _offsets, _steps, _weights, _init, _pitch, _out):  # type: ignore[no-untyped-def]
         signature = types.void(*(types.int64,) * 7)
 
         def codegen(context, builder, _signature, args):  # type: ignore[no-untyped-def]
-            _emit(builder, args, pixels, width // WORDS, kind)
+            _emit(builder, args, pixels, width // WORDS, codes)
             return context.get_dummy_value()
 
         return signature, codegen

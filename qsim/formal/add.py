@@ -10,7 +10,7 @@ left by 30 and multiplied by 32 bits 96; a power of two shifts a 64-bit accumula
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, assert_never
 
 import z3
 
@@ -137,18 +137,22 @@ class AddProblem:
             seed = seed_of(values["draw"]) if "draw" in values else 0
             out = replace(adder.out, right_shift=values["shift"], seed=seed)
             return replace(adder, left_a=values["a_left"], left_b=values["b_left"], out=out)
-        return replace(
-            adder,
-            multiplier_a=values["a_multiplier"],
-            multiplier_b=values["b_multiplier"],
-            right_shift=values["shift"],
-        )
+        if isinstance(adder, MultiplierAdd):
+            return replace(
+                adder,
+                multiplier_a=values["a_multiplier"],
+                multiplier_b=values["b_multiplier"],
+                right_shift=values["shift"],
+            )
+        assert_never(adder)
 
 
 def _total(adder: Adders, a: Any, b: Any, draw: Any, select: Select) -> Any:
     if isinstance(adder, AlignedAdd):
         return adder.reference(a, b, draw=draw, select=select)
-    return adder.reference(a, b, select=select)
+    if isinstance(adder, (ShiftedAdd, MultiplierAdd)):
+        return adder.reference(a, b, select=select)
+    assert_never(adder)
 
 
 def _in_register(adder: ShiftedAdd, a: Any, b: Any) -> list[Any]:

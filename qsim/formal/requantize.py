@@ -13,11 +13,12 @@ addend, a rounding constant and a zero point add one bit each, ``draw`` is unsig
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, assert_never
 
 import z3
 
 from hw_models.formats import FixedFormat
+from hw_models.requantization.fixed_point import TOSA
 from hw_models.requantize import code, reference
 from hw_models.rounding import round_shift
 from hw_models.schemes import (
@@ -89,7 +90,7 @@ class RequantizeProblem:
     @property
     def unsigned_multiplier(self) -> bool:
         """Whether the definition refuses negative multipliers."""
-        return isinstance(self.scheme, FixedPoint) and self.scheme.rounding.startswith("tosa")
+        return isinstance(self.scheme, FixedPoint) and self.scheme.rounding in TOSA
 
     @property
     def preconditions(self) -> tuple[str, ...]:
@@ -128,6 +129,8 @@ class RequantizeProblem:
         if isinstance(scheme, FixedPoint):
             rescale = FIXED_REFERENCES[scheme.rounding]
             return rescale(x, multiplier, shift, scheme.bits, z3.If)
+        if not isinstance(scheme, (MulAddShift, Converter)):
+            assert_never(scheme)
         addend = values.get("addend", 0)
         return affine_rescale(x, multiplier, addend, shift, scheme.rounding, z3.If)
 
@@ -167,7 +170,9 @@ class RequantizeProblem:
             return MulAddShift(multiplier, values["addend"], shift, scheme.rounding)
         if isinstance(scheme, Converter):
             return Converter(values["input_zero_point"], multiplier, shift)
-        return FixedPoint(multiplier, shift, scheme.rounding, scheme.bits)
+        if isinstance(scheme, FixedPoint):
+            return FixedPoint(multiplier, shift, scheme.rounding, scheme.bits)
+        assert_never(scheme)
 
     def all_goals(self) -> list[Goal]:
         """Return the goals of a target: every right shift, with a free multiplier."""

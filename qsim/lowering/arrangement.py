@@ -10,7 +10,7 @@ host steps alternate, stage by stage, so that neither waits for something that c
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias, assert_never
 
 from qsim.errors import ModelError
 from qsim.lowering.view import is_dequantize, is_quantize, operator_name
@@ -74,12 +74,18 @@ class Arrangement:
 
     def operands(self, item: Item) -> list[Item]:
         """Return the items that an item needs first; graph inputs and constants are not items."""
-        if item.kind == "integer":
-            anchor = self.matcher.built[item.node].match.anchor
-            return [self.codes(node) for node in operand_quantizers(anchor, self)]
-        if item.kind == "dequantize":
-            return [self.codes(item.node)]
-        nodes_in = [_only(item.node)] if item.kind == "quantize" else item.node.all_input_nodes
+        match item.kind:
+            case "integer":
+                anchor = self.matcher.built[item.node].match.anchor
+                return [self.codes(node) for node in operand_quantizers(anchor, self)]
+            case "dequantize":
+                return [self.codes(item.node)]
+            case "quantize":
+                nodes_in = [_only(item.node)]
+            case "torch":
+                nodes_in = item.node.all_input_nodes
+            case _:
+                assert_never(item.kind)
         found = [self.producer(node) for node in nodes_in]
         return [made for made in found if made is not None]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, assert_never
 
 from qsim.errors import ModelError
 from qsim.graph import attribute
@@ -182,11 +182,16 @@ class Assembler:
             "formula": self.target.quantize.formula,
         }
         real = codes.removesuffix(".codes") + ".real"
-        if item.kind == "dequantize":
-            self._step("dequantize", real, (codes,), attributes)
-            return
-        source = item.node.args[0]
-        self._step("quantize", codes, (self._host_name(source),), attributes)  # type: ignore[arg-type]
+        match item.kind:
+            case "dequantize":
+                self._step("dequantize", real, (codes,), attributes)
+            case "quantize":
+                source = item.node.args[0]
+                self._step("quantize", codes, (self._host_name(source),), attributes)  # type: ignore[arg-type]
+            case "integer":
+                raise AssertionError("what a Program computes is no step of the host")
+            case _:
+                assert_never(item.kind)
 
     def _step(
         self, kind: Any, output: str, inputs: tuple[str, ...], attributes: dict[str, Any]

@@ -7,7 +7,7 @@ system rounds. Which one is exact is said in ``hw_models.tables``.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, assert_never
 
 import numpy as np
 
@@ -66,7 +66,13 @@ def arithmetic(target: Target) -> TableArithmetic:
 
     if target.requantize.scheme == "fixed_point":
         return tables.TFLITE
-    return tables.ONNX if target.quantize.formula == "onnx" else tables.TORCH
+    match target.quantize.formula:
+        case "onnx":
+            return tables.ONNX
+        case "torch" | "executorch" | "tflite":
+            return tables.TORCH
+        case _:
+            assert_never(target.quantize.formula)
 
 
 def function(node: Node) -> str | Callable[[float], float]:

@@ -301,7 +301,11 @@ def run_torch_step(
             return to_tensor(constants[name])
         if tag == "float":
             return float(name)
-        return torch.device(name) if tag == "device" else getattr(torch, name)
+        if tag == "device":
+            return torch.device(name)
+        if tag in _TAGGED:
+            return getattr(torch, name)
+        raise ModelError.of("an argument's tag must be known", tag, ", ".join(_TAGGED))
 
     args = [decode(item) for item in attributes["args"]]
     kwargs = {key: decode(item) for key, item in attributes["kwargs"].items()}

@@ -7,7 +7,7 @@ operator made (a tensor, a size, a tuple). torch is loaded only where a step or 
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, assert_never
 
 import numpy as np
 
@@ -182,7 +182,7 @@ class Lowered(Network):
             program = self.programs[_index(step)]
             observe = None if recorder is None else recorder.observe(program, arrays)
             return program.run(*arrays, trace=observe)
-        return [_convert(step, arrays[0], self._codes_of_steps[index])]
+        return [_convert(step, step.kind, arrays[0], self._codes_of_steps[index])]
 
 
 def _index(step: Step) -> int:
@@ -196,23 +196,28 @@ def _codes(step: Step) -> FixedFormat | None:
     return format_from_json(output) if is_boundary and output is not None else None
 
 
-def _convert(step: Step, array: Array, codes: FixedFormat | None) -> Array:
+def _convert(
+    step: Step, kind: Literal["quantize", "dequantize"], array: Array, codes: FixedFormat | None
+) -> Array:
     """Run a quantize or dequantize step."""
     from hw_models import ContractError
 
     attributes: Any = step.attributes
     scale, zero_point = attributes["scale"], attributes["zero_point"]
     try:
-        if step.kind == "quantize":
-            from hw_models.quantize import quantize
+        match kind:
+            case "quantize":
+                from hw_models.quantize import quantize
 
-            formula = attributes["formula"]
-            keywords: Any = {"output": codes, "formula": formula}
-            result: Array = quantize(array, scale, zero_point, **keywords)
-        else:
-            from hw_models.dequantize import dequantize
+                formula = attributes["formula"]
+                keywords: Any = {"output": codes, "formula": formula}
+                result: Array = quantize(array, scale, zero_point, **keywords)
+            case "dequantize":
+                from hw_models.dequantize import dequantize
 
-            result = dequantize(array, scale, zero_point)
+                result = dequantize(array, scale, zero_point)
+            case _:
+                assert_never(kind)
     except ContractError as error:
         raise InputError(str(error), where=f"step {step.name!r} ({step.kind})") from None
     return result

@@ -69,7 +69,13 @@ def build(structure: Any, values: Sequence[Any]) -> Any:
     if kind == "dict":
         return {key: build(item, values) for key, item in items}
     nested = [build(item, values) for item in items]
-    return tuple(nested) if kind == "tuple" else nested
+    match kind:
+        case "tuple":
+            return tuple(nested)
+        case "list":
+            return nested
+        case _:
+            raise ModelError.of("structure must be a known collection", kind, ", ".join(KINDS))
 
 
 def from_treespec(spec: Any) -> Json:

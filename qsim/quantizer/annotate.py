@@ -164,7 +164,7 @@ class TargetQuantizer(Quantizer):  # type: ignore[misc]  # torchao carries no ty
         # PyTorch has no container for wider codes: such a bias is coded when it is lowered.
         if bias is not None and self.target.bias.bits <= 32:
             need = bias_need(self.target, model, op, bias)
-            if self.target.bias.scale == "accumulator":
+            if not self.target.bias.own_scale:
                 self._limits.append(((weight, op.node), (op.inputs[0], op.node), need))
             per_channel = spec.ch_axis is not None
             yield bias, bias_spec(self.target, op, weight, need, per_channel=per_channel)

@@ -18,22 +18,25 @@ import fnmatch
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
 
 from qsim.errors import UsageError
-from qsim.quantizer.stated import Stated, read_all
+from qsim.quantizer.stated import read_all
 from qsim.registry import patterns as registry
+from qsim.target.sections import schemes_within
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Mapping
 
+    from qsim.quantizer.stated import Stated
     from qsim.target import Target
 
-ACTIVATION_OBSERVERS: Final = ("min_max", "moving_average", "histogram", "mse")
-WEIGHT_OBSERVERS: Final = ("min_max", "mse")
-# A datapath with a zero point can run symmetric codes; one that only shifts can do nothing else.
-SCHEMES: Final = ("power_of_two", "symmetric", "asymmetric")
+ActivationMethod: TypeAlias = Literal["min_max", "moving_average", "histogram", "mse"]
+WeightMethod: TypeAlias = Literal["min_max", "mse"]
+ACTIVATION_OBSERVERS: Final[tuple[ActivationMethod, ...]] = get_args(ActivationMethod)
+WEIGHT_OBSERVERS: Final[tuple[WeightMethod, ...]] = get_args(WeightMethod)
+SCHEMES: Final = schemes_within("asymmetric")  # the freest: all of them
 
 
 @dataclass(frozen=True)
@@ -241,7 +244,7 @@ def _check_against(override: Override, target: Target, where: str) -> None:
         )
     # Zero point 0 leaves an unsigned format without negative codes.
     signed = target.input.format.signed
-    allowed = SCHEMES[: SCHEMES.index(target.input.scheme) + 1] if signed else SCHEMES[-1:]
+    allowed = schemes_within(target.input.scheme) if signed else ("asymmetric",)
     if override.activation_scheme is not None and override.activation_scheme not in allowed:
         raise UsageError(
             f"is {override.activation_scheme}, but target {target.name} is {target.input.scheme}",

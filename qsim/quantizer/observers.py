@@ -16,7 +16,7 @@ The error that ``histogram`` and ``mse`` minimise is that of the tensor, not of 
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, assert_never
 
 import numpy as np
 import torch
@@ -24,6 +24,10 @@ from torchao.quantization.pt2e import HistogramObserver, ObserverBase
 
 from qsim.errors import InputError, ModelError
 from qsim.quantizer.qparams import Codes, Coding, Floats, choose, quantize_error
+
+if TYPE_CHECKING:
+    from qsim.quantizer.config import ActivationMethod
+    from qsim.target.sections import Scheme
 
 _AVERAGING: Final = 0.01
 _RATIOS: Final = tuple(ratio / 100 for ratio in range(100, 19, -1))
@@ -48,8 +52,8 @@ class _TargetObserver(ObserverBase):  # type: ignore[misc]  # torchao carries no
         quant_max: int,
         qscheme: torch.qscheme,
         *,
-        scheme: str,
-        method: str,
+        scheme: Scheme,
+        method: ActivationMethod,
         layer: str,
         ch_axis: int | None = None,
         is_dynamic: bool = False,
@@ -131,12 +135,19 @@ class ActivationObserver(_TargetObserver):
                 accepted="at least one batch that is not empty",
             )
         low, high = np.array([self.low]), np.array([self.high])
-        if self.method == "histogram" and self.low < self.high:
-            found = self._histogram._non_linear_param_search()  # noqa: SLF001  # no public way
-            low, high = (np.array([float(end)]) for end in found)
-        elif self.method == "mse":
-            low, high = self._least_error(low, high)
-        return low, high
+        match self.method:
+            case "min_max" | "moving_average":
+                return low, high
+            case "histogram" if self.low < self.high:
+                found = self._histogram._non_linear_param_search()  # noqa: SLF001  # no public way
+                low, high = (np.array([float(end)]) for end in found)
+                return low, high
+            case "histogram":
+                return low, high
+            case "mse":
+                return self._least_error(low, high)
+            case _:
+                assert_never(self.method)
 
     def _least_error(self, low: Floats, high: Floats) -> tuple[Floats, Floats]:
         counts = self._histogram.histogram.numpy().astype(np.float64)
@@ -190,8 +201,17 @@ class WeightObserver(_TargetObserver):
         if self._found is None:
             rows = self._rows()
             low, high = rows.min(axis=1), rows.max(axis=1)
-            if self.method == "mse":
-                low, high = _shrink(rows, np.ones((1, 1)), low, high, self.coding)
+            match self.method:
+                case "min_max":
+                    pass
+                case "mse":
+                    low, high = _shrink(rows, np.ones((1, 1)), low, high, self.coding)
+                case _:
+                    raise ModelError(
+                        f"weights are not observed by {self.method}",
+                        where=self.layer,
+                        accepted="min_max, mse",
+                    )
             self._found = low, high
         return self._found
 

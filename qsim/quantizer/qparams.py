@@ -26,10 +26,15 @@ Corners:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias, assert_never
 
 import numpy as np
 import numpy.typing as npt
+
+from qsim.target.sections import has_zero_point
+
+if TYPE_CHECKING:
+    from qsim.target.sections import Scheme
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Codes: TypeAlias = npt.NDArray[np.int64]
@@ -50,7 +55,7 @@ class Coding:
 
     quant_min: int
     quant_max: int
-    scheme: str
+    scheme: Scheme
 
     @property
     def headroom(self) -> float:
@@ -90,7 +95,7 @@ def choose(
     """
     low, high = np.minimum(low, 0.0), np.maximum(high, 0.0)
     qmin, qmax = coding.quant_min, coding.quant_max
-    if coding.scheme == "asymmetric":
+    if has_zero_point(coding.scheme):
         scale = (high - low) / (qmax - qmin)
     else:
         scale = symmetric_scale(low, high, qmin, qmax)
@@ -98,12 +103,17 @@ def choose(
     if floor is not None:
         scale = np.maximum(scale, floor)
     scale = np.maximum(scale, EPS)
-    if coding.scheme == "power_of_two":
-        return power_of_two_above(scale), np.zeros(scale.shape, np.int64)
-    scale = scale.astype(np.float32).astype(np.float64)
-    if coding.scheme == "symmetric":
-        return scale, np.zeros(scale.shape, np.int64)
-    return scale, np.clip(qmin - np.rint(low / scale), qmin, qmax).astype(np.int64)
+    zero = np.zeros(scale.shape, np.int64)
+    narrow = scale.astype(np.float32).astype(np.float64)
+    match coding.scheme:
+        case "power_of_two":
+            return power_of_two_above(scale), zero
+        case "symmetric":
+            return narrow, zero
+        case "asymmetric":
+            return narrow, np.clip(qmin - np.rint(low / narrow), qmin, qmax).astype(np.int64)
+        case _:
+            assert_never(coding.scheme)
 
 
 def _fill_zeros(scale: Floats) -> Floats:

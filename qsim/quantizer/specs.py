@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from qsim.errors import ModelError, TargetError
 from qsim.graph import nodes
 from qsim.quantizer.observers import ActivationObserver, PerChannelWeightObserver, WeightObserver
 from qsim.quantizer.qparams import Floats, power_of_two_above, symmetric_scale
+from qsim.target.sections import has_zero_point
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from qsim.quantizer.groups import Operator
     from qsim.quantizer.stated import Stated
     from qsim.target import Target
+    from qsim.target.sections import Scheme
 
 _WIDE: Final = 1.0 - 2.0**-20
 
@@ -61,8 +63,8 @@ def activation_spec(
     """
     settings = op.settings
     low, high = _codes(target.input.format, settings.activation_bits)
-    scheme = settings.activation_scheme or target.input.scheme
-    affine = scheme == "asymmetric"
+    scheme = cast("Scheme", settings.activation_scheme or target.input.scheme)
+    affine = has_zero_point(scheme)
     rule = op.pattern.fixed if made else None
     fixed = None if rule is None else rule(low, high, scheme)
     for where, chosen in (given or {}).items():
@@ -88,7 +90,7 @@ def weight_spec(target: Target, op: Operator, axis: int) -> QuantizationSpec:
     section, settings = target.weight, op.settings
     low, high = _codes(section.format, settings.weight_bits)
     per_channel = section.per_channel if settings.per_channel is None else settings.per_channel
-    affine = section.scheme == "asymmetric"
+    affine = has_zero_point(section.scheme)
     names = (
         (torch.per_channel_affine, torch.per_channel_symmetric)
         if per_channel
@@ -144,7 +146,7 @@ def bias_spec(
     """Return how the codes of a bias follow from the scales of activation and weight."""
     fmt = _bias_format(target)
     low, high = fmt.min, fmt.max
-    own = target.bias.scale == "power_of_two"
+    own = target.bias.own_scale
 
     def derive(observers: list[Any]) -> tuple[torch.Tensor, torch.Tensor]:
         return _bias_qparams(observers, need if own else None, per_channel=per_channel)

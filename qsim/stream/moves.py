@@ -26,10 +26,13 @@ def copy_words(sizes: Sequence[int], strides: Sequence[int], item: int) -> dict[
         item: bytes of an element.
 
     Raises:
-        NotInStream: more dimensions than a descriptor has.
+        NotInStream: more dimensions than a descriptor has, or elements of another size than 1, 2,
+            4 or 8 bytes.
     """
     from hw_models.stream import fields as f
 
+    if item not in (1, 2, 4, 8):
+        raise NotInStream(f"elements of {item} bytes")
     merged: list[tuple[int, int]] = []
     for size, stride in zip(sizes, strides, strict=True):
         if size == 1:
@@ -127,10 +130,10 @@ def encode_pool(source: Source, index: int) -> Command:
     reach = row_taps * column_taps * (max(-codes.min, codes.max) + abs(a["zero_point"]))
     if reach >= 1 << 31 or a.get("centered"):
         raise NotInStream("the sum of a window may exceed 32 bits")
-    from hw_models.rounding import rounding_code
+    from hw_models.avg_pool import division_code
 
     output = source.format(call.output)
-    words |= _average_words(a, output.min, output.max, rounding_code(a["rounding"]))
+    words |= _average_words(a, output.min, output.max, division_code(a["rounding"]))
     words[f.COUNTS] = keep(counts(found))
     return Command(
         (index,), call.inputs, call.output, f.AVG_POOL, words, work=-(-4 * x.shape[1] // 64) * 64

@@ -10,7 +10,7 @@ PopulateConvolutionQuantizationParams), ONNX Runtime and PyTorch stay in float32
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, assert_never, cast
 
 import numpy as np
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from hw_models.rounding import Rounding
     from hw_models.schemes import FixedRounding
     from qsim.target.contract import Target
-    from qsim.target.sections import Requantize
+    from qsim.target.sections import Derive, Requantize
 
 Scales: TypeAlias = "float | npt.ArrayLike"
 _ACCEPTED: Final = "finite numbers above 0 that float32 holds"
@@ -75,19 +75,35 @@ def _scheme(r: Requantize, factor: npt.NDArray[Any]) -> Requantizer:
         PowerOfTwo,
     )
 
-    if r.scheme == "fixed_point":
-        return FixedPoint.from_scale(
-            factor, bits=r.multiplier_bits, rounding=cast("FixedRounding", r.rounding)
-        )
-    if r.scheme == "power_of_two":
-        # The factor of powers of two is one, exactly, in either arithmetic: see _factor.
-        exponent = np.frexp(factor)[1].astype(np.int64) - 1
-        return PowerOfTwo((-exponent).tolist(), cast("Rounding", r.rounding), r.seed)
-    if r.scheme == "mul_add_shift":
-        return MulAddShift.from_scale(factor, r.right_shift, cast("Rounding", r.rounding))
-    if r.scheme == "converter":
-        return Converter.from_scale(factor)
-    return (Float64Scale if r.scheme == "float64_scale" else FloatScale)(factor.tolist())
+    match r.scheme:
+        case "fixed_point":
+            return FixedPoint.from_scale(
+                factor, bits=r.multiplier_bits, rounding=cast("FixedRounding", r.rounding)
+            )
+        case "power_of_two":
+            # The factor of powers of two is one, exactly, in either arithmetic: see _factor.
+            exponent = np.frexp(factor)[1].astype(np.int64) - 1
+            return PowerOfTwo((-exponent).tolist(), cast("Rounding", r.rounding), r.seed)
+        case "mul_add_shift":
+            return MulAddShift.from_scale(factor, r.right_shift, cast("Rounding", r.rounding))
+        case "converter":
+            return Converter.from_scale(factor)
+        case "float_scale":
+            return FloatScale(factor.tolist())
+        case "float64_scale":
+            return Float64Scale(factor.tolist())
+        case _:
+            assert_never(r.scheme)
+
+
+def _arithmetic(derive: Derive) -> type[np.floating[Any]]:
+    match derive:
+        case "float64":
+            return np.float64
+        case "float32":
+            return np.float32
+        case _:
+            assert_never(derive)
 
 
 def _factor(
@@ -100,7 +116,7 @@ def _factor(
     s_x = _float32("input scale", input_scale, target)
     s_w = _float32("weight scale", weight_scale, target)
     s_y = _float32("output scale", output_scale, target)
-    dtype = np.float64 if section.derive == "float64" else np.float32
+    dtype = _arithmetic(section.derive)
     with np.errstate(over="ignore", under="ignore"):
         factor = np.asarray(s_x.astype(dtype) * s_w.astype(dtype) / s_y.astype(dtype))
     if not (np.isfinite(factor) & (factor > 0)).all():
@@ -162,7 +178,7 @@ def adder(
             where the target only shifts, or the operands' scales lie too far apart for the adder.
     """
     if target.add.formula == "none":
-        raise TargetError("there is no addition", where=f"{target.name}: add.formula")
+        raise _no_addition(target)
     a, b, out = (
         float(_float32(name, value, target))
         for name, value in (("scale a", scale_a), ("scale b", scale_b), ("output scale", scale_out))
@@ -177,31 +193,54 @@ def adder(
 
 def pad_value(target: Target, zero_point: int) -> int:
     """Return the code that the target writes into the border of a correlation's input."""
-    return int(zero_point) if target.padding.value == "zero_point" else 0
+    match target.padding.value:
+        case "zero_point":
+            return int(zero_point)
+        case "zero":
+            return 0
+        case _:
+            assert_never(target.padding.value)
+
+
+def _no_addition(target: Target) -> TargetError:
+    return TargetError("there is no addition", where=f"{target.name}: add.formula")
 
 
 def _adder(
     target: Target, a: float, b: float, out: float
 ) -> ShiftedAdd | AlignedAdd | MultiplierAdd | FloatAdd:
-    from hw_models.add import AlignedAdd, FloatAdd, ShiftedAdd
-    from hw_models.schemes import PowerOfTwo
+    from hw_models.add import FloatAdd, ShiftedAdd
 
     formula, rounding = target.add.formula, target.add.rounding
     if rounding == "requantize":
         rounding = cast("Any", target.requantize.rounding)
-    if formula == "shifted":
-        fixed = cast("FixedRounding", rounding)
-        return ShiftedAdd.from_scales(a, b, out, target.add.left_shift, fixed)
-    shift = cast("Rounding", rounding)
-    if formula == "aligned":
-        # A power of two is 0.5 * 2**exponent to frexp: 2**-fraction has exponent 1 - fraction.
-        fa, fb, fo = (1 - math.frexp(scale)[1] for scale in (a, b, out))
-        adder = AlignedAdd.from_fractions(fa, fb, fo, shift, target.sum.accumulator)
-        seeded = PowerOfTwo(adder.out.right_shift, shift, target.requantize.seed)
-        return AlignedAdd(adder.left_a, adder.left_b, seeded, adder.accumulator)
-    if formula == "multiplier":
-        return _multiplier_add(target, a, b, out)
-    return FloatAdd(a, b, out, "torch_quantized" if formula == "float_torch" else "mlas")
+    match formula:
+        case "shifted":
+            fixed = cast("FixedRounding", rounding)
+            return ShiftedAdd.from_scales(a, b, out, target.add.left_shift, fixed)
+        case "aligned":
+            return _aligned_add(target, a, b, out, cast("Rounding", rounding))
+        case "multiplier":
+            return _multiplier_add(target, a, b, out)
+        case "float_torch":
+            return FloatAdd(a, b, out, "torch_quantized")
+        case "float_onnxruntime":
+            return FloatAdd(a, b, out, "mlas")
+        case "none":
+            raise _no_addition(target)
+        case _:
+            assert_never(formula)
+
+
+def _aligned_add(target: Target, a: float, b: float, out: float, rounding: Rounding) -> AlignedAdd:
+    from hw_models.add import AlignedAdd
+    from hw_models.schemes import PowerOfTwo
+
+    # A power of two is 0.5 * 2**exponent to frexp: 2**-fraction has exponent 1 - fraction.
+    fa, fb, fo = (1 - math.frexp(scale)[1] for scale in (a, b, out))
+    adder = AlignedAdd.from_fractions(fa, fb, fo, rounding, target.sum.accumulator)
+    seeded = PowerOfTwo(adder.out.right_shift, rounding, target.requantize.seed)
+    return AlignedAdd(adder.left_a, adder.left_b, seeded, adder.accumulator)
 
 
 def _multiplier_add(target: Target, a: float, b: float, out: float) -> MultiplierAdd:

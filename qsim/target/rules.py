@@ -6,46 +6,37 @@ Each rule is one line of a table: it holds, or the field named is in contradicti
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, NamedTuple, get_args
+from typing import TYPE_CHECKING, Final, NamedTuple, assert_never, cast, get_args
 
 from qsim.errors import TargetError
 from qsim.target.fields import shown
-from qsim.target.sections import OPTIONAL, SCHEMA, SECTIONS, FixedRounding, ShiftRounding
+from qsim.target.sections import (
+    OPTIONAL,
+    SCHEMA,
+    SECTIONS,
+    DeterministicRounding,
+    FixedRounding,
+    ShiftRounding,
+    schemes_within,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from qsim.target.contract import Target
-    from qsim.target.sections import Input, Output, Requantize, Weight
+    from qsim.target.sections import (
+        AddFormula,
+        Input,
+        Output,
+        Requantize,
+        RequantizeScheme,
+        Weight,
+    )
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
-# Each scheme's tensors are also tensors of the schemes after it.
-_GENERALITY: Final = ("power_of_two", "symmetric", "asymmetric")
 _FIXED: Final = tuple(get_args(FixedRounding))
 _SHIFTS: Final = tuple(get_args(ShiftRounding))
-_SURE: Final = tuple(rounding for rounding in _SHIFTS if rounding != "stochastic")
-_ROUNDINGS: Final[dict[str, tuple[str, ...]]] = {
-    "fixed_point": _FIXED,
-    "power_of_two": _SHIFTS,
-    "float_scale": ("half_even",),
-    "float64_scale": ("half_away",),
-    "mul_add_shift": _SURE,
-    "converter": ("half_away",),
-}
-# What of requantize.rounding each formula of [add] can do.
-_ADD_ROUNDINGS: Final[dict[str, tuple[str, ...]]] = {
-    "shifted": _FIXED,
-    "aligned": _SHIFTS,
-    "multiplier": _SURE,
-}
-# Widths of the integer multiplier, by scheme or fixed-point rounding; otherwise it is 2 to 32.
-_WIDTHS: Final[dict[str, tuple[int, ...]]] = {
-    "converter": (16,),
-    "mul_add_shift": (32,),
-    "s64-reduced": (32,),
-    "tosa-single": (16, 32),
-    "tosa-double": (32,),
-}
+_DETERMINISTIC: Final = tuple(get_args(DeterministicRounding))
 
 
 class _Rule(NamedTuple):
@@ -91,6 +82,65 @@ def _check_head(target: Target) -> None:
             raise TargetError(f"is {shown(value)}", where=field, accepted="text")
 
 
+def _roundings(scheme: RequantizeScheme) -> tuple[str, ...]:
+    """Return the roundings that a scheme of [requantize] has."""
+    match scheme:
+        case "fixed_point":
+            return _FIXED
+        case "power_of_two":
+            return _SHIFTS
+        case "mul_add_shift":
+            return _DETERMINISTIC
+        case "float_scale":
+            return ("half_even",)
+        case "float64_scale" | "converter":
+            return ("half_away",)
+        case _:
+            assert_never(scheme)
+
+
+def _add_roundings(formula: AddFormula) -> tuple[str, ...]:
+    """Return what of requantize.rounding a formula of [add] can do; nothing if it has its own."""
+    match formula:
+        case "shifted":
+            return _FIXED
+        case "aligned":
+            return _SHIFTS
+        case "multiplier":
+            return _DETERMINISTIC
+        case "float_torch" | "float_onnxruntime" | "none":
+            return ()
+        case _:
+            assert_never(formula)
+
+
+def _widths(r: Requantize) -> Sequence[int]:
+    """Return the widths that the integer multiplier of a section may have; none without one."""
+    match r.scheme:
+        case "fixed_point":
+            return _fixed_widths(cast("FixedRounding", r.rounding))
+        case "converter":
+            return (16,)
+        case "mul_add_shift":
+            return (32,)
+        case "power_of_two" | "float_scale" | "float64_scale":
+            return ()
+        case _:
+            assert_never(r.scheme)
+
+
+def _fixed_widths(rounding: FixedRounding) -> Sequence[int]:
+    match rounding:
+        case "double" | "single" | "double-half-up":
+            return range(2, 33)
+        case "tosa-single":
+            return (16, 32)
+        case "s64-reduced" | "tosa-double":
+            return (32,)
+        case _:
+            assert_never(rounding)
+
+
 def _rules(t: Target) -> Iterator[_Rule]:
     for codes in (t.input, t.weight, t.output):
         yield from _codes(codes)
@@ -130,7 +180,7 @@ def _chain(t: Target) -> Iterator[_Rule]:
         f"{low}..{high}",
         f"bits, signed and narrow with codes within {low}..{high}",
     )
-    within = _GENERALITY[: _GENERALITY.index(t.input.scheme) + 1]
+    within = schemes_within(t.input.scheme)
     yield _Rule(
         t.output.scheme in within,
         "output.scheme",
@@ -148,12 +198,13 @@ def _range(codes: Input | Output) -> tuple[int, int]:
 
 def _requantize(t: Target, r: Requantize) -> Iterator[_Rule]:
     yield _Rule(
-        r.rounding in _ROUNDINGS[r.scheme],
+        r.rounding in _roundings(r.scheme),
         f"{r.section}.rounding",
         f"is {r.rounding!r}, which the scheme {r.scheme!r} does not have",
-        ", ".join(_ROUNDINGS[r.scheme]),
+        ", ".join(_roundings(r.scheme)),
     )
-    multiplies = r.scheme in ("fixed_point", "converter", "mul_add_shift")
+    widths = _widths(r)
+    multiplies = len(widths) > 0
     yield _Rule(
         multiplies or r.multiplier_bits == 0,
         f"{r.section}.multiplier_bits",
@@ -161,7 +212,6 @@ def _requantize(t: Target, r: Requantize) -> Iterator[_Rule]:
         "0, or scheme = 'fixed_point'",
     )
     name = r.rounding if r.scheme == "fixed_point" else r.scheme
-    widths = _WIDTHS.get(name, range(2, 33))
     yield _Rule(
         not multiplies or r.multiplier_bits in widths,
         f"{r.section}.multiplier_bits",
@@ -193,9 +243,18 @@ def _requantize(t: Target, r: Requantize) -> Iterator[_Rule]:
 
 def _register(r: Requantize) -> int | None:
     """Return the width of the accumulator that a fixed-point rounding is defined on, if it is."""
-    if r.scheme != "fixed_point" or r.rounding in ("single", "s64-reduced"):
+    if r.scheme != "fixed_point":
         return None
-    return 48 if r.rounding == "tosa-single" and r.multiplier_bits == 16 else 32
+    rounding = cast("FixedRounding", r.rounding)
+    match rounding:
+        case "single" | "s64-reduced":
+            return None
+        case "double" | "double-half-up" | "tosa-double":
+            return 32
+        case "tosa-single":
+            return 48 if r.multiplier_bits == 16 else 32
+        case _:
+            assert_never(rounding)
 
 
 def _power_of_two(t: Target) -> Iterator[_Rule]:
@@ -267,7 +326,7 @@ def _add(t: Target) -> Iterator[_Rule]:
 
 
 def _add_rounding(t: Target) -> Iterator[_Rule]:
-    accepted = _ADD_ROUNDINGS.get(t.add.formula, ())
+    accepted = _add_roundings(t.add.formula)
     stated = t.add.rounding != "requantize"
     yield _Rule(
         bool(accepted) or not stated,

@@ -7,7 +7,16 @@ properties that make its objects.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal, TypeAlias, get_args
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    ClassVar,
+    Final,
+    Literal,
+    TypeAlias,
+    assert_never,
+    get_args,
+)
 
 from qsim.target.fields import Names, Range, Section
 
@@ -81,6 +90,33 @@ SCHEMA: Final = 1  # version of the contract's form
 
 OperandBits: TypeAlias = Annotated[int, Range(1, 32)]
 AccumulatorBits: TypeAlias = Annotated[int, Range(2, 64)]
+
+
+def schemes_within(scheme: Scheme) -> tuple[Scheme, ...]:
+    """Return the schemes whose tensors are also tensors of this one.
+
+    A datapath with a zero point can run symmetric codes; one that only shifts can do nothing else.
+    """
+    match scheme:
+        case "power_of_two":
+            return ("power_of_two",)
+        case "symmetric":
+            return ("power_of_two", "symmetric")
+        case "asymmetric":
+            return ("power_of_two", "symmetric", "asymmetric")
+        case _:
+            assert_never(scheme)
+
+
+def has_zero_point(scheme: Scheme) -> bool:
+    """Return whether the code of real 0 is another than 0."""
+    match scheme:
+        case "asymmetric":
+            return True
+        case "symmetric" | "power_of_two":
+            return False
+        case _:
+            assert_never(scheme)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +200,17 @@ class Bias(Section):
     bits: AccumulatorBits
     scale: BiasScale
     section: ClassVar[str] = "bias"
+
+    @property
+    def own_scale(self) -> bool:
+        """Whether the codes have a scale of their own, and not the accumulator's."""
+        match self.scale:
+            case "accumulator":
+                return False
+            case "power_of_two":
+                return True
+            case _:
+                assert_never(self.scale)
 
     @property
     def format(self) -> hw_models.FixedFormat:

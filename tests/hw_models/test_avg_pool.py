@@ -13,12 +13,10 @@ from hw_models.avg_pool import avg_pool, divide, global_avg_pool, reference
 from hw_models.errors import ContractError
 from hw_models.formats import FixedFormat
 from hw_models.ledger import Ledger
-from hw_models.rounding import ROUNDINGS, round_shift
-
-MODES = [r for r in ROUNDINGS if r not in ("jam", "stochastic")]
+from hw_models.rounding import DIVISIONS, round_shift
 
 
-@pytest.mark.parametrize("rounding", MODES)
+@pytest.mark.parametrize("rounding", DIVISIONS)
 def test_divide_is_round_shift_for_powers_of_two_and_nearest_otherwise(rounding):
     for count in range(1, 17):
         for total in range(-70, 71):
@@ -51,7 +49,7 @@ def by_loops(x, kernel, stride, pads, rounding, include_pad, output, zero, offse
 @settings(deadline=None, derandomize=True, max_examples=120)
 @given(
     st.integers(0, 1 << 32),
-    st.sampled_from(MODES),
+    st.sampled_from(DIVISIONS),
     st.sampled_from([np.int8, np.uint8, np.int32]),
     st.sampled_from(["c", "last", "strided"]),
     st.booleans(),

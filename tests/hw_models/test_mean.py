@@ -14,10 +14,10 @@ from hw_models.errors import ContractError
 from hw_models.formats import FixedFormat
 from hw_models.ledger import Ledger
 from hw_models.mean import Division, mean, over_count, reference
-from hw_models.rounding import ROUNDINGS, splitmix64
+from hw_models.rounding import DIVISIONS, splitmix64
 from hw_models.schemes import FixedPoint, FloatScale, PowerOfTwo
 
-DIVISIONS = [Division(r) for r in ROUNDINGS if r not in ("jam", "stochastic")]
+DIVISIONS = [Division(r) for r in DIVISIONS]
 SCHEMES = [
     over_count(FixedPoint.from_scale(1.3), 12),
     over_count(FixedPoint.from_scale(0.8, rounding="single"), 12),

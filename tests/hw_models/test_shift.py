@@ -8,7 +8,7 @@ import pytest
 from hw_models.errors import ContractError
 from hw_models.formats import FixedFormat
 from hw_models.ledger import Ledger
-from hw_models.rounding import ROUNDINGS
+from hw_models.rounding import DETERMINISTIC
 from hw_models.shift import LEAST, MOST, reference, shift_right
 
 ENDS = [
@@ -27,7 +27,7 @@ ENDS = [
 ]
 
 
-@pytest.mark.parametrize("rounding", [r for r in ROUNDINGS if r != "stochastic"])
+@pytest.mark.parametrize("rounding", DETERMINISTIC)
 def test_every_shift_of_ends_and_ties(rounding):
     rng = np.random.default_rng(0)
     x = np.array([*ENDS, *rng.integers(-(1 << 31), 1 << 31, 20), *range(-40, 40)])

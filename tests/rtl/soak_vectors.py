@@ -9,25 +9,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Final, get_args
+from typing import Any, Final
 
 import numpy as np
 
 from hw_models import ROUNDINGS
 from hw_models.add import MultiplierAdd
-from hw_models.rounding import Rounding
+from hw_models.formats import HOLDING
+from hw_models.rounding import DETERMINISTIC, DIVISIONS, Rounding
 from hw_models.schemes import FixedPoint, PowerOfTwo
 from qsim.cosim.jobs import conv_engine
 from qsim.cosim.jobs.makers import job
 from qsim.cosim.jobs.unit import Job
 from qsim.cosim.jobs.vectors import vectors
-from qsim.target.sections import DivisionRounding
 from tests.qsim.cosim.jobs import array_cases as make
 from tests.qsim.cosim.jobs import elementwise_cases as one
 from tests.rtl.targets import target
 
 SEED: Final = 20261
-OVERFLOWS: Final = ("wrap", "saturate", "saturate_symmetric")
 SCALES: Final = ((0.5, 0.5, 1.0), (0.375, 0.125, 0.25), (0.1, 0.23, 0.9), (0.9, 0.01, 0.31))
 _PAIRS: Final = 1 << 16  # of two 8-bit codes
 
@@ -116,16 +115,16 @@ def _add() -> Iterator[tuple[str, Kind]]:
     yield "shifted, single", drawn("add", "tflite-single")
     for rounding in ROUNDINGS:
         yield f"aligned, {rounding}", drawn("add", "q7", requantize__rounding=rounding)
-        if rounding != "stochastic":
+        if rounding in DETERMINISTIC:
             yield f"multiplier, {rounding}", by_multipliers(rounding)
-    for overflow in OVERFLOWS:
+    for overflow in HOLDING:
         changes: dict[str, Any] = {"sum__bits": 12, "sum__overflow": overflow}
         yield f"aligned, 12 bits, {overflow}", drawn("add", "q7", **changes)
 
 
 def _arrays() -> Iterator[tuple[str, Kind]]:
     for at in ("sum", "mac"):
-        for overflow in OVERFLOWS:
+        for overflow in HOLDING:
             changes: dict[str, Any] = {"correlation__at": at, "correlation__overflow": overflow}
             changes |= {"correlation__bits": 16, "sum__bits": 16}
             yield (
@@ -136,7 +135,7 @@ def _arrays() -> Iterator[tuple[str, Kind]]:
     yield "correlation: channel last", drawn("correlation", "narrow20", 4, 0.25, **order)
     for primitive in ("correlation", "linear", "matmul"):
         yield f"{primitive}: 32 bits", drawn(primitive, "tflite", 4, 0.25)
-    for rounding in get_args(DivisionRounding):
+    for rounding in DIVISIONS:
         yield (
             f"avg_pool: {rounding}",
             drawn("avg_pool", "tflite", 8, 0.25, avg_pool__rounding=rounding),
@@ -150,7 +149,7 @@ def _arrays() -> Iterator[tuple[str, Kind]]:
 def _all() -> Iterator[tuple[str, Kind]]:
     for name, kind in _requantize():
         yield f"requantize: {name}", kind
-    for overflow in OVERFLOWS:
+    for overflow in HOLDING:
         for contract in ("tflite", "narrow20"):
             changes: dict[str, Any] = {"sum__overflow": overflow}
             yield f"bias_add: {contract}, {overflow}", drawn("bias_add", contract, **changes)

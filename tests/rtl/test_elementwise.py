@@ -10,6 +10,7 @@ import pytest
 
 from hw_models import ROUNDINGS, Accumulator, FixedFormat
 from hw_models.add import AlignedAdd, MultiplierAdd, ShiftedAdd
+from hw_models.rounding import DETERMINISTIC
 from hw_models.schemes import Converter, FixedPoint, MulAddShift, PowerOfTwo
 from qsim.cosim.jobs.makers import job
 from qsim.cosim.lanes.bulk import bulk_recipe, run_bulk
@@ -93,7 +94,7 @@ def test_apply_scale_with_every_shift(rounding: Any, acc: int, bits: int) -> Non
     agree(make.requantize(x, scheme, FixedFormat(acc), FixedFormat(16), axis=0))
 
 
-@pytest.mark.parametrize("rounding", [name for name in ROUNDINGS if name != "stochastic"])
+@pytest.mark.parametrize("rounding", DETERMINISTIC)
 def test_multiply_add_shift_in_every_rounding(rounding: Any) -> None:
     x = np.repeat(integers(32), 2)
     numbers = (np.resize(integers(bits, 61, seed=bits), x.size) for bits in (32, 48))
@@ -178,7 +179,7 @@ def test_aligned_addition_at_its_widest() -> None:
     agree(make.add(codes(wide, 300, 1), codes(wide, 300, 2), adder, (wide, wide), wide, points))
 
 
-@pytest.mark.parametrize("rounding", [name for name in ROUNDINGS if name != "stochastic"])
+@pytest.mark.parametrize("rounding", DETERMINISTIC)
 def test_addition_by_multipliers(rounding: Any) -> None:
     adder = MultiplierAdd(-(1 << 23), (1 << 23) - 1, 19, rounding)
     operands = codes(make.UINT8, 900, 1), codes(make.INT8, 900, 2)

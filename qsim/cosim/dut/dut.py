@@ -8,7 +8,7 @@ that the benches drive.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
 import numpy as np
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 Handshake: TypeAlias = Literal["axi_stream", "valid_only", "fixed_latency"]
 Order: TypeAlias = Literal["first_lowest", "first_highest"]
-HANDSHAKES: Final[tuple[Handshake, ...]] = ("axi_stream", "valid_only", "fixed_latency")
-ORDERS: Final[tuple[Order, ...]] = ("first_lowest", "first_highest")
+HANDSHAKES: Final[tuple[Handshake, ...]] = get_args(Handshake)
+ORDERS: Final[tuple[Order, ...]] = get_args(Order)
 # What a module does to a packet: one result for each beat, or one for all beats up to tlast.
 REDUCTIONS: Final = ("correlation", "linear", "matmul", "max_pool", "avg_pool")
 

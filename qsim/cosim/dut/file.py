@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 from qsim.cosim.dut.dut import HANDSHAKES, ORDERS, Binding, Dut, Handshake, Stream
 from qsim.errors import UsageError
@@ -217,15 +217,23 @@ def _binding(table: _Table) -> Binding:
     return binding
 
 
+def _handshake_ports(handshake: Handshake) -> tuple[str, ...]:
+    match handshake:
+        case "axi_stream":
+            return ("valid", "ready")
+        case "valid_only":
+            return ("valid",)
+        case "fixed_latency":
+            return ()
+        case _:
+            assert_never(handshake)
+
+
 def _require_handshake(dut: Dut) -> None:
     """Require the ports that a handshake has, and no others."""
     own = [b.stream for b in dut.operands.values() if b.stream != Stream()]
     ends = {"input": [dut.input, *own], "output": [dut.output]}
-    wanted = {
-        "axi_stream": ("valid", "ready"),
-        "valid_only": ("valid",),
-        "fixed_latency": (),
-    }[dut.handshake]
+    wanted = _handshake_ports(dut.handshake)
     for end, streams in ends.items():
         # Operands that all have handshakes of their own need no common one.
         if end == "input" and own and dut.input == Stream() and len(own) == len(dut.operands):

@@ -7,7 +7,7 @@ whose result would not fit the buffer behind it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, assert_never
 
 from qsim.cosim.dut.dut import Stream, require_unit
 from qsim.cosim.dut.ports import require_ports
@@ -17,7 +17,7 @@ from qsim.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from qsim.cosim.dut.dut import Binding, Dut
+    from qsim.cosim.dut.dut import Binding, Dut, Order
     from qsim.cosim.jobs.unit import Unit
 
 # What the wrapper instantiates.
@@ -148,11 +148,32 @@ def _port_widths(bindings: Mapping[str, Binding], lanes: Mapping[str, int]) -> d
     return widths
 
 
+def _rises(order: Order) -> bool:
+    match order:
+        case "first_lowest":
+            return True
+        case "first_highest":
+            return False
+        case _:
+            assert_never(order)
+
+
+def _reset(dut: Dut) -> str:
+    match dut.reset_active:
+        case "high":
+            return "rst"
+        case "low":
+            return "!rst"
+        case _:
+            assert_never(dut.reset_active)
+
+
 def _places(dut: Dut, binding: Binding, lanes: int) -> Iterator[tuple[int, str, int]]:
     """Yield (operation * lanes + lane, port, lowest bit) of every value of a field."""
     total = lanes * dut.lanes
+    rising = _rises(dut.lane_order)
     for position in range(total):
-        index = position if dut.lane_order == "first_lowest" else total - 1 - position
+        index = position if rising else total - 1 - position
         if len(binding.ports) > 1:
             yield index, binding.ports[position], binding.lsb
         else:
@@ -205,7 +226,7 @@ def _instance(dut: Dut, unit: Unit) -> Iterator[str]:
     """The design, with every port that its binding names."""
     ports = {dut.clock: "clk"}
     if dut.reset:
-        ports[dut.reset] = "rst" if dut.reset_active == "high" else "!rst"
+        ports[dut.reset] = _reset(dut)
     for index, stream in enumerate(_streams(dut)):
         ports |= {stream.valid: f"in_{index}", stream.ready: f"ready_{index}"}
         ports |= {stream.last: "g_last"}
@@ -239,18 +260,24 @@ def _results(dut: Dut, unit: Unit) -> Iterator[str]:
             value = _resized(f"p_{port}", lsb, binding.bits, field.bits, signed=binding.signed)
             parts.append((start, field.bits, value))
     yield f"  wire [LANES*M_W-1:0] out_data = {_joined(dut, 'out_data', parts)};"
-    if dut.handshake == "axi_stream":
-        yield "  assign r_valid = out_valid;"
-        yield "  assign out_ready = r_ready;"
-        yield "  assign r_data = out_data;"
-        return
-    if dut.handshake == "fixed_latency":
-        yield f"  localparam int LATENCY = {dut.latency};"
-        yield "  logic [LATENCY:0] asked;"
-        yield "  assign asked[0] = issue && produces;"
-        if dut.latency:
-            yield "  always_ff @(posedge clk) asked[LATENCY:1] <= rst ? '0 : asked[LATENCY-1:0];"
-        yield "  wire out_valid = asked[LATENCY];"
+    match dut.handshake:
+        case "axi_stream":
+            yield "  assign r_valid = out_valid;"
+            yield "  assign out_ready = r_ready;"
+            yield "  assign r_data = out_data;"
+            return
+        case "fixed_latency":
+            yield f"  localparam int LATENCY = {dut.latency};"
+            yield "  logic [LATENCY:0] asked;"
+            yield "  assign asked[0] = issue && produces;"
+            if dut.latency:
+                shifted = "asked[LATENCY:1] <= rst ? '0 : asked[LATENCY-1:0];"
+                yield f"  always_ff @(posedge clk) {shifted}"
+            yield "  wire out_valid = asked[LATENCY];"
+        case "valid_only":
+            pass  # out_valid is the design's own port
+        case _:
+            assert_never(dut.handshake)
     yield """\
   logic empty, full;
   dut_fifo #(.W(LANES * M_W), .LOG_DEPTH(LOG_DEPTH)) results (

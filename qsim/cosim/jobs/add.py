@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, assert_never
 
 import numpy as np
 
 from qsim.cosim.jobs.beats import Field, Layout
-from qsim.cosim.jobs.bias_add import OVERFLOWS
+from qsim.cosim.jobs.bias_add import overflow_code
 from qsim.cosim.jobs.elementwise import (
     RESCALE_SOURCES,
     SHIFT,
@@ -39,7 +39,9 @@ SOURCES: Final = (
     "add_core.sv",
     "add.sv",
 )
-ACCEPTED: Final = "shifted_add of one rounding, aligned_add, multiplier_add"
+ACCEPTED: Final = (
+    "shifted_add of one rounding (double, single or tosa-single), aligned_add, multiplier_add"
+)
 _LEFT: Final = 6  # bits of the left shifts of `aligned`
 _MULTIPLIER: Final = 24  # bits of a multiplier of MultiplierAdd
 
@@ -99,7 +101,16 @@ def _kind(case: Case) -> object:
 
 def _shifted(case: Case, adder: ShiftedAdd, target: Target) -> _Parts:
     rescales = {"a": adder.a, "b": adder.b, "out": adder.out}
-    double = adder.out.rounding == "double"
+    match adder.out.rounding:
+        case "double":
+            double = True
+        case "single" | "tosa-single":
+            double = False
+        case "double-half-up" | "s64-reduced" | "tosa-double":
+            what = f"the scheme {_kind(case)} with the rounding {adder.out.rounding!r}"
+            raise UsageError(**no_rtl(case, what), accepted=ACCEPTED)
+        case _:
+            assert_never(adder.out.rounding)
     widths = {scheme.bits for scheme in rescales.values()}
     if len({scheme.rounding for scheme in rescales.values()}) > 1 or (double and len(widths) > 1):
         what = f"the scheme {_kind(case)} with different rescalings"
@@ -132,7 +143,7 @@ def _aligned(adder: AlignedAdd, count: int) -> _Parts:
     parameters = {
         "SCHEME": 2,
         "SUM_W": adder.accumulator.bits,
-        "OVERFLOW": OVERFLOWS[adder.accumulator.overflow],
+        "OVERFLOW": overflow_code(adder.accumulator),
         "ROUNDING": rounding_code(adder.out.rounding),
     }
     return parameters, fields, values

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from qsim.cosim.jobs.beats import Field, Layout
 from qsim.cosim.jobs.elementwise import one_beat_each, per_element, signed_width
@@ -17,8 +17,19 @@ if TYPE_CHECKING:
     from qsim.target import Target
 
 SOURCES: Final = ("stream_register.sv", "overflow.sv", "bias_add_core.sv", "bias_add.sv")
-# A run with the rule "error" that completed had no overflow, so that any rule gives its sums.
-OVERFLOWS: Final = {"wrap": 0, "saturate": 1, "saturate_symmetric": 2, "error": 0}
+
+
+def overflow_code(accumulator: Accumulator) -> int:
+    """Return the number of an overflow rule in ``overflow.sv``."""
+    match accumulator.overflow:
+        case "wrap" | "error":
+            return 0  # a run with "error" that completed had no overflow: any rule gives its sums
+        case "saturate":
+            return 1
+        case "saturate_symmetric":
+            return 2
+        case _:
+            assert_never(accumulator.overflow)
 
 
 def job(case: Case, target: Target) -> Job:
@@ -47,14 +58,14 @@ def unit(target: Target, accumulator: Accumulator, formats: Mapping[str, FixedFo
 
     acc_w = signed_width(FixedFormat(target.correlation.bits), formats["acc"])
     # A bias with a scale of its own is shifted into the accumulator before it gets here.
-    shifted = target.bias.scale == "power_of_two"
+    shifted = target.bias.own_scale
     stated = FixedFormat(max(target.sum.bits, target.bias.bits) if shifted else target.bias.bits)
     bias_w = signed_width(stated, formats["bias"])
     parameters = {
         "ACC_W": acc_w,
         "BIAS_W": bias_w,
         "SUM_W": accumulator.bits,
-        "OVERFLOW": OVERFLOWS[accumulator.overflow],
+        "OVERFLOW": overflow_code(accumulator),
     }
     inputs = Layout((Field("acc", acc_w, signed=True), Field("bias", bias_w, signed=True)))
     outputs = Layout((Field("sum", accumulator.bits, signed=True),))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from qsim.cosim.jobs.beats import Field, Layout, bits_for
-from qsim.cosim.jobs.bias_add import OVERFLOWS
+from qsim.cosim.jobs.bias_add import overflow_code
 from qsim.cosim.jobs.im2col import Product, count, products
 from qsim.cosim.jobs.operands import Width, width_of
 from qsim.cosim.jobs.unit import Job, Unit
@@ -61,8 +61,8 @@ def unit(case: Case, target: Target) -> Unit:
         "W_W": weight.bits,
         "W_SIGNED": int(weight.signed),
         "ACC_W": int(accumulator.bits),
-        "OVERFLOW": OVERFLOWS[accumulator.overflow],
-        "AT": int(accumulator.at == "mac"),
+        "OVERFLOW": overflow_code(accumulator),
+        "AT": int(accumulator.each_mac),
         "EXACT_W": exact_bits(accumulator, x, weight, count(case)[3]),
     }
     inputs = (
@@ -77,7 +77,7 @@ def unit(case: Case, target: Target) -> Unit:
 
 def exact_bits(accumulator: Accumulator, x: Width, weight: Width, taps: int) -> int:
     """Return the width of the sum before the overflow rule, for any codes and zero points."""
-    if accumulator.at == "mac" or OVERFLOWS[accumulator.overflow] == 0:
+    if accumulator.each_mac or not accumulator.saturates:
         return int(accumulator.bits)
     product = x.bits + weight.bits + 4  # see correlation_core.sv
     return max(int(accumulator.bits), product + bits_for(max(taps, _TAPS) - 1))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from qsim.errors import UsageError
 from qsim.program import shapes
 
 if TYPE_CHECKING:
@@ -70,9 +71,24 @@ def planar(array: Array) -> Array:
 
 def products(case: Case) -> Iterator[Product]:
     """Yield the matrix products that make a correlation, linear or matmul call."""
-    makers = {"correlation": _correlation, "linear": _linear, "matmul": _matmul}
     first, second = case.operands.values()
-    return makers[case.primitive](first, second, case.attributes)
+    match case.primitive:
+        case "correlation":
+            return _correlation(first, second, case.attributes)
+        case "linear":
+            return _linear(first, second, case.attributes)
+        case "matmul":
+            return _matmul(first, second, case.attributes)
+        case _:
+            raise _no_products(case)
+
+
+def _no_products(case: Case) -> UsageError:
+    return UsageError(
+        f"is a call of {case.primitive}, which is no matrix product",
+        where=f"case {case.name!r}",
+        accepted="correlation, linear, matmul",
+    )
 
 
 def count(case: Case) -> tuple[int, int, int, int]:
@@ -86,6 +102,8 @@ def count(case: Case) -> tuple[int, int, int, int]:
     if case.primitive == "linear":
         outputs, inner = case.operands["weight"].shape
         return 1, math.prod(case.expected.shape[:-1]), outputs, inner
+    if case.primitive != "matmul":
+        raise _no_products(case)
     a, b = (case.operands[name].shape for name in ("a", "b"))
     if len(b) == 2:
         return 1, math.prod(a[:-1]), b[1], a[-1]

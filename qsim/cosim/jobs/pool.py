@@ -135,8 +135,9 @@ def _unit(case: Case, target: Target, largest: int) -> Unit:
 
 
 def _average(case: Case, x: Width, y: Width, largest: int) -> dict[str, int]:
-    from hw_models.rounding import rounding_code
+    from hw_models.rounding import require_division, rounding_code
 
+    rounding: Any = case.attributes["rounding"]
     count_bits = max(_COUNT_BITS, bits_for(largest))
     return {
         "OUT_W": y.bits,
@@ -144,7 +145,7 @@ def _average(case: Case, x: Width, y: Width, largest: int) -> dict[str, int]:
         "OUT_NARROW": int(case.formats["output"].narrow),
         "SUM_W": x.bits + count_bits + 1,
         "COUNT_W": count_bits,
-        "ROUNDING": rounding_code(str(case.attributes["rounding"])),
+        "ROUNDING": rounding_code(require_division(rounding, "avg_pool's rounding")),
     }
 
 

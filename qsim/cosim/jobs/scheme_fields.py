@@ -6,7 +6,7 @@ negative; NVDLA's converter subtracts its offset where others subtract the input
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias, assert_never
 
 from hw_models.formats import signed_bits
 from hw_models.rounding import rounding_code
@@ -17,22 +17,32 @@ from qsim.cosim.jobs.elementwise import SHIFT
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from hw_models.schemes import FixedRounding
     from qsim.program import Array
     from qsim.target import Target
 
 IntegerScheme: TypeAlias = FixedPoint | PowerOfTwo | MulAddShift | Converter
 INTEGER_SCHEMES: Final = (FixedPoint, PowerOfTwo, MulAddShift, Converter)
 ACCEPTED: Final = "fixed_point, power_of_two, mul_add_shift, converter"
-POWER_OF_TWO, CONVERTER, MULTIPLY_ADD = 2, 4, 7  # SCHEME
-FIXED: Final[Mapping[str, int]] = {
-    "double": 0,
-    "single": 1,
-    "double-half-up": 3,
-    "tosa-single": 1,
-    "tosa-double": 5,
-    "s64-reduced": 6,
-}
+POWER_OF_TWO, CONVERTER, MULTIPLY_ADD = 2, 4, 7  # SCHEME; of fixed point see fixed_code
 ADDEND: Final = 48  # bits of an addend
+
+
+def fixed_code(rounding: FixedRounding) -> int:
+    """Return the SCHEME of a fixed-point rounding."""
+    match rounding:
+        case "double":
+            return 0
+        case "single" | "tosa-single":
+            return 1
+        case "double-half-up":
+            return 3
+        case "tosa-double":
+            return 5
+        case "s64-reduced":
+            return 6
+        case _:
+            assert_never(rounding)
 
 
 def scheme_parameters(scheme: IntegerScheme, target: Target) -> dict[str, int]:
@@ -46,9 +56,11 @@ def scheme_parameters(scheme: IntegerScheme, target: Target) -> dict[str, int]:
         least, most = int(scheme.multipliers.min()), int(scheme.multipliers.max())
         parameters = {"SCHEME": MULTIPLY_ADD, "ROUNDING": rounding_code(scheme.rounding)}
         return parameters | {"MUL_W": max(width, signed_bits(least, most)), "ADD_W": ADDEND}
-    # `single` does not know the width of its multiplier; the others state it.
-    wide = max(scheme.bits, width) if scheme.rounding == "single" else scheme.bits
-    return {"SCHEME": FIXED[scheme.rounding], "ROUNDING": 0, "MUL_W": wide}
+    if isinstance(scheme, FixedPoint):
+        # `single` does not know the width of its multiplier; the others state it.
+        wide = max(scheme.bits, width) if scheme.rounding == "single" else scheme.bits
+        return {"SCHEME": fixed_code(scheme.rounding), "ROUNDING": 0, "MUL_W": wide}
+    assert_never(scheme)
 
 
 def scheme_fields(parameters: Mapping[str, int]) -> tuple[Field, ...]:
@@ -63,24 +75,40 @@ def scheme_fields(parameters: Mapping[str, int]) -> tuple[Field, ...]:
 
 def scheme_numbers(scheme: IntegerScheme) -> dict[str, Array]:
     """Return what the fields hold: a number, or one for each channel."""
-    numbers: dict[str, Any] = {"shift": scheme.shifts}
-    if not isinstance(scheme, PowerOfTwo):
-        numbers["multiplier"] = scheme.multipliers
-    if isinstance(scheme, MulAddShift):
-        numbers["addend"] = scheme.addends
-    return numbers
+    match scheme:
+        case PowerOfTwo():
+            return {"shift": scheme.shifts}
+        case FixedPoint() | Converter():
+            return {"shift": scheme.shifts, "multiplier": scheme.multipliers}
+        case MulAddShift():
+            numbers = {"shift": scheme.shifts, "multiplier": scheme.multipliers}
+            return numbers | {"addend": scheme.addends}
+        case _:
+            assert_never(scheme)
 
 
 def scheme_shifts(scheme: IntegerScheme) -> tuple[int, int]:
     """Return the smallest and the largest right shift that a scheme takes."""
-    if isinstance(scheme, PowerOfTwo):
-        return -MAX_SHIFT, MAX_SHIFT
-    return scheme.shift_range if isinstance(scheme, FixedPoint) else (0, MAX_SHIFT)
+    match scheme:
+        case PowerOfTwo():
+            return -MAX_SHIFT, MAX_SHIFT
+        case FixedPoint():
+            return scheme.shift_range
+        case MulAddShift() | Converter():
+            return 0, MAX_SHIFT
+        case _:
+            assert_never(scheme)
 
 
 def scheme_offset(scheme: IntegerScheme) -> int | tuple[int, ...]:
     """Return what a scheme subtracts itself, beside the input's zero point."""
-    return scheme.offset if isinstance(scheme, Converter) else 0
+    match scheme:
+        case Converter():
+            return scheme.offset
+        case FixedPoint() | PowerOfTwo() | MulAddShift():
+            return 0
+        case _:
+            assert_never(scheme)
 
 
 def draws_numbers(scheme: IntegerScheme) -> bool:

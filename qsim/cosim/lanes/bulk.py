@@ -6,7 +6,7 @@ import secrets
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, assert_never
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from qsim.errors import UsageError
 if TYPE_CHECKING:
     from qsim.cosim.jobs.beats import Flags, Layout, Words
     from qsim.cosim.jobs.unit import Job
-    from qsim.cosim.simulators.toolchain import Simulator
+    from qsim.cosim.simulators.toolchain import Simulator, SimulatorName
 
 BENCH: Final = RTL_TB / "bulk" / "stream_bulk_tb.sv"
 TOP: Final = "stream_bulk_tb"
@@ -43,9 +43,19 @@ def bulk_recipe(design: Design, simulator: Simulator, *, waves: bool = False) ->
         design=design,
         bench=(BENCH,),
         parameters={"S_W": design.input_width, "M_W": design.output_width, "DEPTH": DEPTH},
-        flags=_VERILATOR if simulator.name == "verilator" else (),
+        flags=_flags(simulator.name),
         waves=waves,
     )
+
+
+def _flags(simulator: SimulatorName) -> tuple[str, ...]:
+    match simulator:
+        case "icarus":
+            return ()
+        case "verilator":
+            return _VERILATOR
+        case _:
+            assert_never(simulator)
 
 
 def run_bulk(

@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from qsim.cosim.lanes.lane import LaneResult, SimulationError, Stimulus, Window
 from qsim.cosim.lanes.results import Expectation, read_results
@@ -92,12 +92,17 @@ def cocotb_recipe(design: Design, simulator: Simulator, *, waves: bool = False) 
     """
     bench: tuple[Path, ...] = (BENCH,)
     flags: tuple[str, ...] = ()
-    if simulator.name == "verilator":
-        found = find_cocotb()
-        bench = (_VERILATOR / "public.vlt", BENCH, found.main)
-        linked = f"-Wl,-rpath,{found.libraries} -L{found.libraries} -lcocotbvpi_verilator"
-        flags = ("--vpi", "--no-timing", "--x-assign", "unique", "--x-initial", "unique")
-        flags += ("-CFLAGS", f"-I{_VERILATOR}", "-LDFLAGS", linked)
+    match simulator.name:
+        case "icarus":
+            pass
+        case "verilator":
+            found = find_cocotb()
+            bench = (_VERILATOR / "public.vlt", BENCH, found.main)
+            linked = f"-Wl,-rpath,{found.libraries} -L{found.libraries} -lcocotbvpi_verilator"
+            flags = ("--vpi", "--no-timing", "--x-assign", "unique", "--x-initial", "unique")
+            flags += ("-CFLAGS", f"-I{_VERILATOR}", "-LDFLAGS", linked)
+        case _:
+            assert_never(simulator.name)
     return Recipe(
         simulator=simulator,
         lane="cocotb",

@@ -10,7 +10,7 @@ import tempfile
 import threading
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, assert_never
 
 from qsim.cosim.simulators import cache, process
 from qsim.cosim.simulators.compile_errors import BuildError, first_error
@@ -34,14 +34,18 @@ def compile_design(recipe: Recipe, folder: Path) -> tuple[str, ...]:
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
     sources = [*recipe.design.sources, *(folder / name for name in texts), *recipe.bench]
-    if recipe.simulator.name == "icarus":
-        _run(recipe, _iverilog(recipe, sources, folder), folder)
-        return ("sim.vvp", *texts)
-    _run(recipe, _verilate(recipe, sources, folder), folder)
-    _make(recipe, folder)
-    (folder / "obj" / "sim").rename(folder / "sim")
-    shutil.rmtree(folder / "obj")
-    return ("sim", *texts)
+    match recipe.simulator.name:
+        case "icarus":
+            _run(recipe, _iverilog(recipe, sources, folder), folder)
+            return ("sim.vvp", *texts)
+        case "verilator":
+            _run(recipe, _verilate(recipe, sources, folder), folder)
+            _make(recipe, folder)
+            (folder / "obj" / "sim").rename(folder / "sim")
+            shutil.rmtree(folder / "obj")
+            return ("sim", *texts)
+        case _:
+            assert_never(recipe.simulator.name)
 
 
 def _iverilog(recipe: Recipe, sources: Sequence[Path], folder: Path) -> list[str]:

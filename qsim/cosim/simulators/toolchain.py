@@ -10,7 +10,7 @@ import sysconfig
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, assert_never, get_args
 
 from qsim.errors import MissingToolError, UsageError
 
@@ -65,7 +65,13 @@ def find(name: str) -> Simulator:
     """
     if name not in SIMULATORS:
         raise UsageError(f"no simulator is called {name!r}", accepted=", ".join(SIMULATORS))
-    return _icarus(os.environ.get("PATH", "")) if name == "icarus" else _verilator(_places())
+    match name:
+        case "icarus":
+            return _icarus(os.environ.get("PATH", ""))
+        case "verilator":
+            return _verilator(_places())
+        case _:
+            assert_never(name)
 
 
 @cache

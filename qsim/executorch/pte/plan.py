@@ -92,7 +92,13 @@ def _value(
         return [float(item) for item in table["items"]]
     if kind == "BoolList":
         return [bool(item) for item in table["items"]]
-    return Indices(kind, tuple(int(item) for item in table["items"]))
+    if kind in ("IntList", "TensorList", "OptionalTensorList"):
+        return Indices(kind, tuple(int(item) for item in table["items"]))
+    raise FileFormatError(
+        f"{what} is a {kind}",
+        accepted=f"Tensor, Null, {', '.join(_SCALARS)}, BoolList, DoubleList, IntList, TensorList, "
+        "OptionalTensorList",
+    )
 
 
 def _operator(table: Table) -> str:
@@ -107,11 +113,15 @@ def _delegate(table: Table, container: Container) -> Delegate:
     index = int(where["index"])
     if where["location"] == "SEGMENT":
         blob = container.segment(index, f"the data of delegate {name}")
-    else:
+    elif where["location"] == "INLINE":
         inline = container.root["backend_delegate_data"]
         if index >= len(inline):
             raise FileFormatError(f"delegate {name} wants data {index} of {len(inline)}")
         blob = inline[index]["data"]
+    else:
+        raise FileFormatError(
+            f"the data of delegate {name} is at {where['location']}", accepted="INLINE, SEGMENT"
+        )
     specs = {spec["key"] or "": bytes(spec["value"]) for spec in table["compile_specs"]}
     return Delegate(name, bytes(blob), specs)
 
@@ -188,6 +198,9 @@ class _Calls:
                     self.damaged(f"{what} jumps to instruction {target} of {count}")
                 )
             return JumpFalseCall(self.indices((table["cond_value_index"],), what)[0], target)
+        if kind != "FreeCall":
+            accepted = "KernelCall, DelegateCall, MoveCall, JumpFalseCall, FreeCall"
+            raise FileFormatError(f"method {self.name}: {what} is a {kind}", accepted=accepted)
         (value,) = self.indices((table["value_index"],), what)
         if not isinstance(self.values[value], TensorSpec):
             raise FileFormatError(self.damaged(f"{what} frees value {value}, which is no tensor"))

@@ -13,8 +13,9 @@ import numpy as np
 
 from hw_models import Accumulator, AccumulatorOverflowError, ContractError, FixedFormat
 from hw_models.add import AlignedAdd, FloatAdd, MultiplierAdd, ShiftedAdd, add, reference
+from hw_models.formats import HOLDING
 from hw_models.requantization.fixed_point import TOSA
-from hw_models.rounding import ROUNDINGS, splitmix64
+from hw_models.rounding import DETERMINISTIC, ROUNDINGS, splitmix64
 from hw_models.schemes import FixedPoint
 from qsim.errors import TargetError
 from qsim.golden.directed import vectors as v
@@ -175,12 +176,12 @@ def variants(target: Target, seed: int, count: int) -> Iterator[Case]:
             name: AlignedAdd.from_fractions(*fractions, rounding, register)
             for name, fractions in FRACTIONS.items()
         }
-        if rounding != "stochastic":
+        if rounding in DETERMINISTIC:
             families[f"multiplier-{rounding.replace('_', '-')}."] = {
                 name: replace(MultiplierAdd.from_scales(*scales), rounding=rounding)
                 for name, scales in SCALES.items()
             }
-    for overflow in ("wrap", "saturate", "saturate_symmetric"):
+    for overflow in HOLDING:
         register = Accumulator(target.input.bits + 4, overflow)
         families[f"aligned-{overflow.replace('_', '-')}-narrow."] = {
             name: AlignedAdd.from_fractions(*FRACTIONS[name], "half_up", register)

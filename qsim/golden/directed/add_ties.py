@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, assert_never
 
 import numpy as np
 
 from hw_models.add import AlignedAdd, FloatAdd, MultiplierAdd, ShiftedAdd
-from hw_models.requantization.fixed_point import REDUCED, TWICE
+from hw_models.requantization.fixed_point import REDUCED
 from hw_models.schemes import reduced_multiplier
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ def tie_flags(adder: Adder, a: Any, b: Any) -> Iterator[Any]:
     elif isinstance(adder, FloatAdd):
         exact = (a * adder.scale_a + b * adder.scale_b) / adder.scale_out
         yield np.abs(exact - np.trunc(exact)) == 0.5
+    else:
+        assert_never(adder)
 
 
 def _is_tie(x: Any, shift: int) -> Any:
@@ -55,26 +57,36 @@ class _Rescale:
 
     def __init__(self, scheme: FixedPoint, x: Any) -> None:
         m, s = int(scheme.multipliers[0]), int(scheme.shifts[0])
-        if scheme.rounding in TWICE:
-            self._twice(scheme, x)
-            return
-        if scheme.rounding == "s64-reduced":
-            m, s = reduced_multiplier(m), s - REDUCED
-        product = x * m
-        if scheme.rounding == "tosa-double" and s > 31:
-            # The nudge towards what a first rounding by 31 bits would have made.
-            product = product + np.where(x >= 0, 1 << 30, -(1 << 30))
+        match scheme.rounding:
+            case "double":
+                self._twice(scheme, x, "half_away")
+                return
+            case "double-half-up":
+                self._twice(scheme, x, "half_up")
+                return
+            case "single" | "tosa-single":
+                product = x * m
+            case "s64-reduced":
+                product, s = x * reduced_multiplier(m), s - REDUCED
+            case "tosa-double":
+                # The nudge towards what a first rounding by 31 bits would have made.
+                extra = 1 << 30 if s > 31 else 0
+                product = x * m + np.where(x >= 0, extra, -extra)
+            case _:
+                assert_never(scheme.rounding)
         self.ties = [_is_tie(product, s)]
         self.value = (product + (1 << s >> 1)) >> s
 
-    def _twice(self, scheme: FixedPoint, x: Any) -> None:
+    def _twice(self, scheme: FixedPoint, x: Any, second: Literal["half_away", "half_up"]) -> None:
         m, s, n = int(scheme.multipliers[0]), int(scheme.shifts[0]), scheme.bits - 1
         left, right = max(n - s, 0), max(s - n, 0)
         product = (x << left).astype(np.int32).astype(np.int64) * m
         first = (product + (1 << (n - 1))) >> n
         self.ties = [_is_tie(product, n), _is_tie(first, right)]
         half = 1 << right >> 1
-        if scheme.rounding == "double-half-up":
+        if second == "half_up":
             self.value = (first + half) >> right
-        else:
+        elif second == "half_away":
             self.value = np.sign(first) * ((np.abs(first) + half) >> right)
+        else:
+            assert_never(second)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from hw_models import FixedFormat
 from hw_models.bias_add import reference
+from hw_models.formats import HOLDING
 from qsim.golden.directed import vectors as v
 from qsim.program import accumulator_to_json
 
@@ -29,7 +30,7 @@ def variants(target: Target, seed: int, count: int) -> Iterator[Case]:
     """Give the same sums under the other overflow rules that always give a result."""
     from hw_models import Accumulator
 
-    for overflow in ("wrap", "saturate", "saturate_symmetric"):
+    for overflow in HOLDING:
         if overflow != target.sum.overflow:
             register = Accumulator(target.sum.bits, overflow)
             yield from _cases(target, register, seed, count, f"{overflow.replace('_', '-')}.")
@@ -37,7 +38,7 @@ def variants(target: Target, seed: int, count: int) -> Iterator[Case]:
 
 def bias_format(target: Target) -> FixedFormat:
     """Return the codes of a bias: one with a scale of its own was shifted into the register."""
-    if target.bias.scale == "power_of_two":
+    if target.bias.own_scale:
         return FixedFormat(max(target.bias.bits, target.sum.bits))
     return target.bias.format
 

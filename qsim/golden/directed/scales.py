@@ -5,10 +5,11 @@ from __future__ import annotations
 import functools
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, assert_never, cast
 
 from hw_models import Converter, FixedPoint, FloatScale, MulAddShift, PowerOfTwo
-from hw_models.schemes import MAX_SHIFT, Float64Scale, reduced_multiplier
+from hw_models.requantization.fixed_point import FIXED_ROUNDINGS, TOSA, TWICE
+from hw_models.schemes import MAX_SHIFT, FixedRounding, Float64Scale, reduced_multiplier
 from qsim.golden.directed.vectors import BESIDE, TIE_DOWN, TIE_UP, odd_part
 
 if TYPE_CHECKING:
@@ -16,26 +17,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from hw_models import FixedFormat, Requantizer
+    from hw_models.requantization.scheme_arguments import Ints
     from hw_models.rounding import Rounding
     from qsim.target import Target
 
-Kind = Literal[
-    "double",
-    "single",
-    "double-half-up",
-    "s64-reduced",
-    "tosa-single",
-    "tosa-double",
-    "mul_add_shift",
-    "converter",
-    "power_of_two",
-    "float_scale",
-    "float64_scale",
+Kind: TypeAlias = Literal[
+    FixedRounding, "mul_add_shift", "converter", "power_of_two", "float_scale", "float64_scale"
 ]
-FIXED: Final = (
-    "double", "single", "double-half-up", "s64-reduced", "tosa-single", "tosa-double",
-)  # fmt: skip
-TWICE: Final = ("double", "double-half-up")
 FLOATS: Final = ("float_scale", "float64_scale")
 _STRIDE: Final = 47  # prime to the length of any sweep: neighbours in a call differ
 # Accumulators that float32 does not hold: halfway between two that it does.
@@ -173,64 +161,88 @@ class Family:
     def of(cls, target: Target, seed: int = 0) -> Family:
         """Return the family of a target's [requantize]."""
         r = target.requantize
-        if r.scheme == "fixed_point":
-            kind: Kind = r.rounding  # type: ignore[assignment]  # the target's rules say so
-            return cls(kind, r.multiplier_bits)
-        if r.scheme in FLOATS:
-            return cls("float_scale", 24) if r.scheme == "float_scale" else cls("float64_scale", 53)
-        if r.scheme == "mul_add_shift":
-            return cls("mul_add_shift", r.multiplier_bits, r.rounding)  # type: ignore[arg-type]
-        if r.scheme == "converter":
-            return cls("converter", 16)
-        rounding: Rounding = r.rounding  # type: ignore[assignment]  # the target's rules say so
-        return cls("power_of_two", 0, rounding, seed)
+        match r.scheme:  # whose roundings the target's rules know
+            case "fixed_point":
+                return cls(cast("FixedRounding", r.rounding), r.multiplier_bits)
+            case "float_scale":
+                return cls("float_scale", 24)
+            case "float64_scale":
+                return cls("float64_scale", 53)
+            case "mul_add_shift":
+                return cls("mul_add_shift", r.multiplier_bits, cast("Rounding", r.rounding))
+            case "converter":
+                return cls("converter", 16)
+            case "power_of_two":
+                return cls("power_of_two", 0, cast("Rounding", r.rounding), seed)
+            case _:
+                assert_never(r.scheme)
 
     @property
     def name(self) -> str:
         """The family in the name of a case."""
-        if self.kind == "power_of_two":
-            return f"shift-{self.rounding.replace('_', '-')}"
-        if self.kind == "mul_add_shift":
-            return f"mul-add-shift{self.bits}-{self.rounding.replace('_', '-')}"
-        names = {"float_scale": "float", "float64_scale": "float64", "converter": "converter"}
-        return names.get(self.kind) or f"{self.kind}{self.bits}"
+        match self.kind:
+            case "power_of_two":
+                return f"shift-{self.rounding.replace('_', '-')}"
+            case "mul_add_shift":
+                return f"mul-add-shift{self.bits}-{self.rounding.replace('_', '-')}"
+            case "float_scale":
+                return "float"
+            case "float64_scale":
+                return "float64"
+            case "converter":
+                return "converter"
+            case _:
+                return f"{self._fixed(1, 31).rounding}{self.bits}"
 
     @property
     def shifts(self) -> tuple[int, int]:
         """The smallest and the largest right shift."""
-        if self.kind in FIXED:
-            return FixedPoint(1, 31, self.kind, self.bits).shift_range
-        least = {"power_of_two": -MAX_SHIFT, "float_scale": -20, "float64_scale": -20}
-        return least.get(self.kind, 0), MAX_SHIFT
+        match self.kind:
+            case "power_of_two":
+                return -MAX_SHIFT, MAX_SHIFT
+            case "float_scale" | "float64_scale":
+                return -20, MAX_SHIFT
+            case "mul_add_shift" | "converter":
+                return 0, MAX_SHIFT
+            case _:
+                return self._fixed(1, 31).shift_range
 
     @property
     def operand_bits(self) -> int:
         """Width of the widest operand."""
-        if self.kind in FIXED:
-            return FixedPoint(1, 31, self.kind, self.bits).operand_bits
-        return 64
+        match self.kind:
+            case "power_of_two" | "float_scale" | "float64_scale" | "mul_add_shift" | "converter":
+                return 64
+            case _:
+                return self._fixed(1, 31).operand_bits
 
     @property
     def unsigned(self) -> bool:
         """Whether multipliers are not negative, and results must fit 32 bits."""
-        return self.kind in ("tosa-single", "tosa-double")
+        return self.kind in TOSA
+
+    def _fixed(self, multiplier: Ints, shift: Ints) -> FixedPoint:
+        """Return a fixed-point requantizer: it refuses a kind that is no fixed-point rounding."""
+        return FixedPoint(multiplier, shift, cast("FixedRounding", self.kind), self.bits)
 
     def scheme(self, scales: Sequence[Scale]) -> Requantizer:
         """Return the requantizer whose channels have these scales."""
         multipliers = tuple(scale.multiplier for scale in scales)
         shifts = tuple(scale.shift for scale in scales)
-        if self.kind == "power_of_two":
-            return PowerOfTwo(shifts, self.rounding, self.seed)
-        if self.kind == "float_scale":
-            return FloatScale(_ldexp(multipliers, shifts))
-        if self.kind == "float64_scale":
-            return Float64Scale(_ldexp(multipliers, shifts))
-        if self.kind == "mul_add_shift":
-            addends = tuple(scale.addend for scale in scales)
-            return MulAddShift(multipliers, addends, shifts, self.rounding)
-        if self.kind == "converter":
-            return Converter(0, multipliers, shifts)
-        return FixedPoint(multipliers, shifts, self.kind, self.bits)
+        match self.kind:
+            case "power_of_two":
+                return PowerOfTwo(shifts, self.rounding, self.seed)
+            case "float_scale":
+                return FloatScale(_ldexp(multipliers, shifts))
+            case "float64_scale":
+                return Float64Scale(_ldexp(multipliers, shifts))
+            case "mul_add_shift":
+                addends = tuple(scale.addend for scale in scales)
+                return MulAddShift(multipliers, addends, shifts, self.rounding)
+            case "converter":
+                return Converter(0, multipliers, shifts)
+            case _:
+                return self._fixed(multipliers, shifts)
 
 
 def _ldexp(multipliers: Sequence[int], shifts: Sequence[int]) -> tuple[float, ...]:
@@ -254,7 +266,7 @@ def channels(
     sweep = list(range(low, high + 1))
     if family.kind == "power_of_two":
         sweep += 4 * list(range(1, min(acc.bits, high + 1)))  # those that round
-    whole = (*FIXED, "mul_add_shift", "converter")
+    whole = (*FIXED_ROUNDINGS, "mul_add_shift", "converter")
     found = list(_fixed(family, output, rng)) if family.kind in whole else []
     found = [scale for i, scale in enumerate(found) if i % 4 == part % 4][: size // 2]
     start = part * size

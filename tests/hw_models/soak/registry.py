@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 import hw_models as hw
 from hw_models.add import ADD_FORMULAS
+from hw_models.formats import OVERFLOWS
 from hw_models.pad import PAD_MODES
 from hw_models.quantize import FORMULAS
 from hw_models.resize import MODES
+from hw_models.rounding import DETERMINISTIC, DIVISIONS
 from hw_models.tables import FUNCTIONS
 from tests.hw_models.soak.cases.activation import case_activation
 from tests.hw_models.soak.cases.add import case_add, case_sub
@@ -43,11 +45,8 @@ if TYPE_CHECKING:
 
     from tests.hw_models.soak.driver import Case
 
-OVERFLOWS = ("wrap", "saturate", "saturate_symmetric", "error")
 PRODUCTS = [f"{o}-{at}" for o in OVERFLOWS for at in ("sum", "mac")]
 ORDERED = [f"{p}-channel_last" for p in PRODUCTS if p.endswith("mac")]
-DETERMINISTIC = [r for r in hw.ROUNDINGS if r != "stochastic"]
-DIVISIONS = [r for r in DETERMINISTIC if r != "jam"]
 ADDERS = ["aligned", "multiplier", *ADD_FORMULAS]
 
 PRIMITIVES: dict[str, tuple[Case, Iterable[str]]] = {

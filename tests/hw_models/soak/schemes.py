@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import hw_models as hw
+from hw_models.rounding import DETERMINISTIC
 from tests.hw_models.soak.drawing import integer, pick
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 TWICE = ("double", "double-half-up")
 TOSA = ("tosa-single", "tosa-double", "tosa-16")
 FIXED = (*TWICE, "single", "s64-reduced", *TOSA)
-AFFINE = tuple(f"mul-add-shift-{r}" for r in hw.ROUNDINGS if r != "stochastic")
+AFFINE = tuple(f"mul-add-shift-{r}" for r in DETERMINISTIC)
 FLOAT = ("float", "float64")
 NAMES = (*FIXED, *FLOAT, "converter", *hw.ROUNDINGS, *AFFINE)
 # For primitives that only pass a requantizer on: one of them is drawn for each case.

@@ -14,6 +14,7 @@ import pytest
 
 import hw_models as hw
 from hw_models.requantize import reference as requantize_one
+from hw_models.rounding import DETERMINISTIC, DIVISIONS
 from hw_models.schemes import round_shift
 from qsim import Target
 from qsim.errors import UsageError
@@ -194,11 +195,11 @@ def differing(cases: Any, other: Any) -> int:
 
 def test_every_rounding_of_a_shift_is_told_from_every_other() -> None:
     target = Target.load("q7")
-    for rounding in hw.ROUNDINGS[:11]:
+    for rounding in DETERMINISTIC:
         document = target.to_dict()
         document["requantize"]["rounding"] = rounding
         cases = directed.cases("requantize", Target.from_dict(document), 0, 0)
-        for wrong in hw.ROUNDINGS[:11]:
+        for wrong in DETERMINISTIC:
             found = differing(
                 cases, lambda x, s, c, wrong=wrong: round_shift(x, int(s.shifts[c]), wrong)
             )
@@ -338,7 +339,7 @@ def test_other_roundings_are_told_apart(primitive: str, name: str) -> None:
         cases = [c for c in made("avg_pool", "tflite") if "windows" in c.name]
         changed = [
             [dataclasses.replace(c, attributes={**c.attributes, name: r}) for c in cases]
-            for r in hw.ROUNDINGS[:10]
+            for r in DIVISIONS
         ]
     else:
         cases = list(made("add", "q7"))
@@ -347,7 +348,7 @@ def test_other_roundings_are_told_apart(primitive: str, name: str) -> None:
                 dataclasses.replace(c, attributes={**c.attributes, name: rounded(c, r)})
                 for c in cases
             ]
-            for r in hw.ROUNDINGS[:11]
+            for r in DETERMINISTIC
         ]
     results = {b"".join(compute(c).tobytes() for c in group) for group in changed}
     assert len(results) == len(changed)

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, cast
 
 import numpy as np
-from numba import get_num_threads, njit, prange
+from numba import get_num_threads, prange
 
 from hw_models._aligned import address, aligned
+from hw_models.compiled import kernel
 from hw_models.products.depthwise_tiles import depth_bytes, depth_words
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def pack(weight: IntArray, geometry: Geometry, element: str) -> PackedTaps:
     )
 
 
-@njit(cache=True)
+@kernel
 def _bytes_row(y, shape, offsets, steps, codes, init, out, flip):  # type: ignore[no-untyped-def]
     x, height, width, image, row, column = shape
     n = y // height
@@ -86,7 +87,7 @@ def _bytes_row(y, shape, offsets, steps, codes, init, out, flip):  # type: ignor
             to += pitch
 
 
-@njit(cache=True)
+@kernel
 def _words_row(y, shape, offsets, steps, codes, init, out, flip):  # type: ignore[no-untyped-def]
     x, height, width, image, row, column = shape
     n = y // height
@@ -104,25 +105,25 @@ def _words_row(y, shape, offsets, steps, codes, init, out, flip):  # type: ignor
             to += pitch
 
 
-@njit(cache=True, parallel=True)
+@kernel(parallel=True)
 def _bytes_parallel(rows, shape, offsets, steps, codes, init, out, flip):  # type: ignore[no-untyped-def]
     for y in prange(rows):
         _bytes_row(y, shape, offsets, steps, codes, init, out, flip)
 
 
-@njit(cache=True)
+@kernel
 def _bytes_serial(rows, shape, offsets, steps, codes, init, out, flip):  # type: ignore[no-untyped-def]
     for y in range(rows):
         _bytes_row(y, shape, offsets, steps, codes, init, out, flip)
 
 
-@njit(cache=True, parallel=True)
+@kernel(parallel=True)
 def _words_parallel(rows, shape, offsets, steps, codes, init, out, flip):  # type: ignore[no-untyped-def]
     for y in prange(rows):
         _words_row(y, shape, offsets, steps, codes, init, out, flip)
 
 
-@njit(cache=True)
+@kernel
 def _words_serial(rows, shape, offsets, steps, codes, init, out, flip):  # type: ignore[no-untyped-def]
     for y in range(rows):
         _words_row(y, shape, offsets, steps, codes, init, out, flip)

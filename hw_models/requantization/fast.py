@@ -41,8 +41,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from numba import njit
 
+from hw_models.compiled import kernel
 from hw_models.requantization.exact import fixed_rows, rounding_table
 from hw_models.requantization.lines import REACH, fit, thresholds
 from hw_models.requantization.modes import (
@@ -84,7 +84,7 @@ _DEEPEST: Final = -float((1 << 24) - (1 << 12))
 _TILE: Final = 16384
 
 
-@njit(cache=True)
+@kernel
 def run(x: Any, y: Any, table: Any, mode: Any, width: Any, inner: Any) -> None:
     """Requantize flat x to flat y, at least 16 elements.
 

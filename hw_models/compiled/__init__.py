@@ -7,7 +7,9 @@ bits. Every kernel here is kept by the content of all that it is built from inst
 
 from __future__ import annotations
 
+from hw_models.compiled import store
+from hw_models.compiled.adapter import SUPPORTED
 from hw_models.compiled.decorators import kernel, part
 from hw_models.compiled.observer import Event, observe
 
-__all__ = ["Event", "kernel", "observe", "part"]
+__all__ = ["SUPPORTED", "Event", "kernel", "observe", "part", "store"]

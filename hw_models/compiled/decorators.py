@@ -24,6 +24,7 @@ def kernel(function: Callable[..., Any] | None = None, /, **options: Any) -> Any
     Raises:
         TypeError: the function is a closure, or ``cache`` is among the options.
     """
+    _check(options)
     if function is None:
         return lambda given: kernel(given, **options)
     if function.__closure__:
@@ -31,7 +32,7 @@ def kernel(function: Callable[..., Any] | None = None, /, **options: Any) -> Any
             f"{function.__qualname__} holds variables of another function, which no digest of "
             "sources sees: a kernel takes them as arguments"
         )
-    return compiled(function, digest(function.__module__), _checked(options))
+    return compiled(function, digest(function.__module__), options)
 
 
 def part(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
@@ -44,12 +45,12 @@ def part(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     Raises:
         TypeError: ``cache`` is among the options.
     """
+    _check(options)
     if function is None:
         return lambda given: part(given, **options)
-    return compiled(function, None, _checked(options))
+    return compiled(function, None, options)
 
 
-def _checked(options: dict[str, Any]) -> dict[str, Any]:
+def _check(options: dict[str, Any]) -> None:
     if "cache" in options:
         raise TypeError("cache is no option of a kernel: kernel() keeps it, part() does not")
-    return options

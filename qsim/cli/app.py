@@ -346,11 +346,27 @@ def models(as_json: JsonOption = False) -> None:
     show_models(Output(as_json=as_json))
 
 
-@app.command(cls=Command, epilog=examples("qsim doctor", "qsim doctor --json"))
-def doctor(as_json: JsonOption = False) -> None:
+@app.command(
+    cls=Command,
+    epilog=examples("qsim doctor", "qsim doctor --json", "qsim doctor --clear-kernels"),
+)
+def doctor(
+    clear_kernels: Annotated[
+        bool,
+        typer.Option(
+            "--clear-kernels",
+            metavar=NO_METAVAR,
+            help="Delete all compiled kernels that are kept, and check nothing.",
+        ),
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
     """Check what this machine has and what is missing; exit status 3 if something needed is."""
-    from qsim.cli.listing import show_doctor
+    from qsim.cli.listing import show_cleared, show_doctor
 
+    if clear_kernels:
+        show_cleared(Output(as_json=as_json))
+        return
     status = show_doctor(Output(as_json=as_json))
     if status:
         raise typer.Exit(status)

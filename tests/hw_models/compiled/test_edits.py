@@ -17,6 +17,24 @@ m = mean(np.array([[1, 2], [3, 4]], np.int8), 1, Division("half_up"))
 p = matmul(np.full((2, 4), 300, np.int16), np.ones((4, 3), np.int16))
 result = [int(y.sum(dtype=np.int64)), m.tolist(), p.tolist()]
 """
+# Each is in another file than the kernel that Python calls.
+EDITS = (
+    (
+        "requantization/exact.py",
+        "return (p + row[5] + (row[6] if p < 0 else 0)) >> row[3]",
+        "return p >> row[3]",
+    ),
+    (
+        "avg_pool.py",
+        "(2 * rest == count and tie)",
+        "(2 * rest == count and not tie)",
+    ),
+    (
+        "products/gemm_tiles.py",
+        "new.append(dot(build, phi, rows[m], columns[v]))",
+        "new.append(dot(build, dot(build, phi, rows[m], columns[v]), rows[m], columns[v]))",
+    ),
+)
 
 
 def edit(path: Path, old: str, new: str) -> None:
@@ -36,14 +54,8 @@ def test_kernels_follow_edits_in_other_files(tmp_path):
     again, events, _ = finish(start(PROGRAM, tmp_path, tmp_path / "cache"))
     assert again == before
     assert {state for _, state in events} == {"loaded"}
-    # Each is in another file than the kernel that Python calls.
-    edit(package / "requantization" / "exact.py",
-         "return (p + row[5] + (row[6] if p < 0 else 0)) >> row[3]", "return p >> row[3]")  # fmt: skip
-    edit(package / "avg_pool.py",
-         "(2 * rest == count and tie)", "(2 * rest == count and not tie)")  # fmt: skip
-    edit(package / "products" / "gemm_tiles.py",
-         "new.append(dot(build, phi, rows[m], columns[v]))",
-         "new.append(dot(build, dot(build, phi, rows[m], columns[v]), rows[m], columns[v]))")  # fmt: skip
+    for file, old, new in EDITS:
+        edit(package / file, old, new)
     warm, events, _ = finish(start(PROGRAM, tmp_path, tmp_path / "cache"))
     assert warm[0] != before[0]
     assert warm[1:] == [[1, 3], [[2400] * 3] * 2]

@@ -15,10 +15,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numba import njit
 
 from hw_models._arguments import as_array, require_ledger
 from hw_models._pointwise import memory_order, require_int, require_integers
+from hw_models.compiled import kernel
 from hw_models.errors import ContractError
 from hw_models.formats import FixedFormat, IntArray
 from hw_models.quantize import quantize
@@ -35,7 +35,7 @@ def reference(x: int, low: int, high: int) -> int:
     return min(max(x, low), high)
 
 
-@njit(cache=True)
+@kernel
 def _clamp(x: Any, y: Any, low: Any, high: Any) -> Any:
     changed = 0
     for i in range(x.size):

@@ -25,7 +25,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numba import njit
 
 from hw_models._arguments import as_array, require_flag, require_ledger
 from hw_models._pointwise import (
@@ -36,6 +35,7 @@ from hw_models._pointwise import (
     require_signed,
 )
 from hw_models._pool_windows import counts, planes, result_layout, spatial_dims, tables, windows
+from hw_models.compiled import kernel
 from hw_models.errors import ContractError, no_case
 from hw_models.formats import FixedFormat, IntArray
 from hw_models.rounding import DIVISIONS, require_division, rounding_code
@@ -118,7 +118,7 @@ def reference(
     return (output or FixedFormat(8)).saturate(divide(total, len(codes), rounding) + offset)
 
 
-@njit(cache=True)
+@kernel
 def _divide(total: Any, count: Any, mode: Any) -> Any:
     floor = total // count
     rest = total - floor * count
@@ -143,7 +143,7 @@ def _divide(total: Any, count: Any, mode: Any) -> Any:
     return floor + (1 if 2 * rest > count or (2 * rest == count and tie) else 0)
 
 
-@njit(cache=True)
+@kernel
 def _avg_pool(
     x: Any,
     y: Any,

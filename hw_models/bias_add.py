@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from hw_models._arguments import as_array, axis_length, require_accumulator, require_ledger
 from hw_models._pointwise import (
@@ -25,6 +24,7 @@ from hw_models._pointwise import (
     require_axis,
     require_signed,
 )
+from hw_models.compiled import kernel
 from hw_models.errors import AccumulatorOverflowError, ContractError
 from hw_models.formats import Accumulator, IntArray, if_else
 
@@ -47,7 +47,7 @@ def reference(acc: Any, bias: Any, accumulator: Accumulator, *, select: Select =
     return accumulator.hold(total, select)
 
 
-@njit(cache=True)
+@kernel
 def _sum32(x: Any, y: Any, bias: Any) -> None:
     for o in range(x.shape[0]):
         for c in range(x.shape[1]):
@@ -56,7 +56,7 @@ def _sum32(x: Any, y: Any, bias: Any) -> None:
                 y[o, c, i] = np.int32(x[o, c, i] + b)
 
 
-@njit(cache=True)
+@kernel
 def _sum64(
     x: Any, y: Any, bias: Any, flags: Any, low: Any, high: Any, drop: Any, saturate: Any
 ) -> Any:

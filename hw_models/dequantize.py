@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from hw_models._arguments import as_array, require_ledger, require_name
 from hw_models._pointwise import as_int64, require_integers
+from hw_models.compiled import kernel
 from hw_models.errors import ContractError, no_case
 from hw_models.quantize import FORMULAS, parameter_view, parameters
 
@@ -50,7 +50,7 @@ def reference(q: int, scale: float, zero_point: int, formula: Formula = "torch")
         return (np.float32(q) - np.float32(zero_point)) * narrow
 
 
-@njit(cache=True)
+@kernel
 def _dequantize(x: Any, y: Any, scales: Any, zeros: Any, exact: Any) -> None:
     for o in range(x.shape[0]):
         for c in range(x.shape[1]):

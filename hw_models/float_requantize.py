@@ -34,7 +34,6 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from hw_models._arguments import as_array, axis_length, require_ledger
 from hw_models._pointwise import (
@@ -48,6 +47,7 @@ from hw_models._pointwise import (
     require_integers,
     require_output,
 )
+from hw_models.compiled import kernel
 from hw_models.errors import ContractError, no_case
 from hw_models.formats import FixedFormat, IntArray
 
@@ -215,7 +215,7 @@ def reference(
     return min(max(value, low), high)
 
 
-@njit(cache=True)
+@kernel
 def _fma(a: Any, b: Any, c: Any) -> Any:
     """``f32(a * b + c)``: the product of two float32 is exact in float64; sum to odd, then round.
 
@@ -233,7 +233,7 @@ def _fma(a: Any, b: Any, c: Any) -> Any:
     return np.float32(pair[0])
 
 
-@njit(cache=True)
+@kernel
 def _float_bias(
     x: Any, y: Any, flags: Any, stats: Any, bounds: Any, tables: Any, kind: Any
 ) -> None:

@@ -28,7 +28,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
 
 import numpy as np
-from numba import njit
 
 from hw_models._arguments import as_array, require_ledger, require_name, require_scale, show
 from hw_models._pointwise import (
@@ -38,6 +37,7 @@ from hw_models._pointwise import (
     require_int,
     require_signed,
 )
+from hw_models.compiled import kernel
 from hw_models.errors import ContractError, no_case
 from hw_models.formats import FixedFormat, IntArray
 from hw_models.rounding import round_shift
@@ -109,7 +109,7 @@ def result_format(
     return entries
 
 
-@njit(cache=True)
+@kernel
 def _interpolate(
     x: Any, y: Any, table: Any, low: Any, fraction: Any, drop: Any, signed: Any
 ) -> None:

@@ -12,11 +12,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numba import njit
 
 from hw_models._arguments import as_array, require_flag, require_ledger
 from hw_models._pointwise import require_signed
 from hw_models._pool_windows import planes, result_layout, tables, windows
+from hw_models.compiled import kernel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,7 +37,7 @@ def reference(line: Sequence[int], starts: Sequence[int], taps: int, dilation: i
     ]
 
 
-@njit(cache=True)
+@kernel
 def _max_pool(
     x: Any,
     y: Any,

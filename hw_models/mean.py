@@ -34,12 +34,12 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from hw_models._arguments import require_flag, require_ledger, show
 from hw_models._broadcast import codes_of
 from hw_models._pointwise import INT64_MAX, INT64_MIN, output_range, require_int, require_output
 from hw_models.avg_pool import _divide, divide, division_code
+from hw_models.compiled import kernel
 from hw_models.errors import ContractError
 from hw_models.formats import FixedFormat, IntArray, is_int
 from hw_models.requantize import requantize
@@ -106,7 +106,7 @@ def reference(
     return min(max(value + zero_point, low), high)
 
 
-@njit(cache=True)
+@kernel
 def _divide_all(x: Any, y: Any, flags: Any, stats: Any, bounds: Any, count: Any, mode: Any) -> None:
     for i in range(x.size):
         v = _divide(x[i], count, mode) + bounds[2]

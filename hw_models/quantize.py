@@ -27,7 +27,6 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias, ge
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from hw_models._arguments import as_array, axis_length, require_ledger, require_name, show
 from hw_models._pointwise import (
@@ -38,6 +37,7 @@ from hw_models._pointwise import (
     require_axis,
     require_output,
 )
+from hw_models.compiled import kernel
 from hw_models.errors import ContractError, no_case
 from hw_models.formats import FixedFormat, FloatArray, IntArray, is_int
 
@@ -106,7 +106,7 @@ def _integer(x: float) -> int:
     return round(x) if abs(x) < _LIMIT else (_LIMIT if x > 0 else -_LIMIT)
 
 
-@njit(cache=True)
+@kernel
 def _quantize(
     x: Any,
     y: Any,

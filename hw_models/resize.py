@@ -32,7 +32,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numba import njit
 
 from hw_models._arguments import as_array, require_ledger, show
 from hw_models._pointwise import extremes, require_signed
@@ -47,6 +46,7 @@ from hw_models._resize_taps import (
     Tap,
     weights,
 )
+from hw_models.compiled import kernel
 from hw_models.errors import ContractError
 from hw_models.formats import FixedFormat, IntArray
 from hw_models.rounding import round_shift
@@ -88,7 +88,7 @@ def _value(plane: Sequence[Sequence[int]], row: Tap, column: Tap, shift: int) ->
     return int(round_shift(total, shift, "half_away"))
 
 
-@njit(cache=True)
+@kernel
 def _weighted(x: Any, y: Any, rows: Any, columns: Any, shift: Any) -> None:
     """Resize x[outer, H, W, inner]; rows and columns hold (low, high, weights) per output."""
     half = (1 << shift) >> 1

@@ -20,7 +20,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numba import njit
 
 from hw_models._arguments import as_array, require_ledger
 from hw_models._broadcast import broadcast_shape, codes_of
@@ -31,6 +30,7 @@ from hw_models._pointwise import (
     require_output,
     require_signed,
 )
+from hw_models.compiled import kernel
 from hw_models.errors import ContractError
 from hw_models.formats import FixedFormat, IntArray
 from hw_models.requantization.exact import rounding_table
@@ -50,7 +50,7 @@ def reference(
     return (output or FixedFormat(8)).saturate(value)
 
 
-@njit(cache=True)
+@kernel
 def _shift(
     x: Any, shifts: Any, y: Any, flags: Any, stats: Any, low: Any, high: Any, table: Any, least: Any
 ) -> None:

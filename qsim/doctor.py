@@ -12,7 +12,8 @@ from importlib import import_module, metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from qsim.errors import MissingToolError
+from qsim.errors import MissingToolError, UsageError
+from qsim.report import compact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -74,7 +75,8 @@ def examine() -> list[Check]:
     if importlib.util.find_spec("llvmlite") is not None:
         checks.append(_processor())
     checks.append(_threads())
-    checks.append(_cache())
+    if importlib.util.find_spec("numba") is not None:
+        checks.append(_cache())
     return checks
 
 
@@ -185,24 +187,68 @@ def _threads() -> Check:
 
 
 def _cache() -> Check:
-    """Return whether Numba can keep compiled kernels, wherever it keeps them."""
-    configured = os.environ.get("NUMBA_CACHE_DIR")
-    package = importlib.util.find_spec("hw_models")
-    locations = package.submodule_search_locations if package else None
-    if configured:
-        places = [Path(configured)]
-    else:
-        beside = [Path(location) / "__pycache__" for location in locations or ()]
-        places = [*beside, Path.home() / ".cache" / "numba"]
-    for place in places:
-        if _writable(place):
-            return Check("kernel cache", "ok", _short(place), "compiled kernels are kept on disk")
-    return Check(
-        "kernel cache",
-        "optional",
-        "",
-        "every start compiles again: set NUMBA_CACHE_DIR to a writable directory",
-    )
+    """Return whether compiled kernels can be kept, where, and how many there are."""
+    from hw_models.compiled import SUPPORTED, store
+
+    name = "kernel cache"
+    again = "every start compiles again"
+    other = "set XDG_CACHE_HOME or NUMBA_CACHE_DIR to a writable directory of your own"
+    if not SUPPORTED:
+        return Check(name, "optional", "", f"{again}: this Numba lacks parts that keeping takes")
+    try:
+        place = store.place()
+        refused = store.refusal(place) if os.path.lexists(place) else None
+    except (OSError, RuntimeError) as error:
+        return Check(name, "optional", "", f"{again}: {' '.join(str(error).split())}; {other}")
+    if refused is not None:
+        return Check(name, "optional", _short(place), f"{again}: {refused}; {other}")
+    held = store.contents(place)
+    note = f"{held.kernels} compiled, {compact(held.bytes)}B: --clear-kernels deletes them"
+    if _writable(place):
+        return Check(name, "ok", _short(place), note)
+    note = f"{note}; it cannot be written" if held.kernels else f"{again}: it cannot be written"
+    return Check(name, "optional", _short(place), f"{note}; {other}")
+
+
+def kernel_cache() -> dict[str, Any] | None:
+    """Return folder, number and bytes of the compiled kernels, for JSON; None without Numba."""
+    if importlib.util.find_spec("numba") is None:
+        return None
+    from hw_models.compiled import store
+
+    try:
+        place = store.place()
+    except RuntimeError:  # no home
+        return None
+    held = store.contents(place)
+    return {"folder": str(place), "kernels": held.kernels, "bytes": held.bytes}
+
+
+def clear_kernels() -> dict[str, Any]:
+    """Delete all compiled kernels.
+
+    Returns:
+        The folder, the number of kernels that were in it and their bytes, for JSON.
+
+    Raises:
+        UsageError: the folder is not the user's own, or cannot be emptied.
+    """
+    from hw_models.compiled import store
+
+    try:
+        place = store.place()
+        refused = store.refusal(place) if os.path.lexists(place) else None
+        if refused is not None:
+            raise UsageError(
+                f"the kernels are not deleted: {refused}",
+                where=str(place),
+                accepted="a private folder of your own",
+            )
+        held = store.clear(place)
+    except (OSError, RuntimeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UsageError(f"the kernels cannot be deleted: {reason.lower()}") from None
+    return {"folder": str(place), "kernels": held.kernels, "bytes": held.bytes}
 
 
 def _writable(place: Path) -> bool:

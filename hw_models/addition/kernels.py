@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any, Final
 
 import numpy as np
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 
+from hw_models.compiled import kernel
 from hw_models.requantization.exact import fixed_one
 
 _LIMIT: Final = 1 << 62
@@ -29,7 +30,7 @@ def fma32(typingctx: Any, a: Any, b: Any, c: Any) -> Any:
     return f(f, f, f), codegen
 
 
-@njit(cache=True)
+@kernel
 def _store(v: Any, i: Any, y: Any, flags: Any, stats: Any, bounds: Any) -> None:
     code = min(max(v, bounds[0]), bounds[1])
     y[i] = np.int32(code)
@@ -40,7 +41,7 @@ def _store(v: Any, i: Any, y: Any, flags: Any, stats: Any, bounds: Any) -> None:
         flags[i] = code != v
 
 
-@njit(cache=True)
+@kernel
 def _refused(x: Any, y: Any, row: Any) -> Any:
     """Whether TOSA refuses to make y of x: x wider than the shift allows, or y than 32 bits."""
     if row[REACH] == 0:
@@ -48,7 +49,7 @@ def _refused(x: Any, y: Any, row: Any) -> Any:
     return x >> (row[REACH] - 1) != x >> 63 or y >> 31 != y >> 63
 
 
-@njit(cache=True)
+@kernel
 def shifted(
     a: Any, b: Any, y: Any, flags: Any, stats: Any, bounds: Any, left: Any, table: Any, sign: Any
 ) -> Any:
@@ -79,7 +80,7 @@ def shifted(
     return -1
 
 
-@njit(cache=True)
+@kernel
 def float_add(
     a: Any, b: Any, y: Any, flags: Any, stats: Any, bounds: Any, scales: Any, zeros: Any, mode: Any
 ) -> None:

@@ -9,8 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any, Final
 
-from numba import njit
-
+from hw_models.compiled import kernel
 from hw_models.rounding import round_shift
 
 TOP: Final = (1 << 31) - 1
@@ -73,10 +72,10 @@ def one_over_one_plus(a: int) -> int:
     return shift_left(x, 1)
 
 
-compiled_high_mul: Any = njit(cache=True)(high_mul)
+compiled_high_mul: Any = kernel(high_mul)
 
 
-@njit(cache=True)
+@kernel
 def compiled_one_over_one_plus(a: Any) -> Any:
     """Compute ``one_over_one_plus``; nothing saturates for a value in its range."""
     half_denominator = (a + TOP + 1) >> 1

@@ -10,12 +10,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from hw_models.compiled import kernel
 from hw_models.functions.softmax_gemmlowp import compiled_high_mul, compiled_one_over_one_plus
 
 
-@njit(cache=True)
+@kernel
 def _bits(x: Any) -> Any:
     count = 0
     while x:
@@ -24,7 +24,7 @@ def _bits(x: Any) -> Any:
     return count
 
 
-@njit(cache=True)
+@kernel
 def fixed(x: Any, y: Any, terms: Any, low: Any, bits: Any) -> Any:
     """``FixedSoftmax``: terms of 31 fraction bits, or -1; all others are not negative."""
     for r in range(x.shape[0]):
@@ -47,7 +47,7 @@ def fixed(x: Any, y: Any, terms: Any, low: Any, bits: Any) -> Any:
     return -1
 
 
-@njit(cache=True)
+@kernel
 def floating(x: Any, y: Any, terms: Any, scale: Any, zero_point: Any) -> Any:
     """``FloatSoftmax``: float32 terms, added from the left."""
     for r in range(x.shape[0]):
@@ -62,7 +62,7 @@ def floating(x: Any, y: Any, terms: Any, scale: Any, zero_point: Any) -> Any:
     return -1
 
 
-@njit(cache=True)
+@kernel
 def interpolated(x: Any, y: Any, terms: Any, inverses: Any) -> Any:
     """``TableSoftmax``: terms of 15 fraction bits, and the table of 1 / (1 + x)."""
     for r in range(x.shape[0]):

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, cast, get_args
 
 import numpy as np
-from numba import get_num_threads, njit, prange
+from numba import get_num_threads, prange
 
 from hw_models._aligned import address, aligned
+from hw_models.compiled import kernel
 from hw_models.errors import ContractError, no_case
 from hw_models.products.depthwise_tiles import depth_bytes, depth_words
 from hw_models.products.gemm import Element, wrong_codes
@@ -75,7 +76,7 @@ def pack(weight: IntArray, geometry: Geometry, element: Element) -> PackedTaps:
     )
 
 
-@njit(cache=True)
+@kernel
 def _bytes_row(y, shape, offsets, steps, codes, init, out, flip):  # type: ignore[no-untyped-def]
     x, height, width, image, row, column = shape
     n = y // height
@@ -93,7 +94,7 @@ def _bytes_row(y, shape, offsets, steps, codes, init, out, flip):  # type: ignor
             to += pitch
 
 
-@njit(cache=True)
+@kernel
 def _words_row(y, shape, offsets, steps, codes, init, out, flip):  # type: ignore[no-untyped-def]
     x, height, width, image, row, column = shape
     n = y // height
@@ -111,25 +112,25 @@ def _words_row(y, shape, offsets, steps, codes, init, out, flip):  # type: ignor
             to += pitch
 
 
-@njit(cache=True, parallel=True)
+@kernel(parallel=True)
 def _bytes_parallel(rows, shape, offsets, steps, codes, init, out, flip):  # type: ignore[no-untyped-def]
     for y in prange(rows):
         _bytes_row(y, shape, offsets, steps, codes, init, out, flip)
 
 
-@njit(cache=True)
+@kernel
 def _bytes_serial(rows, shape, offsets, steps, codes, init, out, flip):  # type: ignore[no-untyped-def]
     for y in range(rows):
         _bytes_row(y, shape, offsets, steps, codes, init, out, flip)
 
 
-@njit(cache=True, parallel=True)
+@kernel(parallel=True)
 def _words_parallel(rows, shape, offsets, steps, codes, init, out, flip):  # type: ignore[no-untyped-def]
     for y in prange(rows):
         _words_row(y, shape, offsets, steps, codes, init, out, flip)
 
 
-@njit(cache=True)
+@kernel
 def _words_serial(rows, shape, offsets, steps, codes, init, out, flip):  # type: ignore[no-untyped-def]
     for y in range(rows):
         _words_row(y, shape, offsets, steps, codes, init, out, flip)

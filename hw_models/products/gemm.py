@@ -15,9 +15,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, cast
 
 import numpy as np
-from numba import get_num_threads, njit, prange
+from numba import get_num_threads, prange
 
 from hw_models._aligned import address, aligned
+from hw_models.compiled import kernel
 from hw_models.errors import ContractError
 from hw_models.products.gemm_tiles import (
     PAIRS_16_PIXELS,
@@ -139,7 +140,7 @@ def pack(weight: IntArray, geometry: Geometry, element: Element) -> PackedWeight
     )
 
 
-@njit(cache=True)
+@kernel
 def _bases(shape, first, bases):  # type: ignore[no-untyped-def]  # njit infers the types
     """Fill bases with the address of ROUND pixels' windows, the last pixel repeated at the end."""
     x, pixels, height, width, image, row, column = shape
@@ -162,7 +163,7 @@ def _bases(shape, first, bases):  # type: ignore[no-untyped-def]  # njit infers 
                 address = x + n * image + oy * row
 
 
-@njit(cache=True)
+@kernel
 def _bytes_chunk(chunk, shape, offsets, codes, blocks, groups, init, out, flip):  # type: ignore[no-untyped-def]
     pixels = shape[1]
     bases = np.empty(ROUND, np.int64)
@@ -192,7 +193,7 @@ def _bytes_chunk(chunk, shape, offsets, codes, blocks, groups, init, out, flip):
                     bytes_16(start, taps, steps, weights, begin, to, pitch, flip)
 
 
-@njit(cache=True)
+@kernel
 def _pairs_chunk(chunk, shape, offsets, codes, blocks, groups, init, out, flip):  # type: ignore[no-untyped-def]
     pixels = shape[1]
     bases = np.empty(ROUND, np.int64)
@@ -226,25 +227,25 @@ def _pairs_chunk(chunk, shape, offsets, codes, blocks, groups, init, out, flip):
                         )  # fmt: skip
 
 
-@njit(cache=True, parallel=True)
+@kernel(parallel=True)
 def _bytes_parallel(chunks, shape, offsets, codes, blocks, groups, init, out, flip):  # type: ignore[no-untyped-def]
     for chunk in prange(chunks):
         _bytes_chunk(chunk, shape, offsets, codes, blocks, groups, init, out, flip)
 
 
-@njit(cache=True)
+@kernel
 def _bytes_serial(chunks, shape, offsets, codes, blocks, groups, init, out, flip):  # type: ignore[no-untyped-def]
     for chunk in range(chunks):
         _bytes_chunk(chunk, shape, offsets, codes, blocks, groups, init, out, flip)
 
 
-@njit(cache=True, parallel=True)
+@kernel(parallel=True)
 def _pairs_parallel(chunks, shape, offsets, codes, blocks, groups, init, out, flip):  # type: ignore[no-untyped-def]
     for chunk in prange(chunks):
         _pairs_chunk(chunk, shape, offsets, codes, blocks, groups, init, out, flip)
 
 
-@njit(cache=True)
+@kernel
 def _pairs_serial(chunks, shape, offsets, codes, blocks, groups, init, out, flip):  # type: ignore[no-untyped-def]
     for chunk in range(chunks):
         _pairs_chunk(chunk, shape, offsets, codes, blocks, groups, init, out, flip)

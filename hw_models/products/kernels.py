@@ -11,8 +11,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from numba import get_num_threads, njit, prange
+from numba import get_num_threads, prange
 
+from hw_models.compiled import kernel
 from hw_models.errors import ContractError
 from hw_models.products.wide import wide_add, wide_from, wide_less, wide_mul
 
@@ -29,7 +30,7 @@ _MODES: Final = (SUM, SATURATE, STATISTICS)
 _PARALLEL_PRODUCTS: Final = 1 << 20
 
 
-@njit(cache=True)
+@kernel
 def _sum(vectors, scalars, acc):  # type: ignore[no-untyped-def]  # njit infers the types
     kind = acc.dtype.type
     for k in range(scalars.size):
@@ -39,7 +40,7 @@ def _sum(vectors, scalars, acc):  # type: ignore[no-untyped-def]  # njit infers 
             acc[lane] = kind(acc[lane] + kind(row[lane] * s))
 
 
-@njit(cache=True)
+@kernel
 def _saturate(vectors, scalars, acc, low, high):  # type: ignore[no-untyped-def]  # as above
     kind = acc.dtype.type
     for k in range(scalars.size):
@@ -49,7 +50,7 @@ def _saturate(vectors, scalars, acc, low, high):  # type: ignore[no-untyped-def]
             acc[lane] = max(min(kind(acc[lane] + kind(row[lane] * s)), high), low)
 
 
-@njit(cache=True)
+@kernel
 def _statistics(vectors, scalars, acc, state, low, high, drop):  # type: ignore[no-untyped-def]
     """Rows of state: exact partial sum, its minimum, its maximum, overflowed."""
     kind = acc.dtype.type
@@ -71,7 +72,7 @@ def _statistics(vectors, scalars, acc, state, low, high, drop):  # type: ignore[
             acc[lane] = kind(kind(value << shift) >> shift) if wraps else kept
 
 
-@njit(cache=True)
+@kernel
 def _lanes_step(  # type: ignore[no-untyped-def]  # njit infers the types
     vectors, scalars, acc, state, mode, low, high, drop
 ):
@@ -89,7 +90,7 @@ def _lanes_step(  # type: ignore[no-untyped-def]  # njit infers the types
         _statistics(vectors, scalars, acc, state, low, high, drop)
 
 
-@njit(cache=True)
+@kernel
 def _keep(acc, state, count, mode, out, flags, extreme):  # type: ignore[no-untyped-def]
     """Write the first count lanes to their places, and what was recorded of them."""
     for lane in range(count):
@@ -101,7 +102,7 @@ def _keep(acc, state, count, mode, out, flags, extreme):  # type: ignore[no-unty
             extreme[1] = max(extreme[1], state[2, lane])
 
 
-@njit(cache=True)
+@kernel
 def _lanes_chunk(  # type: ignore[no-untyped-def]  # njit infers the types
     x, bases, offsets, vectors, scalars, by_pixel, spans, mode, low, high, drop, out, flags,
     extremes, chunk,
@@ -137,7 +138,7 @@ def _lanes_chunk(  # type: ignore[no-untyped-def]  # njit infers the types
                 _keep(acc, state, used, mode, out[p, columns], flags[p, columns], extreme)
 
 
-@njit(cache=True)
+@kernel
 def _lanes_serial(  # type: ignore[no-untyped-def]  # njit infers the types
     x, bases, offsets, vectors, scalars, by_pixel, spans, mode, low, high, drop, out, flags,
     extremes,
@@ -149,7 +150,7 @@ def _lanes_serial(  # type: ignore[no-untyped-def]  # njit infers the types
         )  # fmt: skip
 
 
-@njit(cache=True, parallel=True)
+@kernel(parallel=True)
 def _lanes_parallel(  # type: ignore[no-untyped-def]  # njit infers the types
     x, bases, offsets, vectors, scalars, by_pixel, spans, mode, low, high, drop, out, flags,
     extremes,
@@ -201,7 +202,7 @@ def lanes(
     return int(extremes[:, 0].min()), int(extremes[:, 1].max())
 
 
-@njit(cache=True)
+@kernel
 def wide(  # type: ignore[no-untyped-def]  # njit infers the types
     x, bases, offsets, scalars, spans, at_mac, wraps, drop, low, high, out, flags, limbs
 ):

@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from numba import njit
+
+from hw_models.compiled import kernel
 
 _LOW32: Final = np.uint64(0xFFFFFFFF)
 _S32: Final = np.uint64(32)
@@ -21,7 +22,7 @@ def to_int(hi: int, lo: int) -> int:
     return (int(hi) << 64) + int(lo)
 
 
-@njit(cache=True, inline="always")
+@kernel(inline="always")
 def wide_mul(a, b):  # type: ignore[no-untyped-def]  # njit infers the types
     """Return (hi, lo) of the exact product of two int64."""
     a_low = np.uint64(a) & _LOW32
@@ -37,7 +38,7 @@ def wide_mul(a, b):  # type: ignore[no-untyped-def]  # njit infers the types
     return hi, lo
 
 
-@njit(cache=True, inline="always")
+@kernel(inline="always")
 def wide_add(a_hi, a_lo, b_hi, b_lo):  # type: ignore[no-untyped-def]  # njit infers the types
     """Return (hi, lo) of the sum, modulo 2**128."""
     lo = a_lo + b_lo
@@ -47,13 +48,13 @@ def wide_add(a_hi, a_lo, b_hi, b_lo):  # type: ignore[no-untyped-def]  # njit in
     return hi, lo
 
 
-@njit(cache=True, inline="always")
+@kernel(inline="always")
 def wide_less(a_hi, a_lo, b_hi, b_lo):  # type: ignore[no-untyped-def]  # njit infers the types
     """Return whether a < b as signed 128-bit values."""
     return a_hi < b_hi or (a_hi == b_hi and a_lo < b_lo)
 
 
-@njit(cache=True, inline="always")
+@kernel(inline="always")
 def wide_from(a):  # type: ignore[no-untyped-def]  # njit infers the types
     """Return (hi, lo) of an int64."""
     return np.int64(a) >> np.int64(63), np.uint64(a)

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from hw_models.compiled import kernel
 from hw_models.errors import ContractError, no_case
 from hw_models.requantization.fixed_point import (
     FIXED_ROUNDINGS,
@@ -114,7 +114,7 @@ def _half(shift: int) -> int:
     return 1 << (shift - 1) if shift else 0
 
 
-@njit(cache=True)
+@kernel
 def _finish(v: Any, o: Any, c: Any, i: Any, y: Any, flags: Any, stats: Any, bounds: Any) -> None:
     v += bounds[2]
     code = min(max(v, bounds[0]), bounds[1])
@@ -126,7 +126,7 @@ def _finish(v: Any, o: Any, c: Any, i: Any, y: Any, flags: Any, stats: Any, boun
         stats[2] += code != v
 
 
-@njit(cache=True)
+@kernel
 def affine(
     x: Any,
     y: Any,
@@ -148,7 +148,7 @@ def affine(
                 _finish(((p >> s) | jam) << left, o, c, i, y, flags, stats, bounds)
 
 
-@njit(cache=True)
+@kernel
 def affine_wide(
     x: Any,
     y: Any,
@@ -194,7 +194,7 @@ def affine_wide(
                 _finish(v, o, c, i, y, flags, stats, bounds)
 
 
-@njit(cache=True)
+@kernel
 def stochastic(x: Any, y: Any, flags: Any, stats: Any, bounds: Any, table: Any, seed: Any) -> None:
     """``(x + r) >> s`` with splitmix64's draw at the element's position (C order)."""
     index = np.uint64(0)
@@ -221,7 +221,7 @@ def stochastic(x: Any, y: Any, flags: Any, stats: Any, bounds: Any, table: Any, 
                 _finish(v, o, c, i, y, flags, stats, bounds)
 
 
-@njit(cache=True)
+@kernel
 def fixed_one(x: Any, row: Any) -> Any:
     """Rescale one value by a row of ``fixed_rows``; the product must fit 64 bits.
 
@@ -237,7 +237,7 @@ def fixed_one(x: Any, row: Any) -> Any:
     return (p + row[5] + (row[6] if p < 0 else 0)) >> row[3]
 
 
-@njit(cache=True)
+@kernel
 def fixed(x: Any, y: Any, flags: Any, stats: Any, bounds: Any, rows: Any) -> None:
     """A fixed-point scheme by its rows; the caller has shown that no product exceeds 64 bits."""
     for o in range(x.shape[0]):
@@ -247,7 +247,7 @@ def fixed(x: Any, y: Any, flags: Any, stats: Any, bounds: Any, rows: Any) -> Non
                 _finish(fixed_one(x[o, c, i], row), o, c, i, y, flags, stats, bounds)
 
 
-@njit(cache=True)
+@kernel
 def float_scale(x: Any, y: Any, flags: Any, stats: Any, bounds: Any, scales: Any) -> None:
     """To float32, times the scale, half even; saturates at +-LIMIT before it is an integer."""
     limit = np.float32(LIMIT)
@@ -260,7 +260,7 @@ def float_scale(x: Any, y: Any, flags: Any, stats: Any, bounds: Any, scales: Any
                 _finish(v, o, c, i, y, flags, stats, bounds)
 
 
-@njit(cache=True)
+@kernel
 def float64_scale(x: Any, y: Any, flags: Any, stats: Any, bounds: Any, scales: Any) -> None:
     """To float64, times the scale, half away from zero; saturates at +-LIMIT."""
     limit = np.float64(LIMIT)

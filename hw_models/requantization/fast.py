@@ -41,8 +41,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from numba import njit
 
+from hw_models.compiled import kernel
 from hw_models.errors import ContractError, no_case
 from hw_models.requantization.exact import fixed_rows, rounding_table
 from hw_models.requantization.fixed_point import FIXED_ROUNDINGS
@@ -95,7 +95,7 @@ _DEEPEST: Final = -float((1 << 24) - (1 << 12))
 _TILE: Final = 16384
 
 
-@njit(cache=True)
+@kernel
 def run(x: Any, y: Any, table: Any, mode: Any, width: Any, inner: Any) -> None:
     """Requantize flat x to flat y, at least 16 elements.
 

@@ -21,7 +21,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from numba import njit
+
+from hw_models.compiled import kernel
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -79,7 +80,7 @@ def fit(reached: IntArray, k: int, slopes: npt.NDArray[np.float64], signed: bool
     return lines if _fit_all(reached, k, slopes, signed, lines) else None
 
 
-@njit(cache=True)
+@kernel
 def _fit_all(reached: Any, k: Any, slopes: Any, signed: Any, lines: Any) -> Any:
     for channel, slope in enumerate(slopes):
         steps, line = reached[channel], lines[channel]
@@ -93,7 +94,7 @@ def _fit_all(reached: Any, k: Any, slopes: Any, signed: Any, lines: Any) -> Any:
     return True
 
 
-@njit(cache=True)
+@kernel
 def _middle(steps: Any, k: Any, slope: Any, side: Any) -> Any:
     """The middle of the offsets that are right for the slope, at the x with the sign of side."""
     low, high = -np.inf, np.inf
@@ -106,7 +107,7 @@ def _middle(steps: Any, k: Any, slope: Any, side: Any) -> Any:
     return (max(low, high - slope) + min(high, low + slope)) / 2
 
 
-@njit(cache=True)
+@kernel
 def _fit(steps: Any, k: Any, slope: Any, middles: Any, line: Any) -> Any:
     wrong = 0
     for turn in range(_TRIES):
@@ -124,7 +125,7 @@ def _fit(steps: Any, k: Any, slope: Any, middles: Any, line: Any) -> Any:
     return False
 
 
-@njit(cache=True)
+@kernel
 def _wrong(steps: Any, k: Any, line: Any, start: Any) -> Any:
     """The index of a threshold at which the line is wrong, searched from start on; -1 for none.
 

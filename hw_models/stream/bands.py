@@ -6,8 +6,7 @@ windows.
 
 from __future__ import annotations
 
-from numba import njit
-
+from hw_models.compiled import part
 from hw_models.stream.fields import (
     COLUMN_STEP,
     COLUMNS,
@@ -35,7 +34,7 @@ from hw_models.stream.memory import int8_at, int16_at, int64_at, uint8_at
 from hw_models.stream.tiles import ROUND
 
 
-@njit
+@part
 def place(d, band):  # type: ignore[no-untyped-def]
     """Return first image, images, first output row and rows of a band."""
     if d[IMAGES] > 1 or d[ROWS] == d[OH]:
@@ -47,7 +46,7 @@ def place(d, band):  # type: ignore[no-untyped-def]
     return image, 1, first, min(d[ROWS], d[OH] - first)
 
 
-@njit
+@part
 def _fill(to, size, pad, byte):  # type: ignore[no-untyped-def]  # njit infers the types
     if byte:
         codes = uint8_at(to, size)
@@ -59,7 +58,7 @@ def _fill(to, size, pad, byte):  # type: ignore[no-untyped-def]  # njit infers t
             words[i] = pad
 
 
-@njit
+@part
 def _widen(to, source, size, signed, byte, flip):  # type: ignore[no-untyped-def]
     """Copy codes of 8 bits: as unsigned bytes, less -128 where flip says so, or as int16."""
     if byte:
@@ -76,7 +75,7 @@ def _widen(to, source, size, signed, byte, flip):  # type: ignore[no-untyped-def
             words[i] = codes[i]
 
 
-@njit
+@part
 def _copy_row(d, to, source, byte):  # type: ignore[no-untyped-def]
     """Copy one input row with the padding beside it; source < 0: the row is padding itself."""
     channels, columns, width, left, step = d[C], d[COLUMNS], d[W], d[LEFT], d[COLUMN_STEP]
@@ -102,7 +101,7 @@ def _copy_row(d, to, source, byte):  # type: ignore[no-untyped-def]
         to += channels * item
 
 
-@njit
+@part
 def copy_band(d, arena, to, image, images, first, rows, byte):  # type: ignore[no-untyped-def]
     """Copy the input of a band's output rows; return the bytes of one image of it."""
     row = d[C] * d[COLUMNS] * (1 if byte else 2)
@@ -117,7 +116,7 @@ def copy_band(d, arena, to, image, images, first, rows, byte):  # type: ignore[n
     return copied * row
 
 
-@njit
+@part
 def find_bases(d, to, work, images, rows, image_bytes, byte):  # type: ignore[no-untyped-def]
     """List where each pixel's window begins, the last one's again up to a whole round.
 
@@ -144,7 +143,7 @@ def find_bases(d, to, work, images, rows, image_bytes, byte):  # type: ignore[no
     return pixels
 
 
-@njit
+@part
 def move_bases(to, pixels, distance):  # type: ignore[no-untyped-def]
     """Move the windows of all pixels: to another group's channels."""
     bases = int64_at(to, -(-pixels // ROUND) * ROUND)

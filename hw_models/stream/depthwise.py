@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from numba import njit
-
+from hw_models.compiled import part
 from hw_models.stream.bands import copy_band, place
 from hw_models.stream.fields import (
     BANDS,
@@ -27,7 +26,7 @@ from hw_models.stream.memory import take
 from hw_models.stream.tiles import depth_1, depth_4
 
 
-@njit
+@part
 def depthwise(d, arena, constants, work, parts):  # type: ignore[no-untyped-def]
     """Correlate each channel with its own taps; add the bias; requantize, if asked."""
     unit = 1 if d[MODE] >= 0 else SUM_BYTES

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from numba import njit
-
+from hw_models.compiled import part
 from hw_models.stream.fields import MODE, PITCH, TABLE, TAIL, O
 from hw_models.stream.memory import int8_at, int32_at
 from hw_models.stream.requantize import requantize_16
@@ -14,7 +13,7 @@ BLOCK: Final = 16  # channels that requantize takes at once
 SUM_BYTES: Final = 4
 
 
-@njit
+@part
 def finish(d, y, constants, work, sums, width, column, parameter, outputs, pixels):  # type: ignore[no-untyped-def]
     """Write 16 channels of a band's sums, from ``column`` on; ``outputs`` of them exist."""
     pitch = d[O]

@@ -8,10 +8,7 @@ slower, or taken away for a while, holds up the others by one part at most.
 
 from __future__ import annotations
 
-from typing import Any, Final
-
-from numba import njit
-
+from hw_models.compiled import kernel, part
 from hw_models.stream.depthwise import depthwise
 from hw_models.stream.fields import (
     AVG_POOL,
@@ -27,10 +24,9 @@ from hw_models.stream.fields import (
 from hw_models.stream.memory import wait
 from hw_models.stream.moves import avg_pool, binary, copy, line, max_pool, sum_line, unary
 from hw_models.stream.products import products
-from hw_models.stream.stamp import stamp
 
 
-@njit
+@part
 def _move(d, arena, constants, arguments, work, thread, threads):  # type: ignore[no-untyped-def]  # njit infers the types
     """Execute a command without products."""
     op = d[OP]
@@ -51,52 +47,37 @@ def _move(d, arena, constants, arguments, work, thread, threads):  # type: ignor
         raise ValueError("no command has this number")
 
 
-def _make(version: int) -> Any:
-    """Return the loop; the version is a part of what it is kept on disk by."""
+@kernel(nogil=True)
+def execute(table, first, last, arena, constants, arguments, work, counters, thread, threads):  # type: ignore[no-untyped-def]  # njit infers the types
+    """Execute the commands first..last - 1.
 
-    @njit(cache=True, nogil=True)
-    def execute(table, first, last, arena, constants, arguments, work, counters, thread, threads):  # type: ignore[no-untyped-def]  # njit infers the types
-        """Execute the commands first..last - 1.
-
-        Args:
-            table: int64 [commands, WORDS]; see ``_stream_fields``.
-            first: command to begin with.
-            last: command to stop before.
-            arena: address of the tensors.
-            constants: address of weights and tables.
-            arguments: int64, addresses of the Program's inputs and outputs.
-            work: address of this thread's workspace.
-            counters: address of int64 zeros that the threads share: one for the barrier, then
-                one for each command of the range.
-            thread: number of this thread.
-            threads: how many execute this range.
-        """
-        if version == 0:
-            return
-        for index in range(first, last):
-            d = table[index]
-            parts = counters + (1 + index - first) * 8
-            if d[OP] == PRODUCTS:
-                products(d, arena, constants, work, parts, threads)
-            elif d[OP] == DEPTHWISE:
-                depthwise(d, arena, constants, work, parts)
-            else:
-                _move(d, arena, constants, arguments, work, thread, threads)
-            if threads > 1:
-                wait(counters, (index - first + 1) * threads)
-
-    return execute
+    Args:
+        table: int64 [commands, WORDS]; see ``fields``.
+        first: command to begin with.
+        last: command to stop before.
+        arena: address of the tensors.
+        constants: address of weights and tables.
+        arguments: int64, addresses of the Program's inputs and outputs.
+        work: address of this thread's workspace.
+        counters: address of int64 zeros that the threads share: one for the barrier, then
+            one for each command of the range.
+        thread: number of this thread.
+        threads: how many execute this range.
+    """
+    for index in range(first, last):
+        d = table[index]
+        parts = counters + (1 + index - first) * 8
+        if d[OP] == PRODUCTS:
+            products(d, arena, constants, work, parts, threads)
+        elif d[OP] == DEPTHWISE:
+            depthwise(d, arena, constants, work, parts)
+        else:
+            _move(d, arena, constants, arguments, work, thread, threads)
+        if threads > 1:
+            wait(counters, (index - first + 1) * threads)
 
 
-def _make_try(version: int) -> Any:
-    @njit(cache=True)
-    def try_line(a, b, y, size, table, low, high, signed):  # type: ignore[no-untyped-def]
-        """Call ``sum_line``."""
-        if version != 0:
-            sum_line(a, b, y, size, table, low, high, signed)
-
-    return try_line
-
-
-_VERSION: Final = stamp()
-execute, try_line = _make(_VERSION), _make_try(_VERSION)
+@kernel
+def try_line(a, b, y, size, table, low, high, signed):  # type: ignore[no-untyped-def]
+    """Call ``sum_line``."""
+    sum_line(a, b, y, size, table, low, high, signed)

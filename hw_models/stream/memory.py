@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any, Final
 
 from llvmlite import ir
-from numba import carray, njit, types
+from numba import carray, types
 from numba.extending import intrinsic
+
+from hw_models.compiled import part
 
 _I64: Final = ir.IntType(64)
 
@@ -32,37 +34,37 @@ p_int32, p_int64, p_float32 = (
 )
 
 
-@njit(inline="always")
+@part(inline="always")
 def int8_at(address: Any, size: Any) -> Any:
     """Return size elements of int8 at an address, as an array."""
     return carray(p_int8(address), (size,))
 
 
-@njit(inline="always")
+@part(inline="always")
 def uint8_at(address: Any, size: Any) -> Any:
     """Return size elements of uint8 at an address, as an array."""
     return carray(p_uint8(address), (size,))
 
 
-@njit(inline="always")
+@part(inline="always")
 def int16_at(address: Any, size: Any) -> Any:
     """Return size elements of int16 at an address, as an array."""
     return carray(p_int16(address), (size,))
 
 
-@njit(inline="always")
+@part(inline="always")
 def int32_at(address: Any, size: Any) -> Any:
     """Return size elements of int32 at an address, as an array."""
     return carray(p_int32(address), (size,))
 
 
-@njit(inline="always")
+@part(inline="always")
 def int64_at(address: Any, size: Any) -> Any:
     """Return size elements of int64 at an address, as an array."""
     return carray(p_int64(address), (size,))
 
 
-@njit(inline="always")
+@part(inline="always")
 def float32_at(address: Any, size: Any) -> Any:
     """Return size elements of float32 at an address, as an array."""
     return carray(p_float32(address), (size,))
@@ -98,7 +100,7 @@ _yield = types.ExternalFunction("sched_yield", types.int32())
 _SPINS: Final = 2000
 
 
-@njit
+@part
 def wait(counter: Any, arrivals: Any) -> None:
     """Arrive at a barrier, and wait until so many threads have, counted from the stream's start."""
     take(counter)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from hw_models.addition.kernels import fma32
 from hw_models.avg_pool import FIRST, LAST, _divide
+from hw_models.compiled import part
 from hw_models.stream.fields import (
     BORDER,
     COLUMN_DILATION,
@@ -43,13 +43,13 @@ from hw_models.stream.lanes import LANES, largest, line_int8, line_uint8
 from hw_models.stream.memory import float32_at, int8_at, int16_at, int32_at, int64_at, uint8_at
 
 
-@njit
+@part
 def _share(size, thread, threads):  # type: ignore[no-untyped-def]  # njit infers the types
     """Return the part of a range that is a thread's."""
     return size * thread // threads, size * (thread + 1) // threads
 
 
-@njit
+@part
 def _copy_plane(to, source, rows, size, row_stride, stride):  # type: ignore[no-untyped-def]
     """Copy [rows, size]; the long dimension is the inner loop."""
     if size < rows:
@@ -66,7 +66,7 @@ def _copy_plane(to, source, rows, size, row_stride, stride):  # type: ignore[no-
                 to[row * size + i] = source[row * row_stride + i * stride]
 
 
-@njit
+@part
 def copy(d, arena, arguments, thread, threads):  # type: ignore[no-untyped-def]
     """Copy a tensor into another order of its dimensions."""
     item = d[ITEM]
@@ -98,7 +98,7 @@ def copy(d, arena, arguments, thread, threads):  # type: ignore[no-untyped-def]
             _copy_plane(int64_at(y, rows * d4), int64_at(x, reach), rows, d4, row, stride)
 
 
-@njit
+@part
 def unary(d, arena, constants, thread, threads):  # type: ignore[no-untyped-def]
     """Replace every byte by its entry of a table."""
     first, last = _share(d[SIZE], thread, threads)
@@ -108,7 +108,7 @@ def unary(d, arena, constants, thread, threads):  # type: ignore[no-untyped-def]
         y[i] = table[x[i]]
 
 
-@njit
+@part
 def binary(d, arena, constants, thread, threads):  # type: ignore[no-untyped-def]
     """Replace every pair of bytes by its entry of a table."""
     first, last = _share(d[SIZE], thread, threads)
@@ -119,7 +119,7 @@ def binary(d, arena, constants, thread, threads):  # type: ignore[no-untyped-def
         y[i] = table[np.int64(a[i]) << 8 | np.int64(b[i])]
 
 
-@njit
+@part
 def sum_line(a, b, y, size, table, low, high, signed):  # type: ignore[no-untyped-def]
     """Write clamp(round_half_even(a * f0 + (b * f1 + f2))), in float32 with fused products.
 
@@ -150,7 +150,7 @@ def sum_line(a, b, y, size, table, low, high, signed):  # type: ignore[no-untype
         int8_at(y, size)[i] = min(max(code, low), high)
 
 
-@njit
+@part
 def line(d, arena, constants, thread, threads):  # type: ignore[no-untyped-def]
     """Add two tensors of codes by a line that was tried for every pair of them."""
     first, last = _share(d[SIZE], thread, threads)
@@ -159,7 +159,7 @@ def line(d, arena, constants, thread, threads):  # type: ignore[no-untyped-def]
     sum_line(x, x2, y, last - first, constants + d[TABLE], low, high, d[SIGNED])
 
 
-@njit
+@part
 def max_pool(d, arena, constants, work, thread, threads):  # type: ignore[no-untyped-def]
     """Take the largest byte under each window, channels innermost."""
     channels = d[C]
@@ -191,13 +191,13 @@ def max_pool(d, arena, constants, work, thread, threads):  # type: ignore[no-unt
                 int8_at(y, channels)[k] = most ^ flip
 
 
-@njit
+@part
 def _total(sums, x, size):  # type: ignore[no-untyped-def]
     for i in range(size):
         sums[i] += x[i]
 
 
-@njit
+@part
 def avg_pool(d, arena, constants, work, thread, threads):  # type: ignore[no-untyped-def]
     """Average the bytes under each window, channels innermost; see hw_models.avg_pool."""
     if d[ROUNDING] < FIRST or d[ROUNDING] > LAST:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from numba import njit
-
+from hw_models.compiled import part
 from hw_models.stream.bands import copy_band, find_bases, move_bases, place
 from hw_models.stream.fields import (
     BANDS,
@@ -57,7 +56,7 @@ from hw_models.stream.tiles import (
 _PIECE: Final = 1 << 14  # bytes of weights
 
 
-@njit
+@part
 def _multiply(kind, width, bases, offsets, steps, weights, init, pitch, to):  # type: ignore[no-untyped-def]
     """Sum one round of pixels times a block of channels."""
     half = 6 * 64 * SUM_BYTES
@@ -86,7 +85,7 @@ def _multiply(kind, width, bases, offsets, steps, weights, init, pitch, to):  # 
         words_16(bases, offsets, steps, weights, init, pitch, to)
 
 
-@njit
+@part
 def _block(d, constants, work, y, weights, width, column, group, pixels):  # type: ignore[no-untyped-def]
     """Multiply the copied band by one block of a group's channels, ``width`` from ``column`` on."""
     step_bytes = 2 if d[KIND] == PAIRS_KIND else 4
@@ -112,7 +111,7 @@ def _block(d, constants, work, y, weights, width, column, group, pixels):  # typ
         )  # fmt: skip
 
 
-@njit
+@part
 def products(d, arena, constants, work, parts, threads):  # type: ignore[no-untyped-def]
     """Correlate codes of 8 bits with constant weights; add the bias; requantize, if asked."""
     if d[KIND] < BYTES_KIND or d[KIND] > WORDS_KIND or (d[KIND] == BYTES_KIND and not BYTES):

@@ -110,7 +110,7 @@ def show_models(output: Output) -> None:
 
 def show_doctor(output: Output) -> int:
     """Print what is installed and what is missing; return the exit status."""
-    from qsim.doctor import examine, healthy
+    from qsim.doctor import examine, healthy, kernel_cache
 
     checks = examine()
     table = plain_table("", "what", "found", "note")
@@ -124,5 +124,21 @@ def show_doctor(output: Output) -> int:
     ready = healthy(checks)
     verdict = "qsim is ready." if ready else "Something needed is missing; see its note."
     output.text(table, Text(verdict, "bold green" if ready else "bold red"))
-    output.json({"ok": ready, "checks": [check.to_dict() for check in checks]})
+    if output.as_json:
+        document = {"ok": ready, "checks": [check.to_dict() for check in checks]}
+        output.json(document | {"kernel_cache": kernel_cache()})
     return 0 if ready else 3
+
+
+def show_cleared(output: Output) -> None:
+    """Delete the compiled kernels and print what there was.
+
+    Raises:
+        UsageError: they cannot be deleted.
+    """
+    from qsim.doctor import clear_kernels
+
+    done = clear_kernels()
+    size = compact(done["bytes"])
+    output.text(Text(f"Deleted {done['kernels']} compiled kernels, {size}B: {done['folder']}"))
+    output.json({"deleted": done})

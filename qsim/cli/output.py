@@ -69,6 +69,7 @@ def quiet(output: Output) -> ExitStack:
     if os.environ.get("QSIM_DEBUG") != "1":
         stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore")
+        warnings.filterwarnings("default", message="compiled kernels are not kept")
     stack.enter_context(redirect_stdout(sys.stderr) if output.as_json else nullcontext())
     return stack
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from qsim.cli.help import Command, examples
+from qsim.cli.help import NO_METAVAR, Command, examples
 from qsim.cli.options import JsonOption, argument
 from qsim.cli.output import Output
 
@@ -18,7 +18,10 @@ def register(app: typer.Typer) -> None:
         epilog=examples("qsim targets", "qsim targets narrow20", "qsim targets tflite cmsis-nn"),
     )(targets)
     app.command(cls=Command, epilog=examples("qsim models", "qsim models --json"))(models)
-    app.command(cls=Command, epilog=examples("qsim doctor", "qsim doctor --json"))(doctor)
+    app.command(
+        cls=Command,
+        epilog=examples("qsim doctor", "qsim doctor --json", "qsim doctor --clear-kernels"),
+    )(doctor)
 
 
 def targets(
@@ -47,10 +50,23 @@ def models(as_json: JsonOption = False) -> None:
     show_models(Output(as_json=as_json))
 
 
-def doctor(as_json: JsonOption = False) -> None:
+def doctor(
+    clear_kernels: Annotated[
+        bool,
+        typer.Option(
+            "--clear-kernels",
+            metavar=NO_METAVAR,
+            help="Delete all compiled kernels that are kept, and check nothing.",
+        ),
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
     """Check what this machine has and what is missing; exit status 3 if something needed is."""
-    from qsim.cli.listing import show_doctor
+    from qsim.cli.listing import show_cleared, show_doctor
 
+    if clear_kernels:
+        show_cleared(Output(as_json=as_json))
+        return
     status = show_doctor(Output(as_json=as_json))
     if status:
         raise typer.Exit(status)

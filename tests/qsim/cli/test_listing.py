@@ -11,12 +11,14 @@ import pytest
 import qsim
 from qsim import models
 from qsim.cli import main
+from qsim.errors import UsageError
 from tests import fresh
 
 COMMANDS = ("run", "compile", "inspect", "targets", "models", "doctor")
 PROBE = """
 import contextlib, io, sys
 from qsim.cli import main
+from qsim.errors import UsageError
 with contextlib.redirect_stdout(io.StringIO()):
     status = main(sys.argv[1:])
 print(status, *(name for name in ("torch", "numba", "hw_models") if name in sys.modules))
@@ -24,6 +26,7 @@ print(status, *(name for name in ("torch", "numba", "hw_models") if name in sys.
 FIRST_LINE = """
 import sys
 from qsim.cli import main
+from qsim.errors import UsageError
 
 class Stop(BaseException):
     pass
@@ -258,3 +261,41 @@ def test_doctor_says_when_kernels_cannot_be_kept(
     assert "NUMBA_CACHE_DIR" in check.note
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "new" / "cache"))
     assert doctor._cache().status == "ok"
+    assert not (tmp_path / "new").exists()
+    open_to_all = tmp_path / "open" / "qsim-kernels"
+    open_to_all.mkdir(parents=True)
+    open_to_all.chmod(0o777)
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "open"))
+    check = doctor._cache()
+    assert (check.status, check.found) == ("optional", str(open_to_all))
+    assert "others can write in it" in check.note
+    with pytest.raises(UsageError, match="not deleted: others can write in it"):
+        doctor.clear_kernels()
+
+
+def test_doctor_counts_and_clears_the_kernels(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from qsim import doctor
+
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    place = tmp_path / "qsim" / "kernels"
+    for key in ("0" * 32, "1" * 32):
+        folder = place / f"hw_models.mean-{key}"
+        folder.mkdir(parents=True)
+        (folder / "f.1.nbc").write_bytes(b"x" * 600)
+    place.chmod(0o700)
+    check = doctor._cache()
+    assert (check.status, check.found) == ("ok", str(place))
+    assert check.note.startswith("2 compiled, 1.20kB")
+    monkeypatch.setattr(doctor, "examine", lambda: [check])
+    assert main(["doctor", "--json"]) == 0
+    held = {"folder": str(place), "kernels": 2, "bytes": 1200}
+    assert json.loads(capsys.readouterr().out)["kernel_cache"] == held
+    assert main(["doctor", "--clear-kernels", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"deleted": held}
+    assert list(place.iterdir()) == []
+    assert main(["doctor", "--clear-kernels"]) == 0
+    out = "".join(capsys.readouterr().out.split())  # a long path is cut into lines
+    assert out == f"Deleted0compiledkernels,0B:{place}"

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
+
+from hw_models.compiled import kernel
 
 if TYPE_CHECKING:
     from qsim.executorch.interpreter.portable.loops import Array
@@ -37,13 +39,13 @@ def _call2(_: Any, address: Any, x: Any, y: Any) -> Any:  # noqa: ARG001 - as ab
     return types.float32(types.int64, types.float32, types.float32), _call
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@kernel
 def _map1(address: int, x: Array, out: Array) -> None:
     for i in range(x.size):
         out[i] = _call1(address, x[i])
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@kernel
 def _map2(address: int, x: Array, y: Array, out: Array) -> None:
     for i in range(x.size):
         out[i] = _call2(address, x[i], y[i])

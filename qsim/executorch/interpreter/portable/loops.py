@@ -10,12 +10,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from hw_models.compiled import kernel
 
 Array = np.ndarray[Any, Any]
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@kernel
 def convolution(
     x: Array,
     weight: Array,
@@ -53,7 +54,7 @@ def convolution(
                                 line[column] += source[stride[1] * column + shift] * w
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@kernel
 def transposed_convolution(
     x: Array,
     weight: Array,
@@ -86,7 +87,7 @@ def transposed_convolution(
                                     out[n, o, y, z] += value * weight[c, o % per_group, ky, kx]
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@kernel
 def matmul(a: Array, b: Array, out: Array) -> None:
     """Multiply ``[M, K]`` by ``[K, N]``, in the order of K. ``out`` holds zeros."""
     for row in range(a.shape[0]):
@@ -96,7 +97,7 @@ def matmul(a: Array, b: Array, out: Array) -> None:
                 out[row, column] += value * b[k, column]
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@kernel
 def in_order(x: Array) -> Array:
     """Add ``[M, K]`` over K, in its order, from the first on."""
     out = x[:, 0].copy()
@@ -111,7 +112,7 @@ def in_order(x: Array) -> Array:
 LANES = 8
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@kernel
 def by_lanes(x: Array, tail_in_lanes: bool) -> Array:
     """Add ``[M, K]`` over K as a vector of eight does: lane by lane, then the lanes in order.
 
@@ -136,7 +137,7 @@ def by_lanes(x: Array, tail_in_lanes: bool) -> Array:
 CHUNK = 16
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@kernel
 def _join(count: int, mean: Array, square: Array, held: int, means: Array, squares: Array) -> int:
     """Join the moments of ``count`` values to those of ``held``, in place; return the new count."""
     total = count + held
@@ -148,7 +149,7 @@ def _join(count: int, mean: Array, square: Array, held: int, means: Array, squar
     return total
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@kernel
 def moments(x: Array) -> Array:
     """Return mean and variance of the rows of ``[M, K]``, as ``[2, M]``.
 
@@ -212,7 +213,7 @@ def moments(x: Array) -> Array:
     return out
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@kernel
 def adaptive_pool(x: Array, rows: Array, columns: Array, out: Array) -> None:
     """Average ``[P, H, W]`` over windows, into ``[P, OH, OW]``: row by row, then one quotient.
 

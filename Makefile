@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 WORKERS ?= 2
 
-.PHONY: help run test lint unit soak mutation bench clean setup-run setup-test
+.PHONY: help run test lint lock unit soak mutation bench clean setup-run setup-test
 
 help:
 	@echo "make run     set up .venv and run the main job: qsim run digits"
@@ -14,10 +14,10 @@ help:
 	@echo "make clean   remove .venv and caches"
 
 setup-run:
-	@$(PYTHON) tools/bootstrap.py models
+	@$(PYTHON) -m tools.bootstrap run
 
 setup-test:
-	@$(PYTHON) tools/bootstrap.py models peers cosim formal dev
+	@$(PYTHON) -m tools.bootstrap test
 
 run: setup-run
 	@$(BIN)/qsim run digits
@@ -26,6 +26,10 @@ lint: setup-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python -m tools.lock --check
+
+lock: setup-test
+	$(BIN)/python -m tools.lock
 
 unit: setup-test
 	$(BIN)/pytest -n $(WORKERS) -m "not soak"

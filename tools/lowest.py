@@ -1,0 +1,89 @@
+"""``python -m tools.lowest``: do the lower ends of pyproject.toml's ranges work?
+
+Makes `build/lowest/.venv` with the lowest release of each package that the ranges allow (and the
+newest of what these ask for), and runs there: the digits network, every primitive, some of qsim,
+and the peers that have a range. ExecuTorch is left out: its release is pinned, and it asks for more.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+from packaging.utils import canonicalize_name
+
+from tools.lock.pins import parse
+from tools.lock.renew import uv_resolve
+from tools.lock.sets import BUILD_DEPENDENT, BUILD_DEPENDENT_PREFIXES, ROOT, TEST
+
+FOLDER: Final = ROOT / "build" / "lowest"
+PYTHON: Final = FOLDER / ".venv" / "bin" / "python"
+LEFT_OUT: Final = ("executorch", "tosa-tools")
+# Their warnings are errors in tests, and an old release warns of what newer ones of others do.
+TESTS: Final = (
+    "tests/hw_models",
+    "tests/qsim/test_program.py",
+    "tests/peers/test_apytypes.py",
+    "tests/peers/test_onnxruntime_pointwise.py",
+    "tests/peers/test_onnxruntime_products.py",
+    "tests/peers/test_targets.py",
+)
+
+
+def main() -> int:
+    """Resolve, install, run; exit status 1 where something fails."""
+    releases = resolve()
+    asked = {canonicalize_name(one.name) for one in TEST.requirements()}
+    print("\n".join(f"{name}=={release}" for name, release in releases.items() if name in asked))
+    install(releases)
+    run = subprocess.run([PYTHON, "-m", "qsim", "run", "digits"], cwd=ROOT, check=False)
+    command = [
+        PYTHON,
+        "-m",
+        "pytest",
+        "-p",
+        "no:cacheprovider",
+        "-n",
+        "2",
+        "-m",
+        "not soak",
+        *TESTS,
+    ]
+    tests = subprocess.run(command, cwd=ROOT, check=False)
+    return 1 if run.returncode or tests.returncode else 0
+
+
+def resolve() -> dict[str, str]:
+    """Return the lowest releases that the ranges allow, and the newest of what they ask for."""
+    words = [str(one) for one in TEST.requirements() if canonicalize_name(one.name) not in LEFT_OUT]
+    text = uv_resolve(words, ["--resolution", "lowest-direct", "--python", sys.executable])
+    return {name: str(pins[0].version) for name, pins in parse(text).items()}
+
+
+def install(releases: dict[str, str]) -> None:
+    """Make the environment anew: torch apart, as `tools.bootstrap` does."""
+    if FOLDER.exists():
+        shutil.rmtree(FOLDER)
+    _run(sys.executable, "-m", "venv", FOLDER / ".venv")
+    pip = (PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
+    pins = [
+        f"{name}=={release}"
+        for name, release in releases.items()
+        if name != BUILD_DEPENDENT and not name.startswith(BUILD_DEPENDENT_PREFIXES)
+    ]
+    _run(*pip, "--no-deps", f"setuptools=={releases['setuptools']}")
+    _run(*pip, "--no-deps", "--no-build-isolation", *pins)
+    _run(*pip, f"{BUILD_DEPENDENT}=={releases[BUILD_DEPENDENT]}")
+    _run(*pip, "--no-deps", "--no-build-isolation", "--editable", ROOT)
+
+
+def _run(*command: str | Path) -> None:
+    if subprocess.run(list(command), check=False).returncode:
+        sys.exit(f"lowest: this command failed, see above: {' '.join(map(str, command))}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

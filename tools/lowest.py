@@ -2,7 +2,7 @@
 
 Makes `build/lowest/.venv` with the lowest release of each package that the ranges allow (and the
 newest of what these ask for), and runs there: the digits network, every primitive, some of qsim,
-and the peers that have a range. ExecuTorch is left out: its release is pinned, and it asks for more.
+and the peers that have a range. ExecuTorch is left out: it has no range, and narrows others'.
 """
 
 from __future__ import annotations
@@ -10,8 +10,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from packaging.utils import canonicalize_name
 
@@ -19,10 +18,12 @@ from tools.lock.pins import parse
 from tools.lock.renew import uv_resolve
 from tools.lock.sets import BUILD_DEPENDENT, BUILD_DEPENDENT_PREFIXES, ROOT, TEST
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 FOLDER: Final = ROOT / "build" / "lowest"
 PYTHON: Final = FOLDER / ".venv" / "bin" / "python"
 LEFT_OUT: Final = ("executorch", "tosa-tools")
-# Their warnings are errors in tests, and an old release warns of what newer ones of others do.
 TESTS: Final = (
     "tests/hw_models",
     "tests/qsim/test_program.py",
@@ -39,21 +40,13 @@ def main() -> int:
     asked = {canonicalize_name(one.name) for one in TEST.requirements()}
     print("\n".join(f"{name}=={release}" for name, release in releases.items() if name in asked))
     install(releases)
-    run = subprocess.run([PYTHON, "-m", "qsim", "run", "digits"], cwd=ROOT, check=False)
-    command = [
-        PYTHON,
-        "-m",
-        "pytest",
-        "-p",
-        "no:cacheprovider",
-        "-n",
-        "2",
-        "-m",
-        "not soak",
-        *TESTS,
-    ]
-    tests = subprocess.run(command, cwd=ROOT, check=False)
-    return 1 if run.returncode or tests.returncode else 0
+    ran = _status("-m", "qsim", "run", "digits")
+    tested = _status("-m", "pytest", "-p", "no:cacheprovider", "-n", "2", "-m", "not soak", *TESTS)
+    return 1 if ran or tested else 0
+
+
+def _status(*words: str) -> int:
+    return subprocess.run([str(PYTHON), *words], cwd=ROOT, check=False).returncode
 
 
 def resolve() -> dict[str, str]:
@@ -81,7 +74,7 @@ def install(releases: dict[str, str]) -> None:
 
 
 def _run(*command: str | Path) -> None:
-    if subprocess.run(list(command), check=False).returncode:
+    if subprocess.run([str(word) for word in command], check=False).returncode:
         sys.exit(f"lowest: this command failed, see above: {' '.join(map(str, command))}")
 
 

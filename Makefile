@@ -3,21 +3,24 @@ PYTHON ?= python3
 BIN := .venv/bin
 WORKERS ?= 2
 
-.PHONY: help run test lint unit soak mutation bench clean setup-run setup-test
+.PHONY: help run test lint lock unit peers-latest lowest soak mutation bench clean setup-run setup-test
 
 help:
 	@echo "make run     set up .venv and run the main job: qsim run digits"
 	@echo "make test    set up the rest, then lint, type-check and run every test"
+	@echo "make lock    renew requirements/*.txt, the releases that run and test install"
+	@echo "make peers-latest  tests/peers against the newest releases of every peer: what changed"
+	@echo "make lowest  the lowest releases that pyproject.toml allows: do they work?"
 	@echo "make soak    the long randomized runs (SOAK=elements per primitive and scheme, SOAK_VECTORS=per RTL)"
 	@echo "make mutation mutants of every RTL module against the golden sets"
 	@echo "make bench   speed ratios against torch and NumPy, and of the RTL benches"
 	@echo "make clean   remove .venv and caches"
 
 setup-run:
-	@$(PYTHON) tools/bootstrap.py models
+	@$(PYTHON) -m tools.bootstrap run
 
 setup-test:
-	@$(PYTHON) tools/bootstrap.py models peers cosim formal dev
+	@$(PYTHON) -m tools.bootstrap test
 
 run: setup-run
 	@$(BIN)/qsim run digits
@@ -26,11 +29,22 @@ lint: setup-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m tools.lock --check
+
+lock: setup-test
+	$(BIN)/python -m tools.lock
 
 unit: setup-test
 	$(BIN)/pytest -n $(WORKERS) -m "not soak"
 
 test: lint unit
+
+peers-latest: setup-test
+	$(BIN)/python -m tools.peers_latest
+
+lowest: setup-test
+	$(BIN)/python -m tools.lowest
 
 soak: setup-test
 	$(BIN)/pytest -m soak

@@ -1,126 +1,218 @@
-"""The set-up script notices what is wrong with an environment, without installing anything."""
+"""The set-up notices what is wrong with an environment, without installing anything."""
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
-SCRIPT = Path(__file__).resolve().parents[2] / "tools" / "bootstrap.py"
+from tools.bootstrap import __main__ as bootstrap
+from tools.bootstrap import install, state, system
+
+LOCK = {
+    "run": "numpy==2.4.6 \\\n    --hash=sha256:aa\n    # via qsim\n",
+    "test": "numpy==2.4.6 \\\n    --hash=sha256:aa\npkg==1 ; sys_platform == 'linux' \\\n"
+    "    --hash=sha256:bb\n",
+}
+RELEASES = {"numpy": "2.4.6", "pkg": "1", "torch": "2.13.0+cpu"}
 
 
 @pytest.fixture
-def bootstrap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    spec = importlib.util.spec_from_file_location("bootstrap", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    venv = tmp_path / ".venv"
-    monkeypatch.setattr(module, "VENV", venv)
-    monkeypatch.setattr(module, "STAMP", venv / "qsim-stamp.json")
-    monkeypatch.setattr(module, "PYTHON", venv / "bin" / "python")
-    return module
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with a lock, and nothing installed."""
+    monkeypatch.setattr(state, "ROOT", tmp_path)
+    monkeypatch.setattr(state, "VENV", tmp_path / ".venv")
+    monkeypatch.setattr(state, "STAMP", tmp_path / ".venv" / "qsim-stamp.json")
+    monkeypatch.setattr(state, "PYTHON", tmp_path / ".venv" / "bin" / "python")
+    (tmp_path / "requirements").mkdir()
+    for name, text in LOCK.items():
+        state.lock(name).write_text(text)
+    (tmp_path / "pyproject.toml").write_text('[project]\ndependencies = ["torch==2.13.0"]\n')
+    return tmp_path
 
 
-def _environment(bootstrap: ModuleType) -> Path:
-    bootstrap.PYTHON.parent.mkdir(parents=True)
-    bootstrap.PYTHON.symlink_to(sys.executable)
-    site = bootstrap.site_packages()
+@pytest.fixture
+def site(root: Path) -> Path:
+    """The project with the set `test` installed."""
+    state.PYTHON.parent.mkdir(parents=True)
+    state.PYTHON.symlink_to(sys.executable)
+    site = state.site_packages()
     (site / "pkg").mkdir(parents=True)
     (site / "pkg" / "a.py").write_text("12345")
-    (site / "pkg-1.dist-info").mkdir()
-    (site / "pkg-1.dist-info" / "RECORD").write_text("pkg/a.py,sha256=x,5\npkg/a.pyc,,\n")
-    stamp = {"digest": bootstrap.requirements_digest(), "extras": ["models"]}
-    bootstrap.STAMP.write_text(json.dumps({**stamp, "root": str(bootstrap.ROOT)}))
+    for name, release in RELEASES.items():
+        (site / f"{name}-{release}.dist-info").mkdir()
+    record = site / "pkg-1.dist-info" / "RECORD"
+    record.write_text("pkg/a.py,sha256=x,5\npkg/a.pyc,,\n")
+    state.Stamp("test", state.digest(), str(root), RELEASES).write()
     return site
 
 
-def test_a_complete_environment_is_kept(bootstrap: ModuleType) -> None:
-    _environment(bootstrap)
-    assert bootstrap.why_broken() == ""
-    assert bootstrap.main(["models"]) == 0
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, str]]]:
+    """What was to be installed, instead of installing it."""
+    found: list[tuple[str, dict[str, str]]] = []
+
+    def record(which: str, old: dict[str, str]) -> dict[str, str]:
+        found.append((which, dict(old)))
+        return RELEASES
+
+    monkeypatch.setattr(install, "install", record)
+    monkeypatch.setattr(system, "lacking_tools", list)
+    return found
 
 
-def test_a_missing_environment_is_broken(bootstrap: ModuleType) -> None:
-    assert bootstrap.why_broken() == "it has no Python"
+@pytest.mark.parametrize("which", ["run", "test"])
+def test_a_complete_environment_is_kept(site: Path, asked: list[object], which: str) -> None:
+    assert state.why_broken() == ""
+    assert bootstrap.main([which]) == 0
+    assert asked == []
 
 
-def test_an_interrupted_install_is_broken(bootstrap: ModuleType) -> None:
-    _environment(bootstrap)
-    bootstrap.STAMP.unlink()
-    assert bootstrap.why_broken() == "its set-up was not finished"
+def test_a_missing_environment_is_broken(root: Path) -> None:
+    assert state.why_broken() == "it has no Python"
 
 
-def test_a_deleted_file_is_named(bootstrap: ModuleType) -> None:
-    site = _environment(bootstrap)
+def test_an_interrupted_install_is_broken(site: Path) -> None:
+    state.STAMP.unlink()
+    assert state.why_broken() == "its set-up was not finished"
+
+
+def test_a_deleted_file_is_named(site: Path) -> None:
     (site / "pkg" / "a.py").unlink()
-    assert bootstrap.why_broken() == "pkg/a.py is missing"
+    assert state.why_broken() == "pkg/a.py is missing"
 
 
-def test_a_truncated_file_is_named(bootstrap: ModuleType) -> None:
-    site = _environment(bootstrap)
+def test_a_truncated_file_is_named(site: Path) -> None:
     (site / "pkg" / "a.py").write_text("123")
-    assert bootstrap.why_broken() == "pkg/a.py has 3 bytes instead of 5"
+    assert state.why_broken() == "pkg/a.py has 3 bytes instead of 5"
 
 
-def test_a_python_that_does_not_run_is_broken(bootstrap: ModuleType) -> None:
-    _environment(bootstrap)
-    bootstrap.PYTHON.unlink()
-    bootstrap.PYTHON.symlink_to("/bin/false")
-    assert "does not run" in bootstrap.why_broken()
+def test_a_python_that_does_not_run_is_broken(site: Path) -> None:
+    state.PYTHON.unlink()
+    state.PYTHON.symlink_to("/bin/false")
+    assert "does not run" in state.why_broken()
 
 
-@pytest.mark.parametrize("extras", [["models", "dev"], ["peers"]])
-def test_new_extras_are_installed_beside_the_old(
-    bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch, extras: list[str]
+def test_the_larger_set_is_installed_and_stays(root: Path, site: Path, asked: list[object]) -> None:
+    state.Stamp("run", state.digest(), str(root), {"numpy": "2.4.6"}).write()
+    assert bootstrap.main(["run"]) == 0
+    assert asked == []
+    assert bootstrap.main(["test"]) == 0
+    assert asked == [("test", {"numpy": "2.4.6"})]
+    assert state.stamp().which == "test"
+    state.lock("run").write_text(LOCK["run"] + "six==1.0\n")
+    assert bootstrap.main(["run"]) == 0
+    assert asked[1:] == [("test", RELEASES)]
+
+
+@pytest.mark.parametrize(
+    "name", ["requirements/run.txt", "requirements/test.txt", "pyproject.toml"]
+)
+def test_a_changed_lock_is_installed(
+    root: Path, site: Path, asked: list[object], name: str
 ) -> None:
-    _environment(bootstrap)
-    asked: list[set[str]] = []
-    monkeypatch.setattr(bootstrap, "install", asked.append)
-    assert bootstrap.main(extras) == 0
-    assert asked == [{"models", *extras}]
-    assert set(json.loads(bootstrap.STAMP.read_text())["extras"]) == asked[0]
+    (root / name).write_text((root / name).read_text() + "# renewed\n")
+    assert bootstrap.main(["test"]) == 0
+    assert asked == [("test", RELEASES)]
+    assert bootstrap.main(["test"]) == 0
+    assert len(asked) == 1
 
 
-def test_changed_requirements_are_installed(
-    bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"numpy-2.4.6": "numpy-2.4.5"}, "numpy is 2.4.5, the lock gave 2.4.6"),
+        ({"numpy-2.4.6": None}, "numpy is missing, the lock gave 2.4.6"),
+        ({"torch-2.13.0+cpu": "torch-2.14.0"}, "torch is 2.14.0, the lock gave 2.13.0+cpu"),
+        ({"": "NumPy-2.5.0"}, "numpy is 2.5.0 and 2.4.6, the lock gave 2.4.6"),
+    ],
+)
+def test_another_release_is_noticed_and_put_back(
+    site: Path,
+    asked: list[object],
+    capsys: pytest.CaptureFixture[str],
+    change: dict[str, str | None],
+    told: str,
 ) -> None:
-    _environment(bootstrap)
-    asked: list[set[str]] = []
-    monkeypatch.setattr(bootstrap, "install", asked.append)
-    monkeypatch.setattr(bootstrap, "requirements_digest", lambda: "other")
-    bootstrap.main(["models"])
-    assert asked == [{"models"}]
+    for old, new in change.items():
+        if old:
+            (site / f"{old}.dist-info").rename(site / f"{new}.dist-info" if new else site / "gone")
+        else:
+            (site / f"{new}.dist-info").mkdir()
+    assert bootstrap.main(["run"]) == 0
+    assert told in capsys.readouterr().err
+    assert asked == [("test", RELEASES)]
 
 
-def test_system_tools_are_installed_for_cosim(
-    bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch
+def test_a_package_beside_the_lock_is_left_alone(site: Path, asked: list[object]) -> None:
+    (site / "ipdb-1.0.dist-info").mkdir()
+    assert bootstrap.main(["test"]) == 0
+    assert asked == []
+
+
+def test_a_stamp_of_another_kind_is_not_trusted(site: Path, asked: list[object]) -> None:
+    state.STAMP.write_text(json.dumps({"digest": state.digest(), "extras": ["models"]}))
+    assert bootstrap.main(["run"]) == 0
+    assert asked == [("run", {})]
+
+
+@pytest.fixture
+def ran(root: Path, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The commands of an installation, instead of their effects."""
+    found: list[list[str]] = []
+    for name in ("ROOT", "PYTHON"):
+        monkeypatch.setattr(install, name, getattr(state, name))
+    monkeypatch.setattr(install, "run", lambda *words: found.append([str(word) for word in words]))
+    return found
+
+
+def test_an_installation_resolves_nothing_but_torch(site: Path, ran: list[list[str]]) -> None:
+    given = install.install("test", {**RELEASES, "old-peer": "1"})
+    assert given == RELEASES
+    removal, run, test, torch, project = ran
+    assert removal[-2:] == ["--yes", "old-peer"]
+    for command, name in ((run, "run"), (test, "test")):
+        assert {"--require-hashes", "--no-deps", str(state.lock(name))} <= set(command)
+    assert run[-2:] == ["--only-binary", ":all:"]
+    assert torch[-1] == "torch==2.13.0"
+    assert {"--no-deps", "--no-build-isolation", "--editable"} <= set(project)
+
+
+def test_a_release_that_the_lock_does_not_have_stops_the_set_up(
+    site: Path, ran: list[list[str]]
 ) -> None:
-    _environment(bootstrap)
+    (site / "numpy-2.4.6.dist-info").rename(site / "numpy-2.5.0.dist-info")
+    with pytest.raises(SystemExit, match=r"numpy is 2\.5\.0, the lock has 2\.4\.6"):
+        install.install("run", {})
+
+
+@pytest.mark.parametrize("arguments", [[], ["models"], ["run", "test"]])
+def test_other_arguments_are_refused(root: Path, arguments: list[str]) -> None:
+    with pytest.raises(SystemExit, match="expected one of run, test"):
+        bootstrap.main(arguments)
+
+
+def test_system_tools_are_installed_for_tests(
+    site: Path, asked: list[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
     ran: list[tuple[object, ...]] = []
-    monkeypatch.setattr(bootstrap, "run", lambda *words: ran.append(words))
-    monkeypatch.setattr(bootstrap, "install", lambda _extras: None)
-    monkeypatch.setattr(bootstrap, "lacking_tools", lambda: ["iverilog", "perl"])
-    assert bootstrap.main(["models"]) == 0
+    monkeypatch.setattr(system, "run", lambda *words: ran.append(words))
+    monkeypatch.setattr(system, "lacking_tools", lambda: ["iverilog", "perl"])
+    assert bootstrap.main(["run"]) == 0
     assert ran == []
-    assert bootstrap.main(["models", "cosim"]) == 0
+    assert bootstrap.main(["test"]) == 0
     assert [words[-4:] for words in ran][-1] == (
         "-y", "--no-install-recommends", "iverilog", "perl"
     )  # fmt: skip
 
 
-def test_lacking_tools_are_told_by_package(
-    bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_lacking_tools_are_told_by_package(monkeypatch: pytest.MonkeyPatch) -> None:
     here = {"g++", "make"}
-    monkeypatch.setattr(bootstrap.shutil, "which", lambda name: name if name in here else None)
-    monkeypatch.setattr(bootstrap.sys, "base_prefix", "/opt/python")
-    assert bootstrap.lacking_tools() == ["iverilog", "perl"]
-    monkeypatch.setattr(bootstrap.sys, "base_prefix", "/usr")
-    monkeypatch.setattr(bootstrap.ctypes.util, "find_library", lambda _name: None)
-    assert bootstrap.lacking_tools()[-1].startswith("libpython3.")
+    monkeypatch.setattr(system.shutil, "which", lambda name: name if name in here else None)
+    monkeypatch.setattr(system.sys, "base_prefix", "/opt/python")
+    assert system.lacking_tools() == ["iverilog", "perl"]
+    monkeypatch.setattr(system.sys, "base_prefix", "/usr")
+    monkeypatch.setattr(system.ctypes.util, "find_library", lambda _name: None)
+    assert system.lacking_tools()[-1].startswith("libpython3.")

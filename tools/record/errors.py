@@ -32,7 +32,7 @@ class Branching(Net):
 
 class Soft(Net):
     def forward(self, x):
-        return torch.softmax(torch.topk(self.head(x), 2)[0], 1)
+        return torch.softmax(self.head(x), 1)
 
 def make():
     return Net(), (torch.ones(2, 4),)
@@ -85,7 +85,7 @@ run m.py:maek
 run m.py:raising
 run m.py:nothing
 run m.py:branching
-run m.py:soft --quantized-io
+run m.py:soft --target narrow20 --quantized-io
 run no_such_package:make
 run gone.qsim
 run broken.qsim
@@ -112,7 +112,7 @@ compile digits -o net.qsim --max-batch 4
 compile digits -o net.pte --batch 0
 compile digits.qsim -o net.pt2
 compile digits.pte -o net.qsim
-compile m.py:soft -o net.pte --whole
+compile m.py:soft --target narrow20 -o net.pte --whole
 inspect gone.qsim
 inspect broken.qsim
 inspect m.py

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -50,22 +51,28 @@ def shipped(folder: str) -> dict[str, Record]:
 
 def damaged() -> dict[str, Record]:
     """Return what a check says of a set that differs, is damaged, or is for another target."""
-    shutil.copytree(SHIPPED / "requantize", "other")
-    shutil.copytree(SHIPPED / "requantize", "short")
+    from qsim import golden
+
+    for name in ("whole", "short", "edited"):
+        shutil.copytree(SHIPPED / "requantize", name)
     first = sorted(Path("short").glob("*.safetensors"))[0]
     first.write_bytes(first.read_bytes()[:-1])
-    shutil.copytree(SHIPPED / "requantize", "edited")
     manifest = Path("edited") / "manifest.json"
-    manifest.write_text(manifest.read_text().replace('"seed":0', '"seed":1'))
+    manifest.write_text(manifest.read_text().replace('"model":"', '"model":"m', 1))
+    whole = golden.load("whole")
+    wrong = [replace(case, expected=case.expected ^ 1) for case in whole.cases[:2]]
+    golden.write([*wrong, *whole.cases[2:]], "wrong", whole.target, seed=0)
     return {
+        "wrong": document("golden", "check", "wrong", files=("wrong",)),
+        "wrong text": text("golden", "check", "wrong"),
         "short": document("golden", "check", "short"),
         "edited": document("golden", "check", "edited"),
-        "other target": document("golden", "check", "other", "--target", "q7"),
+        "other target": document("golden", "check", "whole", "--target", "q7"),
         "nowhere": document("golden", "check", "nowhere"),
-        "there already": document("golden", "record", "requantize", "-o", "other"),
+        "there already": document("golden", "record", "requantize", "-o", "whole"),
         "forced": document(
-            *("golden", "record", "lookup", "-o", "other", "--force", "--count", "1"),
-            files=("other",),
+            *("golden", "record", "lookup", "-o", "whole", "--force", "--count", "1"),
+            files=("whole",),
         ),
         "no primitive": document("golden", "record", "requantise", "-o", "new"),
     }

@@ -5,7 +5,8 @@ Not byte by byte are
 * ``.pt2``, a zip: its members by name, without the stack traces of nodes (file and line of the
   source that made them) and without the archive's own number, which is a digest of the same;
 * ``.json``: without times, and a golden set's manifest without the versions of packages;
-* ``.html``: without times;  ``.vcd``: without the date of the simulation and the simulator.
+* ``.html``: without times;
+* ``.vcd``: without date, simulator, and the number that is drawn for a simulation.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _SERIAL: Final = ".data/serialization_id"
 _HEAD: Final = re.compile(rb"\$(date|version)\b.*?\$end", re.DOTALL)
+_NONCE: Final = re.compile(rb"\$var \w+ \d+ (\S+) nonce ")
 
 
 def of(path: Path) -> str | dict[str, str]:
@@ -45,7 +47,13 @@ def _content(path: Path) -> bytes:
         return _canonical(_facts(json.loads(data)))
     if path.suffix == ".html":
         return normal.page(data.decode()).encode()
-    return _HEAD.sub(b"", data) if path.suffix == ".vcd" else data
+    return _waves(data) if path.suffix == ".vcd" else data
+
+
+def _waves(data: bytes) -> bytes:
+    nonce = _NONCE.search(data)
+    end = b" " + nonce[1] if nonce else b"\n"
+    return b"\n".join(line for line in _HEAD.sub(b"", data).split(b"\n") if not line.endswith(end))
 
 
 def _facts(document: Any) -> Any:

@@ -58,7 +58,7 @@ def damaged() -> dict[str, Record]:
     first = sorted(Path("short").glob("*.safetensors"))[0]
     first.write_bytes(first.read_bytes()[:-1])
     manifest = Path("edited") / "manifest.json"
-    manifest.write_text(manifest.read_text().replace('"model":"', '"model":"m', 1))
+    manifest.write_text(manifest.read_text().replace('"model": "', '"model": "m', 1))
     whole = golden.load("whole")
     wrong = [replace(case, expected=case.expected ^ 1) for case in whole.cases[:2]]
     golden.write([*wrong, *whole.cases[2:]], "wrong", whole.target, seed=0)

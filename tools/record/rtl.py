@@ -17,23 +17,23 @@ def network(target: str, simulator: str, lane: str, *options: str) -> dict[str, 
 
 def primitive(folder: str, simulator: str, lane: str, *options: str) -> dict[str, Record]:
     """Return the calls of a committed golden set."""
-    shutil.copytree(ROOT / "golden" / folder, folder)
-    command = ("cosim", folder, "--simulator", simulator, "--lane", lane, "--jobs", "1", *options)
-    return {"set": document(*command)}
+    shutil.copytree(ROOT / "golden" / folder, Path("golden") / folder)
+    command = ("cosim", f"golden/{folder}", "--simulator", simulator, "--lane", lane)
+    return {"set": document(*command, "--jobs", "1", *options)}
 
 
 def own_design() -> dict[str, Record]:
     """Return the example of a design of one's own: right, wrong (with waves), wrongly bound."""
-    shutil.copytree(ROOT / "golden" / "requantize", "requantize")
+    shutil.copytree(ROOT / "golden" / "requantize", Path("golden") / "requantize")
     shutil.copytree(ROOT / "rtl_tb" / "examples" / "scaler", "right")
     for name, old, new in (
         ("wrong", "TIES_AWAY = 1\n", "TIES_AWAY = 0\n"),
-        ("bound", "[operands]\n", "[operands]\nextra = { port = 'x', bits = 1, signed = false }\n"),
+        ("bound", 'port = "acc"', 'port = "accu"'),
     ):
         shutil.copytree("right", name)
         binding = Path(name) / "scaler.toml"
         binding.write_text(binding.read_text().replace(old, new))
-    command = ("cosim", "requantize", "--simulator", "icarus", "--jobs", "1", "--dut")
+    command = ("cosim", "golden/requantize", "--simulator", "icarus", "--jobs", "1", "--dut")
     waves = ("cosim-waves",)
     return {
         "right": document(*command, "right/scaler.toml"),

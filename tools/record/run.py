@@ -55,7 +55,7 @@ def run(path: Path, recording: Recording, chosen: list[Unit], jobs: int) -> bool
         jobs: workers at a time.
     """
     missing = [unit for unit in chosen if unit.name not in recording.entries]
-    if not missing:
+    if not missing and not store.part_of(path).exists():
         return True
     store.start(path, recording)
     progress = Progress(path, recording, len(missing))

@@ -36,8 +36,10 @@ from hw_models._arguments import as_array, require_ledger, show
 from hw_models._pointwise import require_codes, require_int, require_signed
 from hw_models.errors import ContractError, no_case
 from hw_models.formats import FixedFormat, IntArray
-from hw_models.functions import softmax_kernels as kernels
-from hw_models.functions.softmax_schemes import (
+from hw_models.interpolation import interpolate
+from hw_models.requantize import requantize
+from hw_models.softmaxes import kernels as kernels
+from hw_models.softmaxes.schemes import (
     MAX_INPUT_BITS,
     MAX_OUTPUT_BITS,
     FixedSoftmax,
@@ -46,8 +48,6 @@ from hw_models.functions.softmax_schemes import (
     TableSoftmax,
     tables16,
 )
-from hw_models.interpolation import interpolate
-from hw_models.requantize import requantize
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

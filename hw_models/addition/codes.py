@@ -30,9 +30,9 @@ from hw_models.bias_add import bias_add
 from hw_models.errors import AccumulatorOverflowError, ContractError, no_case
 from hw_models.ledger import Ledger
 from hw_models.requantization.exact import fixed_rows
-from hw_models.requantization.fixed_point import TOSA, FixedPoint
 from hw_models.requantize import requantize
 from hw_models.schemes import PowerOfTwo
+from hw_models.schemes.fixed_point import TOSA, FixedPoint
 
 if TYPE_CHECKING:
     from hw_models._pointwise import Layout

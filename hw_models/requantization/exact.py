@@ -22,17 +22,17 @@ import numpy.typing as npt
 
 from hw_models.compiled import kernel
 from hw_models.errors import ContractError, no_case
-from hw_models.requantization.fixed_point import (
+from hw_models.rounding import ROUNDINGS
+from hw_models.schemes.fixed_point import (
     FIXED_ROUNDINGS,
     REDUCED,
     FixedPoint,
     reduced_multiplier,
 )
-from hw_models.rounding import ROUNDINGS
 
 if TYPE_CHECKING:
-    from hw_models.requantization.fixed_point import FixedRounding
     from hw_models.rounding import Rounding
+    from hw_models.schemes.fixed_point import FixedRounding
 
 LIMIT: Final = 1 << 62
 _LOW32: Final = (1 << 32) - 1

@@ -45,7 +45,6 @@ import numpy as np
 from hw_models.compiled import kernel
 from hw_models.errors import ContractError, no_case
 from hw_models.requantization.exact import fixed_rows, rounding_table
-from hw_models.requantization.fixed_point import FIXED_ROUNDINGS
 from hw_models.requantization.lines import REACH, fit, thresholds
 from hw_models.requantization.modes import (
     DOUBLE,
@@ -80,6 +79,7 @@ from hw_models.schemes import (
     MulAddShift,
     PowerOfTwo,
 )
+from hw_models.schemes.fixed_point import FIXED_ROUNDINGS
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -25,7 +25,6 @@ from hw_models._pointwise import (
 from hw_models.errors import ContractError, no_case
 from hw_models.formats import FixedFormat, IntArray
 from hw_models.requantization import exact, fast
-from hw_models.requantization.fixed_point import TOSA
 from hw_models.requantization.modes import LANES
 from hw_models.schemes import (
     REQUANTIZERS,
@@ -37,6 +36,7 @@ from hw_models.schemes import (
     PowerOfTwo,
     Requantizer,
 )
+from hw_models.schemes.fixed_point import TOSA
 
 if TYPE_CHECKING:
     from collections.abc import Callable

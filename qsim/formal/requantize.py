@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, assert_never
 import z3
 
 from hw_models.formats import FixedFormat
-from hw_models.requantization.fixed_point import TOSA
 from hw_models.requantize import code, reference
 from hw_models.rounding import round_shift
 from hw_models.schemes import (
@@ -29,6 +28,7 @@ from hw_models.schemes import (
     PowerOfTwo,
     affine_rescale,
 )
+from hw_models.schemes.fixed_point import TOSA
 from qsim.cosim.jobs.requantize import unit
 from qsim.cosim.jobs.scheme_fields import (
     ACCEPTED,

@@ -10,8 +10,8 @@ import pytest
 
 from hw_models.requantization.exact import fixed_one, fixed_rows
 from hw_models.requantization.fast import prepare
-from hw_models.requantization.fixed_point import FIXED_ROUNDINGS
 from hw_models.schemes import FIXED_REFERENCES, FixedPoint
+from hw_models.schemes.fixed_point import FIXED_ROUNDINGS
 from qsim.cosim.jobs.scheme_fields import fixed_code
 from qsim.golden.directed.add_ties import _Rescale
 from qsim.target import rules, sections
@@ -62,7 +62,7 @@ def ties(name):
 
 
 PLACES = {
-    "hw_models.requantization.fixed_point.FixedPoint": definition,
+    "hw_models.schemes.fixed_point.FixedPoint": definition,
     "hw_models.requantization.exact.fixed_rows": rows,
     "hw_models.requantization.fast.prepare": vectors,
     "qsim/target/sections.py": literal,

@@ -37,7 +37,9 @@ def test_every_peer_is_used_by_some_test_and_not_by_all(peer: str) -> None:
 
 
 def test_a_peer_is_found_through_a_helper() -> None:
-    assert POINTWISE in rules.using("onnxruntime")  # it imports tests.peers.onnxruntime.models alone
+    assert POINTWISE in rules.using(
+        "onnxruntime"
+    )  # it imports tests.peers.onnxruntime.models alone
     assert "tests/peers/test_apytypes.py" not in rules.using("onnxruntime")
 
 

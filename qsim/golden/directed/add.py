@@ -14,9 +14,9 @@ import numpy as np
 from hw_models import Accumulator, AccumulatorOverflowError, ContractError, FixedFormat
 from hw_models.add import AlignedAdd, FloatAdd, MultiplierAdd, ShiftedAdd, add, reference
 from hw_models.formats import HOLDING
-from hw_models.requantization.fixed_point import TOSA
 from hw_models.rounding import DETERMINISTIC, ROUNDINGS, splitmix64
 from hw_models.schemes import FixedPoint
+from hw_models.schemes.fixed_point import TOSA
 from qsim.errors import TargetError
 from qsim.golden.directed import vectors as v
 from qsim.golden.directed.add_ties import tie_flags

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal, assert_never
 import numpy as np
 
 from hw_models.add import AlignedAdd, FloatAdd, MultiplierAdd, ShiftedAdd
-from hw_models.requantization.fixed_point import REDUCED
 from hw_models.schemes import reduced_multiplier
+from hw_models.schemes.fixed_point import REDUCED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, assert_never, cast
 
 from hw_models import Converter, FixedPoint, FloatScale, MulAddShift, PowerOfTwo
-from hw_models.requantization.fixed_point import FIXED_ROUNDINGS, TOSA, TWICE
 from hw_models.schemes import MAX_SHIFT, FixedRounding, Float64Scale, reduced_multiplier
+from hw_models.schemes.fixed_point import FIXED_ROUNDINGS, TOSA, TWICE
 from qsim.golden.directed.vectors import BESIDE, TIE_DOWN, TIE_UP, odd_part
 
 if TYPE_CHECKING:
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from hw_models import FixedFormat, Requantizer
-    from hw_models.requantization.scheme_arguments import Ints
     from hw_models.rounding import Rounding
+    from hw_models.schemes.arguments import Ints
     from qsim.target import Target
 
 Kind: TypeAlias = Literal[

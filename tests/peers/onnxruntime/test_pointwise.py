@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.peers.onnxruntime.models import codes, ends_or_any, run
 
 from hw_models.add import FloatAdd, add
 from hw_models.dequantize import dequantize
@@ -23,6 +22,7 @@ from hw_models.max_pool import max_pool
 from hw_models.quantize import quantize
 from hw_models.requantize import requantize
 from hw_models.schemes import FloatScale
+from tests.peers.onnxruntime.models import codes, ends_or_any, run
 from tests.peers.releases import peer_version
 
 F32 = np.float32

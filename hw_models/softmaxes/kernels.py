@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from hw_models.compiled import kernel
-from hw_models.functions.softmax_gemmlowp import compiled_high_mul, compiled_one_over_one_plus
+from hw_models.softmaxes.gemmlowp import compiled_high_mul, compiled_one_over_one_plus
 
 
 @kernel

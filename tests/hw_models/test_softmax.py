@@ -10,10 +10,10 @@ import pytest
 
 from hw_models.errors import ContractError
 from hw_models.formats import FixedFormat
-from hw_models.functions import softmax_gemmlowp as gemmlowp
 from hw_models.ledger import Ledger
 from hw_models.schemes import FixedPoint
 from hw_models.softmax import FixedSoftmax, FloatSoftmax, TableSoftmax, reference, softmax
+from hw_models.softmaxes import gemmlowp as gemmlowp
 
 INT8, INT16, UINT8 = FixedFormat(8), FixedFormat(16), FixedFormat(8, signed=False)
 MAX32 = (1 << 31) - 1

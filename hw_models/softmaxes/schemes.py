@@ -18,15 +18,15 @@ from hw_models._pointwise import keep_ints
 from hw_models.errors import ContractError
 from hw_models.formats import FixedFormat
 from hw_models.functions.real import call
-from hw_models.functions.softmax_gemmlowp import (
+from hw_models.interpolation import interpolation_table
+from hw_models.interpolation import reference as interpolated
+from hw_models.schemes import FixedPoint
+from hw_models.softmaxes.gemmlowp import (
     exp_on_negative_values,
     high_mul,
     one_over_one_plus,
     shift_right,
 )
-from hw_models.interpolation import interpolation_table
-from hw_models.interpolation import reference as interpolated
-from hw_models.schemes import FixedPoint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

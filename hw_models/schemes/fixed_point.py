@@ -42,7 +42,8 @@ import numpy as np
 
 from hw_models.errors import ContractError, no_case
 from hw_models.formats import if_else, is_int
-from hw_models.requantization.scheme_arguments import (
+from hw_models.rounding import round_shift
+from hw_models.schemes.arguments import (
     Ints,
     at,
     channels_of,
@@ -50,7 +51,6 @@ from hw_models.requantization.scheme_arguments import (
     integers,
     real_scales,
 )
-from hw_models.rounding import round_shift
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,45 +1,4 @@
-"""Requantizers: value objects that say how an accumulator becomes a narrow code.
-
-Real-number meaning of all of them: ``y ~ x * scale``. They differ in how the datapath holds the
-scale and where it rounds:
-
-| object                           | scale                     | rounding                       |
-|----------------------------------|---------------------------|--------------------------------|
-| ``FixedPoint("double")``         | ``multiplier / 2**shift`` | twice: half up, then half away |
-| ``FixedPoint("double-half-up")`` | the same                  | twice: half up, then half up   |
-| ``FixedPoint("single")``         | the same                  | once, half up                  |
-| ``FixedPoint("s64-reduced")``    | 16 bits of the multiplier | once, half up                  |
-| ``FixedPoint("tosa-single")``    | ``multiplier / 2**shift`` | once, half up                  |
-| ``FixedPoint("tosa-double")``    | the same                  | once, nudged twice             |
-| ``PowerOfTwo``                   | ``1 / 2**shift``          | once, any of ``ROUNDINGS``     |
-| ``MulAddShift``                  | ``mul / 2**shift``        | once, any but stochastic       |
-| ``Converter``                    | ``scale / 2**shift``      | once, half away                |
-| ``FloatScale``                   | a float32                 | float32 twice, then half even  |
-| ``Float64Scale``                 | a float64                 | float64 once, then half away   |
-
-``FixedPoint`` is defined in ``hw_models.requantization.fixed_point``, whose docstring has its six
-datapaths.
-
-``MulAddShift``: ``round((x * mul + add) / 2**right_shift)``, exact for any ``x`` up to 64 bits:
-pulp-platform/Deeploy:TargetLibraries/Generic/src/RequantShift_s8.c, whose 32-bit intermediate value
-is undefined in C where it overflows. Deeploy's ``rounding`` flag is ``half_up``, without it
-``floor``.
-
-``Converter``: ``round((x - offset) * scale / 2**right_shift)``, half away from zero, exact: the
-output converter of NVDLA's SDP (nvdla.org, hardware manual, precision preservation). The saturation
-that follows it is requantize's clamp.
-
-``FloatScale``: ``x`` to float32 (nearest even: it rounds above 2**24), times the float32 scale,
-rounded half even to an integer. Values beyond ``+-2**62`` count as ``+-2**62``. XNNPACK clamps to
-``low - zero_point`` and ``high - zero_point`` *before* it rounds (google/XNNPACK:src/
-qs8-requantization): these are integers, which rounding keeps, and rounding never falls, so the
-codes are the same.
-
-``Float64Scale``: ``x`` to float64 (exact to 2**53), times the float64 scale, rounded half away from
-zero as C's ``round()`` does: LiteRT's reference fully-connected kernel
-(google-ai-edge/LiteRT:tflite/kernels/internal/reference/integer_ops/fully_connected.h). Values
-beyond ``+-2**62`` count as ``+-2**62``.
-"""
+"""Requantizers but the fixed-point one; see hw_models.schemes for what each computes."""
 
 from __future__ import annotations
 
@@ -53,15 +12,8 @@ import numpy.typing as npt
 
 from hw_models.errors import ContractError
 from hw_models.formats import if_else, is_int
-from hw_models.requantization.fixed_point import (
-    FIXED_REFERENCES,
-    MAX_SHIFT,
-    FixedPoint,
-    FixedRounding,
-    quantize_multiplier,
-    reduced_multiplier,
-)
-from hw_models.requantization.scheme_arguments import (
+from hw_models.rounding import Rounding, require_deterministic, round_shift, rounding_code
+from hw_models.schemes.arguments import (
     Floats,
     Ints,
     at,
@@ -70,26 +22,14 @@ from hw_models.requantization.scheme_arguments import (
     integers,
     real_scales,
 )
-from hw_models.rounding import Rounding, require_deterministic, round_shift, rounding_code
+from hw_models.schemes.fixed_point import (
+    MAX_SHIFT,
+    FixedPoint,
+    quantize_multiplier,
+)
 
 if TYPE_CHECKING:
     from hw_models.formats import Select
-
-__all__ = [
-    "FIXED_REFERENCES",
-    "MAX_SHIFT",
-    "REQUANTIZERS",
-    "Converter",
-    "FixedPoint",
-    "FixedRounding",
-    "Float64Scale",
-    "FloatScale",
-    "MulAddShift",
-    "PowerOfTwo",
-    "Requantizer",
-    "affine_rescale",
-    "reduced_multiplier",
-]
 
 FLOAT_LIMIT: Final = 1 << 62
 

@@ -1,0 +1,1 @@
+"""Softmax by each scheme: the kernels, and what LiteRT and gemmlowp define."""

@@ -18,7 +18,7 @@ class Event:
     """What happened to a kernel.
 
     Attributes:
-        kernel: module and qualified name: ``hw_models.mean._mean``.
+        kernel: module and qualified name: ``hw_models.mean._divide_all``.
         signature: types of its arguments, as Numba writes them.
         state: ``compiling``: it begins; ``compiled``: it is done, and kept where it can be;
             ``loaded``: from the cache. What a kernel calls is compiled between the two of the

@@ -45,7 +45,7 @@ from hw_models.formats import FixedFormat, IntArray
 from hw_models.functions.curves import Sigmoid16, Tanh16
 from hw_models.functions.real import FUNCTIONS, ask
 from hw_models.functions.units import ByteLeakyRelu, HardSwish, LeakyRelu
-from hw_models.rounding import Rounding, require_deterministic, round_shift
+from hw_models.rounding import DETERMINISTIC, Rounding, round_shift, rounding_code
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -91,7 +91,12 @@ class TableArithmetic:
 
     def __post_init__(self) -> None:
         require_name(self.dtype, "TableArithmetic.dtype", tuple(FLOATS))
-        require_deterministic(self.rounding, "a table's rounding")
+        rounding_code(self.rounding)
+        if self.rounding not in DETERMINISTIC:
+            raise ContractError(
+                f"a table's rounding must be a rule of the value, not {self.rounding!r} "
+                f"(accepted: {', '.join(DETERMINISTIC)})"
+            )
         require_flag(self.divide, "TableArithmetic.divide")
 
 

@@ -231,6 +231,12 @@ REFUSED: dict[str, Callable[[], Case]] = {
     "no RTL for the scheme shifted_add with different rescalings": lambda: make.add(
         [1], [2], ShiftedAdd(20, HALF, HALF, FixedPoint(1 << 30, 31, "single"))
     ),
+    **{
+        f"no RTL for the scheme shifted_add with the rounding {r!r}": (
+            lambda r=r: make.add([1], [2], ShiftedAdd.from_scales(0.5, 0.5, 1.0, 20, r))
+        )
+        for r in ("double-half-up", "s64-reduced", "tosa-double")
+    },
     "no RTL for the primitive permute (accepted: correlation, ": lambda: make.made(
         "permute", {"dims": [1, 0]}, {"x": (np.ones((2, 3)), make.INT8)}, make.INT8, (3, 2)
     ),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
+import re
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -11,11 +14,20 @@ import pytest
 from qsim.cosim.jobs.beats import Field, Layout
 from qsim.cosim.jobs.elements import findings
 from qsim.cosim.jobs.unit import Job
-from qsim.cosim.lanes.lane import Difference, LaneResult, SimulationError, Stimulus
+from qsim.cosim.lanes.lane import (
+    Difference,
+    LaneResult,
+    Problem,
+    ProblemKind,
+    SimulationError,
+    Stimulus,
+)
 from qsim.cosim.lanes.results import Expectation, read_results
 from qsim.errors import UsageError
 from tests.qsim.cosim.simulators.toy_rtl import UNIT, toy_job
+from tests.tree import ROOT
 
+BENCH = ROOT / "rtl_tb" / "tb" / "bench.py"
 NONCE = "00000000000000ab"
 WANTED = Expectation(NONCE, width=8, inputs=4, outputs=4, stimulus=Stimulus(idle_limit=9))
 GOOD = f"bulk {NONCE}\nD 2 3 0 1f 1 20\nP 0 12\nend {NONCE} 4 4 3 1\n"
@@ -24,6 +36,12 @@ GOOD = f"bulk {NONCE}\nD 2 3 0 1f 1 20\nP 0 12\nend {NONCE} 4 4 3 1\n"
 def read(tmp_path: Path, text: str) -> LaneResult:
     (tmp_path / "results.txt").write_text(text)
     return read_results(tmp_path / "results.txt", WANTED, 0.5)
+
+
+def test_the_benches_number_the_problems_alike() -> None:
+    assert tuple(Problem.EXPLAINED) == get_args(ProblemKind)
+    (written,) = re.findall(r"^KINDS: Final = (\(.*\))$", BENCH.read_text(), re.MULTILINE)
+    assert ast.literal_eval(written) == get_args(ProblemKind)
 
 
 def test_a_result(tmp_path: Path) -> None:

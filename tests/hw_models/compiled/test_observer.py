@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from hw_models.compiled import Event, Tally, observer, tally
@@ -11,7 +13,7 @@ from hw_models.compiled import Event, Tally, observer, tally
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Now, in a list of one; it moves when a test moves it."""
     now = [100.0]
-    monkeypatch.setattr(observer.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
     return now
 
 

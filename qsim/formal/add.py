@@ -32,8 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hw_models.formats import Select
-    from qsim.cosim.jobs.beats import Field
-    from qsim.cosim.jobs.unit import Unit
+    from qsim.cosim.jobs import Field, Unit
     from qsim.golden.case import Case
     from qsim.network.lowered import Lowered
     from qsim.program.calls import Call

@@ -13,9 +13,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from qsim.cosim import Exported, export_hex
     from qsim.golden.case import Case
     from qsim.golden.checking import Checked, check
-    from qsim.golden.hexfiles import export_hex
     from qsim.golden.recording import cases, record
     from qsim.golden.sets import GoldenSet, load
     from qsim.golden.writing import write
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Case",
     "Checked",
+    "Exported",
     "GoldenSet",
     "cases",
     "check",
@@ -32,13 +33,15 @@ __all__ = [
     "write",
 ]
 
+# A name that begins with "qsim" is of another package: export_hex writes beats, which cosim makes.
 _HOMES: Final = {
     "Case": "case",
     "Checked": "checking",
+    "Exported": "qsim.cosim",
     "GoldenSet": "sets",
     "cases": "recording",
     "check": "checking",
-    "export_hex": "hexfiles",
+    "export_hex": "qsim.cosim",
     "load": "sets",
     "record": "recording",
     "write": "writing",
@@ -49,7 +52,8 @@ def __getattr__(name: str) -> object:
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module 'qsim.golden' has no attribute {name!r}")
-    value: object = getattr(import_module(f"qsim.golden.{home}"), name)
+    module = home if home.startswith("qsim.") else f"qsim.golden.{home}"
+    value: object = getattr(import_module(module), name)
     globals()[name] = value
     return value
 

@@ -10,7 +10,7 @@ import pytest
 
 from hw_models import FixedFormat
 from qsim.cosim.jobs.makers import job
-from qsim.cosim.lanes.lane import Stimulus
+from qsim.cosim.lanes.interface import Stimulus
 from qsim.golden import Case
 from qsim.program.attributes import accumulator_from_json
 from tests.qsim.cosim.jobs import array_cases as make

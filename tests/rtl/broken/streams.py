@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from qsim.cosim.jobs.elements import words_of
+from qsim.cosim.findings import words_of
 from qsim.cosim.jobs.unit import Job
-from qsim.cosim.lanes.lane import LaneResult, Stimulus
+from qsim.cosim.lanes.interface import LaneResult, Stimulus
 from tests.rtl.broken.faults import directed_job
 
 RESET_AT = 401

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from qsim.cosim.findings import findings
 from qsim.cosim.jobs.beats import Field, Layout
-from qsim.cosim.jobs.elements import findings
 from qsim.cosim.jobs.unit import Job
-from qsim.cosim.lanes.lane import Difference, LaneResult, SimulationError, Stimulus
+from qsim.cosim.lanes.interface import Difference, LaneResult, SimulationError, Stimulus
 from qsim.cosim.lanes.results import Expectation, read_results
 from qsim.errors import UsageError
 from tests.qsim.cosim.simulators.toy_rtl import UNIT, toy_job

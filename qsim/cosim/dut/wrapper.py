@@ -7,7 +7,7 @@ whose result would not fit the buffer behind it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, assert_never
 
 from qsim.cosim.dut.binding import Stream, require_unit
 from qsim.cosim.dut.ports import require_ports
@@ -239,18 +239,24 @@ def _results(dut: Dut, unit: Unit) -> Iterator[str]:
             value = _resized(f"p_{port}", lsb, binding.bits, field.bits, signed=binding.signed)
             parts.append((start, field.bits, value))
     yield f"  wire [LANES*M_W-1:0] out_data = {_joined(dut, 'out_data', parts)};"
-    if dut.handshake == "axi_stream":
-        yield "  assign r_valid = out_valid;"
-        yield "  assign out_ready = r_ready;"
-        yield "  assign r_data = out_data;"
-        return
-    if dut.handshake == "fixed_latency":
-        yield f"  localparam int LATENCY = {dut.latency};"
-        yield "  logic [LATENCY:0] asked;"
-        yield "  assign asked[0] = issue && produces;"
-        if dut.latency:
-            yield "  always_ff @(posedge clk) asked[LATENCY:1] <= rst ? '0 : asked[LATENCY-1:0];"
-        yield "  wire out_valid = asked[LATENCY];"
+    match dut.handshake:
+        case "axi_stream":
+            yield "  assign r_valid = out_valid;"
+            yield "  assign out_ready = r_ready;"
+            yield "  assign r_data = out_data;"
+            return
+        case "fixed_latency":
+            yield f"  localparam int LATENCY = {dut.latency};"
+            yield "  logic [LATENCY:0] asked;"
+            yield "  assign asked[0] = issue && produces;"
+            if dut.latency:
+                yield "  always_ff @(posedge clk)"
+                yield "    asked[LATENCY:1] <= rst ? '0 : asked[LATENCY-1:0];"
+            yield "  wire out_valid = asked[LATENCY];"
+        case "valid_only":
+            pass  # the design says itself when it has a result
+        case handshake:
+            assert_never(handshake)
     yield """\
   logic empty, full;
   dut_fifo #(.W(LANES * M_W), .LOG_DEPTH(LOG_DEPTH)) results (

@@ -22,7 +22,10 @@ from qsim.cosim.jobs.elementwise import (
 from qsim.cosim.jobs.unit import Unit
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from hw_models.add import AlignedAdd, MultiplierAdd, ShiftedAdd
+    from hw_models.schemes import FixedRounding
     from qsim.cosim.jobs.unit import Job
     from qsim.golden.case import Case
     from qsim.program.attributes import Array
@@ -39,6 +42,8 @@ SOURCES: Final = (
     "add.sv",
 )
 ACCEPTED: Final = "shifted_add of one rounding, aligned_add, multiplier_add"
+# SCHEME of add_shifted.sv, by the rounding of its rescalings.
+_SHIFTED: Final[Mapping[FixedRounding, int]] = {"double": 0, "single": 1, "tosa-single": 1}
 _LEFT: Final = 6  # bits of the left shifts of `aligned`
 _MULTIPLIER: Final = 24  # bits of a multiplier of MultiplierAdd
 
@@ -98,7 +103,10 @@ def _kind(case: Case) -> object:
 
 def _shifted(case: Case, adder: ShiftedAdd, target: Target) -> _Parts:
     rescales = {"a": adder.a, "b": adder.b, "out": adder.out}
-    double = adder.out.rounding == "double"
+    number = _SHIFTED.get(adder.out.rounding)
+    if number is None:
+        raise no_rtl(case, f"the scheme {_kind(case)} of rounding {adder.out.rounding}", ACCEPTED)
+    double = number == 0
     widths = {scheme.bits for scheme in rescales.values()}
     if len({scheme.rounding for scheme in rescales.values()}) > 1 or (double and len(widths) > 1):
         raise no_rtl(case, f"the scheme {_kind(case)} with different rescalings", ACCEPTED)
@@ -110,7 +118,7 @@ def _shifted(case: Case, adder: ShiftedAdd, target: Target) -> _Parts:
         fields.append(Field(f"{name}_shift", SHIFT, signed=True))
         values[f"{name}_multiplier"] = int(scheme.multipliers[0])
         values[f"{name}_shift"] = int(scheme.shifts[0])
-    parameters = {"SCHEME": int(not double), "MUL_W": mul_w, "LEFT_SHIFT": adder.left_shift}
+    parameters = {"SCHEME": number, "MUL_W": mul_w, "LEFT_SHIFT": adder.left_shift}
     return parameters, fields, dict(values)
 
 

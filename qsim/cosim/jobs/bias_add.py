@@ -12,13 +12,19 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from hw_models import Accumulator, FixedFormat
+    from hw_models.formats import Overflow
     from qsim.cosim.jobs.unit import Job
     from qsim.golden.case import Case
     from qsim.target import Target
 
 SOURCES: Final = ("stream_register.sv", "overflow.sv", "bias_add_core.sv", "bias_add.sv")
 # A run with the rule "error" that completed had no overflow, so that any rule gives its sums.
-OVERFLOWS: Final = {"wrap": 0, "saturate": 1, "saturate_symmetric": 2, "error": 0}
+OVERFLOWS: Final[Mapping[Overflow, int]] = {
+    "wrap": 0,
+    "saturate": 1,
+    "saturate_symmetric": 2,
+    "error": 0,
+}
 
 
 def job(case: Case, target: Target) -> Job:

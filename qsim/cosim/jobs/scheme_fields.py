@@ -6,11 +6,18 @@ negative; NVDLA's converter subtracts its offset where others subtract the input
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, assert_never
 
 from hw_models.formats import signed_bits
 from hw_models.rounding import rounding_code
-from hw_models.schemes import MAX_SHIFT, Converter, FixedPoint, MulAddShift, PowerOfTwo
+from hw_models.schemes import (
+    MAX_SHIFT,
+    Converter,
+    FixedPoint,
+    FixedRounding,
+    MulAddShift,
+    PowerOfTwo,
+)
 from qsim.cosim.jobs.beats import Field
 from qsim.cosim.jobs.elementwise import SHIFT
 
@@ -24,7 +31,7 @@ IntegerScheme: TypeAlias = FixedPoint | PowerOfTwo | MulAddShift | Converter
 INTEGER_SCHEMES: Final = (FixedPoint, PowerOfTwo, MulAddShift, Converter)
 ACCEPTED: Final = "fixed_point, power_of_two, mul_add_shift, converter"
 POWER_OF_TWO, CONVERTER, MULTIPLY_ADD = 2, 4, 7  # SCHEME
-FIXED: Final[Mapping[str, int]] = {
+FIXED: Final[Mapping[FixedRounding, int]] = {
     "double": 0,
     "single": 1,
     "double-half-up": 3,
@@ -42,13 +49,15 @@ def scheme_parameters(scheme: IntegerScheme, target: Target) -> dict[str, int]:
     if isinstance(scheme, Converter):
         return {"SCHEME": CONVERTER, "ROUNDING": 0, "MUL_W": 16}
     width = target.requantize.multiplier_bits
+    if isinstance(scheme, FixedPoint):
+        # `single` does not know the width of its multiplier; the others state it.
+        wide = max(scheme.bits, width) if scheme.rounding == "single" else scheme.bits
+        return {"SCHEME": FIXED[scheme.rounding], "ROUNDING": 0, "MUL_W": wide}
     if isinstance(scheme, MulAddShift):
         least, most = int(scheme.multipliers.min()), int(scheme.multipliers.max())
         parameters = {"SCHEME": MULTIPLY_ADD, "ROUNDING": rounding_code(scheme.rounding)}
         return parameters | {"MUL_W": max(width, signed_bits(least, most)), "ADD_W": ADDEND}
-    # `single` does not know the width of its multiplier; the others state it.
-    wide = max(scheme.bits, width) if scheme.rounding == "single" else scheme.bits
-    return {"SCHEME": FIXED[scheme.rounding], "ROUNDING": 0, "MUL_W": wide}
+    assert_never(scheme)
 
 
 def scheme_fields(parameters: Mapping[str, int]) -> tuple[Field, ...]:

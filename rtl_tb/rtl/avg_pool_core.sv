@@ -62,7 +62,6 @@ module avg_pool_core #(
       9: up = above_half || (half && !odd);
       default: up = 1'bx;  // refused below
     endcase
-
   wire signed [D_W-1:0] rounded = q + (up ? ONE : '0);
   assign y = OUT_W'(rounded > HIGH ? HIGH : rounded < LOW ? LOW : rounded);
 

@@ -39,7 +39,6 @@ module round_shift #(
   logic up;
   always_comb
     case (ROUNDING)
-      0, 10: up = 1'b0;
       1: up = inexact;
       2: up = inexact && negative;
       3: up = inexact && !negative;
@@ -50,9 +49,9 @@ module round_shift #(
       8: up = above || (half && odd);
       9: up = above || (half && !odd);
       11: up = fraction > ~draw;
+      0, 10: up = 1'b0;
       default: up = 1'bx;  // refused below
     endcase
-
   wire jam = ROUNDING == 10 && shift != 0;
   assign rounded = (integer_part + {{(W - 1) {1'b0}}, up}) | {{(W - 1) {1'b0}}, jam};
 

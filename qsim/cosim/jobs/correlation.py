@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from qsim.program.attributes import Array
     from qsim.target import Target
 
-SOURCES: Final = ("packet_register.sv", "correlation_core.sv", "correlation.sv")
+SOURCES: Final = ("correlation_core.sv", "packet_register.sv", "correlation.sv")
 ATS: Final[Mapping[At, int]] = {"sum": 0, "mac": 1}
 _TAPS = 1 << 16  # products of a sum that every unit has room for
 _BEATS = 1 << 14  # beats that are put together at once: bounds what is needed beside the result

@@ -22,8 +22,8 @@ from qsim.cosim.jobs import conv_engine
 from qsim.cosim.jobs.makers import job
 from qsim.cosim.jobs.unit import Job
 from qsim.cosim.lanes.cocotb_lane import cocotb_recipe, play
-from qsim.cosim.lanes.lane import Stimulus
-from qsim.cosim.simulators.build import build
+from qsim.cosim.lanes.interface import Stimulus
+from qsim.cosim.simulators.builds import build
 from qsim.cosim.simulators.toolchain import find
 from qsim.cosim.simulators.wrapper import design
 from qsim.errors import UsageError

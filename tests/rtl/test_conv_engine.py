@@ -13,7 +13,7 @@ from hw_models import Accumulator, FixedFormat
 from hw_models.schemes import FixedPoint, PowerOfTwo
 from qsim.cosim.jobs import conv_engine
 from qsim.cosim.jobs.unit import Job
-from qsim.cosim.lanes.lane import Stimulus
+from qsim.cosim.lanes.interface import Stimulus
 from qsim.golden import Case
 from qsim.target import Target
 from tests.qsim.cosim.jobs import array_cases as make

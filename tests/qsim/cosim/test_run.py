@@ -15,8 +15,8 @@ import qsim
 from hw_models import Accumulator
 from hw_models.schemes import FixedPoint, FloatScale
 from qsim.cli import main
-from qsim.cosim.jobs.vectors import vectors
-from qsim.cosim.lanes.lane import Stimulus
+from qsim.cosim.jobs.drawn import vectors
+from qsim.cosim.lanes.interface import Stimulus
 from qsim.cosim.runner import Settings, run_cases
 from qsim.cosim.simulators.wrapper import RTL, design
 from qsim.errors import UsageError

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from qsim.cosim.jobs.elements import findings
+from qsim.cosim.findings import findings
 from qsim.cosim.lanes.bulk import DEPTH, run_bulk
-from qsim.cosim.lanes.lane import LaneResult, SimulationError, Stimulus, Window
-from qsim.cosim.simulators.build import Build
+from qsim.cosim.lanes.interface import LaneResult, SimulationError, Stimulus, Window
+from qsim.cosim.simulators.builds import Build
 from qsim.errors import UsageError
 from tests.qsim.cosim.simulators.toy_rtl import SIMULATORS, toy_build, toy_job
 from tests.tree import ROOT

@@ -84,7 +84,7 @@ def test_every_rounding_has_a_definition():
 
 def test_a_rounding_that_is_a_name_alone_is_missed_everywhere(tmp_path):
     found = missing_in_a_copy(
-        "test_fixed", "triple", tmp_path, "requantization/fixed_point.py",
+        "test_fixed", "triple", tmp_path, "schemes/fixed_point.py",
         '"tosa-single", "tosa-double"\n]',
     )  # fmt: skip
     assert found == list(PLACES)

@@ -18,7 +18,7 @@ from qsim.cosim.jobs.makers import job
 from qsim.cosim.jobs.unit import Job, Unit
 from qsim.cosim.lanes.bulk import bulk_recipe, run_bulk
 from qsim.cosim.lanes.interface import Stimulus
-from qsim.cosim.simulators.builds import BuildError, build
+from qsim.cosim.simulators import BuildError, build
 from qsim.cosim.simulators.toolchain import find
 from qsim.errors import UsageError
 from qsim.golden import directed
@@ -27,7 +27,7 @@ from tests.tree import SCALER
 
 if TYPE_CHECKING:
     from qsim.cosim.dut.binding import Dut
-    from qsim.cosim.simulators.builds import Build
+    from qsim.cosim.simulators import Build
 
 DUTS = Path(__file__).parent / "duts"
 SIMULATORS = ("icarus", "verilator")

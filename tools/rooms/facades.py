@@ -1,7 +1,7 @@
 """A package's façade names what others may import; whatever else it holds is its own.
 
-From outside a package, an import may name the package itself, a package in it (which has a façade of
-its own), or a sub-module that the contract lists as offered: one that others use whole, as
+From outside a package, an import may name the package itself, a package in it (which has a façade
+of its own), or a sub-module that the contract lists as offered: one that others use whole, as
 ``nodes.shape(node)``.
 """
 

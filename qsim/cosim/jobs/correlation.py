@@ -107,17 +107,17 @@ def job(case: Case, target: Target) -> Job:
     flat = np.ascontiguousarray(case.expected).reshape(-1).astype(np.int64)
     acc = np.where(element >= 0, flat[element], 0) if flat.size else element
     return Job(
-        case.name,
-        case.layer,
-        case.primitive,
-        served,
-        beats.reshape(-1, served.inputs.words),
-        last.reshape(-1),
-        served.outputs.pack({"acc": acc}, len(acc)),
-        np.ones(len(acc), np.bool_),
-        "acc",
-        element,
-        case.expected.shape,
+        name=case.name,
+        layer=case.layer,
+        primitive=case.primitive,
+        unit=served,
+        beats=beats.reshape(-1, served.inputs.words),
+        last=last.reshape(-1),
+        expected=served.outputs.pack({"acc": acc}, len(acc)),
+        expected_last=np.ones(len(acc), np.bool_),
+        field="acc",
+        element=element,
+        shape=case.expected.shape,
     )
 
 

@@ -176,15 +176,15 @@ def job(case: Case, target: Target) -> Job:
     flat = np.ascontiguousarray(case.expected).reshape(-1).astype(np.int64)
     y = np.where(element >= 0, flat[element], 0)
     return Job(
-        case.name,
-        case.layer,
-        case.primitive,
-        served,
-        beats,
-        np.tile(sent.last, tiles),
-        served.outputs.pack({"y": y}, len(y)),
-        np.ones(len(y), np.bool_),
-        "y",
-        element,
-        case.expected.shape,
+        name=case.name,
+        layer=case.layer,
+        primitive=case.primitive,
+        unit=served,
+        beats=beats,
+        last=np.tile(sent.last, tiles),
+        expected=served.outputs.pack({"y": y}, len(y)),
+        expected_last=np.ones(len(y), np.bool_),
+        field="y",
+        element=element,
+        shape=case.expected.shape,
     )

@@ -15,7 +15,7 @@ import pytest
 from qsim.cosim.findings import findings
 from qsim.cosim.lanes.bulk import DEPTH, run_bulk
 from qsim.cosim.lanes.interface import LaneResult, SimulationError, Stimulus, Window
-from qsim.cosim.simulators.builds import Build
+from qsim.cosim.simulators import Build
 from qsim.errors import UsageError
 from tests.qsim.cosim.simulators.toy_rtl import SIMULATORS, toy_build, toy_job
 from tests.tree import ROOT

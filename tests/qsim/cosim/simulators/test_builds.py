@@ -11,8 +11,16 @@ from pathlib import Path
 import pytest
 
 from qsim.cosim.lanes.bulk import bulk_recipe, run_bulk
-from qsim.cosim.simulators import cache, compilers, process, toolchain
-from qsim.cosim.simulators.builds import BuildError, Recipe, build, build_all
+from qsim.cosim.simulators import (
+    BuildError,
+    Recipe,
+    build,
+    build_all,
+    cache,
+    compilers,
+    process,
+    toolchain,
+)
 from qsim.cosim.simulators.compile_errors import first_error
 from qsim.cosim.simulators.wrapper import Design, design
 from qsim.errors import UsageError

@@ -27,8 +27,7 @@ _WITHOUT_AMX = r"(avx2_vnni|avx512_core(_vnni)?|avx10_1_512)"
 _KINDS: tuple[tuple[str, FloatBiasKind], ...] = (
     (rf"{_BRGEMM}:avx10_1_512_amx", "onednn-combined"),
     (rf"({_BRGEMM}|brdgmm_dw):{_WITHOUT_AMX}", "onednn"),
-    (r"jit_int8:avx512_core", "onednn"),
-    (r"jit_int8_1x1:avx512_core(_vnni)?", "onednn-reference"),
+    (r"jit_int8:avx512_core|jit_int8_1x1:avx512_core(_vnni)?", "onednn"),
     (r"gemm:jit|jit_uni_int8(_1x1)?:(sse41|avx2)", "onednn-combined"),
     (r"ref(_int8)?:any", "onednn-reference"),
 )

@@ -23,6 +23,7 @@ from torch.utils import _pytree as pytree
 import qsim
 from qsim import Target
 from qsim.errors import ModelError, QsimError
+from qsim.network import hostops
 from qsim.network.lowered import Lowered
 from qsim.quantizer import Quantized
 from tests.qsim.models.architectures import MODELS, example
@@ -185,10 +186,61 @@ def test_an_architecture_runs_on_a_target(name: str, target: str) -> None:
         assert float((found - real).abs().max()) <= 0.1 * top
     for found, traced in zip(leaves(y), network.trace(*x).outputs, strict=True):
         assert np.array_equal(found.numpy(), traced)
-    if name not in FIXED_BATCH:
-        rows = [leaves(network(*(i[k : k + 1] for i in x))) for k in range(8)]
-        for index, found in enumerate(leaves(y)):
-            assert torch.equal(found, torch.cat([row[index] for row in rows]))
+
+
+@pytest.mark.parametrize(("name", "target"), [pair for pair in PAIRS if pair[0] not in FIXED_BATCH])
+def test_a_row_is_the_same_alone_and_in_a_batch(
+    name: str, target: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every tensor of a run, given what torch makes of the host operators.
+
+    torch may add float products in an order that depends on the batch and on the processor. So a
+    row alone gets, from each host operator, its row of what that made for the batch.
+    """
+    network, x = lowered(name, target), inputs_of(name)
+    made: dict[int, Any] = {}
+    run = hostops.run_torch_step
+
+    def keep(attributes: Any, *rest: Any) -> Any:
+        made[id(attributes)] = run(attributes, *rest)
+        return made[id(attributes)]
+
+    monkeypatch.setattr(hostops, "run_torch_step", keep)
+    whole = network.trace(*x)
+    assert len(made) == sum(step.kind == "torch" for step in network.steps)
+    for k in range(8):
+
+        def hand_out(attributes: Any, *rest: Any, k: int = k) -> Any:
+            own, batch = run(attributes, *rest), made[id(attributes)]
+            return batch[k : k + 1] if is_row(own, batch) else own
+
+        monkeypatch.setattr(hostops, "run_torch_step", hand_out)
+        alone = [i[k : k + 1] for i in x]
+        row, called = network.trace(*alone), leaves(network(*alone))
+        assert row.tensors.keys() == whole.tensors.keys()
+        for entry in whole.ledger:
+            assert is_row(row.tensors[entry.tensor], whole.tensors[entry.tensor])
+        for key, found in row.tensors.items():
+            if is_row(found, whole.tensors[key]):  # else the batch is not in front
+                assert np.array_equal(found, whole.tensors[key][k : k + 1]), (key, k)
+        for found, output, batch in zip(row.outputs, called, whole.outputs, strict=True):
+            assert np.array_equal(found, batch[k : k + 1])
+            assert np.array_equal(output.numpy(), found)
+
+
+def is_row(one: Any, batch: Any) -> bool:
+    """Whether one array or tensor has the shape of a row of the other, which has 8."""
+    shapes = [getattr(value, "shape", ()) for value in (one, batch)]
+    return shapes[0][:1] == (1,) and shapes[1] == (8, *shapes[0][1:])
+
+
+@pytest.mark.parametrize("target", ["tflite", "q7"])
+def test_a_network_of_host_operators_alone_is_torch_itself(target: str) -> None:
+    network, (x,), model = lowered("Double", target), inputs_of("Double"), MODELS["Double"]().eval()
+    assert {step.kind for step in network.steps} == {"torch"}
+    with torch.no_grad():
+        for part in (x, *x.split(1)):
+            assert torch.equal(network(part), model(part))
 
 
 @pytest.mark.parametrize(("name", "target"), PAIRS)

@@ -236,9 +236,8 @@ import signal
 import sys
 from pathlib import Path
 signal.signal(signal.SIGINT, signal.default_int_handler)
-from qsim.cosim.bulk import run_bulk
-from qsim.cosim.lane import Stimulus
-from tests.qsim.toy_rtl import toy_build, toy_job
+from qsim.cosim.lanes import Stimulus, run_bulk
+from tests.qsim.cosim.simulators.toy_rtl import toy_build, toy_job
 build = toy_build(Path(sys.argv[1]), "icarus")
 print("started", flush=True)
 run_bulk(toy_job(8, {0: "stop"}), build, Stimulus(idle_limit=2**31 - 1))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
 import shutil
 import tempfile
 import threading
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, assert_never
 
@@ -17,7 +18,7 @@ from qsim.cosim.simulators.compile_errors import BuildError, first_error
 from qsim.cosim.simulators.recipes import MAKE, VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from qsim.cosim.simulators.recipes import Recipe
 
@@ -98,12 +99,20 @@ def _make(recipe: Recipe, folder: Path) -> None:
     kept = cache.folder("builds") / name
     command = ["make", "-C", str(folder / "obj"), "-f", "Vsim.mk", *MAKE, "sim"]
     if not restore(kept, folder / "obj"):
-        with _runtime:  # in this process; the others wait for it
+        with _alone(kept.with_name(f"{name}.lock")):  # the others wait for it
             if not restore(kept, folder / "obj"):
                 _run(recipe, command, folder)
                 keep(folder / "obj", kept)
                 return
     _run(recipe, command, folder)
+
+
+@contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    """Let one thread of one process at a time inside; the lock goes with a process that ends."""
+    with _runtime, lock.open("a") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
 
 
 def restore(kept: Path, folder: Path) -> bool:

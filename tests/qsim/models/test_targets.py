@@ -1,4 +1,8 @@
-"""Every built-in model on every shipped target: each call's codes by its primitive's definition."""
+"""Every built-in model on every shipped target: each call's codes by its primitive's definition.
+
+Of the two large models each target has one, in turn, and both where its memory cannot hold them;
+``pytest -m soak`` has the other pairs.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +54,14 @@ TOO_LARGE = {
     ("mobilenet_v2", "nvdla-like"): ("features.2.conv.1.0", "1,374,208"),
 }
 ELEMENTS = 3  # of every call, beside its first, last, smallest and largest
-PAIRS = [(known.name, target) for known in models.builtin() for target in qsim.Target.names()]
+LARGE = ("resnet18", "mobilenet_v2")
+TARGETS = qsim.Target.names()
+PAIRS = [
+    pytest.param(name, target, marks=[pytest.mark.soak] if late else [])
+    for name in [known.name for known in models.builtin()]
+    for index, target in enumerate(TARGETS)
+    for late in [name in LARGE and name != LARGE[index % 2] and (name, target) not in TOO_LARGE]
+]
 
 
 @lru_cache(maxsize=1)

@@ -64,7 +64,9 @@ def _max_pool(
                             for k in range(x.shape[3]):
                                 y[o, r, c, k] = max(y[o, r, c, k], x[o, h, w, k])
                         else:
-                            y[o, r, c, :] = x[o, h, w, :]
+                            # A slice assigned to a slice takes five times as long to compile.
+                            for k in range(x.shape[3]):
+                                y[o, r, c, k] = x[o, h, w, k]
                             seen = True
 
 

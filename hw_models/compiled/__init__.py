@@ -10,6 +10,6 @@ from __future__ import annotations
 from hw_models.compiled import store
 from hw_models.compiled.adapter import SUPPORTED
 from hw_models.compiled.decorators import kernel, part
-from hw_models.compiled.observer import Event, observe
+from hw_models.compiled.observer import Event, Tally, observe, tally
 
-__all__ = ["SUPPORTED", "Event", "kernel", "observe", "part", "store"]
+__all__ = ["SUPPORTED", "Event", "Tally", "kernel", "observe", "part", "store", "tally"]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -30,6 +31,36 @@ class Event:
     signature: str
     state: State
     seconds: float
+
+
+@dataclass(slots=True)
+class Tally:
+    """How long kernels took to be compiled or loaded, each moment counted once."""
+
+    _spans: list[tuple[float, float]] = field(default_factory=list)  # apart, in order
+
+    @property
+    def seconds(self) -> float:
+        """The sum so far."""
+        return sum(end - begin for begin, end in self._spans)
+
+    def add(self, event: Event) -> None:
+        """Count an event that happened just now, in place of those that it holds."""
+        if event.state == "compiling":
+            return
+        end = time.perf_counter()
+        begin = end - event.seconds
+        while self._spans and self._spans[-1][0] >= begin:
+            self._spans.pop()
+        self._spans.append((begin, end))
+
+
+@contextmanager
+def tally() -> Iterator[Tally]:
+    """Count how long kernels take to be compiled or loaded while the block runs."""
+    counted = Tally()
+    with observe(counted.add):
+        yield counted
 
 
 _lock = threading.Lock()

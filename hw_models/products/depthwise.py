@@ -115,7 +115,8 @@ def _words_row(y, shape, offsets, steps, codes, init, out, flip):  # type: ignor
 @kernel(parallel=True)
 def _bytes_parallel(rows, shape, offsets, steps, codes, init, out, flip):  # type: ignore[no-untyped-def]
     for y in prange(rows):
-        _bytes_row(y, shape, offsets, steps, codes, init, out, flip)
+        # prange counts in uint64: without the cast the row is compiled once more for that.
+        _bytes_row(np.int64(y), shape, offsets, steps, codes, init, out, flip)
 
 
 @kernel
@@ -127,7 +128,7 @@ def _bytes_serial(rows, shape, offsets, steps, codes, init, out, flip):  # type:
 @kernel(parallel=True)
 def _words_parallel(rows, shape, offsets, steps, codes, init, out, flip):  # type: ignore[no-untyped-def]
     for y in prange(rows):
-        _words_row(y, shape, offsets, steps, codes, init, out, flip)
+        _words_row(np.int64(y), shape, offsets, steps, codes, init, out, flip)
 
 
 @kernel

@@ -230,7 +230,8 @@ def _pairs_chunk(chunk, shape, offsets, codes, blocks, groups, init, out, flip):
 @kernel(parallel=True)
 def _bytes_parallel(chunks, shape, offsets, codes, blocks, groups, init, out, flip):  # type: ignore[no-untyped-def]
     for chunk in prange(chunks):
-        _bytes_chunk(chunk, shape, offsets, codes, blocks, groups, init, out, flip)
+        # prange counts in uint64: without the cast the chunk is compiled once more for that.
+        _bytes_chunk(np.int64(chunk), shape, offsets, codes, blocks, groups, init, out, flip)
 
 
 @kernel
@@ -242,7 +243,7 @@ def _bytes_serial(chunks, shape, offsets, codes, blocks, groups, init, out, flip
 @kernel(parallel=True)
 def _pairs_parallel(chunks, shape, offsets, codes, blocks, groups, init, out, flip):  # type: ignore[no-untyped-def]
     for chunk in prange(chunks):
-        _pairs_chunk(chunk, shape, offsets, codes, blocks, groups, init, out, flip)
+        _pairs_chunk(np.int64(chunk), shape, offsets, codes, blocks, groups, init, out, flip)
 
 
 @kernel

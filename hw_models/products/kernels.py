@@ -158,7 +158,7 @@ def _lanes_parallel(  # type: ignore[no-untyped-def]  # njit infers the types
     for chunk in prange(extremes.shape[0]):
         _lanes_chunk(
             x, bases, offsets, vectors, scalars, by_pixel, spans, mode, low, high, drop, out,
-            flags, extremes, chunk,
+            flags, extremes, np.int64(chunk),  # prange counts in uint64
         )  # fmt: skip
 
 

@@ -82,13 +82,12 @@ def fit(reached: IntArray, k: int, slopes: npt.NDArray[np.float64], signed: bool
 
 @kernel
 def _fit_all(reached: Any, k: Any, slopes: Any, signed: Any, lines: Any) -> Any:
+    middles = np.empty(2)
     for channel, slope in enumerate(slopes):
         steps, line = reached[channel], lines[channel]
-        if signed:
-            middles = _middle(steps, k, slope, 1), _middle(steps, k, slope, -1)
-        else:
-            middle = _middle(steps, k, slope, 0)
-            middles = middle, middle
+        # A loop, and no constants: each constant would be compiled as a signature of its own.
+        for i in range(2):
+            middles[i] = _middle(steps, k, slope, 1 - 2 * i if signed else 0)
         if not _fit(steps, k, slope, middles, line):
             return False
     return True
@@ -109,7 +108,7 @@ def _middle(steps: Any, k: Any, slope: Any, side: Any) -> Any:
 
 @kernel
 def _fit(steps: Any, k: Any, slope: Any, middles: Any, line: Any) -> Any:
-    wrong = 0
+    wrong = np.int64(0)  # one signature of _wrong, not one for the constant too
     for turn in range(_TRIES):
         first = np.float64(2 * turn + 1)  # twice as much is the same line
         nearest = np.float32(slope / first)

@@ -9,7 +9,7 @@ import shutil
 import sys
 import warnings
 from contextlib import ExitStack, contextmanager, nullcontext, redirect_stdout
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -47,20 +47,16 @@ class Output:
     def stage(self, title: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
         """Show a progress bar while the block runs; give the function that advances it.
 
-        The bar is drawn on stderr, only when that is a terminal, and vanishes at the end.
+        It is drawn on stderr, only when that is a terminal, and vanishes at the end. Kernels that
+        are compiled meanwhile have a line of their own.
         """
         if not sys.stderr.isatty():
             yield lambda _count: None
             return
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+        from qsim.cli.progress import bars
 
-        columns: list[Any] = [TextColumn("{task.description:<12}"), BarColumn(bar_width=36)]
-        if total is not None:
-            columns.append(MofNCompleteColumn())
-        with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-            task = progress.add_task(title, total=total)
-            yield lambda count: progress.advance(task, count)
+        with bars(title, total) as advance:
+            yield advance
 
 
 def quiet(output: Output) -> ExitStack:

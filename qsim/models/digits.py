@@ -7,9 +7,11 @@ The data are real and travel with scikit-learn; the weights were trained by
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -71,19 +73,27 @@ class DigitsNet(nn.Module):
 def images() -> tuple[torch.Tensor, torch.Tensor]:
     """Return all images ``[1797, 1, 8, 8]`` scaled to 0..1 and their labels ``[1797]``.
 
+    They are read from scikit-learn's files: importing it takes longer than a run of the network.
+
     Raises:
-        MissingToolError: scikit-learn is not installed.
+        MissingToolError: scikit-learn is not installed, or has no such file.
     """
-    try:
-        from sklearn.datasets import load_digits
-    except ImportError:
-        raise MissingToolError(
-            "the model digits needs scikit-learn, which holds the images; in the "
-            "checkout: pip install -e '.[models]'"
-        ) from None
-    data = load_digits()
-    pixels = torch.from_numpy(data.data).to(torch.float32).reshape(-1, 1, 8, 8) / 16.0
-    return pixels, torch.from_numpy(data.target).to(torch.int64)
+    rows = np.loadtxt(_file(), delimiter=",", dtype=np.float64)
+    pixels = torch.from_numpy(rows[:, :-1]).to(torch.float32).reshape(-1, 1, 8, 8) / 16.0
+    return pixels, torch.from_numpy(rows[:, -1]).to(torch.int64)
+
+
+def _file() -> Path:
+    """Return scikit-learn's file of the images: 64 pixels and the label in each line."""
+    found = importlib.util.find_spec("sklearn")  # does not import it
+    for folder in (found.submodule_search_locations or ()) if found is not None else ():
+        path = Path(folder, "datasets", "data", "digits.csv.gz")
+        if path.is_file():
+            return path
+    raise MissingToolError(
+        "the model digits needs scikit-learn, which holds the images; in the "
+        "checkout: pip install -e '.[models]'"
+    )
 
 
 def split(labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from qsim.report.table import headline as headline
     from qsim.report.table import run_report as run_report
     from qsim.report.table import short_hash as short_hash
+    from qsim.report.timing import Timing as Timing
     from qsim.report.words import NONE as NONE
     from qsim.report.words import compact as compact
     from qsim.report.words import count as count
@@ -47,6 +48,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "html": ["render_html"],
         "result": ["Evaluation", "Layer"],
         "table": ["delegate_layers", "headline", "run_report", "short_hash"],
+        "timing": ["Timing"],
         "words": ["NONE", "compact", "count", "host_lines", "plural", "tail"],
     },
 )

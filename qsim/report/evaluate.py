@@ -9,7 +9,6 @@ they do not depend on the batch size beyond the order of float64 sums.
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -18,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from qsim.report.result import AccumulatorUse, Evaluation, Layer
+from qsim.report.timing import Timing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -174,7 +174,7 @@ class Evaluator:
         self.float_graph = getattr(quantized, "float_graph", None)
         self.layers, self._owners = group_layers(lowered.programs_in_order())
         self.samples = 0
-        self.seconds = 0.0
+        self.timing = Timing()
         self._on_trace = on_trace
         self._scales: dict[str, tuple[float, int]] = {}
         self._outputs: list[list[Array]] = []
@@ -182,9 +182,8 @@ class Evaluator:
 
     def add(self, batch: Batch) -> None:
         """Run one batch through every graph and add it to the statistics."""
-        start = time.perf_counter()
-        trace = self.lowered.trace(*batch.hardware)
-        self.seconds += time.perf_counter() - start
+        with self.timing.measure():
+            trace = self.lowered.trace(*batch.hardware)
         outputs = as_arrays(trace.outputs)
         self._add_ledger(trace, batch.size)
         qdq = self._compare_qdq(trace, batch.reference)
@@ -224,7 +223,8 @@ class Evaluator:
             agreement=agreement,
             host_operators=[dict(item) for item in self.lowered.host_operators],
             outputs_sha256=outputs_digest(joined),
-            seconds=self.seconds,
+            seconds=self.timing.seconds,
+            compiling_seconds=self.timing.compiling_seconds,
             layers=self.layers,
         )
 

@@ -144,7 +144,8 @@ class Evaluation:
             and ``hardware``; None where there is no float graph or nothing to take an argmax of,
             and for the hardware where nothing runs on the accelerator.
         outputs_sha256: see :func:`outputs_digest`.
-        seconds: wall time of the hardware part.
+        seconds: wall time of the hardware part, without what its kernels took to be compiled.
+        compiling_seconds: what they took to be compiled, or loaded from the disk.
         host_operators: what ran in torch: operator, layer, reason.
         random: whether the samples are random: integers and widths mean something, quality not.
     """
@@ -157,6 +158,7 @@ class Evaluation:
     host_operators: list[dict[str, str]]
     outputs_sha256: str
     seconds: float
+    compiling_seconds: float
     layers: list[Layer] = field(default_factory=list)
     random: bool = False
 
@@ -188,6 +190,7 @@ class Evaluation:
             "host_operators": self.host_operators,
             "outputs_sha256": self.outputs_sha256,
             "seconds": self.seconds,
+            "compiling_seconds": self.compiling_seconds,
             "layers": [layer.to_dict() for layer in self.layers],
             "agreement": self.agreement,
         }

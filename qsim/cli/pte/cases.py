@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 from qsim.cli.pte.result import Result
 from qsim.errors import InputError, UsageError
-from qsim.report import words
+from qsim.report import Timing, words
 
 if TYPE_CHECKING:
     from qsim.cli.pte.opening import Opened
@@ -43,9 +42,9 @@ def run_cases(opened: Opened, options: RunOptions) -> Result:
             where=str(opened.path),
             accepted="a bundled program with cases, or --inputs",
         )
-    start = time.perf_counter()
-    results = check(kept, opened.pte)
-    seconds = time.perf_counter() - start
+    timing = Timing()
+    with timing.measure():
+        results = check(kept, opened.pte)
     source = words.plural(len(kept), "test case")
     if len(kept) < len(wanted):
         source = f"the first {len(kept)} of {words.plural(len(wanted), 'test case')}"
@@ -55,7 +54,7 @@ def run_cases(opened: Opened, options: RunOptions) -> Result:
         calls=len(kept),
         source=f"{source} of the file",
         random=False,
-        seconds=seconds,
+        timing=timing,
         outputs=[result.outputs for result in results],
         methods=[result.method for result in results],
         cases=results,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from qsim.cli.pte.opening import Opened
     from qsim.executorch.bundled import CaseResult
-    from qsim.report import Array, Layer
+    from qsim.report import Array, Layer, Timing
 
 # What only a run that watches the accumulators knows of a layer.
 _WATCHED: Final = (
@@ -34,7 +34,7 @@ class Result:
         calls: of the program.
         source: what the samples are, in words.
         random: whether nobody chose them.
-        seconds: wall time of the calls.
+        timing: of the calls.
         outputs: of each call.
         accuracy: the fraction of right labels; None where there are none.
         watched: the layers with what their accumulators did, and the delegate of each; empty
@@ -48,7 +48,7 @@ class Result:
     calls: int
     source: str
     random: bool
-    seconds: float
+    timing: Timing
     outputs: list[tuple[Any, ...]]
     accuracy: float | None = None
     watched: Sequence[tuple[int, Layer]] = ()
@@ -103,7 +103,8 @@ class Result:
                 for name, calls in facts.outside(opened.method).items()
             ],
             "outputs_sha256": self.outputs_sha256,
-            "seconds": self.seconds,
+            "seconds": self.timing.seconds,
+            "compiling_seconds": self.timing.compiling_seconds,
             "layers": [self._layer(index, layer) for index, layer in self.layers()],
             "agreement": {"qdq": None, "hardware": None},
             "source": self.source,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -100,10 +99,11 @@ def _run(opened: Opened, options: RunOptions, output: Output) -> Result:
     from qsim.cli.pte.result import Result, score
     from qsim.cli.pte.tracing import DelegateTracer
     from qsim.cli.pte.work import prepare
+    from qsim.report import Timing
 
     work = prepare(opened, options)
     labels = work.samples.labels
-    seconds = 0.0
+    timing = Timing()
     outputs: list[tuple[Any, ...]] = []
     with ExitStack() as stack:
         tracer = None
@@ -113,9 +113,8 @@ def _run(opened: Opened, options: RunOptions, output: Output) -> Result:
         for call, size in zip(work.calls, work.sizes, strict=True):
             if tracer is not None:
                 tracer.begin(size)
-            start = time.perf_counter()
-            made = opened.pte(*call, method=opened.method.name)
-            seconds += time.perf_counter() - start
+            with timing.measure():
+                made = opened.pte(*call, method=opened.method.name)
             outputs.append(made if isinstance(made, tuple) else (made,))
             advance(1)
         result = Result(
@@ -124,7 +123,7 @@ def _run(opened: Opened, options: RunOptions, output: Output) -> Result:
             calls=len(work.calls),
             source=work.samples.source,
             random=work.samples.random,
-            seconds=seconds,
+            timing=timing,
             outputs=outputs,
             accuracy=None if labels is None else score(outputs, labels),
         )

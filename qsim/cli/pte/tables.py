@@ -58,10 +58,10 @@ def headline(opened: Opened) -> Text:
 
 def _source(result: Result) -> str:
     if result.cases is not None:
-        return f"{result.source}; {result.seconds:.2f} s"
+        return f"{result.source}; {result.timing.seconds:.2f} s"
     calls = words.plural(result.calls, "call")
     name = result.opened.method.name
-    return f"{result.source}; {calls} of {name} in {result.seconds:.2f} s"
+    return f"{result.source}; {calls} of {name} in {result.timing.seconds:.2f} s"
 
 
 def delegates(parts: Sequence[Part]) -> RenderableType:

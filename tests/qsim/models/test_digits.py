@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
 import sys
 from pathlib import Path
 
@@ -42,6 +43,32 @@ def test_images_are_real_and_scaled() -> None:
     assert (float(pixels.min()), float(pixels.max())) == (0.0, 1.0)
     assert torch.equal(pixels * 16, (pixels * 16).round())
     assert labels[:4].tolist() == [0, 1, 2, 3]
+
+
+_SAME_AS_SCIKIT_LEARN = """
+import sys
+from qsim.models import digits
+pixels, labels = digits.images()
+assert "sklearn" not in sys.modules and "scipy" not in sys.modules
+import numpy as np
+from sklearn.datasets import load_digits
+theirs = load_digits()
+assert pixels.numpy().tobytes() == (theirs.data.astype(np.float32) / np.float32(16)).tobytes()
+assert labels.numpy().tobytes() == theirs.target.astype(np.int64).tobytes()
+"""
+
+
+def test_images_are_those_of_scikit_learn_which_is_not_imported() -> None:
+    subprocess.run([sys.executable, "-c", _SAME_AS_SCIKIT_LEARN], check=True)
+
+
+def test_scikit_learn_without_its_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "sklearn").mkdir()
+    (tmp_path / "sklearn" / "__init__.py").touch()
+    monkeypatch.delitem(sys.modules, "sklearn", raising=False)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(MissingToolError, match="scikit-learn, which holds the images"):
+        digits.images()
 
 
 def test_calibration_is_of_the_training_part() -> None:
@@ -120,7 +147,7 @@ def test_damaged_weights(tmp_path: Path) -> None:
 def test_without_scikit_learn(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
+    monkeypatch.setitem(sys.modules, "sklearn", None)
     with pytest.raises(MissingToolError, match=r"pip install -e '\.\[models\]'") as caught:
         models.load("digits")
     assert caught.value.exit_status == 3

@@ -51,6 +51,7 @@ def evaluation(*layers: Layer, **changes: object) -> Evaluation:
         "host_operators": [],
         "outputs_sha256": "ab" * 32,
         "seconds": 0.5,
+        "compiling_seconds": 1.5,
         "layers": list(layers),
     }
     return Evaluation(**(values | changes))

@@ -116,7 +116,9 @@ def test_every_layer(name: str) -> None:
     agree(made, resets=(len(made.beats) + 100,))
 
 
-@pytest.mark.parametrize("name", ["depthwise", "groups, dilation, no bias"])
+@pytest.mark.parametrize(
+    "name", ["depthwise", pytest.param("groups, dilation, no bias", marks=pytest.mark.soak)]
+)
 def test_verilator_too(name: str) -> None:
     made = engine(name)
     agree(made, "verilator", resets=(len(made.beats) + 100,))

@@ -110,7 +110,9 @@ def test_every_geometry(name: str) -> None:
     agree(job(GEOMETRIES[name](), SMALL))
 
 
-@pytest.mark.parametrize("name", ["both unsigned", "the widest codes"])
+@pytest.mark.parametrize(
+    "name", [pytest.param("both unsigned", marks=pytest.mark.soak), "the widest codes"]
+)
 def test_verilator_too(name: str) -> None:
     agree(job(GEOMETRIES[name](), SMALL), "verilator")
 

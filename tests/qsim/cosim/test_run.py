@@ -238,8 +238,9 @@ def test_vectors_of_a_primitive(capsys: pytest.CaptureFixture[str]) -> None:
     assert found["mismatches"] == 0
 
 
-def test_a_network(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["cosim", "digits", "--simulator", "verilator", "--json"]) == 0
+@pytest.mark.parametrize("simulator", ["icarus", pytest.param("verilator", marks=pytest.mark.soak)])
+def test_a_network(simulator: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["cosim", "digits", "--simulator", simulator, "--json"]) == 0
     found = json_of(capsys)
     kinds = {call["primitive"] for call in found["calls"]}
     assert kinds >= {"correlation", "bias_add", "requantize", "add", "max_pool", "avg_pool"}

@@ -10,14 +10,14 @@ import pytest
 
 from hw_models import Accumulator, FixedFormat
 from hw_models.add import AlignedAdd, FloatAdd, MultiplierAdd, ShiftedAdd
-from hw_models.formats import At, Overflow
+from hw_models.formats import HOLDING, At, Overflow
 from hw_models.rounding import splitmix64
 from hw_models.schemes import FixedPoint, FixedRounding, FloatScale, PowerOfTwo
-from qsim.cosim.jobs.bias_add import OVERFLOWS
+from qsim.cosim.jobs.bias_add import overflow_code
 from qsim.cosim.jobs.correlation import ATS
 from qsim.cosim.jobs.elementwise import code_width, draws
 from qsim.cosim.jobs.makers import has_rtl, job
-from qsim.cosim.jobs.scheme_fields import FIXED
+from qsim.cosim.jobs.scheme_fields import fixed_code
 from qsim.cosim.jobs.unit import Job
 from qsim.errors import UsageError
 from qsim.golden import Case
@@ -265,8 +265,11 @@ def test_code_width_holds_every_point(bits: int, points: tuple[int, ...], width:
 
 
 def test_every_closed_set_has_its_numbers() -> None:
-    assert set(FIXED) == set(get_args(FixedRounding))
-    assert set(OVERFLOWS) == set(get_args(Overflow))
+    fixed = {fixed_code(rounding) for rounding in get_args(FixedRounding)}
+    assert fixed == {0, 1, 3, 5, 6}  # of a single rounding TOSA's range is the narrower one
+    held = [overflow_code(Accumulator(8, overflow)) for overflow in HOLDING]
+    assert (held, overflow_code(Accumulator(8, "error"))) == ([0, 1, 2], 0)
+    assert {*HOLDING, "error"} == set(get_args(Overflow))
     assert set(ATS) == set(get_args(At))
 
 

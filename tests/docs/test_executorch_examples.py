@@ -9,25 +9,25 @@ from typing import Any
 
 import pytest
 import torch
-from qsim.capture import quiet
 
 import qsim
 from qsim.executorch import QsimPartitioner, export, load, register, run_edge, to_edge
+from qsim.graph import quiet
 from tests.docs.conftest import Example
 from tests.docs.shown import Blocks
-from tests.executorch import arm
+from tests.qsim.executorch import arm
 
 PAGE = "docs/executorch.md"
 SHOWN = Blocks([PAGE])
 ELSEWHERE = {
-    (PAGE, "# example"): "tests/executorch/test_pte_delegates.py",
-    (PAGE, "# bundled example"): "tests/executorch/test_bundled_docs.py",
+    (PAGE, "# example"): "tests/qsim/executorch/pte/test_delegates.py",
+    (PAGE, "# bundled example"): "tests/qsim/executorch/bundled/test_docs.py",
 }
 NOT_RUN = {
     (
         PAGE,
         "from executorch.backends.arm.quantizer import",
-    ): "a sketch; tests/executorch/test_tosa_delegates.py goes both ways",
+    ): "a sketch; tests/qsim/executorch/vendors/test_tosa_delegates.py goes both ways",
 }
 shown = SHOWN.example
 pytestmark = pytest.mark.usefixtures("one_thread")

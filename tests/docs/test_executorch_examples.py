@@ -20,7 +20,7 @@ from tests.qsim.executorch import arm
 PAGE = "docs/executorch.md"
 SHOWN = Blocks([PAGE])
 ELSEWHERE = {
-    (PAGE, "# example"): "tests/qsim/executorch/pte/test_delegates.py",
+    (PAGE, "# example"): "tests/qsim/executorch/delegates/test_delegates.py",
     (PAGE, "# bundled example"): "tests/qsim/executorch/bundled/test_docs.py",
 }
 NOT_RUN = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from hw_models.compiled import part
 from hw_models.stream.bands import copy_band, place
 from hw_models.stream.fields import (
@@ -33,10 +35,12 @@ def depthwise(d, arena, constants, work, parts):  # type: ignore[no-untyped-def]
     sums, offsets = work + d[SUMS], constants + d[OFFSETS]
     step = d[OUT_COLUMN] * d[C] * 2
     row = d[OUT_ROW] * d[COLUMNS] * d[C] * 2
+    # Variables, not constants: what they are handed to would be compiled once more for each.
+    words, block = np.bool_(False), np.int64(BLOCK)
     band = take(parts)
     while band < d[BANDS]:
         image, images, first, rows = place(d, band)
-        image_bytes = copy_band(d, arena, work, image, images, first, rows, False)
+        image_bytes = copy_band(d, arena, work, image, images, first, rows, words)
         pixels = images * rows * d[OW]
         y = arena + d[Y] + (image * d[OH] + first) * d[OW] * d[O] * unit
         for column in range(0, d[C], BLOCK):
@@ -56,5 +60,5 @@ def depthwise(d, arena, constants, work, parts):  # type: ignore[no-untyped-def]
                         base += step
                         to += BLOCK * SUM_BYTES
             outputs = min(BLOCK, d[C] - column)
-            finish(d, y, constants, work, sums, BLOCK, column, column, outputs, pixels)
+            finish(d, y, constants, work, sums, block, column, column, outputs, pixels)
         band = take(parts)

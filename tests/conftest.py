@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-pytest_plugins = ["tests.seconds"]
+pytest_plugins = ["tests.memory", "tests.seconds"]
 
 
 @pytest.fixture

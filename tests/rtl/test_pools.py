@@ -53,7 +53,9 @@ def test_every_rounding_of_a_mean(rounding: str, zero_point: int) -> None:
     agree(job(case, SMALL))
 
 
-@pytest.mark.parametrize("primitive", ["max_pool", "avg_pool"])
+@pytest.mark.parametrize(
+    "primitive", [pytest.param("max_pool", marks=pytest.mark.soak), "avg_pool"]
+)
 def test_verilator_too(primitive: str) -> None:
     agree(job(make.pool(primitive, (1, 4, 7, 8)), SMALL), "verilator")
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from qsim.golden.writing import check_destination as check_destination
     from qsim.golden.writing import write as write
 
-_own, __dir__, _names = lazy_loader.attach(
+_own, _, _names = lazy_loader.attach(
     __name__,
     submod_attrs={
         "case": ["Case"],
@@ -46,6 +46,10 @@ _own, __dir__, _names = lazy_loader.attach(
 )
 _BEATS = ("Exported", "export_hex")  # of qsim.cosim, which makes the beats that they write
 __all__ = [*_names, *_BEATS]
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
 
 
 def __getattr__(name: str) -> object:

@@ -339,9 +339,10 @@ except qsim.MissingToolError as error:
     print(error)
 """
     # Compiled kernels are found where the other tests leave them.
-    kept = {name: text for name, text in os.environ.items() if name in ("HOME", "XDG_CACHE_HOME")}
+    kept = {name: os.environ[name] for name in ("HOME", "XDG_CACHE_HOME") if name in os.environ}
+    environment = kept | {"PYTHONPATH": str(ROOT), "PATH": ""}
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, env={"PYTHONPATH": str(ROOT), "PATH": ""} | kept,
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment,
         capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -36,7 +36,7 @@ lock: setup-test
 	$(BIN)/python -m tools.lock
 
 unit: setup-test
-	$(BIN)/pytest -n $(WORKERS) -m "not soak"
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal --durations=30 -m "not soak"
 
 test: lint unit
 

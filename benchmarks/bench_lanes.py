@@ -14,20 +14,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from qsim.cosim.jobs.makers import job
-from qsim.cosim.lanes.bulk import bulk_recipe, run_bulk
-from qsim.cosim.lanes.cocotb_lane import cocotb_recipe, run_cocotb
-from qsim.cosim.simulators.build import build
-from qsim.cosim.simulators.toolchain import SIMULATORS, find
-from qsim.cosim.simulators.wrapper import design
+from qsim.cosim.jobs import job
+from qsim.cosim.lanes import bulk_recipe, cocotb_recipe, run_bulk, run_cocotb
+from qsim.cosim.simulators import SIMULATORS, build, design, find
 from qsim.golden.directed import cases
 from qsim.target import Target
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from qsim.cosim.jobs.unit import Job
-    from qsim.cosim.lanes.lane import LaneResult
+    from qsim.cosim.jobs import Job
+    from qsim.cosim.lanes import LaneResult
 
 COCOTB_BEATS, BULK_BEATS = 200_000, 2_000_000
 REQUIRED, RATIO = 100_000, 10  # beats a second of cocotb on Verilator; bulk over cocotb

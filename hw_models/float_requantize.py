@@ -20,9 +20,10 @@ itself may make a tie. The kernels of PyTorch round beyond int32 in their own wa
 of range saturates, at any size.
 
 Sources: pytorch/FBGEMM src/QuantUtilsAvx2.cc requantizeOutputProcessingAvx2 (its compiler contracts
-the per-tensor multiply and add into an FMA); oneapi-src/oneDNN brgemm post-operations
-(AVX512-VNNI), its gemm-based int8 convolution (``onednn-combined``) and ref_matmul_int8
-(``onednn-reference``). Measured against torch 2.13: tests/peers.
+the per-tensor multiply and add into an FMA); oneapi-src/oneDNN brgemm post-operations (AVX512 and
+VNNI: ``onednn``; AMX: ``onednn-combined``), its int8 kernels before AVX512 and VNNI
+(``onednn-combined``) and ref_matmul_int8 (``onednn-reference``). Measured against torch 2.13:
+tests/peers, docs/peers.md.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ the seed (splitmix64), never from a stream: the answer does not depend on order 
 The functions use only ``+ - * >> & |``, signed comparison and ``select``, so that they also run
 on bit-vectors of an SMT solver, wide enough that ``x + 2**k`` does not wrap.
 
-A mode is complete when each of these knows it. tests/hw_models/test_rounding_places.py asks every
+A mode is complete when each of these knows it. tests/hw_models/places/test_rounding.py asks every
 one of them about every mode, and names those that do not:
 
 | place                                          | what a mode has there                         |

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 install()
 __version__: Final = "0.1.0"
 
-__getattr__, __dir__, _lazy = lazy_loader.attach(
+__getattr__, _, _lazy = lazy_loader.attach(
     __name__,
     submodules=["cosim", "extend", "golden"],
     submod_attrs={
@@ -60,3 +60,7 @@ __getattr__, __dir__, _lazy = lazy_loader.attach(
     },
 )
 __all__ = [*_lazy, "__version__"]
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

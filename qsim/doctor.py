@@ -132,7 +132,7 @@ def _executorch() -> Check:
 
 def _simulators() -> list[Check]:
     """Return one check for each simulator of ``qsim cosim``."""
-    from qsim.cosim.simulators.toolchain import SIMULATORS, find
+    from qsim.cosim.simulators import SIMULATORS, find
 
     checks = []
     for name in SIMULATORS:

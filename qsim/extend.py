@@ -27,11 +27,13 @@ from qsim.registry import (
     load,
     passes,
 )
+from qsim.registry.entry_points import GROUPS
 
 if TYPE_CHECKING:
     from qsim.registry.passes import GraphPass
 
 __all__ = [
+    "GROUPS",
     "Binding",
     "Pass",
     "Pattern",

@@ -24,7 +24,7 @@ MOVED: Final[Mapping[str, str]] = {
     "qsim.cosim.build": "qsim.cosim.simulators",
     "qsim.cosim.bulk": "qsim.cosim.lanes.bulk",
     "qsim.cosim.cocotb_lane": "qsim.cosim.lanes.cocotb_lane",
-    "qsim.cosim.lane": "qsim.cosim.lanes.lane",
+    "qsim.cosim.lane": "qsim.cosim.lanes",
     "qsim.cosim.toolchain": "qsim.cosim.simulators.toolchain",
     "qsim.cosim.wrapper": "qsim.cosim.simulators.wrapper",
     "qsim.executorch.delegate": "qsim.executorch.delegates",

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+pytest_plugins = ["tests.memory", "tests.seconds"]
+
 
 @pytest.fixture
 def one_thread() -> Iterator[None]:

@@ -108,7 +108,7 @@ def compiled(function: Callable[..., Any], sources: str | None, options: dict[st
 class KernelCache:
     """The kernels of one function; Numba's dispatcher of it calls these methods.
 
-    ``load_overload`` comes before it compiles, ``save_overload`` after it, both under Numba's lock.
+    ``load_overload`` comes before it compiles and ``save_overload`` after it, both under its lock.
     """
 
     def __init__(self, function: Callable[..., Any], sources: str | None) -> None:

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# All kernels of one key take some 30 MB. Several keys: branches, virtual environments, machines
-# that share a home.
+# All that the tests of hw_models compile takes 10 MB. Several keys: branches, virtual environments,
+# machines that share a home.
 MOST_BYTES: Final = 512 << 20
 MOST_KEYS: Final = 8  # of one module
 _NAME: Final = re.compile(r"[\w.]+-[0-9a-f]{32}")

@@ -134,7 +134,7 @@ class _Datapath(NamedTuple):
 
 _ANY_WIDTH: Final = tuple(range(2, 33))
 # The double ones' shift also ends at bits + 30. What else must know a rounding is listed and asked
-# by tests/hw_models/test_rounding_places.py.
+# by tests/hw_models/places/test_rounding.py.
 _DATAPATHS: Final[dict[str, _Datapath]] = {
     "double": _Datapath(double_rounding, _ANY_WIDTH, 0, MAX_SHIFT),
     "single": _Datapath(single_rounding, _ANY_WIDTH, 0, MAX_SHIFT),

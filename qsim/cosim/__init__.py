@@ -2,6 +2,9 @@
 
 report = qsim.cosim.run("golden/net", simulator="verilator")
 report.ok, report.mismatches, report.calls
+
+Four packages below have facades of their own: ``jobs`` (beats of a call), ``simulators`` (builds),
+``lanes`` (benches), ``dut`` (RTL that is not the repository's).
 """
 
 from __future__ import annotations
@@ -10,19 +13,35 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from qsim.cosim.hexfiles import Exported, export_hex
     from qsim.cosim.report import CallResult, Report, Skipped
-    from qsim.cosim.runner import Settings, run_cases
-    from qsim.cosim.start import run
+    from qsim.cosim.runner import Progress, Settings, run_cases
+    from qsim.cosim.start import run, with_dut
 
-__all__ = ["CallResult", "Report", "Settings", "Skipped", "run", "run_cases"]
+__all__ = [
+    "CallResult",
+    "Exported",
+    "Progress",
+    "Report",
+    "Settings",
+    "Skipped",
+    "export_hex",
+    "run",
+    "run_cases",
+    "with_dut",
+]
 
 _HOMES: Final = {
     "CallResult": "report",
+    "Exported": "hexfiles",
+    "Progress": "runner",
     "Report": "report",
     "Settings": "runner",
     "Skipped": "report",
+    "export_hex": "hexfiles",
     "run": "start",
     "run_cases": "runner",
+    "with_dut": "start",
 }
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from qsim.cosim.lanes.lane import LaneName
+    from qsim.cosim.lanes import LaneName
     from qsim.mismatch import Mismatch
     from qsim.target import Target
 

@@ -8,29 +8,22 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
-from qsim.cosim.dut.dut import require_values
-from qsim.cosim.dut.errors import explain
-from qsim.cosim.jobs import makers
-from qsim.cosim.jobs.conv_layer import layers
-from qsim.cosim.jobs.elements import findings
-from qsim.cosim.lanes import names as lanes
-from qsim.cosim.lanes.lane import LaneName, Stimulus, Window
+from qsim.cosim import jobs, lanes
+from qsim.cosim.dut import explain, require_values
+from qsim.cosim.findings import findings
+from qsim.cosim.lanes import LaneName, Stimulus, Window
 from qsim.cosim.report import CallResult, Report, Skipped
-from qsim.cosim.simulators import process
-from qsim.cosim.simulators.build import BuildError, build_all
-from qsim.cosim.simulators.build import build as build_one
-from qsim.cosim.simulators.toolchain import find
-from qsim.cosim.simulators.wrapper import Wrap, design
+from qsim.cosim.simulators import BuildError, Wrap, build_all, design, find, process
+from qsim.cosim.simulators import build as build_one
 from qsim.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from qsim.cosim.dut.dut import Dut
-    from qsim.cosim.jobs.unit import Job
-    from qsim.cosim.simulators.build import Build, Recipe
-    from qsim.cosim.simulators.toolchain import Simulator
+    from qsim.cosim.dut import Dut
+    from qsim.cosim.jobs import Job
+    from qsim.cosim.simulators import Build, Recipe, Simulator
     from qsim.golden import Case
     from qsim.target import Target
 
@@ -87,7 +80,7 @@ class _Planned:
 def _job(cases: tuple[Case, ...], target: Target) -> Job:
     """Return the beats of one call, or of the calls of a whole layer."""
     if len(cases) == 1:
-        return makers.job(cases[0], target)
+        return jobs.job(cases[0], target)
     from qsim.cosim.jobs import conv_engine  # it loads Numba
 
     return conv_engine.job(cases, target)
@@ -140,7 +133,7 @@ def _plan(
     planned: list[_Planned] = []
     skipped: list[Skipped] = []
     held = 0
-    for group in layers(cases) if settings.engine else ((case,) for case in cases):
+    for group in jobs.layers(cases) if settings.engine else ((case,) for case in cases):
         reason = _not_served(group[0], settings)
         if not reason:
             try:
@@ -165,7 +158,7 @@ def _plan(
 def _not_served(case: Case, settings: Settings) -> str:
     if settings.dut is not None and case.primitive != settings.dut.primitive:
         return f"the design computes {settings.dut.primitive}"
-    if not makers.has_rtl(case.primitive):
+    if not jobs.has_rtl(case.primitive):
         moves = case.primitive in ("reshape", "permute", "concat", "pad")
         return f"no RTL for {case.primitive}{': it only moves codes' if moves else ''}"
     return ""

@@ -6,8 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from qsim.cosim.lanes.lane import Stimulus
-from qsim.cosim.lanes.names import require_lane
+from qsim.cosim.lanes import Stimulus, require_lane
 from qsim.cosim.runner import Settings, run_cases
 from qsim.errors import UsageError
 
@@ -15,9 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from os import PathLike
 
-    from qsim.cosim.jobs.unit import Unit
+    from qsim.cosim.jobs import Unit
     from qsim.cosim.report import Report
-    from qsim.cosim.simulators.wrapper import Design
+    from qsim.cosim.simulators import Design
     from qsim.golden import Case, GoldenSet
     from qsim.network import Lowered
     from qsim.target import Target
@@ -86,15 +85,14 @@ def with_dut(settings: Settings, path: str | PathLike[str] | None) -> Settings:
     """
     if path is None:
         return settings
-    from qsim.cosim.dut import file as dut_file
-    from qsim.cosim.dut import wrapper as dut_wrapper
+    from qsim.cosim import dut as duts
 
     if settings.engine:
         raise UsageError("a design of one primitive is no engine of whole layers", where=str(path))
-    dut = dut_file.load(Path(path))
+    dut = duts.load(Path(path))
 
     def wrap(unit: Unit) -> Design:
-        return dut_wrapper.design(dut, unit)
+        return duts.design(dut, unit)
 
     return replace(settings, wrap=wrap, dut=dut)
 
@@ -107,7 +105,7 @@ def _cases(
     from qsim.program import PRIMITIVES
 
     if isinstance(source, str) and source in PRIMITIVES and not Path(source).is_dir():
-        from qsim.cosim.jobs.vectors import vectors as draw
+        from qsim.cosim.jobs import vectors as draw
 
         if target is None or x is not None:
             raise UsageError(

@@ -31,8 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hw_models.formats import Select
-    from qsim.cosim.jobs.beats import Field
-    from qsim.cosim.jobs.unit import Unit
+    from qsim.cosim.jobs import Field, Unit
     from qsim.golden import Case
     from qsim.network import Lowered
     from qsim.program import Call, Program

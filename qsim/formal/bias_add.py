@@ -13,7 +13,7 @@ import z3
 
 from hw_models.bias_add import reference
 from hw_models.formats import Accumulator, FixedFormat
-from qsim.cosim.jobs.bias_add import unit
+from qsim.cosim.jobs import bias_add
 from qsim.formal.goal import Formula, Goal
 from qsim.formal.provable import sources_of
 from qsim.formal.run import Task
@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from qsim.cosim.jobs.beats import Field
-    from qsim.cosim.jobs.unit import Unit
+    from qsim.cosim.jobs import Field, Unit
     from qsim.golden import Case
     from qsim.network import Lowered
     from qsim.target import Target
@@ -90,7 +89,7 @@ def tasks(target: Target, lowered: Lowered | None, rtl: Path | None) -> list[Tas
     del lowered  # the one goal holds for every bias
     accumulator = target.sum.accumulator
     formats = {"acc": target.correlation.accumulator.format, "bias": target.bias.format}
-    made = unit(target, accumulator, formats)
+    made = bias_add.unit(target, accumulator, formats)
     goal = Goal("every acc and bias", {})
     problem = BiasAddProblem(made, accumulator)
     return [Task(problem, "bias_add_core", sources_of(made, rtl), (goal,))]

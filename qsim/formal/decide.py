@@ -12,7 +12,7 @@ from qsim.formal.goal import Formula, Goal, Verdict
 from qsim.formal.words import integer, joined, wide
 
 if TYPE_CHECKING:
-    from qsim.cosim.jobs.beats import Field
+    from qsim.cosim.jobs import Field
     from qsim.formal.circuit import Circuit
     from qsim.formal.goal import Problem, Status
 

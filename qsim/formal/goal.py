@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from qsim.cosim.jobs.beats import Field
-    from qsim.cosim.jobs.unit import Unit
+    from qsim.cosim.jobs import Field, Unit
     from qsim.golden import Case
 
 Status: TypeAlias = Literal["proven", "counterexample", "not proven"]

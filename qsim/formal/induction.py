@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import z3
 
-from qsim.cosim.jobs.lookup import unit
-from qsim.cosim.simulators.wrapper import RTL, RTL_TB
+from qsim.cosim.jobs import lookup
+from qsim.cosim.simulators import RTL, RTL_TB
 from qsim.errors import UsageError
 from qsim.formal import yosys
 from qsim.formal.goal import Verdict
@@ -85,10 +85,13 @@ def machine(module: str, target: Target, rtl: Path | None = None) -> Machine:
     path = RTL / name if rtl is None else rtl / name if rtl.is_dir() else rtl
     if path.name != name or not path.is_file():
         raise UsageError(f"{rtl} is no {name}", where="--rtl", accepted=f"{name}, or its folder")
-    if module == "lookup":
-        parameters = unit(target.input.format, target.output.format).parameters
-    else:
-        parameters = {"WIDTH": target.output.bits}
+    match module:
+        case "lookup":
+            parameters = lookup.unit(target.input.format, target.output.format).parameters
+        case "stream_register":
+            parameters = {"WIDTH": target.output.bits}
+        case _:
+            raise UsageError(f"no proof over time of {module!r}", accepted=", ".join(MACHINES))
     return Machine(module, (path,), parameters, target.input.format, target.output.format)
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
-from qsim.cosim.simulators.wrapper import RTL
+from qsim.cosim.simulators import RTL
 from qsim.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from qsim.cosim.jobs.unit import Unit
+    from qsim.cosim.jobs import Unit
     from qsim.formal.run import Task
     from qsim.network import Lowered
     from qsim.program import Call, Program

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qsim.cosim.simulators.wrapper import Design, design
+from qsim.cosim.simulators import Design, design
 from qsim.errors import MissingToolError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from qsim.cosim.simulators.toolchain import Simulator
+    from qsim.cosim.simulators import Simulator
     from qsim.golden import Case
     from qsim.target import Target
 
@@ -27,9 +27,9 @@ def replay(case: Case, target: Target, sources: tuple[Path, ...]) -> tuple[str, 
         The simulator, and what came out: ``as expected`` or the hexadecimal digits that did; None
         without a simulator.
     """
-    from qsim.cosim.jobs.makers import job
-    from qsim.cosim.lanes.bulk import bulk_recipe, run_bulk
-    from qsim.cosim.simulators.build import build
+    from qsim.cosim.jobs import job
+    from qsim.cosim.lanes import bulk_recipe, run_bulk
+    from qsim.cosim.simulators import build
 
     simulator = _simulator()
     if simulator is None:
@@ -45,7 +45,7 @@ def replay(case: Case, target: Target, sources: tuple[Path, ...]) -> tuple[str, 
 
 
 def _simulator() -> Simulator | None:
-    from qsim.cosim.simulators.toolchain import SIMULATORS, find
+    from qsim.cosim.simulators import SIMULATORS, find
 
     for name in SIMULATORS:
         try:

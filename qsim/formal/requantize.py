@@ -29,14 +29,7 @@ from hw_models.schemes import (
     affine_rescale,
 )
 from hw_models.schemes.fixed_point import TOSA
-from qsim.cosim.jobs.requantize import unit
-from qsim.cosim.jobs.scheme_fields import (
-    ACCEPTED,
-    INTEGER_SCHEMES,
-    IntegerScheme,
-    scheme_numbers,
-    scheme_shifts,
-)
+from qsim.cosim.jobs import requantize, scheme_fields
 from qsim.errors import UsageError
 from qsim.formal.goal import Formula, Goal
 from qsim.formal.provable import calls_of, elaboration, sources_of
@@ -50,8 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from qsim.cosim.jobs.beats import Field
-    from qsim.cosim.jobs.unit import Unit
+    from qsim.cosim.jobs import Field, Unit
     from qsim.golden import Case
     from qsim.network import Lowered
     from qsim.program import Call, Program
@@ -69,7 +61,7 @@ class RequantizeProblem:
     """
 
     unit: Unit
-    scheme: IntegerScheme
+    scheme: scheme_fields.IntegerScheme
     output: FixedFormat
 
     @property
@@ -159,7 +151,7 @@ class RequantizeProblem:
         acc = FixedFormat(self.unit.inputs.fields[0].bits)
         return vector("requantize", attributes, {"acc": (values["acc"], acc)}, codes, self.output)
 
-    def scheme_of(self, values: Mapping[str, int]) -> IntegerScheme:
+    def scheme_of(self, values: Mapping[str, int]) -> scheme_fields.IntegerScheme:
         """Return the requantizer with these numbers."""
         scheme, shift = self.scheme, values["shift"]
         if isinstance(scheme, PowerOfTwo):
@@ -176,7 +168,7 @@ class RequantizeProblem:
 
     def all_goals(self) -> list[Goal]:
         """Return the goals of a target: every right shift, with a free multiplier."""
-        low, high = scheme_shifts(self.scheme)
+        low, high = scheme_fields.scheme_shifts(self.scheme)
         hints: tuple[dict[str, int], ...] = ()
         if not isinstance(self.scheme, PowerOfTwo):
             bits = int(self.unit.parameters["MUL_W"])
@@ -186,12 +178,12 @@ class RequantizeProblem:
             hints = tuple({"multiplier": m} for m in found)
         return [Goal(f"shift {s}", {"shift": s}, hints) for s in range(low, high + 1)]
 
-    def goals_of(self, layers: Iterable[tuple[str, IntegerScheme]]) -> list[Goal]:
+    def goals_of(self, layers: Iterable[tuple[str, scheme_fields.IntegerScheme]]) -> list[Goal]:
         """Return the goals of a program: each right shift; its parts are the multipliers."""
         pairs: dict[int, dict[int | None, dict[str, None]]] = {}
         for layer, scheme in layers:
             shifts = scheme.shifts.tolist()
-            numbers = scheme_numbers(scheme).get("multiplier")
+            numbers = scheme_fields.scheme_numbers(scheme).get("multiplier")
             multipliers = [None] * len(shifts) if numbers is None else numbers.tolist()
             for m, s in zip(multipliers, shifts, strict=True):
                 pairs.setdefault(s, {}).setdefault(m, {})[layer] = None
@@ -217,7 +209,7 @@ def tasks(target: Target, lowered: Lowered | None, rtl: Path | None) -> list[Tas
         goals = problem.all_goals()
         sources = sources_of(problem.unit, rtl)
         return [Task(problem, "requantize_core", sources, tuple(goals))]
-    groups: dict[Any, tuple[RequantizeProblem, list[tuple[str, IntegerScheme]]]] = {}
+    groups: dict[Any, tuple[RequantizeProblem, list[tuple[str, scheme_fields.IntegerScheme]]]] = {}
     for program, call in calls_of(lowered, "requantize"):
         problem, scheme = _of_call(target, program, call)
         layers = groups.setdefault(elaboration(problem.unit), (problem, []))[1]
@@ -227,7 +219,7 @@ def tasks(target: Target, lowered: Lowered | None, rtl: Path | None) -> list[Tas
 
 def _of_layers(
     problem: RequantizeProblem,
-    layers: list[tuple[str, IntegerScheme]],
+    layers: list[tuple[str, scheme_fields.IntegerScheme]],
     rtl: Path | None,
 ) -> Task:
     goals = problem.goals_of(layers)
@@ -240,24 +232,24 @@ def _of_layers(
 
 def _of_target(target: Target) -> RequantizeProblem:
     scheme = derive.requantizer(target, 1.0, 1.0, 2.0)
-    if not isinstance(scheme, INTEGER_SCHEMES):
-        raise UsageError(_no_rtl(target.requantize.scheme), accepted=ACCEPTED)
+    if not isinstance(scheme, scheme_fields.INTEGER_SCHEMES):
+        raise UsageError(_no_rtl(target.requantize.scheme), accepted=scheme_fields.ACCEPTED)
     output = target.output.format
-    made = unit("requantize", target, scheme, target.sum.accumulator.format, output)
+    made = requantize.unit("requantize", target, scheme, target.sum.accumulator.format, output)
     return RequantizeProblem(made, scheme, output)
 
 
 def _of_call(
     target: Target, program: Program, call: Call
-) -> tuple[RequantizeProblem, IntegerScheme]:
+) -> tuple[RequantizeProblem, scheme_fields.IntegerScheme]:
     attributes: Any = call.attributes
     scheme = decode_scheme(attributes["scheme"], program.constants)
-    if not isinstance(scheme, INTEGER_SCHEMES):
-        raise UsageError(_no_rtl(attributes["scheme"]["kind"]), accepted=ACCEPTED)
+    if not isinstance(scheme, scheme_fields.INTEGER_SCHEMES):
+        raise UsageError(_no_rtl(attributes["scheme"]["kind"]), accepted=scheme_fields.ACCEPTED)
     output = format_from_json(attributes["output"])
     points = attributes["zero_point"], attributes["input_zero_point"]
     acc = program.tensors[call.inputs[0]].format
-    made = unit("requantize", target, scheme, acc, output, points)
+    made = requantize.unit("requantize", target, scheme, acc, output, points)
     return RequantizeProblem(made, scheme, output), scheme
 
 

@@ -9,8 +9,7 @@ import z3
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from qsim.cosim.jobs.beats import Field
-    from qsim.cosim.jobs.unit import Unit
+    from qsim.cosim.jobs import Field, Unit
 
 
 def wide(term: Any, field: Field, width: int) -> Any:

@@ -94,7 +94,11 @@ class _Boundary:
         users = _readers(self.network, spec)
         quantizers = [step for step in users if step.kind == "quantize"]
         if not quantizers:
-            raise _nothing_quantizes(self.network, spec, users)
+            raise ModelError(
+                _why_not(self.network, spec, users),
+                where=f"input {spec.name!r}",
+                accepted="inputs that something quantizes",
+            )
         first: Any = quantizers[0].attributes
         if any(dict(step.attributes) != dict(first) for step in quantizers):
             names = ", ".join(step.name for step in quantizers)
@@ -181,16 +185,13 @@ def _readers(network: Network, spec: ValueSpec) -> list[Step]:
     ]
 
 
-def _nothing_quantizes(network: Network, spec: ValueSpec, users: list[Step]) -> ModelError:
+def _why_not(network: Network, spec: ValueSpec, users: list[Step]) -> str:
+    """Say why nothing quantizes an input."""
     if users:
-        reason = _host_reason(network, users[0], "takes it")
-    elif any(output.name == spec.name for output in network.outputs):
-        reason = "nothing quantizes it: it is returned as it came"
-    else:
-        reason = "nothing quantizes it: no step reads it"
-    return ModelError(
-        reason, where=f"input {spec.name!r}", accepted="inputs that something quantizes"
-    )
+        return _host_reason(network, users[0], "takes it")
+    if any(output.name == spec.name for output in network.outputs):
+        return "nothing quantizes it: it is returned as it came"
+    return "nothing quantizes it: no step reads it"
 
 
 def _host_reason(network: Network, step: Step, verb: str) -> str:

@@ -24,6 +24,8 @@ Array: TypeAlias = npt.NDArray[Any]
 Constants: TypeAlias = Mapping[str, Array]
 Check: TypeAlias = Callable[[Any, Constants], object]
 
+bad = ModelError.of  # the name by which extensions made before raise it
+
 MAX_NAME: Final = 256
 MAX_DEPTH: Final = 32
 MAX_RANK: Final = 8

@@ -33,6 +33,9 @@ __all__ = ["PRIMITIVES", "Binding", "Kernel", "Operand", "decode_scheme", "encod
 _BUILTIN: Final[dict[str, Binding]] = {
     **SUMS,
     **TRANSPOSED,
+    # Lists of the names keep the order in which they were first printed.
+    "requantize": CODE_MAKERS["requantize"],
+    "add": ELEMENTWISE["add"],
     **CODE_MAKERS,
     **ELEMENTWISE,
     **TABLES,

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
 from qsim.errors import UsageError
 from qsim.quantizer.stated import read_all
 from qsim.registry import patterns as registry
-from qsim.target.sections import schemes_within
+from qsim.target import schemes_within
 
 if TYPE_CHECKING:
     import os

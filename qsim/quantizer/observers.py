@@ -27,7 +27,7 @@ from qsim.quantizer.qparams import Codes, Coding, Floats, choose, quantize_error
 
 if TYPE_CHECKING:
     from qsim.quantizer.config import ActivationMethod
-    from qsim.target.sections import Scheme
+    from qsim.target import Scheme
 
 _AVERAGING: Final = 0.01
 _RATIOS: Final = tuple(ratio / 100 for ratio in range(100, 19, -1))

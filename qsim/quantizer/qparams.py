@@ -31,10 +31,10 @@ from typing import TYPE_CHECKING, Final, TypeAlias, assert_never
 import numpy as np
 import numpy.typing as npt
 
-from qsim.target.sections import has_zero_point
+from qsim.target import has_zero_point
 
 if TYPE_CHECKING:
-    from qsim.target.sections import Scheme
+    from qsim.target import Scheme
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Codes: TypeAlias = npt.NDArray[np.int64]

@@ -13,7 +13,7 @@ from qsim.errors import ModelError, TargetError
 from qsim.graph import nodes
 from qsim.quantizer.observers import ActivationObserver, PerChannelWeightObserver, WeightObserver
 from qsim.quantizer.qparams import Floats, power_of_two_above, symmetric_scale
-from qsim.target.sections import has_zero_point
+from qsim.target import has_zero_point
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from hw_models import FixedFormat
     from qsim.quantizer.groups import Operator
     from qsim.quantizer.stated import Stated
-    from qsim.target import Target
-    from qsim.target.sections import Scheme
+    from qsim.target import Scheme, Target
 
 _WIDE: Final = 1.0 - 2.0**-20
 

@@ -25,8 +25,11 @@ from qsim.target.sections import (
     Requantize,
     RequantizeLinear,
     RequantizeMul,
+    Scheme,
     Sum,
     Weight,
+    has_zero_point,
+    schemes_within,
 )
 
 __all__ = [
@@ -50,8 +53,11 @@ __all__ = [
     "Requantize",
     "RequantizeLinear",
     "RequantizeMul",
+    "Scheme",
     "Sum",
     "Target",
     "Weight",
+    "has_zero_point",
+    "schemes_within",
     "shown",
 ]

@@ -178,7 +178,7 @@ def adder(
             where the target only shifts, or the operands' scales lie too far apart for the adder.
     """
     if target.add.formula == "none":
-        raise _no_addition(target)
+        raise TargetError("there is no addition", where=f"{target.name}: add.formula")
     a, b, out = (
         float(_float32(name, value, target))
         for name, value in (("scale a", scale_a), ("scale b", scale_b), ("output scale", scale_out))
@@ -202,10 +202,6 @@ def pad_value(target: Target, zero_point: int) -> int:
             assert_never(target.padding.value)
 
 
-def _no_addition(target: Target) -> TargetError:
-    return TargetError("there is no addition", where=f"{target.name}: add.formula")
-
-
 def _adder(
     target: Target, a: float, b: float, out: float
 ) -> ShiftedAdd | AlignedAdd | MultiplierAdd | FloatAdd:
@@ -227,7 +223,7 @@ def _adder(
         case "float_onnxruntime":
             return FloatAdd(a, b, out, "mlas")
         case "none":
-            raise _no_addition(target)
+            raise TargetError("there is no addition", where=f"{target.name}: add.formula")
         case _:
             assert_never(formula)
 

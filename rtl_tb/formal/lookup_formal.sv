@@ -25,18 +25,7 @@ module lookup_formal #(
   lookup #(
       .IN_W(IN_W),
       .OUT_W(OUT_W)
-  ) dut (
-      .clk(clk),
-      .rst(rst),
-      .s_axis_tvalid(s_axis_tvalid),
-      .s_axis_tready(s_axis_tready),
-      .s_axis_tdata(s_axis_tdata),
-      .s_axis_tlast(s_axis_tlast),
-      .m_axis_tvalid(m_axis_tvalid),
-      .m_axis_tready(m_axis_tready),
-      .m_axis_tdata(m_axis_tdata),
-      .m_axis_tlast(m_axis_tlast)
-  );
+  ) dut (.*);
 
   wire load = s_axis_tdata[0];
   wire [IN_W-1:0] address = s_axis_tdata[1+:IN_W];

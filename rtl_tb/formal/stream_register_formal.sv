@@ -18,18 +18,7 @@ module stream_register_formal #(
 
   stream_register #(
       .WIDTH(WIDTH)
-  ) dut (
-      .clk(clk),
-      .rst(rst),
-      .s_axis_tvalid(s_axis_tvalid),
-      .s_axis_tready(s_axis_tready),
-      .s_axis_tdata(s_axis_tdata),
-      .s_axis_tlast(s_axis_tlast),
-      .m_axis_tvalid(m_axis_tvalid),
-      .m_axis_tready(m_axis_tready),
-      .m_axis_tdata(m_axis_tdata),
-      .m_axis_tlast(m_axis_tlast)
-  );
+  ) dut (.*);
 
   logic held;  // a beat was accepted and not taken: at most one
   logic [WIDTH:0] beat;

@@ -93,15 +93,7 @@ module add #(
   stream_register #(
       .WIDTH(OUT_W)
   ) result (
-      .clk(clk),
-      .rst(rst),
-      .s_axis_tvalid(s_axis_tvalid),
-      .s_axis_tready(s_axis_tready),
       .s_axis_tdata(y),
-      .s_axis_tlast(s_axis_tlast),
-      .m_axis_tvalid(m_axis_tvalid),
-      .m_axis_tready(m_axis_tready),
-      .m_axis_tdata(m_axis_tdata),
-      .m_axis_tlast(m_axis_tlast)
+      .*
   );
 endmodule

@@ -36,7 +36,7 @@ module add_core #(
   wire signed [D_W-1:0] offset_b = $signed({{2{b_sign}}, b}) - D_W'(b_zero_point);
   wire signed [V_W-1:0] value;
 
-  if (SCHEME < 2) begin : g_shifted
+  if (SCHEME == 0 || SCHEME == 1) begin : g_shifted
     wire unused = &{1'b0, draw};
     add_shifted #(
         .D_W(D_W),
@@ -62,7 +62,7 @@ module add_core #(
         .draw(draw),
         .value(value)
     );
-  end else begin : g_multiplier
+  end else if (SCHEME == 3) begin : g_multiplier
     wire unused = &{1'b0, draw};
     add_multiplier #(
         .D_W(D_W),
@@ -74,6 +74,8 @@ module add_core #(
         .scales(scales),
         .value(value)
     );
+  end else begin : g_refused
+    SCHEME_must_be_0_to_3 refused ();
   end
 
   code_clamp #(

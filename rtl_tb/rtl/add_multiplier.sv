@@ -32,4 +32,8 @@ module add_multiplier #(
       .draw(32'b0),
       .rounded(value)
   );
+
+  if (ROUNDING == 11) begin : g_refused
+    ROUNDING_must_be_0_to_10 refused ();
+  end
 endmodule

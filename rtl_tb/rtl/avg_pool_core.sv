@@ -59,9 +59,13 @@ module avg_pool_core #(
       6: up = above_half || (half && positive);
       7: up = above_half || (half && negative);
       8: up = above_half || (half && odd);
-      default: up = above_half || (half && !odd);
+      9: up = above_half || (half && !odd);
+      default: up = 1'bx;  // refused below
     endcase
-
   wire signed [D_W-1:0] rounded = q + (up ? ONE : '0);
   assign y = OUT_W'(rounded > HIGH ? HIGH : rounded < LOW ? LOW : rounded);
+
+  if (ROUNDING < 0 || ROUNDING > 9) begin : g_refused
+    ROUNDING_must_be_0_to_9 refused ();
+  end
 endmodule

@@ -46,15 +46,7 @@ module bias_add #(
   stream_register #(
       .WIDTH(SUM_W)
   ) result (
-      .clk(clk),
-      .rst(rst),
-      .s_axis_tvalid(s_axis_tvalid),
-      .s_axis_tready(s_axis_tready),
       .s_axis_tdata(sum),
-      .s_axis_tlast(s_axis_tlast),
-      .m_axis_tvalid(m_axis_tvalid),
-      .m_axis_tready(m_axis_tready),
-      .m_axis_tdata(m_axis_tdata),
-      .m_axis_tlast(m_axis_tlast)
+      .*
   );
 endmodule

@@ -19,16 +19,15 @@ module conv_codes #(
     parameter int ROUNDING  = 0,
     parameter int C_DEPTH   = 256,
     parameter int ADDRESS_W = 24,
-    parameter int VALUE_W   = 96
+    parameter int VALUE_W   = 96,
+    localparam int BEAT_W   = 3 + ADDRESS_W + VALUE_W
 ) (
     input  logic                      clk,
     input  logic                      rst,
     input  logic                      start,
     input  logic [conv_pkg::BITS-1:0] registers,
     input  logic                      write,
-    input  logic [               2:0] kind,
-    input  logic [     ADDRESS_W-1:0] address,
-    input  logic [       VALUE_W-1:0] value,
+    input  logic [        BEAT_W-1:0] beat,
     input  logic                      s_valid,
     output logic                      s_ready,
     input  logic [    ROWS*ACC_W-1:0] s_sums,
@@ -37,7 +36,6 @@ module conv_codes #(
     output logic [         OUT_W-1:0] m_code,
     output logic                      m_last
 );
-  localparam int C_AW = $clog2(C_DEPTH);
   localparam int SCALE_W = (SCHEME == 2 ? 0 : MUL_W) + (SCHEME == 7 ? ADD_W : 0) + 7;
   localparam int WORD_W = SCALE_W + BIAS_W;
   localparam int FULL_W = BIAS_ADD != 0 ? SUM_W : ACC_W;  // what requantize takes
@@ -50,7 +48,7 @@ module conv_codes #(
   logic [WORD_W-1:0] word;
   logic [FULL_W-1:0] full_sum;
   logic [SCALE_W-1:0] scale;
-  wire unused = &{1'b0, registers, address, value, channel};
+  wire unused = &{1'b0, registers};
 
   conv_drain #(
       .ROWS(ROWS),
@@ -87,16 +85,17 @@ module conv_codes #(
   );
 
   conv_memory #(
+      .KIND(conv_pkg::CHANNEL),
       .WIDTH(WORD_W),
       .DEPTH(C_DEPTH),
-      .ADDRESS_W(C_AW)
+      .ADDRESS_W(ADDRESS_W),
+      .VALUE_W(VALUE_W)
   ) channel_memory (
       .clk(clk),
-      .write(write && kind == conv_pkg::CHANNEL),
-      .write_address(address[C_AW-1:0]),
-      .write_data(value[WORD_W-1:0]),
+      .write(write),
+      .beat(beat),
       .read(drained_ready),
-      .read_address(channel[C_AW-1:0]),
+      .read_address(channel),
       .read_data(word)
   );
 
@@ -121,6 +120,10 @@ module conv_codes #(
         .m_axis_tdata(full_sum),
         .m_axis_tlast(full_last)
     );
+
+    if (SUM_RULE < 0 || SUM_RULE > 2) begin : g_refused
+      SUM_RULE_must_be_0_to_2 refused ();
+    end
   end else begin : g_no_bias
     wire unused_bias = &{1'b0, word};
     assign full = read;

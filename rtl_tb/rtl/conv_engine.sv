@@ -80,7 +80,7 @@ module conv_engine #(
   wire taken = s_axis_tvalid && s_axis_tready;
   wire [2:0] kind = s_axis_tdata[2:0];
   wire [ADDRESS_W-1:0] address = s_axis_tdata[3+:ADDRESS_W];
-  wire [VALUE_W-1:0] value = s_axis_tdata[3+ADDRESS_W+:VALUE_W];
+  wire [conv_pkg::REGISTER_W-1:0] value = s_axis_tdata[3+ADDRESS_W+:conv_pkg::REGISTER_W];
   wire start = taken && kind == conv_pkg::START;
   wire unused = &{1'b0, s_axis_tlast};
 
@@ -94,7 +94,7 @@ module conv_engine #(
   for (genvar r = 0; r < conv_pkg::REGISTERS; r++) begin : g_register
     always_ff @(posedge clk)
       if (taken && kind == conv_pkg::CONFIGURATION && address == ADDRESS_W'(r))
-        registers[r*conv_pkg::REGISTER_W+:conv_pkg::REGISTER_W] <= value[0+:conv_pkg::REGISTER_W];
+        registers[r*conv_pkg::REGISTER_W+:conv_pkg::REGISTER_W] <= value;
   end
 
   logic sums_valid, sums_ready;
@@ -121,9 +121,7 @@ module conv_engine #(
       .start(start),
       .registers(registers),
       .write(taken),
-      .kind(kind),
-      .address(address),
-      .value(value),
+      .beat(s_axis_tdata),
       .m_valid(sums_valid),
       .m_ready(sums_ready),
       .m_sums(tile)
@@ -151,9 +149,7 @@ module conv_engine #(
       .start(start),
       .registers(registers),
       .write(taken),
-      .kind(kind),
-      .address(address),
-      .value(value),
+      .beat(s_axis_tdata),
       .s_valid(sums_valid),
       .s_ready(sums_ready),
       .s_sums(tile),

@@ -1,6 +1,6 @@
 // The sums of conv_engine.sv: activations and weights from their memories through correlation.sv.
 //
-// Writes are beats of conv_engine.sv (kind, address, value); those of other kinds are ignored.
+// `beat` is one of conv_engine.sv's; each memory takes those of its own kind, while `write` is high.
 // Tiles of ROWS sums come out in the order of conv_taps.sv. Reads take a cycle, and a tap goes into
 // the lanes every cycle unless they wait.
 module conv_sums #(
@@ -17,24 +17,19 @@ module conv_sums #(
     parameter int W_DEPTH   = 4096,
     parameter int C_DEPTH   = 256,
     parameter int ADDRESS_W = 24,
-    parameter int VALUE_W   = 96
+    parameter int VALUE_W   = 96,
+    localparam int BEAT_W   = 3 + ADDRESS_W + VALUE_W
 ) (
     input  logic                      clk,
     input  logic                      rst,
     input  logic                      start,
     input  logic [conv_pkg::BITS-1:0] registers,
     input  logic                      write,
-    input  logic [               2:0] kind,
-    input  logic [     ADDRESS_W-1:0] address,
-    input  logic [       VALUE_W-1:0] value,
+    input  logic [        BEAT_W-1:0] beat,
     output logic                      m_valid,
     input  logic                      m_ready,
     output logic [    ROWS*ACC_W-1:0] m_sums
 );
-  localparam int X_AW = $clog2(X_DEPTH);
-  localparam int W_AW = $clog2(W_DEPTH);
-  localparam int C_AW = $clog2(C_DEPTH);
-
   logic found, interior, found_last;  // a tap and where it lies
   logic valid, valid_interior, last, ready;  // a tap and what the memories hold there
   logic [ADDRESS_W-1:0] x_address, w_address, tile;
@@ -43,7 +38,7 @@ module conv_sums #(
   logic [ROWS*(W_W+1)-1:0] points;
   wire read = !valid || ready;
   wire always_last;
-  wire unused = &{1'b0, always_last, registers, address, value, x_address, w_address, tile};
+  wire unused = &{1'b0, always_last, registers};
 
   conv_taps #(
       .ROWS(ROWS),
@@ -63,44 +58,47 @@ module conv_sums #(
   );
 
   conv_memory #(
+      .KIND(conv_pkg::ACTIVATION),
       .WIDTH(X_W),
       .DEPTH(X_DEPTH),
-      .ADDRESS_W(X_AW)
+      .ADDRESS_W(ADDRESS_W),
+      .VALUE_W(VALUE_W)
   ) activation_memory (
       .clk(clk),
-      .write(write && kind == conv_pkg::ACTIVATION),
-      .write_address(address[X_AW-1:0]),
-      .write_data(value[X_W-1:0]),
+      .write(write),
+      .beat(beat),
       .read(read),
-      .read_address(x_address[X_AW-1:0]),
+      .read_address(x_address),
       .read_data(x)
   );
 
   conv_memory #(
+      .KIND(conv_pkg::WEIGHTS),
       .WIDTH(ROWS * W_W),
       .DEPTH(W_DEPTH),
-      .ADDRESS_W(W_AW)
+      .ADDRESS_W(ADDRESS_W),
+      .VALUE_W(VALUE_W)
   ) weight_memory (
       .clk(clk),
-      .write(write && kind == conv_pkg::WEIGHTS),
-      .write_address(address[W_AW-1:0]),
-      .write_data(value[ROWS*W_W-1:0]),
+      .write(write),
+      .beat(beat),
       .read(read),
-      .read_address(w_address[W_AW-1:0]),
+      .read_address(w_address),
       .read_data(weights)
   );
 
   conv_memory #(
+      .KIND(conv_pkg::ZERO_POINTS),
       .WIDTH(ROWS * (W_W + 1)),
       .DEPTH(C_DEPTH),
-      .ADDRESS_W(C_AW)
+      .ADDRESS_W(ADDRESS_W),
+      .VALUE_W(VALUE_W)
   ) zero_point_memory (
       .clk(clk),
-      .write(write && kind == conv_pkg::ZERO_POINTS),
-      .write_address(address[C_AW-1:0]),
-      .write_data(value[ROWS*(W_W+1)-1:0]),
+      .write(write),
+      .beat(beat),
       .read(read),
-      .read_address(tile[C_AW-1:0]),
+      .read_address(tile),
       .read_data(points)
   );
 

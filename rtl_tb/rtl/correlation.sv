@@ -56,7 +56,6 @@ module correlation #(
   logic [ROWS*PART_W-1:0] sums, next;
   logic [ROWS*ACC_W-1:0] acc;
   logic first;
-  wire taken = s_axis_tvalid && s_axis_tready;
 
   correlation_core #(
       .ROWS(ROWS),
@@ -79,20 +78,12 @@ module correlation #(
       .acc(acc)
   );
 
-  // Only a packet's last beat needs the output register.
-  assign s_axis_tready = !m_axis_tvalid || m_axis_tready || !(s_axis_tvalid && s_axis_tlast);
-  assign m_axis_tlast  = 1'b1;
-
-  always_ff @(posedge clk) begin
-    if (taken) sums <= next;
-    if (taken && s_axis_tlast) m_axis_tdata <= acc;
-    if (rst) begin
-      first <= 1'b1;
-      m_axis_tvalid <= 1'b0;
-    end else begin
-      if (taken) first <= s_axis_tlast;
-      if (taken && s_axis_tlast) m_axis_tvalid <= 1'b1;
-      else if (m_axis_tready) m_axis_tvalid <= 1'b0;
-    end
-  end
+  packet_register #(
+      .KEPT_W(ROWS * PART_W),
+      .WIDTH(ROWS * ACC_W)
+  ) packet (
+      .kept(sums),
+      .result(acc),
+      .*
+  );
 endmodule

@@ -91,4 +91,11 @@ module correlation_core #(
       assign acc[r*ACC_W+:ACC_W] = rule(value);
     end
   end
+
+  if (OVERFLOW < 0 || OVERFLOW > 2) begin : g_refused
+    OVERFLOW_must_be_0_to_2 refused ();
+  end
+  if (AT < 0 || AT > 1) begin : g_refused_at
+    AT_must_be_0_or_1 refused ();
+  end
 endmodule

@@ -38,4 +38,8 @@ module fixed_multiply #(
     assign m = multiplier;
   end
   assign product = P_W'(a) * P_W'(m);
+
+  if (SCHEME < 0 || SCHEME == 2 || SCHEME > 7) begin : g_refused
+    SCHEME_must_be_0_or_1_or_3_to_7 refused ();
+  end
 endmodule

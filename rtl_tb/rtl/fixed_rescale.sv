@@ -38,4 +38,8 @@ module fixed_rescale #(
       .draw(64'b0),
       .value(value)
   );
+
+  if (SCHEME < 0 || SCHEME > 1) begin : g_refused
+    SCHEME_must_be_0_or_1 refused ();
+  end
 endmodule

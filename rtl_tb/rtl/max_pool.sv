@@ -29,7 +29,6 @@ module max_pool #(
 );
   logic [LANES*IN_W-1:0] best, next;
   logic first;
-  wire taken = s_axis_tvalid && s_axis_tready;
 
   max_pool_core #(
       .IN_W(IN_W),
@@ -42,20 +41,12 @@ module max_pool #(
       .next(next)
   );
 
-  // Only a packet's last beat needs the output register.
-  assign s_axis_tready = !m_axis_tvalid || m_axis_tready || !(s_axis_tvalid && s_axis_tlast);
-  assign m_axis_tlast  = 1'b1;
-
-  always_ff @(posedge clk) begin
-    if (taken) best <= next;
-    if (taken && s_axis_tlast) m_axis_tdata <= next;
-    if (rst) begin
-      first <= 1'b1;
-      m_axis_tvalid <= 1'b0;
-    end else begin
-      if (taken) first <= s_axis_tlast;
-      if (taken && s_axis_tlast) m_axis_tvalid <= 1'b1;
-      else if (m_axis_tready) m_axis_tvalid <= 1'b0;
-    end
-  end
+  packet_register #(
+      .KEPT_W(LANES * IN_W),
+      .WIDTH(LANES * IN_W)
+  ) packet (
+      .kept(best),
+      .result(next),
+      .*
+  );
 endmodule

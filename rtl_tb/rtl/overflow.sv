@@ -23,4 +23,8 @@ module overflow #(
   wire above = OVERFLOW != 0 && wide > W'(HIGH);
   wire below = OVERFLOW != 0 && wide < W'(LOW);
   assign y = above ? HIGH : below ? LOW : wide[OUT_W-1:0];
+
+  if (OVERFLOW < 0 || OVERFLOW > 2) begin : g_refused
+    OVERFLOW_must_be_0_to_2 refused ();
+  end
 endmodule

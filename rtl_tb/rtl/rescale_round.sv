@@ -109,7 +109,7 @@ module rescale_round #(
         .draw(draw),
         .rounded(value)
     );
-  end else begin : g_power_of_two
+  end else if (SCHEME == 2) begin : g_power_of_two
     wire signed [P_W-1:0] rounded;
     wire [6:0] left = -shift;
     wire unused = negative;
@@ -125,5 +125,7 @@ module rescale_round #(
         .rounded(rounded)
     );
     assign value = shift < 0 ? V_W'(product) <<< left : V_W'(rounded);
+  end else begin : g_refused
+    SCHEME_must_be_0_to_7 refused ();
   end
 endmodule

@@ -49,9 +49,13 @@ module round_shift #(
       8: up = above || (half && odd);
       9: up = above || (half && !odd);
       11: up = fraction > ~draw;
-      default: up = 1'b0;
+      0, 10: up = 1'b0;
+      default: up = 1'bx;  // refused below
     endcase
-
   wire jam = ROUNDING == 10 && shift != 0;
   assign rounded = (integer_part + {{(W - 1) {1'b0}}, up}) | {{(W - 1) {1'b0}}, jam};
+
+  if (ROUNDING < 0 || ROUNDING > 11) begin : g_refused
+    ROUNDING_must_be_0_to_11 refused ();
+  end
 endmodule

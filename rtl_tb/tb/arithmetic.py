@@ -12,28 +12,33 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from fractions import Fraction
 
-# The SCHEMEs with arithmetic of their own.
-DOUBLE, SINGLE, DOUBLE_HALF_UP, TOSA_DOUBLE, REDUCED = 0, 1, 3, 5, 6
+# The SCHEMEs of requantize.sv; those of add.sv's shifted operands are 0 and 1.
+DOUBLE, SINGLE, POWER_OF_TWO, DOUBLE_HALF_UP = 0, 1, 2, 3
+CONVERTER, TOSA_DOUBLE, REDUCED, MULTIPLY_ADD = 4, 5, 6, 7
 _REGISTER: Final = 32
 
 
 def fixed(x: int, multiplier: int, shift: int, scheme: int, mul_w: int) -> int:
-    """Return a rescaling in fixed point."""
+    """Return a rescaling in fixed point, in SCHEME 0 or 1."""
     if scheme == SINGLE:
         return (x * multiplier + (1 << shift >> 1)) >> shift
-    high, left = _high(x, multiplier, shift, mul_w)
-    return (abs(high) + (1 << left >> 1) >> left) * (1 if high >= 0 else -1)
+    if scheme == DOUBLE:
+        high, left = _high(x, multiplier, shift, mul_w)
+        return (abs(high) + (1 << left >> 1) >> left) * (1 if high >= 0 else -1)
+    raise ValueError(f"SCHEME must be 0 or 1, not {scheme}")
 
 
 def fixed_ties(x: int, multiplier: int, shift: int, scheme: int, mul_w: int) -> Iterator[str]:
-    """Yield the ties that a rescaling in fixed point meets."""
+    """Yield the ties that a rescaling in fixed point meets, in SCHEME 0 or 1."""
     if scheme == SINGLE:
         yield from ties(x * multiplier, 1 << shift)
-        return
-    power = mul_w - 1
-    yield from ties(_wrap(x << max(power - shift, 0)) * multiplier, 1 << power)
-    high, left = _high(x, multiplier, shift, mul_w)
-    yield from ties(high, 1 << left)
+    elif scheme == DOUBLE:
+        power = mul_w - 1
+        yield from ties(_wrap(x << max(power - shift, 0)) * multiplier, 1 << power)
+        high, left = _high(x, multiplier, shift, mul_w)
+        yield from ties(high, 1 << left)
+    else:
+        raise ValueError(f"SCHEME must be 0 or 1, not {scheme}")
 
 
 def rescale_ties(
@@ -45,8 +50,11 @@ def rescale_ties(
         return
     if scheme == REDUCED:
         multiplier, shift = min((multiplier + (1 << 15)) >> 16, (1 << 15) - 1), shift - 16
-    if scheme == TOSA_DOUBLE and shift >= _REGISTER:
-        addend = 1 << 30 if x >= 0 else -1 << 30
+    elif scheme == TOSA_DOUBLE:
+        if shift >= _REGISTER:
+            addend = 1 << 30 if x >= 0 else -1 << 30
+    elif scheme not in (SINGLE, POWER_OF_TWO, CONVERTER, MULTIPLY_ADD):
+        raise ValueError(f"SCHEME must be 0 to 7, not {scheme}")
     yield from ties(x * multiplier + addend, 1 << max(shift, 0))
 
 

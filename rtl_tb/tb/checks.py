@@ -1,4 +1,8 @@
-"""The tests that every primitive's bench has. Each is one cocotb test; the seed decides it all."""
+"""The tests that every primitive's bench has. Each is one cocotb test; the seed decides it all.
+
+A primitive's module states its plan and takes them all:
+``globals().update(checks.tests(PLAN, __name__))``.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +10,16 @@ from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
+import cocotb
+
 from rtl_tb.tb import session
 from rtl_tb.tb.bench import Bench
 from rtl_tb.tb.coverage import Coverage
 from rtl_tb.tb.job import Stimulus
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
     from rtl_tb.tb.bench import Outcome
     from rtl_tb.tb.coverage import Plan
     from rtl_tb.tb.job import Job
@@ -87,6 +95,40 @@ async def single(top: Any, plan: Plan) -> None:
         sent, taken = first + 1, 1
     for stimulus in (Stimulus(), Stimulus(stall_input=0.5, stall_output=0.5)):
         await runner.run(job.part(sent, taken), stimulus)
+
+
+CHECKS: Final = (
+    full_rate,
+    random_stalls,
+    ready_after_valid,
+    reset_in_midstream,
+    back_to_back,
+    single,
+)
+
+
+def tests(plan: Plan, module: str) -> dict[str, object]:
+    """Return a cocotb test of every check, by name, in the order in which they run.
+
+    Args:
+        plan: what is to be covered.
+        module: the name of the module that takes them: cocotb finds tests among its globals.
+    """
+    return {check.__name__: cocotb.test(_on(plan, check, module)) for check in CHECKS}
+
+
+def _on(
+    plan: Plan, check: Callable[[Any, Plan], Coroutine[Any, Any, None]], module: str
+) -> Callable[[Any], Coroutine[Any, Any, None]]:
+    """Return a check of one plan, under the name that cocotb reports: module and check."""
+
+    async def test(top: Any) -> None:
+        await check(top, plan)
+
+    test.__doc__ = check.__doc__
+    test.__name__ = test.__qualname__ = check.__name__
+    test.__module__ = module
+    return test
 
 
 def _start(job: Job, beats: int) -> Job:

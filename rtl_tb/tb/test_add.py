@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
-
-import cocotb
+from typing import TYPE_CHECKING, Final
 
 from rtl_tb.tb import arithmetic, checks
 from rtl_tb.tb.coverage import Plan
@@ -16,7 +14,8 @@ if TYPE_CHECKING:
     from rtl_tb.tb.coverage import Parameters
     from rtl_tb.tb.job import Values
 
-_ALIGNED, _MULTIPLIER = 2, 3  # SCHEME
+_SHIFTED: Final = (0, 1)  # SCHEME
+_ALIGNED, _MULTIPLIER = 2, 3
 
 
 def sample(
@@ -37,12 +36,14 @@ def sample(
         value, shift = a * beat["a_multiplier"] + b * beat["b_multiplier"], beat["shift"]
         yield from arithmetic.ties(value, 1 << shift)
         real = Fraction(value, 1 << shift)
-    else:
+    elif parameters["SCHEME"] in _SHIFTED:
         value = _rescaled(a, "a", beat, parameters) + _rescaled(b, "b", beat, parameters)
         multiplier, shift = beat["out_multiplier"], beat["out_shift"]
         scheme, mul_w = parameters["SCHEME"], parameters["MUL_W"]
         yield from arithmetic.fixed_ties(value, multiplier, shift, scheme, mul_w)
         real = Fraction(value * multiplier, 1 << shift)
+    else:
+        raise ValueError(f"SCHEME must be 0 to 3, not {parameters['SCHEME']}")
     yield from arithmetic.range_bins(real + beat["zero_point"], beat["low"], beat["high"])
 
 
@@ -68,38 +69,4 @@ PLAN = Plan(
     sample=sample,
 )
 
-
-@cocotb.test()
-async def full_rate(top: Any) -> None:
-    """All beats at full rate."""
-    await checks.full_rate(top, PLAN)
-
-
-@cocotb.test()
-async def random_stalls(top: Any) -> None:
-    """Valid and ready low at random."""
-    await checks.random_stalls(top, PLAN)
-
-
-@cocotb.test()
-async def ready_after_valid(top: Any) -> None:
-    """A receiver that waits for tvalid."""
-    await checks.ready_after_valid(top, PLAN)
-
-
-@cocotb.test()
-async def reset_in_midstream(top: Any) -> None:
-    """A reset at any beat."""
-    await checks.reset_in_midstream(top, PLAN)
-
-
-@cocotb.test()
-async def back_to_back(top: Any) -> None:
-    """Packets without a pause."""
-    await checks.back_to_back(top, PLAN)
-
-
-@cocotb.test()
-async def single(top: Any) -> None:
-    """One beat alone."""
-    await checks.single(top, PLAN)
+globals().update(checks.tests(PLAN, __name__))

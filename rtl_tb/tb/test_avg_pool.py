@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-import cocotb
+from typing import TYPE_CHECKING
 
 from rtl_tb.tb import arithmetic, checks
 from rtl_tb.tb.coverage import Plan
@@ -52,38 +50,4 @@ PLAN = Plan(
     packets=True,
 )
 
-
-@cocotb.test()
-async def full_rate(top: Any) -> None:
-    """All beats at full rate."""
-    await checks.full_rate(top, PLAN)
-
-
-@cocotb.test()
-async def random_stalls(top: Any) -> None:
-    """Valid and ready low at random."""
-    await checks.random_stalls(top, PLAN)
-
-
-@cocotb.test()
-async def ready_after_valid(top: Any) -> None:
-    """A receiver that waits for tvalid."""
-    await checks.ready_after_valid(top, PLAN)
-
-
-@cocotb.test()
-async def reset_in_midstream(top: Any) -> None:
-    """A reset at any beat."""
-    await checks.reset_in_midstream(top, PLAN)
-
-
-@cocotb.test()
-async def back_to_back(top: Any) -> None:
-    """Packets without a pause."""
-    await checks.back_to_back(top, PLAN)
-
-
-@cocotb.test()
-async def single(top: Any) -> None:
-    """One packet alone."""
-    await checks.single(top, PLAN)
+globals().update(checks.tests(PLAN, __name__))

@@ -26,7 +26,6 @@ BUILTIN = {
     if isinstance(value, type) and issubclass(value, BaseException)
 }
 # Still to be changed: helpers there return the exception.
-LATER = ("qsim/program/", "qsim/network/", "qsim/golden/manifest_read.py", "qsim/cli/pte/")
 
 
 @cache
@@ -52,7 +51,7 @@ def defined() -> dict[str, set[str]]:
         if name not in found and parents & (BUILTIN | found.keys())
     }:
         found |= more
-    return found
+    return {name: parents for name, parents in found.items() if "Warning" not in name}
 
 
 def raised() -> Iterator[tuple[str, int, str, bool]]:
@@ -167,19 +166,20 @@ def test_an_error_is_raised_by_its_class() -> None:
     odd = [
         f"{path}:{line}: raise {expression}"
         for path, line, expression, called in raised()
-        if called and not known & set(expression.split(".")) and not path.startswith(LATER)
+        if called and not known & set(expression.split("."))
     ]
     assert odd == []
 
 
-def test_nothing_warns() -> None:
-    calls = [
-        path
+def test_compiled_kernels_alone_warn() -> None:
+    calls = {
+        str(Path(path).parent)
         for path, tree in trees().items()
         for node in ast.walk(tree)
         if isinstance(node, ast.Call) and ast.unparse(node.func) in ("warnings.warn", "warn")
-    ]
-    assert calls == []
+    }
+    assert calls == {"hw_models/compiled"}
+    assert "`KernelsNotKeptWarning`" in PAGE
     assert not any(name.endswith("Warning") for parents in defined().values() for name in parents)
 
 

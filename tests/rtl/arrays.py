@@ -10,8 +10,8 @@ import numpy as np
 
 from qsim.cosim.jobs.unit import Job
 from qsim.cosim.lanes.bulk import bulk_recipe, run_bulk
-from qsim.cosim.lanes.lane import LaneResult, Stimulus
-from qsim.cosim.simulators.build import build
+from qsim.cosim.lanes.interface import LaneResult, Stimulus
+from qsim.cosim.simulators.builds import build
 from qsim.cosim.simulators.toolchain import find
 from qsim.cosim.simulators.wrapper import RTL, design
 from tests.qsim.cosim.jobs import array_cases as make

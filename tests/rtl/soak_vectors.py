@@ -19,9 +19,9 @@ from hw_models.formats import HOLDING
 from hw_models.rounding import DETERMINISTIC, DIVISIONS, Rounding
 from hw_models.schemes import FixedPoint, PowerOfTwo
 from qsim.cosim.jobs import conv_engine
+from qsim.cosim.jobs.drawn import vectors
 from qsim.cosim.jobs.makers import job
 from qsim.cosim.jobs.unit import Job
-from qsim.cosim.jobs.vectors import vectors
 from tests.qsim.cosim.jobs import array_cases as make
 from tests.qsim.cosim.jobs import elementwise_cases as one
 from tests.rtl.targets import target

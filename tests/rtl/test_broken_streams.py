@@ -13,7 +13,7 @@ import pytest
 from hw_models.schemes import FixedPoint
 from qsim.cosim.jobs import conv_engine
 from qsim.cosim.jobs.unit import Job
-from qsim.cosim.lanes.lane import Stimulus
+from qsim.cosim.lanes.interface import Stimulus
 from tests.qsim.cosim.jobs import array_cases as make
 from tests.rtl.arrays import FULL, broken, run
 from tests.rtl.broken.streams import FAULTS, job, repeated, survived

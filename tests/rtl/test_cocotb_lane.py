@@ -10,8 +10,8 @@ import pytest
 
 from qsim.cosim.lanes import cocotb_lane
 from qsim.cosim.lanes.cocotb_lane import run_cocotb
-from qsim.cosim.lanes.lane import Difference, SimulationError, Stimulus, Window
-from qsim.cosim.simulators.build import Build
+from qsim.cosim.lanes.interface import Difference, SimulationError, Stimulus, Window
+from qsim.cosim.simulators import Build
 from qsim.errors import MissingToolError, UsageError
 from qsim.program.attributes import Array
 from tests.rtl import toys

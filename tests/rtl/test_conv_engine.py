@@ -13,7 +13,7 @@ from hw_models import Accumulator, FixedFormat
 from hw_models.schemes import FixedPoint, PowerOfTwo
 from qsim.cosim.jobs import conv_engine
 from qsim.cosim.jobs.unit import Job
-from qsim.cosim.lanes.lane import Stimulus
+from qsim.cosim.lanes.interface import Stimulus
 from qsim.golden import Case
 from qsim.target import Target
 from tests.qsim.cosim.jobs import array_cases as make
@@ -116,7 +116,9 @@ def test_every_layer(name: str) -> None:
     agree(made, resets=(len(made.beats) + 100,))
 
 
-@pytest.mark.parametrize("name", ["depthwise", "groups, dilation, no bias"])
+@pytest.mark.parametrize(
+    "name", ["depthwise", pytest.param("groups, dilation, no bias", marks=pytest.mark.soak)]
+)
 def test_verilator_too(name: str) -> None:
     made = engine(name)
     agree(made, "verilator", resets=(len(made.beats) + 100,))

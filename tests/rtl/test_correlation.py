@@ -10,7 +10,7 @@ import pytest
 
 from hw_models import FixedFormat
 from qsim.cosim.jobs.makers import job
-from qsim.cosim.lanes.lane import Stimulus
+from qsim.cosim.lanes.interface import Stimulus
 from qsim.golden import Case
 from qsim.program.attributes import accumulator_from_json
 from tests.qsim.cosim.jobs import array_cases as make
@@ -110,7 +110,9 @@ def test_every_geometry(name: str) -> None:
     agree(job(GEOMETRIES[name](), SMALL))
 
 
-@pytest.mark.parametrize("name", ["both unsigned", "the widest codes"])
+@pytest.mark.parametrize(
+    "name", [pytest.param("both unsigned", marks=pytest.mark.soak), "the widest codes"]
+)
 def test_verilator_too(name: str) -> None:
     agree(job(GEOMETRIES[name](), SMALL), "verilator")
 
@@ -122,7 +124,7 @@ def test_one_beat_a_cycle() -> None:
 
 
 def test_sums_that_start_with_the_last_packet_are_found(tmp_path: Path) -> None:
-    rtl = broken(tmp_path, "correlation.sv", "first <= s_axis_tlast;", "first <= 1'b0;")
+    rtl = broken(tmp_path, "packet_register.sv", "first <= s_axis_tlast;", "first <= 1'b0;")
     made = job(make.linear((4, 2), (3, 2)), SMALL)
     assert first_difference(made, rtl)[0] == 1
 
@@ -144,7 +146,7 @@ def test_saturation_one_too_late_is_found(tmp_path: Path) -> None:
 
 def test_a_result_that_is_overwritten_while_it_waits_is_found(tmp_path: Path) -> None:
     rtl = broken(
-        tmp_path, "correlation.sv", "assign s_axis_tready = ", "assign s_axis_tready = 1 || "
+        tmp_path, "packet_register.sv", "assign s_axis_tready = ", "assign s_axis_tready = 1 || "
     )
     made = job(make.linear((9, 2), (3, 2)), SMALL)
     result = run(made, Stimulus(seed=2, stall_output=0.5, idle_limit=1000), rtl=rtl)

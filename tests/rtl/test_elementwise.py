@@ -14,8 +14,8 @@ from hw_models.rounding import DETERMINISTIC
 from hw_models.schemes import Converter, FixedPoint, MulAddShift, PowerOfTwo
 from qsim.cosim.jobs.makers import job
 from qsim.cosim.lanes.bulk import bulk_recipe, run_bulk
-from qsim.cosim.lanes.lane import LaneResult, Stimulus
-from qsim.cosim.simulators.build import build
+from qsim.cosim.lanes.interface import LaneResult, Stimulus
+from qsim.cosim.simulators.builds import build
 from qsim.cosim.simulators.toolchain import find
 from qsim.cosim.simulators.wrapper import design
 from qsim.golden import Case

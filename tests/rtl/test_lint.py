@@ -74,23 +74,20 @@ CONV_ENGINE: tuple[Parameters, ...] = (
      "ACC_W": 40, "EXACT_W": 48, "OVERFLOW": 1},
     {"ROWS": 16, "VALUE_W": 160, "W_W": 6, "SCHEME": 1, "MUL_W": 16, "AT": 1, "OVERFLOW": 2,
      "ACC_W": 20, "SUM_W": 20, "SUM_RULE": 1, "BIAS_W": 16, "X_DEPTH": 65536},
-)  # fmt: skip
-CONV_ENGINE: tuple[Parameters, ...] = (
-    {},
     {"ROWS": 1, "BIAS_ADD": 0, "SCHEME": 1, "X_DEPTH": 16, "W_DEPTH": 16, "C_DEPTH": 4},
     {"ROWS": 3, "AT": 1, "ACC_W": 20, "OVERFLOW": 1, "SUM_W": 16, "SUM_RULE": 1, "BIAS_W": 16},
     {"SCHEME": 2, "ROUNDING": 8, "X_SIGNED": 0, "W_SIGNED": 0, "OUT_W": 4},
-)
-# Top module: the module of qsim.cosim whose SOURCES it is compiled from, and parameter sets.
+)  # fmt: skip
+# Top module: the module of qsim.cosim.jobs whose SOURCES it is compiled from, and parameter sets.
 TOPS: dict[str, tuple[str, tuple[Parameters, ...]]] = {
-    "requantize": ("job_requantize", REQUANTIZE),
-    "bias_add": ("job_bias_add", BIAS_ADD),
-    "add": ("job_add", ADD),
-    "lookup": ("job_lookup", LOOKUP),
-    "correlation": ("job_correlation", CORRELATION),
-    "max_pool": ("job_pool", MAX_POOL),
-    "avg_pool": ("job_pool", AVG_POOL),
-    "conv_engine": ("job_conv_engine", CONV_ENGINE),
+    "requantize": ("requantize", REQUANTIZE),
+    "bias_add": ("bias_add", BIAS_ADD),
+    "add": ("add", ADD),
+    "lookup": ("lookup", LOOKUP),
+    "correlation": ("correlation", CORRELATION),
+    "max_pool": ("pool", MAX_POOL),
+    "avg_pool": ("pool", AVG_POOL),
+    "conv_engine": ("conv_engine", CONV_ENGINE),
 }
 CASES = [
     pytest.param(top, parameters, id=f"{top}-{index}")
@@ -100,7 +97,7 @@ CASES = [
 
 
 def sources(top: str) -> list[str]:
-    names = import_module(f"qsim.cosim.{TOPS[top][0]}").SOURCES
+    names = import_module(f"qsim.cosim.jobs.{TOPS[top][0]}").SOURCES
     return list(names[top] if isinstance(names, dict) else names)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from hw_models import FixedFormat
 from qsim.cosim.jobs.makers import job
-from qsim.cosim.lanes.lane import Stimulus
+from qsim.cosim.lanes.interface import Stimulus
 from tests.qsim.cosim.jobs import array_cases as make
 from tests.rtl.arrays import FULL, SMALL, agree, broken, first_difference, run
 
@@ -53,7 +53,9 @@ def test_every_rounding_of_a_mean(rounding: str, zero_point: int) -> None:
     agree(job(case, SMALL))
 
 
-@pytest.mark.parametrize("primitive", ["max_pool", "avg_pool"])
+@pytest.mark.parametrize(
+    "primitive", [pytest.param("max_pool", marks=pytest.mark.soak), "avg_pool"]
+)
 def test_verilator_too(primitive: str) -> None:
     agree(job(make.pool(primitive, (1, 4, 7, 8)), SMALL), "verilator")
 
@@ -69,11 +71,13 @@ def test_one_beat_a_cycle(primitive: str, latency: int) -> None:
 def test_a_result_that_is_overwritten_while_it_waits_is_found(
     tmp_path: Path, primitive: str
 ) -> None:
-    right, wrong = {
-        "max_pool": ("assign s_axis_tready = ", "assign s_axis_tready = 1 || "),
-        "avg_pool": ("wire free = !m_axis_tvalid ||", "wire free = 1 ||"),
-    }[primitive]
-    rtl = broken(tmp_path, f"{primitive}.sv", right, wrong)
+    file, right, wrong = {
+        "max_pool": (
+            "packet_register.sv", "assign s_axis_tready = ", "assign s_axis_tready = 1 || "
+        ),
+        "avg_pool": ("avg_pool.sv", "wire free = !m_axis_tvalid ||", "wire free = 1 ||"),
+    }[primitive]  # fmt: skip
+    rtl = broken(tmp_path, file, right, wrong)
     made = job(make.pool(primitive, (1, 3, 3, 3), kernel=1), SMALL)
     result = run(made, Stimulus(seed=2, stall_output=0.5, idle_limit=1000), rtl=rtl)
     assert result.problems[0].kind in ("unstable", "dropped")

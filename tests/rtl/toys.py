@@ -10,7 +10,7 @@ import numpy as np
 from qsim.cosim.jobs.beats import Field, Layout
 from qsim.cosim.jobs.unit import Job, Unit
 from qsim.cosim.lanes.cocotb_lane import cocotb_recipe
-from qsim.cosim.simulators.build import Build, build
+from qsim.cosim.simulators import Build, build
 from qsim.cosim.simulators.toolchain import find
 from qsim.cosim.simulators.wrapper import design
 

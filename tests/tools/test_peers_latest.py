@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.tree import ROOT
 from tools.peers_latest import __main__ as command
 from tools.peers_latest import releases, rules, trial
 from tools.peers_latest.releases import Peer
@@ -30,8 +31,8 @@ def test_the_peers_are_those_of_pyproject() -> None:
 
 @pytest.mark.parametrize("peer", releases.names())
 def test_every_peer_is_used_by_some_test_and_not_by_all(peer: str) -> None:
-    every = {path.name for path in rules.TESTS.glob("test_*.py")}
-    used = {Path(path).name for path in rules.using(peer)}
+    every = {str(path.relative_to(ROOT)) for path in rules.TESTS.rglob("test_*.py")}
+    used = set(rules.using(peer))
     assert used
     assert used < every
 

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from qsim.cosim.simulators.toolchain import find
+from qsim.cosim.simulators import find
 from qsim.golden import load
 from tools.mutation.campaign import run
 from tools.mutation.explained import EXPLAINED

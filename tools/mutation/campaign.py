@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import numpy as np
 
-from qsim.cosim.jobs.makers import job
-from qsim.cosim.lanes.bulk import bulk_recipe, run_bulk
-from qsim.cosim.lanes.lane import SimulationError, Stimulus
-from qsim.cosim.simulators.build import build
+from qsim.cosim.jobs import job
+from qsim.cosim.lanes import SimulationError, Stimulus, bulk_recipe, run_bulk
+from qsim.cosim.simulators import build
 from tools.mutation.equivalent import equivalent
 from tools.mutation.explained import EXPLAINED
 from tools.mutation.netlist import mutants
@@ -23,9 +22,8 @@ from tools.mutation.netlist import mutants
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from qsim.cosim.jobs.unit import Job
-    from qsim.cosim.simulators.build import Build
-    from qsim.cosim.simulators.toolchain import Simulator
+    from qsim.cosim.jobs import Job
+    from qsim.cosim.simulators import Build, Simulator
     from qsim.golden.case import Case
     from qsim.target import Target
     from tools.mutation.netlist import Mutants

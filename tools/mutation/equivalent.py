@@ -16,7 +16,7 @@ from qsim.errors import FileFormatError
 from qsim.formal import yosys
 
 if TYPE_CHECKING:
-    from qsim.cosim.jobs.unit import Unit
+    from qsim.cosim.jobs import Unit
     from tools.mutation.netlist import Mutants
 
 Answer: TypeAlias = Literal["equivalent", "different", "unknown"]

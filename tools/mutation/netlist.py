@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from qsim.cosim.simulators.wrapper import RTL, Design
+from qsim.cosim.simulators import RTL, Design
 from qsim.formal import yosys
 
 if TYPE_CHECKING:
-    from qsim.cosim.jobs.unit import Unit
+    from qsim.cosim.jobs import Unit
 
 SELECT: Final = 8  # bits of the port that chooses: 255 mutants at most
 

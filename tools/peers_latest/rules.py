@@ -19,7 +19,7 @@ def using(peer: str) -> list[str]:
     """Return the test modules that import a peer, directly or through another module of tests/."""
     return [
         str(path.relative_to(ROOT))
-        for path in sorted(TESTS.glob("test_*.py"))
+        for path in sorted(TESTS.rglob("test_*.py"))
         if peer in _distributions(path, frozenset())
     ]
 

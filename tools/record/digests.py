@@ -2,8 +2,8 @@
 
 Not byte by byte are
 
-* ``.pt2``, a zip: its members by name, without the stack traces of nodes (file and line of the
-  source that made them) and without the archive's own number, which is a digest of the same;
+* ``.pt2``, a zip: its members by name, without where torch's nodes come from (file and line of the
+  source that made them, addresses of graphs) and without the archive's own number, a digest of it;
 * ``.json``: without times, and a golden set's manifest without the versions of packages;
 * ``.html``: without times;
 * ``.vcd``: without date, simulator, and the number that is drawn for a simulation.
@@ -22,6 +22,7 @@ from tools.record import normal
 if TYPE_CHECKING:
     from pathlib import Path
 
+_GRAPH: Final = re.compile(r'"graph_id": \d+, ')
 _SERIAL: Final = ".data/serialization_id"
 _HEAD: Final = re.compile(rb"\$(date|version)\b.*?\$end", re.DOTALL)
 _NONCE: Final = re.compile(rb"\$var \w+ \d+ (\S+) nonce ")
@@ -79,7 +80,11 @@ def _members(path: Path) -> bytes:
 
 def _without_traces(item: Any) -> Any:
     if isinstance(item, dict):
-        return {k: _without_traces(v) for k, v in item.items() if k != "stack_trace"}
+        kept = {key: part for key, part in item.items() if key != "stack_trace"}
+        return {
+            key: _GRAPH.sub("", part) if key == "from_node" else _without_traces(part)
+            for key, part in kept.items()
+        }
     return [_without_traces(part) for part in item] if isinstance(item, list) else item
 
 

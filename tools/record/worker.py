@@ -16,13 +16,10 @@ from tools.record.plan import Unit, units
 
 def main(names: list[str]) -> int:
     """Record the units of these names; every one in an empty folder, whatever one raises."""
-    import torch
-
     import qsim
 
     if not Path(qsim.__file__).is_relative_to(ROOT):
         raise SystemExit(f"qsim is imported from {qsim.__file__}, not from {ROOT}")
-    torch.set_num_threads(1)
     # What others write to stdout, C libraries too, goes to stderr: the lines have it alone.
     lines = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)

@@ -1,7 +1,8 @@
 """A package's façade names what others may import; whatever else it holds is its own.
 
-From outside a package, an import may name the package itself, or a sub-module that the contract
-lists as offered: one that others use whole, as ``nodes.shape(node)``.
+From outside a package, an import may name the package itself, a package in it (which has a façade
+of its own), or a sub-module that the contract lists as offered: one that others use whole, as
+``nodes.shape(node)``.
 """
 
 from __future__ import annotations
@@ -40,18 +41,15 @@ def passings(graph: ImportGraph, roots: frozenset[str], offered: frozenset[str])
         for importer in graph.modules
         for imported in graph.find_modules_directly_imported_by(importer)
         for room in _entered(importer, imported, rooms)
-        if imported != room and imported not in offered
+        if imported not in rooms and imported not in offered
     )
 
 
 def _entered(importer: str, imported: str, rooms: frozenset[str]) -> Iterator[str]:
-    """Yield the outermost package that an import enters: its façade is the one to ask."""
-    names = imported.split(".")
-    for count in range(2, len(names) + 1):
-        room = ".".join(names[:count])
-        if room in rooms and not f"{importer}.".startswith(f"{room}."):
-            yield room
-            return
+    """Yield the package of a module that is imported from outside: its façade is the one to ask."""
+    room = imported.rpartition(".")[0]
+    if room in rooms and not f"{importer}.".startswith(f"{room}."):
+        yield room
 
 
 class FacadeContract(Contract):

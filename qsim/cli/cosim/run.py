@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from qsim.cli.output import Output
-    from qsim.cosim import Report, Settings
-    from qsim.cosim.runner import Progress
+    from qsim.cosim import Progress, Report, Settings
     from qsim.golden import Case
     from qsim.target import Target
 
@@ -52,7 +51,7 @@ class CosimOptions:
 def execute(options: CosimOptions, output: Output) -> bool:
     """Co-simulate and print what was found; return whether every bit agrees."""
     from qsim.cosim import run_cases
-    from qsim.cosim.simulators.toolchain import find
+    from qsim.cosim.simulators import find
 
     _check_numbers(options)
     find(options.simulator)  # before the work, not after it
@@ -78,10 +77,8 @@ def _check_numbers(options: CosimOptions) -> None:
 
 
 def _settings(options: CosimOptions) -> Settings:
-    from qsim.cosim import Settings
-    from qsim.cosim.lanes.lane import Stimulus
-    from qsim.cosim.lanes.names import require_lane
-    from qsim.cosim.start import with_dut
+    from qsim.cosim import Settings, with_dut
+    from qsim.cosim.lanes import Stimulus, require_lane
 
     settings = Settings(
         simulator=options.simulator,
@@ -107,7 +104,7 @@ def _source(options: CosimOptions, output: Output) -> tuple[Iterable[Case], Targ
         golden = load(options.what, target=target)
         return golden.cases, golden.target, f"golden set {options.what}"
     if is_primitive(options.what):
-        from qsim.cosim.jobs.vectors import vectors
+        from qsim.cosim.jobs import vectors
 
         _refuse(options, "a primitive", ("--samples", "--inputs", "--config"))
         target = Target.load(options.target or DEFAULT_TARGET)

@@ -9,8 +9,8 @@ from qsim.cosim.dut.ports import declared, modules
 from qsim.errors import UsageError
 
 if TYPE_CHECKING:
-    from qsim.cosim.dut.dut import Dut
-    from qsim.cosim.simulators.build import BuildError
+    from qsim.cosim.dut.binding import Dut
+    from qsim.cosim.simulators import BuildError
 
 # Verilator's and Icarus's words for a port, a parameter and a module that are not there.
 _PORT: Final = re.compile(r"Pin not found: '(\w+)'|port ``(\w+)'' is not")

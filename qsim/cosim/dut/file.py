@@ -7,7 +7,7 @@ import tomllib
 from pathlib import Path
 from typing import Any, Final, assert_never
 
-from qsim.cosim.dut.dut import HANDSHAKES, ORDERS, Binding, Dut, Handshake, Stream
+from qsim.cosim.dut.binding import HANDSHAKES, ORDERS, Binding, Dut, Handshake, Stream
 from qsim.errors import UsageError
 from qsim.target import shown
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from qsim.errors import UsageError
 
 if TYPE_CHECKING:
-    from qsim.cosim.dut.dut import Dut
+    from qsim.cosim.dut.binding import Dut
 
 _COMMENTS: Final = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"', re.DOTALL)
 _RANGES: Final = re.compile(r"\[[^\[\]]*\]")

@@ -9,22 +9,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, assert_never
 
-from qsim.cosim.dut.dut import Stream, require_unit
+from qsim.cosim.dut.binding import Stream, require_unit
 from qsim.cosim.dut.ports import require_ports
-from qsim.cosim.simulators.wrapper import RTL_TB, Design
+from qsim.cosim.simulators import RTL_TB, Design
 from qsim.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from qsim.cosim.dut.dut import Binding, Dut, Order
-    from qsim.cosim.jobs.unit import Unit
+    from qsim.cosim.dut.binding import Binding, Dut, Order
+    from qsim.cosim.jobs import Unit
 
 # What the wrapper instantiates.
 HELPERS: Final = tuple(
     RTL_TB / "dut" / name for name in ("dut_fifo.sv", "dut_gather.sv", "dut_scatter.sv")
 )
-_LOG_DEPTH: Final = 8  # results in flight; more than the longest latency
+_LOG_DEPTH: Final = 8  # base 2: 256 results in flight, more than the longest latency
 
 
 def design(dut: Dut, unit: Unit) -> Design:

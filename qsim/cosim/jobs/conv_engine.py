@@ -68,17 +68,17 @@ def job(cases: Sequence[Case], target: Target) -> Job:
     last = np.zeros(made.element.shape, np.bool_)
     last[:, -1, -1, -1] = True
     return Job(
-        f"{made.sums.name}.engine",
-        made.sums.layer,
-        "conv_engine",
-        served,
-        beats,
-        np.asarray((beats[:, 0] & _KIND) == _START, np.bool_),
-        served.outputs.pack({"y": expected.reshape(-1)}, expected.size),
-        last.reshape(-1),
-        "y",
-        made.element.reshape(-1, 1),
-        made.codes.expected.shape,
+        name=f"{made.sums.name}.engine",
+        layer=made.sums.layer,
+        primitive="conv_engine",
+        unit=served,
+        beats=beats,
+        last=np.asarray((beats[:, 0] & _KIND) == _START, np.bool_),
+        expected=served.outputs.pack({"y": expected.reshape(-1)}, expected.size),
+        expected_last=last.reshape(-1),
+        field="y",
+        element=made.element.reshape(-1, 1),
+        shape=made.codes.expected.shape,
     )
 
 

@@ -19,17 +19,19 @@ from qsim.cosim.jobs.unit import Job, Unit
 from qsim.program import accumulator_from_json, resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     import numpy.typing as npt
 
     from hw_models import Accumulator
+    from hw_models.formats import At
     from qsim.cosim.jobs.beats import Words
     from qsim.golden import Case
     from qsim.program import Array
     from qsim.target import Target
 
-SOURCES: Final = ("correlation_core.sv", "correlation.sv")
+SOURCES: Final = ("correlation_core.sv", "packet_register.sv", "correlation.sv")
+ATS: Final[Mapping[At, int]] = {"sum": 0, "mac": 1}
 _TAPS = 1 << 16  # products of a sum that every unit has room for
 _BEATS = 1 << 14  # beats that are put together at once: bounds what is needed beside the result
 
@@ -62,7 +64,7 @@ def unit(case: Case, target: Target) -> Unit:
         "W_SIGNED": int(weight.signed),
         "ACC_W": int(accumulator.bits),
         "OVERFLOW": overflow_code(accumulator),
-        "AT": int(accumulator.each_mac),
+        "AT": ATS[accumulator.at],
         "EXACT_W": exact_bits(accumulator, x, weight, count(case)[3]),
     }
     inputs = (
@@ -105,17 +107,17 @@ def job(case: Case, target: Target) -> Job:
     flat = np.ascontiguousarray(case.expected).reshape(-1).astype(np.int64)
     acc = np.where(element >= 0, flat[element], 0) if flat.size else element
     return Job(
-        case.name,
-        case.layer,
-        case.primitive,
-        served,
-        beats.reshape(-1, served.inputs.words),
-        last.reshape(-1),
-        served.outputs.pack({"acc": acc}, len(acc)),
-        np.ones(len(acc), np.bool_),
-        "acc",
-        element,
-        case.expected.shape,
+        name=case.name,
+        layer=case.layer,
+        primitive=case.primitive,
+        unit=served,
+        beats=beats.reshape(-1, served.inputs.words),
+        last=last.reshape(-1),
+        expected=served.outputs.pack({"acc": acc}, len(acc)),
+        expected_last=np.ones(len(acc), np.bool_),
+        field="acc",
+        element=element,
+        shape=case.expected.shape,
     )
 
 

@@ -80,15 +80,15 @@ def products(case: Case) -> Iterator[Product]:
         case "matmul":
             return _matmul(first, second, case.attributes)
         case _:
-            raise _no_products(case)
+            raise UsageError(**_no_products(case))
 
 
-def _no_products(case: Case) -> UsageError:
-    return UsageError(
-        f"is a call of {case.primitive}, which is no matrix product",
-        where=f"case {case.name!r}",
-        accepted="correlation, linear, matmul",
-    )
+def _no_products(case: Case) -> dict[str, str]:
+    return {
+        "message": f"is a call of {case.primitive}, which is no matrix product",
+        "where": f"case {case.name!r}",
+        "accepted": "correlation, linear, matmul",
+    }
 
 
 def count(case: Case) -> tuple[int, int, int, int]:
@@ -103,7 +103,7 @@ def count(case: Case) -> tuple[int, int, int, int]:
         outputs, inner = case.operands["weight"].shape
         return 1, math.prod(case.expected.shape[:-1]), outputs, inner
     if case.primitive != "matmul":
-        raise _no_products(case)
+        raise UsageError(**_no_products(case))
     a, b = (case.operands[name].shape for name in ("a", "b"))
     if len(b) == 2:
         return 1, math.prod(a[:-1]), b[1], a[-1]

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from qsim.target import Target
 
 SOURCES: Final = {
-    "max_pool": ("max_pool_core.sv", "max_pool.sv"),
+    "max_pool": ("max_pool_core.sv", "packet_register.sv", "max_pool.sv"),
     "avg_pool": ("avg_pool_core.sv", "avg_pool.sv"),
 }
 _COUNT_BITS = 16  # taps of a window that every unit has room for
@@ -176,15 +176,15 @@ def job(case: Case, target: Target) -> Job:
     flat = np.ascontiguousarray(case.expected).reshape(-1).astype(np.int64)
     y = np.where(element >= 0, flat[element], 0)
     return Job(
-        case.name,
-        case.layer,
-        case.primitive,
-        served,
-        beats,
-        np.tile(sent.last, tiles),
-        served.outputs.pack({"y": y}, len(y)),
-        np.ones(len(y), np.bool_),
-        "y",
-        element,
-        case.expected.shape,
+        name=case.name,
+        layer=case.layer,
+        primitive=case.primitive,
+        unit=served,
+        beats=beats,
+        last=np.tile(sent.last, tiles),
+        expected=served.outputs.pack({"y": y}, len(y)),
+        expected_last=np.ones(len(y), np.bool_),
+        field="y",
+        element=element,
+        shape=case.expected.shape,
     )

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Final, TypeAlias, assert_never
 
 from hw_models.formats import signed_bits
 from hw_models.rounding import rounding_code
-from hw_models.schemes import MAX_SHIFT, Converter, FixedPoint, MulAddShift, PowerOfTwo
+from hw_models.schemes import (
+    MAX_SHIFT,
+    Converter,
+    FixedPoint,
+    FixedRounding,
+    MulAddShift,
+    PowerOfTwo,
+)
 from qsim.cosim.jobs.beats import Field
 from qsim.cosim.jobs.elementwise import SHIFT
 

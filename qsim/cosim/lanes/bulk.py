@@ -11,17 +11,15 @@ from typing import TYPE_CHECKING, Final, assert_never
 import numpy as np
 
 from qsim.atomic import write_bytes
-from qsim.cosim.lanes.lane import LaneResult, SimulationError, Stimulus, Window
+from qsim.cosim.lanes.interface import LaneResult, SimulationError, Stimulus, Window
 from qsim.cosim.lanes.results import Expectation, read_results
-from qsim.cosim.simulators import process
-from qsim.cosim.simulators.build import Build, Recipe
-from qsim.cosim.simulators.wrapper import RTL_TB, Design
+from qsim.cosim.simulators import RTL_TB, Build, Design, Recipe, process
 from qsim.errors import UsageError
 
 if TYPE_CHECKING:
-    from qsim.cosim.jobs.beats import Flags, Layout, Words
-    from qsim.cosim.jobs.unit import Job
-    from qsim.cosim.simulators.toolchain import Simulator, SimulatorName
+    from qsim.cosim.jobs import Flags, Job, Layout, Words
+    from qsim.cosim.simulators import Simulator
+    from qsim.cosim.simulators.toolchain import SimulatorName
 
 BENCH: Final = RTL_TB / "bulk" / "stream_bulk_tb.sv"
 TOP: Final = "stream_bulk_tb"
@@ -68,7 +66,7 @@ def run_bulk(
     limit: int = LIMIT,
     hexadecimal: bool = False,
 ) -> LaneResult:
-    """Run one job; see :class:`qsim.cosim.lanes.lane.Lane`.
+    """Run one job; see :class:`qsim.cosim.lanes.interface.Lane`.
 
     Args:
         job: what to send and to expect.

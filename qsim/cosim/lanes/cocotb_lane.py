@@ -19,19 +19,16 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, assert_never
 
-from qsim.cosim.lanes.lane import LaneResult, SimulationError, Stimulus, Window
+from qsim.cosim.lanes.interface import LaneResult, SimulationError, Stimulus, Window
 from qsim.cosim.lanes.results import Expectation, read_results
-from qsim.cosim.simulators import process
-from qsim.cosim.simulators.build import Build, Recipe
-from qsim.cosim.simulators.wrapper import RTL_TB, Design
+from qsim.cosim.simulators import RTL_TB, Build, Design, Recipe, process
 from qsim.errors import MissingToolError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from qsim.cosim.jobs.beats import Layout
-    from qsim.cosim.jobs.unit import Job
-    from qsim.cosim.simulators.toolchain import Simulator
+    from qsim.cosim.jobs import Job, Layout
+    from qsim.cosim.simulators import Simulator
 
 BENCH: Final = RTL_TB / "tb" / "stream_cocotb_tb.sv"
 TOP: Final = "stream_cocotb_tb"
@@ -124,7 +121,7 @@ def run_cocotb(
     timeout: float = TIMEOUT,
     limit: int = LIMIT,
 ) -> LaneResult:
-    """Run one job; see :class:`qsim.cosim.lanes.lane.Lane`.
+    """Run one job; see :class:`qsim.cosim.lanes.interface.Lane`.
 
     Raises:
         SimulationError: the simulator ended early, was killed, or took too long.

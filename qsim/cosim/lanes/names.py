@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Final, cast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Protocol
 
-from qsim.cosim.lanes.lane import LANES, Lane, LaneName
+from qsim.cosim.lanes.bulk import bulk_recipe, run_bulk
+from qsim.cosim.lanes.cocotb_lane import cocotb_recipe, run_cocotb
+from qsim.cosim.simulators import LANES, LaneName
 from qsim.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
-    from qsim.cosim.simulators.build import Recipe
-    from qsim.cosim.simulators.toolchain import Simulator
-    from qsim.cosim.simulators.wrapper import Design
+    from qsim.cosim.lanes.interface import Lane
+    from qsim.cosim.simulators import Design, Recipe, Simulator
 
-# Lane -> module, function that makes a recipe, function that runs a job.
-_HOMES: Final[Mapping[LaneName, tuple[str, str, str]]] = {
-    "bulk": ("bulk", "bulk_recipe", "run_bulk"),
-    "cocotb": ("cocotb_lane", "cocotb_recipe", "run_cocotb"),
+
+class _Make(Protocol):
+    def __call__(self, design: Design, simulator: Simulator, *, waves: bool = False) -> Recipe: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Functions:
+    recipe: _Make
+    run: Lane
+
+
+_FUNCTIONS: Final[Mapping[LaneName, _Functions]] = {
+    "bulk": _Functions(bulk_recipe, run_bulk),
+    "cocotb": _Functions(cocotb_recipe, run_cocotb),
 }
 
 
@@ -35,12 +46,9 @@ def require_lane(name: str) -> LaneName:
 
 def recipe(lane: LaneName, design: Design, simulator: Simulator, *, waves: bool = False) -> Recipe:
     """Return what a lane's bench around a design is built from."""
-    module, function, _ = _HOMES[lane]
-    make: Callable[..., Recipe] = getattr(import_module(f"qsim.cosim.lanes.{module}"), function)
-    return make(design, simulator, waves=waves)
+    return _FUNCTIONS[lane].recipe(design, simulator, waves=waves)
 
 
 def runner(lane: LaneName) -> Lane:
     """Return the function that runs a job on a lane."""
-    module, _, function = _HOMES[lane]
-    return cast("Lane", getattr(import_module(f"qsim.cosim.lanes.{module}"), function))
+    return _FUNCTIONS[lane].run

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, assert_never, get_args
 
-from qsim.cosim.lanes.lane import (
+from qsim.cosim.lanes.interface import (
     Difference,
     LaneResult,
     Problem,

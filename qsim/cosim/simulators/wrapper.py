@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from qsim.errors import UsageError
 
 if TYPE_CHECKING:
-    from qsim.cosim.jobs.unit import Unit
+    from qsim.cosim.jobs import Unit
 
 RTL_TB: Final = Path(__file__).resolve().parents[3] / "rtl_tb"
 RTL: Final = RTL_TB / "rtl"

@@ -15,9 +15,8 @@ from qsim.program.bindings.binding import (
     Operand,
     call_arguments,
     check_axis,
-    infer_pair,
 )
-from qsim.program.schemes import ADDERS, REQUANTIZERS, decode_scheme, scheme_of
+from qsim.program.schemes import REQUANTIZERS, decode_scheme, scheme_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -49,17 +48,6 @@ def _prepare_requantize(
         scheme, **call_arguments(attributes, "zero_point", "input_zero_point", "axis")
     )
     return lambda arrays, ledger: plan(arrays[0], ledger)
-
-
-def _prepare_add(
-    operands: Sequence[Operand], attributes: Attributes, constants: Constants
-) -> Kernel:
-    from hw_models.add import add
-
-    del operands
-    scheme = decode_scheme(attributes["scheme"], constants)
-    given = call_arguments(attributes, "a_zero_point", "b_zero_point", "zero_point")
-    return lambda arrays, ledger: add(arrays[0], arrays[1], scheme, **given, ledger=ledger)
 
 
 def _infer_clamp(
@@ -119,20 +107,6 @@ CODE_MAKERS: Final[Mapping[str, Binding]] = {
         _infer_requantize,
         _prepare_requantize,
         overwrites=("acc",),
-    ),
-    "add": Binding(
-        ("a", "b"),
-        {
-            "scheme": scheme_of(*ADDERS),
-            "a_zero_point": CODE,
-            "b_zero_point": CODE,
-            "zero_point": CODE,
-            "output": check.output_format,
-            "clamp": check.optional(check.limits),
-        },
-        infer_pair,
-        _prepare_add,
-        overwrites=("a", "b"),
     ),
     "clamp": Binding(
         ("x",), {"lo": CODE, "hi": CODE}, _infer_clamp, _prepare_clamp, overwrites=("x",)

@@ -30,6 +30,17 @@ if TYPE_CHECKING:
     from qsim.program.attributes import Constants
 
 
+def _prepare_add(
+    operands: Sequence[Operand], attributes: Attributes, constants: Constants
+) -> Kernel:
+    from hw_models.add import add
+
+    del operands
+    scheme = decode_scheme(attributes["scheme"], constants)
+    given = call_arguments(attributes, "a_zero_point", "b_zero_point", "zero_point")
+    return lambda arrays, ledger: add(arrays[0], arrays[1], scheme, **given, ledger=ledger)
+
+
 def _prepare_sub(
     operands: Sequence[Operand], attributes: Attributes, constants: Constants
 ) -> Kernel:
@@ -184,6 +195,13 @@ _CODES: Final = {
 _PAIR: Final = {"a_zero_point": CODE, "b_zero_point": CODE, **_CODES}
 
 ELEMENTWISE: Final[Mapping[str, Binding]] = {
+    "add": Binding(
+        ("a", "b"),
+        {"scheme": scheme_of(*ADDERS), **_PAIR},
+        infer_pair,
+        _prepare_add,
+        overwrites=("a", "b"),
+    ),
     "sub": Binding(
         ("a", "b"),
         {"scheme": scheme_of(*ADDERS), **_PAIR, "negate": check.one_of("term", "operand")},

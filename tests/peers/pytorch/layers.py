@@ -5,8 +5,8 @@ What each engine computes was found out by measurement; docs/peers.md tells it.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, replace
+from functools import cache, partial
 
 import numpy as np
 import torch
@@ -19,22 +19,12 @@ from hw_models.linear import linear
 from hw_models.quantize import quantize
 from hw_models.requantize import requantize
 from hw_models.schemes import FloatScale
+from tests.peers.pytorch.onednn import float_kind_of, kernel_that_runs
 
 F32 = np.float32
 ENGINES = [e for e in torch.backends.quantized.supported_engines if e != "none"]
 
-# oneDNN and torch look for VNNI on their own; the environment can hide it from oneDNN alone.
-_ISA = os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper()
 HAS_VNNI = torch.cpu._is_vnni_supported()
-ONEDNN_VNNI = HAS_VNNI and _ISA in ("", "DEFAULT", "ALL", "AVX512_CORE_VNNI", "AVX512_CORE_BF16")
-ONEDNN_AVX512 = torch.cpu._is_avx512_supported() and _ISA not in ("AVX2", "AVX", "SSE41")
-
-
-def pairs_saturate(engine: str) -> bool:
-    """Whether the engine adds two products in 16 saturating bits (vpmaddubsw: x86 before VNNI)."""
-    return {"qnnpack": False, "onednn": not ONEDNN_VNNI, "fbgemm": not HAS_VNNI}.get(
-        engine, not (HAS_VNNI and ONEDNN_VNNI)
-    )
 
 
 @dataclass(frozen=True)
@@ -134,26 +124,28 @@ def saturating_pairs(layer: Layer) -> np.ndarray:
     return (total - plain + accumulators(layer)).astype(np.int32)
 
 
-def _onednn_has_no_jit(g: Geometry) -> bool:
-    """Whether oneDNN on AVX2 falls back to its reference convolution: narrow groups."""
-    depthwise = g.groups == g.channels == g.outputs
-    narrow = g.channels // g.groups % 8 or g.outputs // g.groups % 8
-    return g.groups > 1 and not depthwise and bool(narrow)
+def engine_that_runs(engine: str, layer: Layer) -> str:
+    """What ``x86`` hands a layer to (pytorch aten onednn_utils.h should_use_onednn_quant)."""
+    if engine != "x86":
+        return engine
+    convolution = bool(layer.geometry.kernel)
+    vnni = HAS_VNNI and layer.geometry.groups <= 100 and layer.z_w == 0
+    return "onednn" if convolution and vnni else "fbgemm"
 
 
 def float_kind(engine: str, layer: Layer) -> FloatBiasKind | None:
-    """Which float steps follow the accumulator; None: an integer bias, then one multiplier."""
-    if engine == "qnnpack":
+    """Which float steps follow the accumulator; None: an integer bias, then one multiplier.
+
+    ``engine`` must be the one that is set: oneDNN's steps depend on the kernel that it runs.
+    """
+    runs = engine_that_runs(engine, layer)
+    kernel = kernel_that_runs(partial(run_torch, layer))
+    assert (kernel is not None) == (runs == "onednn"), (engine, kernel)
+    if kernel is not None:
+        return float_kind_of(kernel)
+    if runs == "qnnpack":
         return None
-    if engine == "x86":
-        convolution = bool(layer.geometry.kernel)
-        vnni = HAS_VNNI and layer.geometry.groups <= 100 and layer.z_w == 0
-        engine = "onednn" if convolution and vnni else "fbgemm"
-    if engine == "fbgemm":
-        return "fbgemm-channel" if layer.s_w.ndim else "fbgemm-tensor"
-    if not ONEDNN_AVX512:
-        return "onednn-reference" if _onednn_has_no_jit(layer.geometry) else "onednn-combined"
-    return "onednn-reference" if layer.x.dtype == np.int8 else "onednn"
+    return "fbgemm-channel" if layer.s_w.ndim else "fbgemm-tensor"
 
 
 def _twice_inverted(scale: np.ndarray) -> np.ndarray:
@@ -258,3 +250,36 @@ def with_ties(layer: Layer, rng: np.random.Generator) -> Layer:
     half = rng.integers(form.min - layer.z_y, form.max - layer.z_y + 1, len(column)) + 0.5
     scale = np.asarray(layer.s_w, np.float64) * float(layer.s_x)
     return replace(layer, bias=(half * float(layer.s_y) - column * scale).astype(F32))
+
+
+def pairs_saturate(engine: str) -> bool:
+    """Whether the engine adds two products in 16 saturating bits (vpmaddubsw: x86 before VNNI)."""
+    fbgemm = not HAS_VNNI
+    return {
+        "qnnpack": False,
+        "fbgemm": fbgemm,
+        "onednn": onednn_saturates_pairs(),
+        "x86": fbgemm or onednn_saturates_pairs(),
+    }[engine]
+
+
+@cache
+def onednn_saturates_pairs() -> bool:
+    """Ask oneDNN itself: it knows more kinds of VNNI than torch, and may be told to use none."""
+    x, one = np.full((1, 64, 3, 3), 255, np.uint8), F32(1)
+    before = torch.backends.quantized.engine
+    torch.backends.quantized.engine = "onednn"
+    try:
+        found = set()
+        for kernel in ((), (1, 1), (3, 3)):
+            g = Geometry("pairs", 64, 64, kernel, kernel and (3, 3), batch=1)
+            weight = np.zeros(g.weight_shape, np.int8)
+            weight[:, :2] = 127 * (np.arange(np.prod(kernel, dtype=int)) == 0).reshape(kernel)
+            codes = x if kernel else x[..., 0, 0]
+            layer = Layer(g, codes, weight, one, 0, np.asarray(one), 0, F32(512), 0)
+            found |= set(run_torch(layer).ravel().tolist())
+    finally:
+        torch.backends.quantized.engine = before
+    # 64770 is 127 steps of 512; 32767 is 64.
+    assert found <= {64, 127}, found
+    return 64 in found

@@ -13,6 +13,7 @@ from tests.peers.pytorch.layers import (
     Layer,
     accumulators,
     expected,
+    float_kind,
     pairs_saturate,
     random_layer,
     run_torch,
@@ -24,9 +25,12 @@ LINEAR = [
     Geometry("linear7", 7, 33, batch=1),
     Geometry("linear64", 64, 128, batch=5),
     Geometry("linear-2**24", 1200, 48, batch=2, extreme=True),
+    Geometry("linear-2**24-batch16", 1280, 64, batch=16, extreme=True),
 ]
 CONV = [
     Geometry("1x1", 5, 19, (1, 1), (4, 3)),
+    Geometry("1x1-wide", 32, 64, (1, 1), (5, 5)),
+    Geometry("1x1-groups4", 64, 64, (1, 1), (4, 4), groups=4),
     Geometry("3x3", 8, 16, (3, 3), (7, 6), padding=1),
     Geometry("3x2-stride2", 3, 16, (3, 2), (9, 7), stride=2, padding=1),
     Geometry("dilation2", 6, 9, (3, 3), (9, 8), dilation=2, padding=2),
@@ -38,6 +42,7 @@ CONV = [
     Geometry("groups104", 104, 104, (3, 3), (5, 5), padding=1, groups=104),
     Geometry("7x7-stride2", 3, 16, (7, 7), (15, 15), stride=2, padding=3),
     Geometry("3x3-2**24", 150, 24, (3, 3), (3, 3), batch=1, extreme=True),
+    Geometry("3x3-2**24-wide", 160, 32, (3, 3), (5, 5), batch=1, extreme=True),
     Geometry("1d-3", 6, 16, (3,), (17,), padding=1),
     Geometry("1d-5-stride2-groups3", 9, 12, (5,), (19,), stride=2, padding=2, groups=3),
 ]
@@ -121,6 +126,22 @@ def test_exception_fbgemm_depthwise_saturates_pairs(engine: str) -> None:
     # A lone product fits, and so does every pair of weights of 7 bits.
     weight[0, 0, 0, 1] = 0
     assert run_torch(layer)[0, 0, 1, 1] == round(32385 / 512)
+
+
+@pytest.mark.parametrize("engine", [e for e in ENGINES if e == "onednn"], indirect=True)
+@pytest.mark.parametrize("batch", [1, 8])
+def test_exception_onednn_has_two_orders_of_scales(engine: str, batch: int) -> None:
+    """The smallest case: 25 steps of 0.05 * 0.4, in float32 a tie or just above it.
+
+    With AMX the sample alone gives 0, and 1 in a batch of 8.
+    """
+    x, weight = np.zeros((batch, 64), np.uint8), np.zeros((64, 64), np.int8)
+    x[:, 0], weight[:, 0] = 5, 5
+    s_x, s_w, one = np.float32(0.05), np.float32(0.4), np.float32(1)
+    layer = Layer(Geometry("linear", 64, 64), x, weight, s_x, 0, np.asarray(s_w), 0, one, 0)
+    assert np.float32(25) * s_x * s_w == 0.5 < np.float32(25) * (s_x * s_w)
+    codes = {"onednn": 0, "onednn-reference": 0, "onednn-combined": 1}
+    assert set(run_torch(layer).ravel()) == {codes[float_kind(engine, layer)]}
 
 
 @engines

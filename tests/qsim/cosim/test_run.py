@@ -15,8 +15,8 @@ import qsim
 from hw_models import Accumulator
 from hw_models.schemes import FixedPoint, FloatScale
 from qsim.cli import main
-from qsim.cosim.jobs.vectors import vectors
-from qsim.cosim.lanes.lane import Stimulus
+from qsim.cosim.jobs.drawn import vectors
+from qsim.cosim.lanes.interface import Stimulus
 from qsim.cosim.runner import Settings, run_cases
 from qsim.cosim.simulators.wrapper import RTL, design
 from qsim.errors import UsageError
@@ -238,8 +238,9 @@ def test_vectors_of_a_primitive(capsys: pytest.CaptureFixture[str]) -> None:
     assert found["mismatches"] == 0
 
 
-def test_a_network(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["cosim", "digits", "--simulator", "verilator", "--json"]) == 0
+@pytest.mark.parametrize("simulator", ["icarus", pytest.param("verilator", marks=pytest.mark.soak)])
+def test_a_network(simulator: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["cosim", "digits", "--simulator", simulator, "--json"]) == 0
     found = json_of(capsys)
     kinds = {call["primitive"] for call in found["calls"]}
     assert kinds >= {"correlation", "bias_add", "requantize", "add", "max_pool", "avg_pool"}

@@ -52,12 +52,14 @@ def test_the_manifest_says_all_that_the_design_asks(tmp_path: Path) -> None:
     }
 
 
-def test_every_flipped_bit_is_noticed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("bits", [1, pytest.param(8, marks=pytest.mark.soak)])
+def test_every_flipped_bit_is_noticed(bits: int, tmp_path: Path) -> None:
+    """So many bits of every seventh byte, in turn the lowest, the next, …"""
     write([clamp_case()], tmp_path / "set", TFLITE)
     for path in sorted((tmp_path / "set").iterdir()):
         data = path.read_bytes()
         for place in range(0, len(data), 7):
-            for bit in range(8):
+            for bit in ((place + k) % 8 for k in range(bits)):
                 changed = bytearray(data)
                 changed[place] ^= 1 << bit
                 path.write_bytes(bytes(changed))

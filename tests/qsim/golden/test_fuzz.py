@@ -25,7 +25,8 @@ from tests.qsim.network.test_fuzz import (
     watchdog,
 )
 
-PLAIN, SIGNED, ARRAYS = 250, 250, 100
+# How many mutations of a kind.
+COUNTS = [100, pytest.param(1000, marks=pytest.mark.soak)]
 
 
 @pytest.fixture(scope="module")
@@ -54,8 +55,9 @@ def status(folder: Path, capfd: pytest.CaptureFixture[str]) -> int:
     return code
 
 
+@pytest.mark.parametrize("count", COUNTS)
 def test_mutated_bytes_are_refused(
-    original: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    count: int, original: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     rng = random.Random(20240702)  # noqa: S311 - reproducible mutations
     folder = tmp_path / "set"
@@ -63,8 +65,8 @@ def test_mutated_bytes_are_refused(
     files = sorted(folder.iterdir())
     manifest = folder / "manifest.json"
     changed = 0
-    with watchdog(200):
-        for _ in range(PLAIN):
+    with watchdog(2 * count):
+        for _ in range(count):
             path = manifest if rng.random() < 0.5 else rng.choice(files)
             data = path.read_bytes()
             # The mutations aim at the header of a safetensors file; a manifest has none.
@@ -75,19 +77,20 @@ def test_mutated_bytes_are_refused(
                 changed += 1
                 assert status(folder, capfd) == 2
             path.write_bytes(data)
-    assert changed > 0.9 * PLAIN
+    assert changed > 0.9 * count
     assert status(folder, capfd) == 0
 
 
+@pytest.mark.parametrize("count", COUNTS)
 def test_signed_mutations_of_the_manifest_are_refused_or_computed(
-    original: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    count: int, original: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     rng = random.Random(20240703)  # noqa: S311
     folder = tmp_path / "set"
     shutil.copytree(original, folder)
     seen = []
-    with watchdog(200):
-        for _ in range(SIGNED):
+    with watchdog(2 * count):
+        for _ in range(count):
             document = document_of(original)
             mutate_tree(document, rng)
             try:
@@ -95,26 +98,27 @@ def test_signed_mutations_of_the_manifest_are_refused_or_computed(
             except (KeyError, ValueError):
                 continue  # no such text can be written
             seen.append(status(folder, capfd))
-    assert seen.count(2) > 0.5 * SIGNED
+    assert seen.count(2) > 0.5 * count
     assert seen.count(1) > 0
 
 
+@pytest.mark.parametrize("count", COUNTS)
 def test_signed_mutations_of_arrays_are_refused(
-    original: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    count: int, original: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     rng = random.Random(20240704)  # noqa: S311
     folder = tmp_path / "set"
-    count = len(document_of(original)["cases"])
+    files = len(document_of(original)["cases"])
     refused = 0
-    with watchdog(200):
-        for _ in range(ARRAYS):
+    with watchdog(2 * count):
+        for _ in range(count):
             shutil.copytree(original, folder)
 
             def change(arrays: dict) -> dict:
                 mutate_arrays(arrays, rng)
                 return arrays
 
-            rewrite(folder, rng.randrange(count), change)
+            rewrite(folder, rng.randrange(files), change)
             refused += status(folder, capfd) == 2
             shutil.rmtree(folder)
-    assert refused > 0.5 * ARRAYS
+    assert refused > 0.5 * count

@@ -13,7 +13,6 @@ from qsim import Target
 from qsim.errors import FileFormatError, InputError, ModelError, UsageError
 from qsim.golden import Case, cases, check, load, record
 from qsim.golden.single import compute, program_of
-from qsim.report.evaluate import programs_in_order
 from tests import fresh
 from tests.qsim.golden.cases import clamp_case, document_of, rewrite, small_set
 from tests.qsim.network import nets as net
@@ -34,7 +33,7 @@ def test_every_call_of_a_run_is_a_case(
 ) -> None:
     lowered = network(model, target)
     golden = record(lowered, small(model, 2), tmp_path / "set")
-    calls = [call for program in programs_in_order(lowered) for call in program.calls]
+    calls = [call for program in lowered.programs_in_order() for call in program.calls]
     assert calls
     assert [case.primitive for case in golden.cases] == [call.primitive for call in calls]
     assert [case.layer for case in golden.cases] == [call.layer for call in calls]

@@ -129,7 +129,7 @@ def test_control_flow_on_data_is_refused_in_one_line_with_its_place(capfd):
         capture(Branches(), torch.ones(2, 3))
     message = str(caught.value)
     assert "\n" not in message
-    assert caught.value.where.startswith("test_capture.py:")
+    assert caught.value.where.startswith("test_capturing.py:")
     assert "data-dependent" in message
     out, err = capfd.readouterr()
     assert (out, err) == ("", "")
@@ -138,7 +138,7 @@ def test_control_flow_on_data_is_refused_in_one_line_with_its_place(capfd):
 def test_error_of_forward_names_the_users_line():
     with pytest.raises(ModelError, match="cannot be exported") as caught:
         capture(nn.Sequential(FixedBatch()), torch.ones(5, 7))
-    assert caught.value.where.startswith("test_capture.py:")
+    assert caught.value.where.startswith("test_capturing.py:")
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from torch.utils import _pytree as pytree
 import qsim
 from qsim import Target
 from qsim.errors import ModelError, QsimError
+from qsim.network import hostops
 from qsim.network.lowered import Lowered
 from qsim.quantizer import Quantized
 from tests.qsim.models.architectures import MODELS, example
@@ -185,10 +186,61 @@ def test_an_architecture_runs_on_a_target(name: str, target: str) -> None:
         assert float((found - real).abs().max()) <= 0.1 * top
     for found, traced in zip(leaves(y), network.trace(*x).outputs, strict=True):
         assert np.array_equal(found.numpy(), traced)
-    if name not in FIXED_BATCH:
-        rows = [leaves(network(*(i[k : k + 1] for i in x))) for k in range(8)]
-        for index, found in enumerate(leaves(y)):
-            assert torch.equal(found, torch.cat([row[index] for row in rows]))
+
+
+@pytest.mark.parametrize(("name", "target"), [pair for pair in PAIRS if pair[0] not in FIXED_BATCH])
+def test_a_row_is_the_same_alone_and_in_a_batch(
+    name: str, target: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every tensor of a run, given what torch makes of the host operators.
+
+    torch may add float products in an order that depends on the batch and on the processor. So a
+    row alone gets, from each host operator, its row of what that made for the batch.
+    """
+    network, x = lowered(name, target), inputs_of(name)
+    made: dict[int, Any] = {}
+    run = hostops.run_torch_step
+
+    def keep(attributes: Any, *rest: Any) -> Any:
+        made[id(attributes)] = run(attributes, *rest)
+        return made[id(attributes)]
+
+    monkeypatch.setattr(hostops, "run_torch_step", keep)
+    whole = network.trace(*x)
+    assert len(made) == sum(step.kind == "torch" for step in network.steps)
+    for k in range(8):
+
+        def hand_out(attributes: Any, *rest: Any, k: int = k) -> Any:
+            own, batch = run(attributes, *rest), made[id(attributes)]
+            return batch[k : k + 1] if is_row(own, batch) else own
+
+        monkeypatch.setattr(hostops, "run_torch_step", hand_out)
+        alone = [i[k : k + 1] for i in x]
+        row, called = network.trace(*alone), leaves(network(*alone))
+        assert row.tensors.keys() == whole.tensors.keys()
+        for entry in whole.ledger:
+            assert is_row(row.tensors[entry.tensor], whole.tensors[entry.tensor])
+        for key, found in row.tensors.items():
+            if is_row(found, whole.tensors[key]):  # else the batch is not in front
+                assert np.array_equal(found, whole.tensors[key][k : k + 1]), (key, k)
+        for found, output, batch in zip(row.outputs, called, whole.outputs, strict=True):
+            assert np.array_equal(found, batch[k : k + 1])
+            assert np.array_equal(output.numpy(), found)
+
+
+def is_row(one: Any, batch: Any) -> bool:
+    """Whether one array or tensor has the shape of a row of the other, which has 8."""
+    shapes = [getattr(value, "shape", ()) for value in (one, batch)]
+    return shapes[0][:1] == (1,) and shapes[1] == (8, *shapes[0][1:])
+
+
+@pytest.mark.parametrize("target", ["tflite", "q7"])
+def test_a_network_of_host_operators_alone_is_torch_itself(target: str) -> None:
+    network, (x,), model = lowered("Double", target), inputs_of("Double"), MODELS["Double"]().eval()
+    assert {step.kind for step in network.steps} == {"torch"}
+    with torch.no_grad():
+        for part in (x, *x.split(1)):
+            assert torch.equal(network(part), model(part))
 
 
 @pytest.mark.parametrize(("name", "target"), PAIRS)
@@ -215,23 +267,27 @@ def test_a_file_gives_the_same_integers(name: str, tmp_path: Path) -> None:
     assert loaded.host_operators == network.host_operators
 
 
-@pytest.mark.parametrize(("name", "target"), [("Encoder", "q7"), ("Outputs", "tflite")])
-def test_a_fresh_process_gives_the_same_integers(name: str, target: str, tmp_path: Path) -> None:
-    network, x = lowered(name, target), inputs_of(name)
-    network.save(tmp_path / "net.qsim")
-    for index, value in enumerate(x):
-        np.save(tmp_path / f"x{index}.npy", value.numpy())
+def test_a_fresh_process_gives_the_same_integers(tmp_path: Path) -> None:
+    pairs = ("Encoder", "q7"), ("Outputs", "tflite")
+    for name, target in pairs:
+        (tmp_path / name).mkdir()
+        lowered(name, target).save(tmp_path / name / "net.qsim")
+        for index, value in enumerate(inputs_of(name)):
+            np.save(tmp_path / name / f"x{index}.npy", value.numpy())
     code = (
         "import sys, numpy as np, qsim\n"
-        "net = qsim.load(sys.argv[1] + '/net.qsim')\n"
-        "xs = [np.load(f'{sys.argv[1]}/x{i}.npy') for i in range(len(net.inputs))]\n"
-        "ys = net(*xs)\n"
-        "ys = ys if isinstance(ys, (tuple, list)) else [ys]\n"
-        "for i, y in enumerate(ys): np.save(f'{sys.argv[1]}/y{i}.npy', y)\n"
+        "for folder in sys.argv[1:]:\n"
+        "    net = qsim.load(folder + '/net.qsim')\n"
+        "    xs = [np.load(f'{folder}/x{i}.npy') for i in range(len(net.inputs))]\n"
+        "    ys = net(*xs)\n"
+        "    ys = ys if isinstance(ys, (tuple, list)) else [ys]\n"
+        "    for i, y in enumerate(ys): np.save(f'{folder}/y{i}.npy', y)\n"
     )
-    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True, timeout=120)
-    for index, value in enumerate(leaves(network(*x))):
-        assert np.array_equal(np.load(tmp_path / f"y{index}.npy"), value.numpy())
+    folders = [str(tmp_path / name) for name, _ in pairs]
+    subprocess.run([sys.executable, "-c", code, *folders], check=True, timeout=120)
+    for name, target in pairs:
+        for index, value in enumerate(leaves(lowered(name, target)(*inputs_of(name)))):
+            assert np.array_equal(np.load(tmp_path / name / f"y{index}.npy"), value.numpy())
 
 
 @pytest.mark.parametrize("name", sorted(HOST))

@@ -1,4 +1,7 @@
-"""Every built-in model on every shipped target: each call's codes by its primitive's definition."""
+"""Every built-in model on every shipped target: each call's codes by its primitive's definition.
+
+Every second target has one of the two large models, in turn; ``pytest -m soak`` has all pairs.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +53,14 @@ TOO_LARGE = {
     ("mobilenet_v2", "nvdla-like"): ("features.2.conv.1.0", "1,374,208"),
 }
 ELEMENTS = 3  # of every call, beside its first, last, smallest and largest
-PAIRS = [(known.name, target) for known in models.builtin() for target in qsim.Target.names()]
+LARGE = ("resnet18", "mobilenet_v2")
+TARGETS = qsim.Target.names()
+PAIRS = [
+    pytest.param(name, target, marks=[pytest.mark.soak] if late else [])
+    for name in [known.name for known in models.builtin()]
+    for index, target in enumerate(TARGETS)
+    for late in [name in LARGE and index % 4 != 2 * LARGE.index(name)]
+]
 
 
 @lru_cache(maxsize=1)
@@ -68,18 +78,32 @@ def inputs_of(model: models.Model) -> torch.Tensor:
     return torch.stack([samples[0], 1.5 * samples[1] - 0.25])
 
 
-def lowered_for(name: str, target: qsim.Target) -> Lowered:
-    """The network; what the memory does not hold is refused, and lowered without its limit."""
+def quantized_for(name: str, target: qsim.Target) -> qsim.Quantized:
     model, program = captured(name)
     assert model.calibration
     few = [(model.calibration[0][0][:2],)]
-    quantized = qsim.quantize(program, model.example_inputs, target, calibration=few)
-    if (name, target.name) not in TOO_LARGE:
-        return qsim.lower(quantized)
-    layer, missing = map(re.escape, TOO_LARGE[name, target.name])
-    with pytest.raises(ModelError, match=f"layer '{layer}': .* at once, {missing} more than the"):
+    return qsim.quantize(program, model.example_inputs, target, calibration=few)
+
+
+def lowered_for(name: str, target: qsim.Target) -> Lowered:
+    """The network; what the memory does not hold is refused, and lowered without its limit."""
+    quantized = quantized_for(name, target)
+    if (name, target.name) in TOO_LARGE:
+        refused(quantized, *TOO_LARGE[name, target.name])
+        target = replace(target, memory=replace(target.memory, bytes=0))
+    return qsim.lower(quantized, target)
+
+
+def refused(quantized: qsim.Quantized, layer: str, missing: str) -> None:
+    where, more = re.escape(layer), re.escape(missing)
+    with pytest.raises(ModelError, match=f"layer '{where}': .* at once, {more} more than the"):
         qsim.lower(quantized)
-    return qsim.lower(quantized, replace(target, memory=replace(target.memory, bytes=0)))
+
+
+@pytest.mark.parametrize(("name", "target_name"), TOO_LARGE)
+def test_what_the_memory_does_not_hold_is_refused(name: str, target_name: str) -> None:
+    quantized = quantized_for(name, qsim.Target.load(target_name))
+    refused(quantized, *TOO_LARGE[name, target_name])
 
 
 @pytest.mark.parametrize(("name", "target_name"), PAIRS)

@@ -224,6 +224,9 @@ def test_what_the_target_lacks_stays_on_the_host(missing, left):
     assert (
         host & {"conv2d", "linear", "add", "max_pool2d", "adaptive_avg_pool2d", "flatten"} == left
     )
+
+
+def test_nothing_of_a_residual_network_stays_on_the_host():
     everything = quantized(Residual(), torch.randn(8, 1, 8, 8))
     assert everything.host == frozenset()
 

@@ -12,9 +12,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from qsim.cosim.jobs.elements import words_of
+from qsim.cosim.findings import words_of
 from qsim.cosim.jobs.unit import Job
-from qsim.cosim.lanes.lane import LaneResult
+from qsim.cosim.lanes.interface import LaneResult
 
 Element: TypeAlias = dict[str, Any]  # operands, and the unit's parameters in capitals
 

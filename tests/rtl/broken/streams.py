@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from qsim.cosim.jobs.elements import words_of
+from qsim.cosim.findings import words_of
 from qsim.cosim.jobs.unit import Job
-from qsim.cosim.lanes.lane import LaneResult, Stimulus
+from qsim.cosim.lanes.interface import LaneResult, Stimulus
 from tests.rtl.broken.faults import directed_job
 
 RESET_AT = 401
@@ -157,19 +157,16 @@ FIRST = "first <= 1'b1;"
 KEPT = "first <= first !== 1'b0;"
 
 
-def packets(file: str) -> dict[str, Fault]:
-    """Return the flaws of a module that makes one beat of a packet."""
-    last = "assign s_axis_tready = !m_axis_tvalid || m_axis_tready ||"
-    empty = "else if (m_axis_tready) m_axis_tvalid"
-    return {
-        "a result is repeated": Fault(
-            file, empty, "else if (m_axis_tready && s_axis_tvalid) m_axis_tvalid", source, repeated
-        ),
-        "a result is overwritten": Fault(file, last, f"{last} 1'b1 ||", sink, changed),
-        "a packet is remembered": Fault(file, FIRST, KEPT, mid_packet, remembered),
-    }
-
-
+PACKET = "packet_register.sv"
+LAST = "assign s_axis_tready = !m_axis_tvalid || m_axis_tready ||"
+PACKETS = {
+    "a result is repeated": Fault(
+        PACKET, "else if (m_axis_tready) m_axis_tvalid",
+        "else if (m_axis_tready && s_axis_tvalid) m_axis_tvalid", source, repeated,
+    ),
+    "a result is overwritten": Fault(PACKET, LAST, f"{LAST} 1'b1 ||", sink, changed),
+    "a packet is remembered": Fault(PACKET, FIRST, KEPT, mid_packet, remembered),
+}  # fmt: skip
 AVG_POOL = {
     "a result is repeated": Fault(
         "avg_pool.sv", "else if (free) done", "else if (free && s_axis_tvalid) done",
@@ -185,7 +182,7 @@ FAULTS = {
     ("bias_add", "narrow20"): ONE_REGISTER,
     ("add", "tflite"): ONE_REGISTER,
     ("lookup", "tflite"): LOOKUP,
-    ("max_pool", "tflite"): packets("max_pool.sv"),
+    ("max_pool", "tflite"): PACKETS,
     ("avg_pool", "tflite"): AVG_POOL,
-    ("correlation", "narrow20"): packets("correlation.sv"),
+    ("correlation", "narrow20"): PACKETS,
 }

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from qsim.cosim.dut.dut import Dut, require_unit, require_values
+from qsim.cosim.dut.binding import Dut, require_unit, require_values
 from qsim.cosim.dut.file import load
 from qsim.cosim.dut.wrapper import wrapper
 from qsim.cosim.jobs.beats import Field, Layout

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
 
 from hw_models import Accumulator, FixedFormat
 from hw_models.add import AlignedAdd, FloatAdd, MultiplierAdd, ShiftedAdd
+from hw_models.formats import HOLDING, At, Overflow
 from hw_models.rounding import splitmix64
-from hw_models.schemes import FixedPoint, FloatScale, PowerOfTwo
+from hw_models.schemes import FixedPoint, FixedRounding, FloatScale, PowerOfTwo
+from qsim.cosim.jobs.bias_add import overflow_code
+from qsim.cosim.jobs.correlation import ATS
 from qsim.cosim.jobs.elementwise import code_width, draws
 from qsim.cosim.jobs.makers import has_rtl, job
+from qsim.cosim.jobs.scheme_fields import fixed_code
 from qsim.cosim.jobs.unit import Job
 from qsim.errors import UsageError
 from qsim.golden import Case
@@ -258,3 +262,21 @@ def test_a_call_without_rtl_is_refused_by_name(message: str) -> None:
 )
 def test_code_width_holds_every_point(bits: int, points: tuple[int, ...], width: int) -> None:
     assert code_width(bits, *points) == width
+
+
+def test_every_closed_set_has_its_numbers() -> None:
+    fixed = {fixed_code(rounding) for rounding in get_args(FixedRounding)}
+    assert fixed == {0, 1, 3, 5, 6}  # of a single rounding TOSA's range is the narrower one
+    held = [overflow_code(Accumulator(8, overflow)) for overflow in HOLDING]
+    assert (held, overflow_code(Accumulator(8, "error"))) == ([0, 1, 2], 0)
+    assert {*HOLDING, "error"} == set(get_args(Overflow))
+    assert set(ATS) == set(get_args(At))
+
+
+@pytest.mark.parametrize(
+    "rounding", sorted({*get_args(FixedRounding)} - {"double", "single", "tosa-single"})
+)
+def test_an_adder_whose_rescalings_have_no_rtl_is_refused(rounding: FixedRounding) -> None:
+    adder = ShiftedAdd.from_scales(0.1, 0.2, 0.3, rounding=rounding)
+    with pytest.raises(UsageError, match=f"of rounding {rounding}"):
+        job(make.add([1], [2], adder), TFLITE)

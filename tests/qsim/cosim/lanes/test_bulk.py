@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from qsim.cosim.jobs.elements import findings
+from qsim.cosim.findings import findings
 from qsim.cosim.lanes.bulk import DEPTH, run_bulk
-from qsim.cosim.lanes.lane import LaneResult, SimulationError, Stimulus, Window
-from qsim.cosim.simulators.build import Build
+from qsim.cosim.lanes.interface import LaneResult, SimulationError, Stimulus, Window
+from qsim.cosim.simulators import Build
 from qsim.errors import UsageError
 from tests.qsim.cosim.simulators.toy_rtl import SIMULATORS, toy_build, toy_job
 from tests.tree import ROOT
@@ -236,9 +236,8 @@ import signal
 import sys
 from pathlib import Path
 signal.signal(signal.SIGINT, signal.default_int_handler)
-from qsim.cosim.bulk import run_bulk
-from qsim.cosim.lane import Stimulus
-from tests.qsim.toy_rtl import toy_build, toy_job
+from qsim.cosim.lanes import Stimulus, run_bulk
+from tests.qsim.cosim.simulators.toy_rtl import toy_build, toy_job
 build = toy_build(Path(sys.argv[1]), "icarus")
 print("started", flush=True)
 run_bulk(toy_job(8, {0: "stop"}), build, Stimulus(idle_limit=2**31 - 1))

@@ -11,10 +11,10 @@ from typing import get_args
 import numpy as np
 import pytest
 
+from qsim.cosim.findings import findings
 from qsim.cosim.jobs.beats import Field, Layout
-from qsim.cosim.jobs.elements import findings
 from qsim.cosim.jobs.unit import Job
-from qsim.cosim.lanes.lane import (
+from qsim.cosim.lanes.interface import (
     Difference,
     LaneResult,
     Problem,

@@ -9,8 +9,7 @@ import numpy as np
 from qsim.cosim.jobs.beats import Field, Layout
 from qsim.cosim.jobs.unit import Job, Unit
 from qsim.cosim.lanes.bulk import bulk_recipe
-from qsim.cosim.simulators import toolchain
-from qsim.cosim.simulators.build import Build, build
+from qsim.cosim.simulators import Build, build, toolchain
 from qsim.cosim.simulators.wrapper import Design, design
 
 SIMULATORS = ("icarus", "verilator")

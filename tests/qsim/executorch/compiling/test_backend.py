@@ -13,7 +13,7 @@ from qsim.errors import FileFormatError, InputError, ModelError
 from qsim.executorch import QsimBackend, run_edge
 from qsim.executorch.delegates import open_blob, run_blob
 from qsim.executorch.delegates.specs import decode, encode, to_toml
-from qsim.network.store import from_bytes
+from qsim.network.reading import from_bytes
 from tests.qsim.executorch.edges import batches, lowered_edge, network, same, to_edge
 from tests.qsim.lowering.models import build, examples
 

@@ -14,8 +14,7 @@ import pytest
 
 import hw_models as hw
 from hw_models.requantize import reference as requantize_one
-from hw_models.rounding import DETERMINISTIC, DIVISIONS
-from hw_models.schemes import round_shift
+from hw_models.rounding import DETERMINISTIC, DIVISIONS, round_shift
 from qsim import Target
 from qsim.errors import UsageError
 from qsim.golden import Case, directed

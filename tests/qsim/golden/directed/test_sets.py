@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from qsim import Target
+from qsim.cli import main
 from qsim.golden import Case, check, directed, load
-from tests.tree import GOLDEN, ROOT
+from tests.tree import GOLDEN
 
 # Folder -> target, and how many random elements; the folder's name begins with the primitive's.
 DIRECTED = {
@@ -72,8 +71,7 @@ def test_a_directed_set_is_right_and_reproducible(folder: str) -> None:
 def test_the_layer_of_digits_is_right_and_reproducible(tmp_path: Path) -> None:
     assert check(GOLDEN / "digits-layer", target=Target.load("tflite")).ok
     full = tmp_path / "full"
-    command = [sys.executable, "-m", "qsim", "golden", "record", "digits", "-o", str(full)]
-    subprocess.run([*command, "--samples", "1"], cwd=ROOT, check=True, capture_output=True)
+    assert main(["golden", "record", "digits", "-o", str(full), "--samples", "1"]) == 0
     kept = load(GOLDEN / "digits-layer").cases
     assert [case.primitive for case in kept] == ["correlation", "bias_add", "requantize"]
     for found, wanted in zip(kept, load(full).cases, strict=False):

@@ -9,18 +9,16 @@ which reset is low.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Final, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, TypeAlias
 
 from qsim.errors import QsimError, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from qsim.cosim.jobs.unit import Job
-    from qsim.cosim.simulators.build import Build
+    from qsim.cosim.jobs import Job
+    from qsim.cosim.simulators import Build
 
-LaneName: TypeAlias = Literal["bulk", "cocotb"]
-LANES: Final[tuple[LaneName, ...]] = ("bulk", "cocotb")
 ProblemKind: TypeAlias = Literal["hang", "extra", "unstable", "dropped", "unknown", "reset"]
 
 

@@ -16,9 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from os import PathLike
 
-    from qsim.cosim.jobs.beats import Flags, Layout, Words
-    from qsim.cosim.jobs.unit import Job
-    from qsim.golden.sets import GoldenSet
+    from qsim.cosim.jobs import Flags, Job, Layout, Words
+    from qsim.golden import GoldenSet
 
 VERSION: Final = 1
 _README: Final = """\
@@ -107,7 +106,7 @@ def export_hex(
 
 
 def _job(golden: GoldenSet, name: str) -> Job:
-    from qsim.cosim.jobs.makers import job
+    from qsim.cosim.jobs import job
 
     return job(golden.case(name), golden.target)
 

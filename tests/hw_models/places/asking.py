@@ -14,8 +14,8 @@ from tests.tree import ROOT
 Places = Mapping[str, Callable[[str], None]]
 _RUN = """
 import sys
-from tests.hw_models.{0} import PLACES
-from tests.hw_models.places import missing
+from tests.hw_models.places.{0} import PLACES
+from tests.hw_models.places.asking import missing
 print(*missing(PLACES, sys.argv[1]), sep="\\n")
 """
 
@@ -35,7 +35,7 @@ def missing_in_a_copy(test: str, name: str, folder: Path, file: str, last: str) 
     """Return what ``missing`` finds where a name was added to a Literal, and nothing else was done.
 
     Args:
-        test: module with PLACES, in tests/hw_models.
+        test: module with PLACES, in this folder.
         name: to be added.
         folder: where a copy of hw_models may be made.
         file: with the Literal, in hw_models.

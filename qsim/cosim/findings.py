@@ -14,9 +14,8 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from qsim.cosim.jobs.beats import Field, Words
-    from qsim.cosim.jobs.unit import Job
-    from qsim.cosim.lanes.lane import Difference, LaneResult
+    from qsim.cosim.jobs import Field, Job, Words
+    from qsim.cosim.lanes import Difference, LaneResult
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from hw_models.rounding import (
 )
 from hw_models.schemes import PowerOfTwo
 from qsim.target import sections
-from tests.hw_models.places import in_docs, in_module, missing, missing_in_a_copy
+from tests.hw_models.places.asking import in_docs, in_module, missing, missing_in_a_copy
 
 VALUES = range(-40, 41)
 SHIFTS = (1, 2, 4)
@@ -157,7 +157,7 @@ def test_the_list_of_places_is_the_one_that_is_asked():
 
 def test_a_rounding_that_is_a_name_alone_is_missed_everywhere(tmp_path):
     found = missing_in_a_copy(
-        "test_rounding_places", "half_random", tmp_path, "rounding.py",
+        "test_rounding", "half_random", tmp_path, "rounding.py",
         '    "jam",\n    "stochastic"',
     )  # fmt: skip
     assert found == list(PLACES)

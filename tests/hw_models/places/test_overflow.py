@@ -15,7 +15,7 @@ from hw_models.formats import HOLDING, OVERFLOWS, RAISING, Accumulator
 from hw_models.products.plan import CorrelationPlan
 from qsim.cosim.jobs.bias_add import overflow_code
 from qsim.target import sections
-from tests.hw_models.places import in_docs, missing, missing_in_a_copy
+from tests.hw_models.places.asking import in_docs, missing, missing_in_a_copy
 from tests.tree import ROOT
 
 TOTALS = (-20, -9, -8, -7, 0, 7, 8, 20)
@@ -100,7 +100,7 @@ def test_every_place_knows_every_rule(name):
 
 def test_a_rule_that_is_a_name_alone_is_missed_everywhere(tmp_path):
     found = missing_in_a_copy(
-        "test_overflow_places", "reflect", tmp_path, "formats.py",
+        "test_overflow", "reflect", tmp_path, "formats.py",
         'Overflow: TypeAlias = Literal["wrap", "saturate", "saturate_symmetric", "error"',
     )  # fmt: skip
     assert found == list(PLACES)

@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from qsim.cosim.jobs.beats import Field
-    from qsim.cosim.jobs.unit import Job, Unit
+    from qsim.cosim.jobs import Field, Job, Unit
 
 Handshake: TypeAlias = Literal["axi_stream", "valid_only", "fixed_latency"]
 Order: TypeAlias = Literal["first_lowest", "first_highest"]

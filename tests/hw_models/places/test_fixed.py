@@ -15,7 +15,7 @@ from hw_models.schemes.fixed_point import FIXED_ROUNDINGS
 from qsim.cosim.jobs.scheme_fields import fixed_code
 from qsim.golden.directed.add_ties import _Rescale
 from qsim.target import rules, sections
-from tests.hw_models.places import in_docs, missing, missing_in_a_copy
+from tests.hw_models.places.asking import in_docs, missing, missing_in_a_copy
 from tests.tree import ROOT
 
 VALUES = (*range(-40, 41), -(1 << 20), (1 << 20) + 12345)
@@ -84,7 +84,7 @@ def test_every_rounding_has_a_definition():
 
 def test_a_rounding_that_is_a_name_alone_is_missed_everywhere(tmp_path):
     found = missing_in_a_copy(
-        "test_fixed_places", "triple", tmp_path, "requantization/fixed_point.py",
+        "test_fixed", "triple", tmp_path, "schemes/fixed_point.py",
         '"tosa-single", "tosa-double"\n]',
     )  # fmt: skip
     assert found == list(PLACES)

@@ -9,50 +9,28 @@ Four packages below have facades of their own: ``jobs`` (beats of a call), ``sim
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
+
+import lazy_loader
 
 if TYPE_CHECKING:
-    from qsim.cosim.hexfiles import Exported, export_hex
-    from qsim.cosim.report import CallResult, Report, Skipped
-    from qsim.cosim.runner import Progress, Settings, run_cases
-    from qsim.cosim.start import run, with_dut
+    from qsim.cosim.hexfiles import Exported as Exported
+    from qsim.cosim.hexfiles import export_hex as export_hex
+    from qsim.cosim.report import CallResult as CallResult
+    from qsim.cosim.report import Report as Report
+    from qsim.cosim.report import Skipped as Skipped
+    from qsim.cosim.runner import Progress as Progress
+    from qsim.cosim.runner import Settings as Settings
+    from qsim.cosim.runner import run_cases as run_cases
+    from qsim.cosim.start import run as run
+    from qsim.cosim.start import with_dut as with_dut
 
-__all__ = [
-    "CallResult",
-    "Exported",
-    "Progress",
-    "Report",
-    "Settings",
-    "Skipped",
-    "export_hex",
-    "run",
-    "run_cases",
-    "with_dut",
-]
-
-_HOMES: Final = {
-    "CallResult": "report",
-    "Exported": "hexfiles",
-    "Progress": "runner",
-    "Report": "report",
-    "Settings": "runner",
-    "Skipped": "report",
-    "export_hex": "hexfiles",
-    "run": "start",
-    "run_cases": "runner",
-    "with_dut": "start",
-}
-
-
-def __getattr__(name: str) -> object:
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module 'qsim.cosim' has no attribute {name!r}")
-    value: object = getattr(import_module(f"qsim.cosim.{home}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "hexfiles": ["Exported", "export_hex"],
+        "report": ["CallResult", "Report", "Skipped"],
+        "runner": ["Progress", "Settings", "run_cases"],
+        "start": ["run", "with_dut"],
+    },
+)

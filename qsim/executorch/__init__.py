@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from qsim import lazy
+import lazy_loader
 
 if TYPE_CHECKING:
     from qsim.executorch.bundled import (
@@ -54,22 +54,6 @@ __all__ = [
     "to_edge",
 ]
 
-_HOMES: Final = {
-    **dict.fromkeys(
-        ("Bundle", "BundledCase", "bundle", "bundle_golden", "read_bundle", "record_case"),
-        "qsim.executorch.bundled",
-    ),
-    **dict.fromkeys(("Comparison", "compare"), "qsim.executorch.comparing"),
-    **dict.fromkeys(
-        ("EdgeProgram", "QsimBackend", "QsimPartitioner", "export", "to_edge"),
-        "qsim.executorch.compiling",
-    ),
-    "Pte": "qsim.executorch.loading",
-    "load": "qsim.executorch.loading",
-    "qparams": "qsim.executorch.io_params",
-    "register": "qsim.executorch.registry",
-    "run_edge": "qsim.executorch.edge",
-}
 # What makes or runs edge programs; a ``.pte`` is read without ExecuTorch's own Python.
 _AHEAD_OF_TIME: Final = (
     "EdgeProgram",
@@ -81,17 +65,36 @@ _AHEAD_OF_TIME: Final = (
 )
 
 
-_found = lazy.getter(__name__, _HOMES)
+_found, _, _ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "bundled": [
+            "Bundle",
+            "BundledCase",
+            "bundle",
+            "bundle_golden",
+            "read_bundle",
+            "record_case",
+        ],
+        "comparing": ["Comparison", "compare"],
+        "compiling": ["EdgeProgram", "QsimBackend", "QsimPartitioner", "export", "to_edge"],
+        "edge": ["run_edge"],
+        "io_params": ["qparams"],
+        "loading": ["Pte", "load"],
+        "registry": ["register"],
+    },
+)
 
 
 def __getattr__(name: str) -> object:
-    if name in _HOMES:
+    if name in __all__:
         from qsim.executorch import adapter
 
         if name in _AHEAD_OF_TIME:
             adapter.load_exir()
         adapter.check()
-    return _found(name)
+    value: object = _found(name)
+    return value
 
 
 def __dir__() -> list[str]:

@@ -5,21 +5,21 @@ Each is loaded when it is asked for: what one of them needs, the others need not
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from qsim import lazy
+import lazy_loader
 
 if TYPE_CHECKING:
-    from qsim.cli.pte.compiling import PteOptions, compile_pte
-    from qsim.cli.pte.inspecting import inspect_pte
-    from qsim.cli.pte.running import run_pte
+    from qsim.cli.pte.compiling import PteOptions as PteOptions
+    from qsim.cli.pte.compiling import compile_pte as compile_pte
+    from qsim.cli.pte.inspecting import inspect_pte as inspect_pte
+    from qsim.cli.pte.running import run_pte as run_pte
 
-__all__ = ["PteOptions", "compile_pte", "inspect_pte", "run_pte"]
-
-_HOMES: Final = {
-    "PteOptions": "qsim.cli.pte.compiling",
-    "compile_pte": "qsim.cli.pte.compiling",
-    "inspect_pte": "qsim.cli.pte.inspecting",
-    "run_pte": "qsim.cli.pte.running",
-}
-__getattr__ = lazy.getter(__name__, _HOMES)
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "compiling": ["PteOptions", "compile_pte"],
+        "inspecting": ["inspect_pte"],
+        "running": ["run_pte"],
+    },
+)

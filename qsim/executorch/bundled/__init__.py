@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from qsim import lazy
+import lazy_loader
+
 from qsim.executorch.bundled.case import BundledCase
 from qsim.executorch.bundled.checking import CaseResult, check, record_case
 from qsim.executorch.bundled.file import bundle
@@ -25,5 +26,4 @@ __all__ = [
 ]
 
 # Recording a golden set loads what reading a bundle does not need.
-_HOMES: Final = {"bundle_golden": "qsim.executorch.bundled.golden"}
-__getattr__ = lazy.getter(__name__, _HOMES)
+__getattr__, _, _ = lazy_loader.attach(__name__, submod_attrs={"golden": ["bundle_golden"]})

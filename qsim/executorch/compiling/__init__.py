@@ -5,23 +5,23 @@ Its modules import ExecuTorch's ahead-of-time half, so each is loaded when it is
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from qsim import lazy
+import lazy_loader
 
 if TYPE_CHECKING:
-    from qsim.executorch.compiling.backend import QsimBackend
-    from qsim.executorch.compiling.edge_program import EdgeProgram, to_edge
-    from qsim.executorch.compiling.exporting import export
-    from qsim.executorch.compiling.partitioner import QsimPartitioner
+    from qsim.executorch.compiling.backend import QsimBackend as QsimBackend
+    from qsim.executorch.compiling.edge_program import EdgeProgram as EdgeProgram
+    from qsim.executorch.compiling.edge_program import to_edge as to_edge
+    from qsim.executorch.compiling.exporting import export as export
+    from qsim.executorch.compiling.partitioner import QsimPartitioner as QsimPartitioner
 
-__all__ = ["EdgeProgram", "QsimBackend", "QsimPartitioner", "export", "to_edge"]
-
-_HOMES: Final = {
-    "EdgeProgram": "qsim.executorch.compiling.edge_program",
-    "QsimBackend": "qsim.executorch.compiling.backend",
-    "QsimPartitioner": "qsim.executorch.compiling.partitioner",
-    "export": "qsim.executorch.compiling.exporting",
-    "to_edge": "qsim.executorch.compiling.edge_program",
-}
-__getattr__ = lazy.getter(__name__, _HOMES)
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "backend": ["QsimBackend"],
+        "edge_program": ["EdgeProgram", "to_edge"],
+        "exporting": ["export"],
+        "partitioner": ["QsimPartitioner"],
+    },
+)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.progress import BarColumn, Progress, TextColumn
 
 from hw_models.compiled import Event, observe
 
@@ -25,14 +25,26 @@ def bars(title: str, total: int | None) -> Iterator[Callable[[int], None]]:
         title: one word.
         total: how far it goes; None where that is not known.
     """
-    columns: list[Any] = [TextColumn("{task.description:<12}"), BarColumn(bar_width=36)]
-    if total is not None:
-        columns.append(MofNCompleteColumn())
-    columns.append(TextColumn("{task.fields[kernel]}"))
+    columns = (
+        TextColumn("{task.description:<12}"),
+        BarColumn(bar_width=36),
+        TextColumn("{task.fields[note]}"),
+    )
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(title, total=total, kernel="")
+        task = progress.add_task(title, total=total, note=_position(0, total))
+        done = 0
+
+        def advance(count: int) -> None:
+            nonlocal done
+            done += count
+            progress.update(task, completed=done, note=_position(done, total))
+
         with observe(_Compiling(progress).show):
-            yield lambda count: progress.advance(task, count)
+            yield advance
+
+
+def _position(done: int, total: int | None) -> str:
+    return "" if total is None else f"{done}/{total}"
 
 
 class _Compiling:
@@ -40,7 +52,7 @@ class _Compiling:
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
-        self._task = progress.add_task("compiling", total=None, visible=False, kernel="")
+        self._task = progress.add_task("compiling", total=None, visible=False, note="")
         self._begun: list[str] = []
         self._done = 0
 
@@ -56,4 +68,5 @@ class _Compiling:
             while self._begun.pop() != event.kernel:
                 pass
         shown = f"{self._begun[-1]}, {self._done} done" if self._begun else ""
-        self._progress.update(self._task, visible=bool(self._begun), kernel=shown)
+        appears = event.state == "compiling" and len(self._begun) == 1
+        self._progress.update(self._task, visible=bool(self._begun), note=shown, refresh=appears)

@@ -278,5 +278,5 @@ def test_every_closed_set_has_its_numbers() -> None:
 )
 def test_an_adder_whose_rescalings_have_no_rtl_is_refused(rounding: FixedRounding) -> None:
     adder = ShiftedAdd.from_scales(0.1, 0.2, 0.3, rounding=rounding)
-    with pytest.raises(UsageError, match=f"of rounding {rounding}"):
+    with pytest.raises(UsageError, match=f"with the rounding '{rounding}"):
         job(make.add([1], [2], adder), TFLITE)

@@ -37,7 +37,8 @@ def _run(arguments: tuple[str, ...]) -> tuple[Record, str]:
     out, err = io.StringIO(), io.StringIO()
     with redirect_stdout(out), redirect_stderr(err):
         status = main(list(arguments))
-    record: Record = {"command": shlex.join(("qsim", *arguments)), "status": status}
+    command = normal.paths(shlex.join(("qsim", *arguments)))
+    record: Record = {"command": command, "status": status}
     if status and err.getvalue():  # warnings of other libraries come once a process, errors always
         record["errors"] = normal.text(err.getvalue())
     return record, out.getvalue()

@@ -8,7 +8,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any, Final
 
-from tools.record.normal import objects
+from tools.record.normal import objects, paths
 
 # What has an `__all__` of its own, as documented: every name in it.
 PACKAGES: Final = ("hw_models", "qsim", "qsim.golden", "qsim.cosim", "qsim.executorch")
@@ -59,7 +59,7 @@ def record() -> dict[str, Any]:
     named: dict[str, Any] = {}
     for package in PACKAGES:
         module = import_module(package)
-        named[package] = {"kind": "module", "all": sorted(module.__all__)}
+        named[package] = {"kind": "module"}
         named |= {f"{package}.{name}": describe(f"{package}.{name}") for name in module.__all__}
     return named | {name: describe(name) for name in NAMES}
 
@@ -116,6 +116,6 @@ def signature(item: Any) -> str:
     if not callable(item):
         return "property" if isinstance(item, property) else "value"
     try:
-        return objects(str(inspect.signature(item)))
+        return paths(objects(str(inspect.signature(item))))
     except (TypeError, ValueError):
         return "no signature"

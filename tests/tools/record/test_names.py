@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+
 import hw_models
-from tools.record.names import NAMES, describe, resolve
+from tools.record.commands import text
+from tools.record.names import NAMES, describe, resolve, signature
+from tools.record.normal import ROOT
 
 
 def test_a_function_and_its_module_of_one_name_are_told_apart() -> None:
@@ -29,3 +35,15 @@ def test_what_is_not_there_is_absent() -> None:
 
 def test_every_name_is_listed_once() -> None:
     assert len(set(NAMES)) == len(NAMES)
+
+
+def test_the_folder_of_the_repository_does_not_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def function(rtl: object = ROOT / "rtl") -> None: ...
+
+    assert "<root>/rtl" in signature(function)
+    target = ROOT / "qsim" / "targets" / "q7.toml"
+    assert text("inspect", str(target))["command"] == "qsim inspect <root>/qsim/targets/q7.toml"

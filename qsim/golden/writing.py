@@ -35,6 +35,7 @@ def write(
     target: Target,
     *,
     model: str = "",
+    network: str | None = None,
     seed: int | None = None,
     force: bool = False,
 ) -> GoldenSet:
@@ -45,6 +46,7 @@ def write(
         directory: the folder to make.
         target: the contract that they follow.
         model: the model whose run they are; empty for directed vectors.
+        network: the digest of the network whose run they are; None for directed vectors.
         seed: what they were drawn from; only written down.
         force: replace a golden set that is there.
 
@@ -66,11 +68,12 @@ def write(
             file, data = _file_name(index, case.name), _serialize(manifest.arrays_of(case))
             _put(folder / file, data)
             described.append(manifest.describe(case, file, data))
-        document = {
+        document: dict[str, Any] = {
             "format": manifest.FORMAT,
             "version": manifest.VERSION,
             "target": {"name": target.name, "hash": target.hash, "contract": target.to_dict()},
             "model": model,
+            **({} if network is None else {manifest.NETWORK: network}),
             "seed": seed,
             "versions": manifest.versions(),
             "cases": described,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, assert_never
 
-from qsim.errors import ModelError
+from qsim.errors import FileFormatError, ModelError
 from qsim.graph import attribute
 from qsim.lowering.arrangement import Arrangement, Item, arrange, output_nodes
 from qsim.lowering.match import Matcher, layer_of
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from qsim.program import Json
     from qsim.quantizer import Quantized
+    from qsim.quantizer.quantized import Recorded
 
 
 def lower(quantized: Quantized, target: Target | None = None) -> Lowered:
@@ -44,6 +45,7 @@ def lower(quantized: Quantized, target: Target | None = None) -> Lowered:
     Raises:
         ModelError: the graph does not run, or returns something other than tensors.
         UsageError: an extension cannot be loaded.
+        FileFormatError: it came from a file that says another digest.
     """
     import torch
 
@@ -56,7 +58,24 @@ def lower(quantized: Quantized, target: Target | None = None) -> Lowered:
         matcher = Matcher(target, graph, shapes, origins, quantized.host, quantized.why)
         matcher.run()
         arrangement = arrange(matcher)
-        return Assembler(arrangement, target, quantized.example_inputs).run()
+        lowered = Assembler(arrangement, target, quantized.example_inputs).run()
+    if target.hash == quantized.target.hash:
+        _check_recorded(quantized.recorded, lowered)
+    return lowered
+
+
+def _check_recorded(recorded: Recorded | None, lowered: Lowered) -> None:
+    """Compare the network with what the file of its Q/DQ graph says; other versions may differ."""
+    import qsim
+
+    if recorded is None or recorded.qsim != qsim.__version__ or recorded.digest == lowered.digest:
+        return
+    raise FileFormatError(
+        f"holds the network {lowered.digest}, but says {recorded.digest}: it was changed, or "
+        "written with other extensions",
+        where=recorded.file,
+        accepted="a file as qsim wrote it",
+    )
 
 
 def _as_numpy(value: torch.Tensor, where: str) -> npt.NDArray[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -62,6 +63,13 @@ class Network:
         if memory.limited:
             for program in self.programs:
                 program.allocate()
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """The SHA-256 of all that decides the integers: see ``qsim.network.digest``."""
+        from qsim.network.digest import network_digest
+
+        return network_digest(self)
 
     def programs_in_order(self) -> list[Program]:
         """Return the programs in the order in which the steps run them."""

@@ -28,6 +28,7 @@ NETWORK: Final = (
     *("target", "target_hash", "model", "inputs", "outputs", "steps", "programs"),
     *("constants", "host_operators", "structure"),
 )
+DIGEST: Final = "network_sha256"  # older files have none
 
 
 def to_document(network: Network) -> tuple[dict[str, Json], dict[str, Array]]:
@@ -47,6 +48,7 @@ def to_document(network: Network) -> tuple[dict[str, Json], dict[str, Array]]:
         "constants": sorted(network.constants),
         "host_operators": [_fields(item, _HOST) for item in network.host_operators],
         "structure": network.structure,
+        DIGEST: network.digest,
     }
     plain = {key: to_json(value) for key, value in document.items()}
     return plain, arrays
@@ -85,7 +87,7 @@ def from_document(
     Raises:
         QsimError: anything that is not as :func:`to_document` writes it.
     """
-    check_keys(document, NETWORK)
+    check_keys(document, NETWORK, (DIGEST,))
     target = _target(document)
     programs = _list(document["programs"], "programs")
     taken = {f"host/{name}" for name in _names(document["constants"], "constants")}
@@ -101,7 +103,7 @@ def from_document(
         raise ModelError.of(
             "the arrays must be those that the document names", odd, "no more, no fewer"
         )
-    return make(
+    network = make(
         target,
         [_value(item) for item in _list(document["inputs"], "inputs")],
         [_value(item) for item in _list(document["outputs"], "outputs")],
@@ -112,6 +114,10 @@ def from_document(
         document["model"],
         document["structure"],
     )
+    held = document.get(DIGEST)
+    if DIGEST in document and network.digest != held:
+        raise ModelError.of("the network must have its digest", held, network.digest)
+    return network
 
 
 def _target(document: Mapping[str, Any]) -> Target:

@@ -58,7 +58,8 @@ def _double(graph: GraphModule, node: Any) -> torch.Tensor:
 def _affine(graph: GraphModule, norm: Node) -> tuple[torch.Tensor, torch.Tensor]:
     """Return factor and offset per channel, in double: one rounding to fp32 comes at the end."""
     gamma, beta, mean, variance = norm.args[1:5]
-    factor = torch.rsqrt(_double(graph, variance) + float(str(norm.args[7])))
+    # Not rsqrt: a quotient and a root are rounded alike on every processor.
+    factor = 1.0 / torch.sqrt(_double(graph, variance) + float(str(norm.args[7])))
     factor = factor if gamma is None else factor * _double(graph, gamma)
     offset = -_double(graph, mean) * factor
     return factor, offset if beta is None else offset + _double(graph, beta)

@@ -44,8 +44,8 @@ def quantize(
         progress: called after each calibration batch with the number of batches done.
 
     Returns:
-        The Q/DQ graph. The result depends on the arguments only: same arguments, same bits. To
-        this end torch calibrates on one thread, whatever its setting.
+        The Q/DQ graph. The result depends on the arguments only: same arguments, same bits, on
+        any processor. To this end calibration runs in float64 and scales lie on a grid.
 
     Raises:
         UsageError: an argument of the wrong type, or a config that matches nothing or asks for more
@@ -117,17 +117,19 @@ def _calibrate(
     import torch
 
     from qsim.graph import batch_of
+    from qsim.quantizer.double import Double, float64_by_default
 
     batches: Iterable[Batch] = (examples,) if calibration is None else calibration
     if isinstance(batches, torch.Tensor):
         raise UsageError("is one tensor", where="calibration", accepted="an iterable of batches")
     symbolic = _is_symbolic(prepared)
+    double = Double(prepared)
     done = 0
     for number, values in enumerate(batches):
         batch = batch_of(values, f"calibration[{number}]")
         check_batch(batch, examples, batch=symbolic)
-        with torch.no_grad():
-            prepared(*batch)
+        with torch.no_grad(), float64_by_default():
+            double.run(*batch)
         done = number + 1
         if progress is not None:
             progress(done)

@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from qsim.errors import FileFormatError, QsimError
 from qsim.quantizer.archive import ACCEPTED, check_members, read_members, require, table
-from qsim.quantizer.quantized import Quantized
+from qsim.quantizer.quantized import Quantized, Recorded
 from qsim.quantizer.saving import EXTRA, FORMAT
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def load_pt2(path: str | os.PathLike[str]) -> Quantized | ExportedProgram:
         programs = _load(members)
         extra = members.get(f"extra/{EXTRA}")
         if extra is not None:
-            return _quantized(programs, table(json.loads(extra)))
+            return _quantized(programs, table(json.loads(extra)), where)
         program = programs["model"]
         require(
             not any("quantized_decomposed" in str(node.target) for node in program.graph.nodes),
@@ -120,7 +120,9 @@ def _check_target(op: str, target: Any) -> None:
         require(name != "from_file" and (reads or name in _FACTORIES), f"calls {target}")
 
 
-def _quantized(programs: Mapping[str, ExportedProgram], about: Mapping[str, Any]) -> Quantized:
+def _quantized(
+    programs: Mapping[str, ExportedProgram], about: Mapping[str, Any], where: str
+) -> Quantized:
     from qsim.target import Target
 
     require(
@@ -163,7 +165,21 @@ def _quantized(programs: Mapping[str, ExportedProgram], about: Mapping[str, Any]
         ),
         host=frozenset(host or ()),
         why=why,
+        recorded=_recorded(about, where),
     )
+
+
+def _recorded(about: Mapping[str, Any], where: str) -> Recorded | None:
+    digest, version = about.get("network_sha256"), about.get("qsim")
+    if digest is None:
+        return None
+    require(
+        isinstance(digest, str) and re.fullmatch("[0-9a-f]{64}", digest) is not None,
+        f"has network_sha256 {str(digest)[:80]!r} in {EXTRA}",
+        "64 hexadecimal digits",
+    )
+    require(isinstance(version, str) and version.isprintable(), f"names no version in {EXTRA}")
+    return Recorded(str(digest), str(version), where)
 
 
 def _renamed(graph: GraphModule, names: Iterable[str] | None) -> GraphModule:

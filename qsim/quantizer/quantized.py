@@ -17,6 +17,21 @@ if TYPE_CHECKING:
     from qsim.target import Target
 
 
+@dataclass(frozen=True)
+class Recorded:
+    """What a file says of the network in it.
+
+    Attributes:
+        digest: of the network that it is lowered to.
+        qsim: the version that wrote it.
+        file: for messages.
+    """
+
+    digest: str
+    qsim: str
+    file: str
+
+
 @dataclass(repr=False)
 class Quantized:
     """What ``qsim.quantize`` returns and ``qsim.lower`` takes.
@@ -32,6 +47,7 @@ class Quantized:
             them or the config skips them. The graph alone does not tell: between two that are
             quantized, such an operator reads a dequantize and is read by a quantize too.
         why: the reason for each of them, in words for the report.
+        recorded: the digest that the file says, where it came from one; lowering compares it.
     """
 
     graph: GraphModule
@@ -41,6 +57,7 @@ class Quantized:
     example_inputs: tuple[torch.Tensor, ...]
     host: frozenset[str] = frozenset()
     why: Mapping[str, str] = field(default_factory=dict)
+    recorded: Recorded | None = None
 
     def __repr__(self) -> str:
         shapes = ["x".join(map(str, x.shape[self.batch :])) for x in self.example_inputs]
@@ -60,6 +77,19 @@ class Quantized:
         self._check(inputs)
         with torch.no_grad():
             return self.graph(*inputs)
+
+    @property
+    def digest(self) -> str:
+        """The digest of the network that it is lowered to, for the target it was quantized for.
+
+        See ``qsim.network.digest``; ``qsim.lower(quantized).digest`` is the same.
+
+        Raises:
+            ModelError: it cannot be lowered.
+        """
+        from qsim.lowering import lower
+
+        return lower(self).digest
 
     def save_pt2(self, path: str | os.PathLike[str]) -> None:
         """Write a ``.pt2`` file that ``torch.export.load`` reads too; see ``qsim.quantizer.pt2``.

@@ -6,6 +6,8 @@ import io
 import json
 from typing import TYPE_CHECKING, Final
 
+from qsim.errors import ModelError
+
 if TYPE_CHECKING:
     import os
 
@@ -29,6 +31,7 @@ def save_pt2(quantized: Quantized, path: str | os.PathLike[str]) -> None:
     """
     from torch.export.pt2_archive._package import package_pt2
 
+    import qsim
     from qsim.atomic import write_bytes
     from qsim.graph import quiet
 
@@ -43,6 +46,8 @@ def save_pt2(quantized: Quantized, path: str | os.PathLike[str]) -> None:
             "batch": quantized.batch,
             # The saved sample is doubled where the example's batch is 1.
             "samples": [i.shape[0] if i.dim() else 1 for i in quantized.example_inputs],
+            "network_sha256": _digest(quantized),
+            "qsim": qsim.__version__,
             "host": sorted(quantized.host),
             "why": dict(quantized.why),
             "names": {
@@ -53,6 +58,13 @@ def save_pt2(quantized: Quantized, path: str | os.PathLike[str]) -> None:
         buffer = io.BytesIO()
         package_pt2(buffer, exported_programs=programs, extra_files={EXTRA: json.dumps(about)})
     write_bytes(path, buffer.getvalue())
+
+
+def _digest(quantized: Quantized) -> str | None:
+    try:
+        return quantized.digest
+    except ModelError:
+        return None  # no network, no digest; the graph is worth keeping all the same
 
 
 def _export(graph: GraphModule, quantized: Quantized) -> ExportedProgram:

@@ -226,6 +226,7 @@ class Evaluator:
             seconds=self.timing.seconds,
             compiling_seconds=self.timing.compiling_seconds,
             layers=self.layers,
+            network_sha256=self.lowered.digest,
         )
 
     def _add_ledger(self, trace: Trace, size: int) -> None:

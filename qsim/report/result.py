@@ -143,6 +143,7 @@ class Evaluation:
         agreement: fractions of outputs whose argmax is that of the float graph, for ``qdq``
             and ``hardware``; None where there is no float graph or nothing to take an argmax of,
             and for the hardware where nothing runs on the accelerator.
+        network_sha256: of all that decides the integers: see ``qsim.network.digest``.
         outputs_sha256: see :func:`outputs_digest`.
         seconds: wall time of the hardware part, without what its kernels took to be compiled.
         compiling_seconds: what they took to be compiled, or loaded from the disk.
@@ -161,6 +162,7 @@ class Evaluation:
     compiling_seconds: float
     layers: list[Layer] = field(default_factory=list)
     random: bool = False
+    network_sha256: str = ""
 
     @property
     def labelled(self) -> bool:
@@ -188,6 +190,7 @@ class Evaluation:
             "samples": self.samples,
             "accuracy": self.accuracy,
             "host_operators": self.host_operators,
+            "network_sha256": self.network_sha256,
             "outputs_sha256": self.outputs_sha256,
             "seconds": self.seconds,
             "compiling_seconds": self.compiling_seconds,

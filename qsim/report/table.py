@@ -125,8 +125,12 @@ def run_report(
         parts += [Padding(Text(line), (0, 0, 0, 4)) for line in lines]
     if layers:
         parts.append(_note(f"Kernels: {words.kernels(layers)}."))
-    digest = Text(f"Output sha256:{evaluation.outputs_sha256}", no_wrap=True, overflow="ellipsis")
-    parts.append(Padding(digest, (0, 0, 0, 2)))
+    for what, value in (
+        ("Network", evaluation.network_sha256),
+        ("Output", evaluation.outputs_sha256),
+    ):
+        digest = Text(f"{what} sha256:{value}", no_wrap=True, overflow="ellipsis")
+        parts.append(Padding(digest, (0, 0, 0, 2)))
     parts += [_note(finding, "bold yellow") for finding in words.findings(evaluation)]
     return parts
 

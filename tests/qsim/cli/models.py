@@ -78,8 +78,16 @@ def host():
 """
 
 RUN_KEYS = [
-    *("model", "target", "samples", "accuracy", "host_operators", "outputs_sha256", "seconds"),
-    *("compiling_seconds", "layers", "agreement", "source", "quantized_io"),
+    *("model", "target", "samples", "accuracy", "host_operators", "network_sha256"),
+    *(
+        "outputs_sha256",
+        "seconds",
+        "compiling_seconds",
+        "layers",
+        "agreement",
+        "source",
+        "quantized_io",
+    ),
 ]
 LAYER_KEYS = [
     *("name", "primitive", "shape", "macs", "sqnr_db", "lsb_max", "lsb_differing"),

@@ -18,9 +18,10 @@ from torch import nn
 
 from qsim.errors import FileFormatError, UsageError
 from qsim.graph.nodes import layer
+from qsim.lowering import lower
 from qsim.quantizer import Quantized, quantize
 from qsim.quantizer.pt2 import load_pt2
-from qsim.quantizer.saving import save_pt2
+from qsim.quantizer.saving import EXTRA, save_pt2
 from qsim.registry.patterns import candidates
 from qsim.target import Target
 from tests.tree import ROOT
@@ -103,6 +104,32 @@ def test_round_trip(quantized, saved):
         x = torch.randn(size, 1, 6, 6)
         assert torch.equal(loaded(x), quantized(x))
         assert torch.equal(loaded.float_graph(x), quantized.float_graph(x))
+
+
+def test_the_file_says_which_network_it_holds(quantized, saved, tmp_path):
+    loaded = load_pt2(saved)
+    assert loaded.recorded.digest == loaded.digest == quantized.digest == lower(quantized).digest
+
+    def write(**changes):
+        def change(document):
+            document.update(changes)
+            for name in [key for key, value in document.items() if value is None]:
+                del document[name]
+
+        return load_pt2(changed(saved, tmp_path / "net.pt2", EXTRA, change))
+
+    other = write(network_sha256="0" * 64)
+    with pytest.raises(FileFormatError, match=f"holds the network {quantized.digest}, but says 0"):
+        lower(other)
+    assert lower(other, Target.load("tflite-single"))  # of which it says nothing
+    # Another version may lower to other integers; older ones wrote no digest.
+    assert lower(write(network_sha256="0" * 64, qsim="0.0.1")).digest == quantized.digest
+    assert lower(write(network_sha256=None)).digest == quantized.digest
+    for held in ("0" * 63, "g" * 64, 3):
+        with pytest.raises(FileFormatError, match="has network_sha256"):
+            write(network_sha256=held)
+    with pytest.raises(FileFormatError, match="names no version"):
+        write(qsim=None)
 
 
 def test_names_and_layers_survive(quantized, saved):

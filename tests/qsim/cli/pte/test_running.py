@@ -29,7 +29,8 @@ def test_a_program_gives_what_its_network_gives(
     network = told(capsys, "run", f"{folder}/net.qsim", *given)
     for batch in ((), ("--batch", "3")):
         program = told(capsys, "run", f"{folder}/net.pte", *given, *batch)
-        assert list(program) == [*RUN_KEYS, *PTE_KEYS]
+        # A program is no network of ours: its delegates are.
+        assert list(program) == [key for key in RUN_KEYS if key != "network_sha256"] + PTE_KEYS
         assert program["outputs_sha256"] == network["outputs_sha256"]
         assert program["accuracy"]["hardware"] == network["accuracy"]["hardware"]
         assert program["accuracy"]["program"] == network["accuracy"]["hardware"]

@@ -59,6 +59,9 @@ def lower(quantized: Quantized, target: Target | None = None) -> Lowered:
         matcher.run()
         arrangement = arrange(matcher)
         lowered = Assembler(arrangement, target, quantized.example_inputs).run()
+        lowered.warnings = tuple(
+            text for builder in matcher.built.values() for text in builder.warnings
+        )
     if target.hash == quantized.target.hash:
         _check_recorded(quantized.recorded, lowered)
     return lowered

@@ -8,7 +8,7 @@ import numpy as np
 
 from qsim.graph import attribute
 from qsim.lowering.clamps import clamp_codes
-from qsim.lowering.requantization import emit_requantize
+from qsim.lowering.requantization import emit_requantize, warn_of_factors
 from qsim.lowering.view import Constant, NotLowerableError, constant
 from qsim.program import accumulator_to_json
 from qsim.target import derive
@@ -71,6 +71,8 @@ def finish(
             {"axis": axis, "accumulator": accumulator_to_json(accumulator)},
         )
     x, y = match.operands[0].params, match.result.params
+    factors = np.asarray(weight.scale, np.float64) * x.scale / y.scale
+    warn_of_factors(builder, factors, target.sum.accumulator.max, operator)
     requantizer = derive.requantizer(target, x.scale, weight.scale, y.scale, operator)
     emit_requantize(builder, acc, requantizer, clamp=clamp_codes(builder), axis=axis)
 

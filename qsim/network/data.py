@@ -31,6 +31,7 @@ class Network:
         model: the name of the model, for reports.
         structure: how the outputs are nested, see ``qsim.network.structure``; None for one bare
             output, or a tuple of several.
+        warnings: what lowering found that the datapath loses, in words; files do not keep it.
 
     Raises:
         ModelError: steps, programs and values do not fit together, or a Program does not fit the
@@ -59,6 +60,7 @@ class Network:
         self.host_operators = tuple(host_operators)
         self.model = model
         self.structure = plain(len(self.outputs)) if structure is None else structure
+        self.warnings: tuple[str, ...] = ()
         check_network(self)
         if memory.limited:
             for program in self.programs:

@@ -25,6 +25,7 @@ from torchao.quantization.pt2e import ObserverBase
 
 from qsim.errors import InputError, ModelError
 from qsim.quantizer.histogram import Histogram
+from qsim.quantizer.limits import Limit, Raised
 from qsim.quantizer.qparams import Codes, Coding, Floats, choose, quantize_error
 
 if TYPE_CHECKING:
@@ -91,6 +92,7 @@ class ActivationObserver(_TargetObserver):
         super().__init__(*args, **kwargs)
         # Scale and zero point that no data changes.
         self._fixed = fixed
+        self._least: Floats | None = None
         self.low, self.high = 0.0, 0.0
         self.batches = 0
         self._histogram = Histogram() if self.method in ("histogram", "mse") else None
@@ -124,9 +126,23 @@ class ActivationObserver(_TargetObserver):
     def qparams(self) -> tuple[Floats, Codes]:
         """Return scale and zero point: what data gave, or what they are fixed to."""
         if self._fixed is None:
-            return super().qparams()
+            return choose(*self._ranges(), self.coding, self._least)
         scale, zero = self._fixed
         return np.array([scale]), np.array([zero])
+
+    def raise_to(self, scale: float) -> bool:
+        """Let the scale be this at least; return whether that changed it."""
+        if self._fixed is not None or float(self.qparams()[0][0]) >= scale:
+            return False
+        self._least = np.array([scale])
+        return True
+
+    def raised(self) -> Raised | None:
+        """Return by how much ``raise_to`` changed the scale, if it did."""
+        if self._least is None:
+            return None
+        plain, _ = choose(*self._ranges(), self.coding)
+        return Raised.of(self.layer, "activation", self.qparams()[0] / plain)
 
     def _ranges(self) -> tuple[Floats, Floats]:
         if not self.batches:
@@ -162,13 +178,12 @@ class WeightObserver(_TargetObserver):
         super().__init__(*args, **kwargs)
         self._values: torch.Tensor | None = None
         self._found: tuple[Floats, Floats] | None = None
-        # The activation that a weight is multiplied with, and the scale per channel that the
-        # product must reach for the bias to fit its register.
-        self._bias_limit: tuple[ActivationObserver, Floats] | None = None
+        self._limit: Limit | None = None
+        self._chosen: tuple[Floats, Codes] | None = None
 
-    def limit(self, activation: ActivationObserver, product_scale: Floats) -> None:
-        """Keep ``s_x * s_w`` at or above product_scale, so that the bias at that scale fits."""
-        self._bias_limit = activation, product_scale
+    def limit(self, limit: Limit) -> None:
+        """Keep scales where the registers of the target hold what follows from them."""
+        self._limit = limit
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Take note of the constant and hand it on.
@@ -216,12 +231,22 @@ class WeightObserver(_TargetObserver):
 
     def qparams(self) -> tuple[Floats, Codes]:
         """Return scales (float64 arrays of fp32 values) and zero points, one per channel."""
-        floor = None
-        if self._bias_limit is not None:
-            activation, product_scale = self._bias_limit
-            floor = product_scale / activation.qparams()[0]
-            floor = floor if self.ch_axis is not None else floor.max(keepdims=True)
-        return choose(*self._ranges(), self.coding, floor)
+        if self._chosen is None:
+            low, high = self._ranges()
+            if self._limit is None:
+                self._chosen = choose(low, high, self.coding)
+            else:
+                self._chosen = self._limit.scales(self._rows(), low, high, self.coding)
+        return self._chosen
+
+    def raised(self) -> Raised | None:
+        """Return by how much a limit changed scales of channels that are not zero, if it did."""
+        if self._limit is None:
+            return None
+        low, high = self._ranges()
+        plain, _ = choose(low, high, self.coding)
+        factors = np.where(low < high, self.qparams()[0] / plain, 1.0)
+        return Raised.of(self.layer, "weight", factors)
 
 
 class PerChannelWeightObserver(WeightObserver):

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from torch.export import ExportedProgram
     from torch.fx import GraphModule
 
+    from qsim.quantizer.annotate import TargetQuantizer
+
     Batch = torch.Tensor | Sequence[torch.Tensor]
 
 
@@ -62,10 +64,13 @@ def quantize(
     checked.check(target)
     program, batch = capture(model, examples)
     with quiet(), one_torch_thread():
-        graph, float_graph, why = _convert(
+        graph, float_graph, quantizer = _convert(
             program, target, checked, examples, calibration, progress
         )
-    return Quantized(graph, float_graph, target, batch, examples, frozenset(why), why)
+    why = quantizer.host
+    return Quantized(
+        graph, float_graph, target, batch, examples, frozenset(why), why, quantizer.raised
+    )
 
 
 def _config(config: QuantizeConfig | Mapping[str, Any] | None) -> QuantizeConfig:
@@ -83,7 +88,7 @@ def _convert(
     examples: tuple[torch.Tensor, ...],
     calibration: Iterable[Batch] | None,
     progress: Callable[[int], None] | None,
-) -> tuple[GraphModule, GraphModule, Mapping[str, str]]:
+) -> tuple[GraphModule, GraphModule, TargetQuantizer]:
     from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 
     from qsim.quantizer.annotate import TargetQuantizer
@@ -97,7 +102,8 @@ def _convert(
         quantizer = TargetQuantizer(target, config)
         prepared = prepare_pt2e(simple, quantizer)
         _calibrate(prepared, examples, calibration, progress)
-        return drop_unused(convert_pt2e(prepared)), drop_unused(float_graph), quantizer.host
+        quantizer.settle()
+        return drop_unused(convert_pt2e(prepared)), drop_unused(float_graph), quantizer
     except QsimError:
         raise
     except Exception as error:

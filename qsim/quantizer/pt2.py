@@ -20,6 +20,7 @@ has checked.
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import re
@@ -28,7 +29,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from qsim.errors import FileFormatError, QsimError
+from qsim.program import is_int
 from qsim.quantizer.archive import ACCEPTED, check_members, read_members, require, table
+from qsim.quantizer.limits import Raised
 from qsim.quantizer.quantized import Quantized, Recorded
 from qsim.quantizer.saving import EXTRA, FORMAT
 
@@ -165,8 +168,25 @@ def _quantized(
         ),
         host=frozenset(host or ()),
         why=why,
+        raised=_raised(about.get("raised", [])),
         recorded=_recorded(about, where),
     )
+
+
+def _raised(held: Any) -> tuple[Raised, ...]:
+    fault = f"has raised scales that qsim did not write in {EXTRA}"
+    names = {field.name for field in dataclasses.fields(Raised)}
+    found = []
+    require(isinstance(held, list), fault)
+    for item in held:
+        require(isinstance(item, dict) and set(item) == names, fault)
+        raised = Raised(**item)
+        words = (raised.layer, raised.tensor)
+        require(all(isinstance(text, str) and text.isprintable() for text in words), fault)
+        require(is_int(raised.channels) and isinstance(raised.factor, float), fault)
+        require(raised.channel is None or is_int(raised.channel), fault)
+        found.append(raised)
+    return tuple(found)
 
 
 def _recorded(about: Mapping[str, Any], where: str) -> Recorded | None:

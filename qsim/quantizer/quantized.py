@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import torch
     from torch.fx import GraphModule
 
+    from qsim.quantizer.limits import Raised
     from qsim.target import Target
 
 
@@ -47,6 +48,8 @@ class Quantized:
             them or the config skips them. The graph alone does not tell: between two that are
             quantized, such an operator reads a dequantize and is read by a quantize too.
         why: the reason for each of them, in words for the report.
+        raised: tensors whose scales were raised so that codes fit the target's registers, and by
+            how much; files do not keep it.
         recorded: the digest that the file says, where it came from one; lowering compares it.
     """
 
@@ -57,6 +60,7 @@ class Quantized:
     example_inputs: tuple[torch.Tensor, ...]
     host: frozenset[str] = frozenset()
     why: Mapping[str, str] = field(default_factory=dict)
+    raised: tuple[Raised, ...] = ()
     recorded: Recorded | None = None
 
     def __repr__(self) -> str:

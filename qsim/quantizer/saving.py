@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 from typing import TYPE_CHECKING, Final
@@ -48,6 +49,7 @@ def save_pt2(quantized: Quantized, path: str | os.PathLike[str]) -> None:
             "samples": [i.shape[0] if i.dim() else 1 for i in quantized.example_inputs],
             "network_sha256": _digest(quantized),
             "qsim": qsim.__version__,
+            "raised": [dataclasses.asdict(item) for item in quantized.raised],
             "host": sorted(quantized.host),
             "why": dict(quantized.why),
             "names": {

@@ -120,13 +120,12 @@ def _bias_format(target: Target) -> FixedFormat:
     return FixedFormat(min(target.bias.bits, 32))
 
 
-def bias_need(target: Target, model: GraphModule, op: Operator, bias: Node) -> Floats:
-    """Return the scale that each value of a bias needs in order to fit the target's format.
+def bias_values(model: GraphModule, op: Operator, bias: Node) -> Floats:
+    """Return a bias in float64.
 
     Raises:
-        ModelError: the bias holds a NaN or an infinity.
+        ModelError: it holds a NaN or an infinity.
     """
-    fmt = _bias_format(target)
     values = nodes.attribute(model, bias).to(torch.float64).numpy()
     if not np.isfinite(values).all():
         raise ModelError(
@@ -134,21 +133,27 @@ def bias_need(target: Target, model: GraphModule, op: Operator, bias: Node) -> F
             where=nodes.layer(op.node),
             accepted="finite weights",
         )
+    return values
+
+
+def _bias_need(target: Target, values: Floats) -> Floats:
+    """Return the scale that each value of a bias needs in order to fit the target's format."""
+    fmt = _bias_format(target)
     # Beyond 24 bits fp32 cannot clamp to the last codes.
     room = _WIDE if target.bias.bits > 24 else 1.0
     return symmetric_scale(values, values, fmt.min, fmt.max) / room
 
 
 def bias_spec(
-    target: Target, op: Operator, weight: Node, need: Floats, *, per_channel: bool
+    target: Target, op: Operator, weight: Node, values: Floats, *, per_channel: bool
 ) -> DerivedQuantizationSpec:
     """Return how the codes of a bias follow from the scales of activation and weight."""
     fmt = _bias_format(target)
     low, high = fmt.min, fmt.max
-    own = target.bias.own_scale
+    own = _bias_need(target, values) if target.bias.own_scale else None
 
     def derive(observers: list[Any]) -> tuple[torch.Tensor, torch.Tensor]:
-        return _bias_qparams(observers, need if own else None, per_channel=per_channel)
+        return _bias_qparams(observers, own, per_channel=per_channel)
 
     return DerivedQuantizationSpec(
         derived_from=[(op.inputs[0], op.node), (weight, op.node)],

@@ -8,6 +8,7 @@ they do not depend on the batch size beyond the order of float64 sums.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -172,6 +173,7 @@ class Evaluator:
         self.lowered = lowered
         self.qdq_graph = getattr(quantized, "graph", None)
         self.float_graph = getattr(quantized, "float_graph", None)
+        self._raised = getattr(quantized, "raised", ())
         self.layers, self._owners = group_layers(lowered.programs_in_order())
         self.samples = 0
         self.timing = Timing()
@@ -227,6 +229,8 @@ class Evaluator:
             compiling_seconds=self.timing.compiling_seconds,
             layers=self.layers,
             network_sha256=self.lowered.digest,
+            raised=[dataclasses.asdict(item) for item in self._raised],
+            warnings=list(self.lowered.warnings),
         )
 
     def _add_ledger(self, trace: Trace, size: int) -> None:

@@ -148,6 +148,9 @@ class Evaluation:
         seconds: wall time of the hardware part, without what its kernels took to be compiled.
         compiling_seconds: what they took to be compiled, or loaded from the disk.
         host_operators: what ran in torch: operator, layer, reason.
+        raised: scales that the quantizer raised so that codes fit registers: layer, tensor,
+            channels, channel, factor.
+        warnings: what lowering found that the datapath loses, in words.
         random: whether the samples are random: integers and widths mean something, quality not.
     """
 
@@ -163,6 +166,8 @@ class Evaluation:
     layers: list[Layer] = field(default_factory=list)
     random: bool = False
     network_sha256: str = ""
+    raised: list[dict[str, Any]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
     @property
     def labelled(self) -> bool:
@@ -196,6 +201,8 @@ class Evaluation:
             "compiling_seconds": self.compiling_seconds,
             "layers": [layer.to_dict() for layer in self.layers],
             "agreement": self.agreement,
+            "raised_scales": self.raised,
+            "warnings": self.warnings,
         }
 
 

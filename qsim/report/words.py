@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -87,7 +87,24 @@ def plural(number: int, noun: str) -> str:
 def findings(evaluation: Evaluation) -> list[str]:
     """Return what a reader must know beyond the numbers, one sentence each."""
     quality = [RANDOM] if evaluation.random else _weak(evaluation.layers)
-    return [*_hints(evaluation), *overflowed(evaluation.layers), *quality]
+    lost = [*_raised(evaluation.raised), *evaluation.warnings]
+    return [*_hints(evaluation), *overflowed(evaluation.layers), *lost, *quality]
+
+
+def _raised(items: Sequence[dict[str, Any]]) -> list[str]:
+    """Return which scales were raised so that codes fit their registers, the most raised first."""
+    if not items:
+        return []
+    ordered = sorted(items, key=lambda item: -float(item["factor"]))
+    named = []
+    for item in ordered[:MOST_NAMED]:
+        channel = "" if item["channel"] is None else f" of channel {item['channel']}"
+        more = f", {item['channels']} channels" if item["channels"] > 1 else ""
+        factor = f"{item['factor']:.3g} times{more}"
+        named.append(f"{item['layer']} {item['tensor']}{channel} ({factor})".strip())
+    rest = f"; and {len(ordered) - MOST_NAMED} more" if len(ordered) > MOST_NAMED else ""
+    noun = plural(len(ordered), "tensor")
+    return [f"Scales of {noun} were raised to fit the registers: {'; '.join(named)}{rest}."]
 
 
 def nothing(evaluation: Evaluation) -> str:

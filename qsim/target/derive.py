@@ -65,6 +65,58 @@ def requantizer(
         raise TargetError(str(error), where=f"{target.name}: {section.section}.scheme") from None
 
 
+def smallest_factor(target: Target, operator: str = "") -> float:
+    """Return the smallest power of two above which every factor ``s_x * s_w / s_y`` is held.
+
+    Held is what differs from the factor by a sixteenth of it at most: below, a multiplier of a
+    fixed shift has few bits left, and in the end it is 0. 0.0 where floats are multiplied.
+
+    Args:
+        target: the contract.
+        operator: as for :func:`requantizer`.
+    """
+    section = target.requantize_of(operator)
+    if section.scheme in ("float_scale", "float64_scale"):
+        return 0.0
+    held = 1.0
+    for exponent in range(1, 64):
+        smaller = 2.0**-exponent
+        # Points of an octave; a datapath that shifts has its lower end alone.
+        count = 1 if section.scheme == "power_of_two" else 32
+        parts = (1.0 + part / count for part in range(count))
+        if not all(_holds(section, smaller * part) for part in parts):
+            break
+        held = smaller
+    return held
+
+
+def _holds(section: Requantize, factor: float) -> bool:
+    from hw_models.errors import ContractError
+
+    try:
+        scheme: Any = _scheme(section, np.asarray(factor))
+    except ContractError:
+        return False
+    multiplier = int(scheme.multipliers[0]) if hasattr(scheme, "multipliers") else 1
+    return abs(math.ldexp(multiplier, -int(scheme.shifts[0])) - factor) <= factor / 16
+
+
+def alignment(target: Target, coarse: int, fine: int) -> int:
+    """Return by how many places an aligned addition may shift codes so that the register holds.
+
+    Args:
+        target: the contract, with ``add.formula = "aligned"``.
+        coarse: the largest magnitude of the codes that are shifted.
+        fine: of the others.
+
+    Returns:
+        0..30; 0 too where the register does not hold the sum of unshifted codes.
+    """
+    register = target.sum.accumulator
+    room = min(register.max, -register.min) - fine
+    return max(0, min(30, (room // coarse).bit_length() - 1)) if room >= coarse else 0
+
+
 def _scheme(r: Requantize, factor: npt.NDArray[Any]) -> Requantizer:
     from hw_models.schemes import (
         Converter,

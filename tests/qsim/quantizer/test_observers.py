@@ -223,12 +223,3 @@ def test_not_finite(bad):
 def test_never_observed():
     with pytest.raises(InputError, match="never reached"):
         activation().qparams()
-
-
-def test_bias_limit_raises_the_weight_scale_of_the_channel_that_needs_it():
-    x = activation(scheme="symmetric")
-    x(torch.tensor([127.0]))
-    w = weight(axis=0)
-    w(torch.tensor([[127.0], [127e-6]]))
-    w.limit(x, np.array([2.0**-3, 2.0**-3]))
-    assert w.calculate_qparams()[0].tolist() == [1.0, 2.0**-3]

@@ -87,7 +87,7 @@ def digits() -> Network:
 def roughly(text: str) -> list[str]:
     """Return lines without what another processor computes or calls otherwise.
 
-    torch calibrates in float32, which decides some codes and with them digests.
+    Models of the examples have torch's random numbers, which decide codes and with them digests.
     """
     text = re.sub(r"sha256:\w+", "sha256:#", text)
     text = re.sub(r"\b(vnni|pairs)\b", "#", text)

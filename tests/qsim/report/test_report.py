@@ -102,6 +102,23 @@ def test_saturation_is_told_in_words() -> None:
     assert "saturated" not in text(evaluation(layer()))
 
 
+def test_raised_scales_and_losses_are_told_in_words() -> None:
+    raised = [
+        {"layer": "conv", "tensor": "weight", "channels": 3, "channel": 1, "factor": 12.5},
+        {"layer": "", "tensor": "activation", "channels": 1, "channel": None, "factor": 4096.0},
+    ]
+    found = evaluation(layer(), raised=raised, warnings=["fc: its mean loses 3 bits"])
+    first, second = words.findings(found)
+    assert first == (
+        "Scales of 2 tensors were raised to fit the registers: activation (4.1e+03 times); "
+        "conv weight of channel 1 (12.5 times, 3 channels)."
+    )
+    assert second == "fc: its mean loses 3 bits"
+    assert found.to_dict()["raised_scales"] == raised
+    assert found.to_dict()["warnings"] == ["fc: its mean loses 3 bits"]
+    assert "conv weight of channel 1" in " ".join(text(found).split())
+
+
 def test_many_findings_are_counted_not_listed() -> None:
     layers = [layer(f"l{i}", signal=1.0, noise=1.0 + i) for i in range(20)]
     (sentence,) = words.findings(evaluation(*layers))

@@ -27,6 +27,7 @@ from hw_models._pointwise import (
 from hw_models.compiled import kernel
 from hw_models.errors import AccumulatorOverflowError, ContractError
 from hw_models.formats import Accumulator, IntArray, if_else
+from hw_models.ledger import Register
 
 if TYPE_CHECKING:
     from hw_models._pointwise import Layout
@@ -140,7 +141,7 @@ def _checked(
     overflows = int(_sum64(view, y, biases, flags, low, high, drop, saturate))
     first = layout.first(flags) if wanted and overflows else None
     if ledger is not None:
-        _fill(ledger, view, biases, overflows, first)
+        _fill(ledger, view, biases, accumulator, overflows, first)
     if accumulator.overflow == "error" and first is not None:
         position = _flat_index(layout, first)
         channel = position // max(view.shape[2], 1) % view.shape[1]
@@ -157,6 +158,7 @@ def _fill(
     ledger: Ledger,
     view: npt.NDArray[np.int64],
     biases: npt.NDArray[np.int64],
+    accumulator: Accumulator,
     overflows: int,
     first: tuple[int, ...] | None,
 ) -> None:
@@ -170,6 +172,6 @@ def _fill(
             int((lows.astype(exact) + biases).min()),
             int((highs.astype(exact) + biases).max()),
         )
-    ledger.elements, ledger.minimum, ledger.maximum = view.size, *ends
-    ledger.overflows, ledger.clamped, ledger.first = overflows, 0, first
-    ledger.kernel, ledger.reason = "bias_add-int64", "the carry out of 64 bits is detected"
+    register = Register.of(accumulator, ends, overflows, first)
+    reason = "the carry out of 64 bits is detected"
+    ledger.fill(view.size, ends, "bias_add-int64", reason, registers=(register,))

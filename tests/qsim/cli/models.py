@@ -79,7 +79,8 @@ def host():
 
 RUN_KEYS = [
     *("model", "target", "samples", "accuracy", "host_operators", "outputs_sha256", "seconds"),
-    *("compiling_seconds", "layers", "agreement", "source", "quantized_io"),
+    *("compiling_seconds", "layers", "agreement", "classification", "outputs", "macs"),
+    *("operators", "host_reasons", "source", "quantized_io"),
 ]
 LAYER_KEYS = [
     *("name", "primitive", "shape", "macs", "sqnr_db", "lsb_max", "lsb_differing"),

@@ -107,11 +107,7 @@ def bias_add(
     require_accumulator(accumulator)
     require_ledger(ledger)
     x = require_signed(as_array(acc, "acc"), "acc")
-    b = require_signed(as_array(bias, "bias"), "bias").astype(np.int64, copy=False)
-    if b.ndim > 1:
-        raise ContractError(
-            f"bias must be a scalar or 1-D, not of shape {b.shape} (accepted: one per channel)"
-        )
+    b = require_bias(bias)
     if b.ndim == 1:
         axis = require_axis(axis, x.ndim, axis_length(x.shape, axis), len(b), "bias")
     view, layout = channel_view(x, axis, len(b) if b.ndim else 0)
@@ -123,6 +119,16 @@ def bias_add(
         return layout.restore(y)
     _checked(view.astype(np.int64, copy=False), biases, y, accumulator, layout, ledger)
     return layout.restore(y)
+
+
+def require_bias(bias: object) -> npt.NDArray[np.int64]:
+    """Return a bias as the addition takes it, or raise ContractError."""
+    b = require_signed(as_array(bias, "bias"), "bias").astype(np.int64, copy=False)
+    if b.ndim > 1:
+        raise ContractError(
+            f"bias must be a scalar or 1-D, not of shape {b.shape} (accepted: one per channel)"
+        )
+    return b
 
 
 def _checked(

@@ -42,7 +42,8 @@ def lower(quantized: Quantized, target: Target | None = None) -> Lowered:
         target: the datapath; None for the target that the graph was quantized for.
 
     Raises:
-        ModelError: the graph does not run, or returns something other than tensors.
+        ModelError: the graph does not run, or returns something other than tensors; or it was
+            quantized for another target, and this one's datapath has not the scheme of a tensor.
         UsageError: an extension cannot be loaded.
     """
     import torch
@@ -55,8 +56,20 @@ def lower(quantized: Quantized, target: Target | None = None) -> Lowered:
         origins = {node.name: node for node in quantized.float_graph.graph.nodes}
         matcher = Matcher(target, graph, shapes, origins, quantized.host, quantized.why)
         matcher.run()
+        if target.hash != quantized.target.hash:
+            _require_own(matcher)
         arrangement = arrange(matcher)
         return Assembler(arrangement, target, quantized.example_inputs).run()
+
+
+def _require_own(matcher: Matcher) -> None:
+    """Refuse a graph that was quantized for another target and has what this one has not."""
+    for anchor, reason in matcher.foreign:
+        raise ModelError(
+            f"{reason.found}, as it was quantized for another target",
+            where=layer_of(anchor) or anchor.name,
+            accepted=reason.accepted,
+        )
 
 
 def _as_numpy(value: torch.Tensor, where: str) -> npt.NDArray[Any]:

@@ -74,6 +74,7 @@ class TargetQuantizer(Quantizer):  # type: ignore[misc]  # torchao carries no ty
         }
         roots = groups(chosen)
         alone = lone(chosen, roots)
+        made_here = {roots[op.result] for op in chosen if op.result in roots}
         given = by_group(model, self.config, roots)
         firsts: dict[Node, Slot] = {}
         specs: dict[Slot, Any] = {}
@@ -83,7 +84,9 @@ class TargetQuantizer(Quantizer):  # type: ignore[misc]  # torchao carries no ty
                 if first is slot:
                     made = slot is op.result and slot in alone
                     fixed = given.get(roots[tensor])
-                    specs[slot] = activation_spec(self.target, op, made=made, given=fixed)
+                    out = roots[tensor] in made_here
+                    section = self.target.output if out else self.target.input
+                    specs[slot] = activation_spec(section, op, made=made, given=fixed)
                 else:
                     specs[slot] = SharedQuantizationSpec(first)
         for op in chosen:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from hw_models import FixedFormat
     from qsim.quantizer.groups import Operator
     from qsim.quantizer.stated import Stated
-    from qsim.target import Scheme, Target
+    from qsim.target import Input, Output, Scheme, Target
 
 _WIDE: Final = 1.0 - 2.0**-20
 
@@ -50,10 +50,15 @@ def container(quant_min: int, quant_max: int) -> torch.dtype:
 
 
 def activation_spec(
-    target: Target, op: Operator, *, made: bool, given: Mapping[str, Stated] | None = None
+    section: Input | Output,
+    op: Operator,
+    *,
+    made: bool,
+    given: Mapping[str, Stated] | None = None,
 ) -> QuantizationSpec:
     """Return how the activations that an operator reads or makes are observed.
 
+    ``section`` is the target's for them: its output's where an operator makes one of them.
     ``made`` says that it is the result of the operator, and of no other: some patterns fix its
     parameters. ``given`` are parameters that the config fixes, by their place there; they agree.
 
@@ -61,8 +66,8 @@ def activation_spec(
         UsageError: parameters that the target does not have.
     """
     settings = op.settings
-    low, high = _codes(target.input.format, settings.activation_bits)
-    scheme = cast("Scheme", settings.activation_scheme or target.input.scheme)
+    low, high = _codes(section.format, settings.activation_bits)
+    scheme = cast("Scheme", settings.activation_scheme or section.scheme)
     affine = has_zero_point(scheme)
     rule = op.pattern.fixed if made else None
     fixed = None if rule is None else rule(low, high, scheme)

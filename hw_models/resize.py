@@ -17,9 +17,10 @@ Integer formula: every output reads two rows and two columns with integer weight
   ``half_pixel_centers``; ``round_half_away(sum / 2**20)``. LiteRT's int8 and int16, reference and
   optimized; XNNPACK and uint8 have other weights.
   (lite/kernels/internal/reference/resize_bilinear.h, ResizeBilinearInteger)
-* ``ScaledResize`` (TOSA RESIZE; scale n/d, offset and border given): position
-  ``(i * d + offset) / n``; nearest takes the next pixel from a half on; bilinear keeps the whole
-  sum, ``n_y * n_x`` times as large, for a RESCALE: 32 bits from codes of 8, else 48.
+* ``ScaledResize`` (TOSA RESIZE; scale n/d, offset and border given; n up to 2048, d below 16 n,
+  sizes below 16384): position ``(i * d + offset) / n``; nearest takes the next pixel from a half
+  on; bilinear keeps the whole sum, ``n_y * n_x`` times as large, for a RESCALE: 32 bits from codes
+  of 8, else 48.
   (tosa-specification chapters/image.adoc)
 
 Corners: positions outside the input read its border. In TFLite's bilinear the scale of 10 bits can

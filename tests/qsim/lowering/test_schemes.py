@@ -47,8 +47,10 @@ OTHERS: dict[str, tuple[tuple[Any, ...], tuple[Any, ...], str]] = {
     "zero points": (
         (),
         both("scheme", "symmetric"),
-        r"^0: tensor \w+ has zero point -?\d+, as it was quantized for another target \("
-        + r"accepted: the target's \[input\] is symmetric: zero point 0\)$",
+        (
+            r"^0: tensor \w+ has zero point -?\d+, as it was quantized for another target "
+            r"\(accepted: the target's \[input\] is symmetric: zero point 0\)$"
+        ),
     ),
     "a result's zero point": (
         (),

@@ -159,7 +159,7 @@ def mean(
     x_zero = require_int(x_zero_point, "x_zero_point", -(1 << 32), 1 << 32)
     zero = require_int(zero_point, "zero_point", -(1 << 32), 1 << 32)
     # C order: that of stochastic draws, and of what is named first.
-    sums = np.array(codes.sum(axis=dims, dtype=np.int64, keepdims=keepdims), order="C")
+    sums = np.array(codes.sum(axis=dims, dtype=np.int64, keepdims=bool(keepdims)), order="C")
     sums -= x_zero * count
     if isinstance(averager, Division):
         return _divided(sums, count, averager, (low, high, zero), output, ledger)

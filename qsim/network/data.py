@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from qsim.memory import Space
 from qsim.network.structure import plain
 from qsim.network.wiring import check_network
+from qsim.program import in_native_order
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -54,7 +55,8 @@ class Network:
         self.steps = tuple(steps)
         memory = Space(target.memory.bytes, target.memory.alignment, target.memory.banks)
         self.programs = tuple(program.placed_in(memory) for program in programs)
-        self.constants = MappingProxyType(dict(constants or {}))
+        held = {name: in_native_order(array) for name, array in (constants or {}).items()}
+        self.constants = MappingProxyType(held)
         self.host_operators = tuple(host_operators)
         self.model = model
         self.structure = plain(len(self.outputs)) if structure is None else structure

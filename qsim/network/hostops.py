@@ -37,6 +37,8 @@ NAMESPACES: Final = ("aten", "quantized_decomposed")
 INTERNAL: Final = frozenset(
     {"_softmax", "_log_softmax", "_to_copy", "_unsafe_view", "_adaptive_avg_pool2d"}
     | {"_native_batch_norm_legit_no_training", "_safe_softmax", "_adaptive_avg_pool3d"}
+    | {f"_upsample_nearest_exact{rank}d" for rank in (1, 2, 3)}
+    | {"_upsample_bilinear2d_aa", "_upsample_bicubic2d_aa"}
 )
 # torch's own kernels may loop over a size that no tensor has: max_pool1d with a kernel of 2**40
 # does not end.

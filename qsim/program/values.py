@@ -27,14 +27,25 @@ def is_tensor(value: object) -> bool:
     return torch is not None and isinstance(value, torch.Tensor)
 
 
+def in_native_order(array: Array) -> Array:
+    """Return an array in the machine's byte order: the other one is the same numbers."""
+    kind = getattr(array, "dtype", None)  # what is no array is told by who checks it
+    return (
+        array
+        if not isinstance(kind, np.dtype) or kind.isnative
+        else array.astype(kind.newbyteorder("="))
+    )
+
+
 def as_array(value: Any, spec: ValueSpec) -> Array:
-    """Return an input as an array, without a copy.
+    """Return an input as an array in the machine's byte order, without a copy where it has that.
 
     Raises:
         InputError: no tensor or array, of another dtype, or not dense in the CPU's memory.
     """
     where = f"input {spec.name!r}"
     accepted = f"a torch tensor or NumPy array of {spec.dtype}"
+    array: Array
     if is_tensor(value):
         found = str(value.dtype).removeprefix("torch.")
         if value.device.type != "cpu" or value.layout != sys.modules["torch"].strided:
@@ -44,12 +55,13 @@ def as_array(value: Any, spec: ValueSpec) -> Array:
                 accepted=accepted,
             )
         if found == spec.dtype:
-            array: Array = value.detach().resolve_conj().resolve_neg().numpy()
+            array = value.detach().resolve_conj().resolve_neg().numpy()
             return array
     elif isinstance(value, np.ndarray):
-        found = str(value.dtype)
+        array = in_native_order(value)
+        found = str(array.dtype)
         if found == spec.dtype:
-            return value
+            return array
     else:
         raise InputError(f"not {type(value).__name__}", where=where, accepted=accepted)
     raise InputError(f"dtype must be {spec.dtype}, not {found}", where=where, accepted=spec.dtype)

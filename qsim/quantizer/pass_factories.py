@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import torch
 
-from qsim.graph import nodes
-
 if TYPE_CHECKING:
     from torch.fx import GraphModule, Node
 

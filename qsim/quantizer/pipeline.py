@@ -87,11 +87,13 @@ def _convert(
     from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 
     from qsim.quantizer.annotate import TargetQuantizer
+    from qsim.quantizer.host_operators import require_host_operators
     from qsim.quantizer.pass_constants import drop_unused
     from qsim.quantizer.passes import simplify
 
     # A copy: the exported program shares its parameters with the user's module.
     simple = simplify(copy.deepcopy(program.module(check_guards=False)), target)
+    require_host_operators(simple)
     float_graph = copy.deepcopy(simple)
     try:
         quantizer = TargetQuantizer(target, config)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from qsim.errors import InputError, refusal
+from qsim.errors import InputError, refusal, told
 from qsim.report import plural
 
 if TYPE_CHECKING:
@@ -33,9 +33,8 @@ def read_npy(path: Path, accepted: str = _NPY) -> Array:
         ) from None
     except Exception as error:
         # NumPy reports damage as ValueError, EOFError, SyntaxError, TokenError, MemoryError, ...
-        reason = str(error) or type(error).__name__
         raise InputError(
-            f"is not a .npy file of numbers: {reason[:200]}", where=str(path), accepted=accepted
+            f"is not a .npy file of numbers: {told(error)}", where=str(path), accepted=accepted
         ) from None
     array: Array = loaded
     if array.dtype.kind not in "fiub":

@@ -27,7 +27,7 @@ import zipfile
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
-from qsim.errors import FileFormatError, QsimError
+from qsim.errors import FileFormatError, QsimError, told
 from qsim.quantizer.archive import ACCEPTED, check_members, read_members, require, table
 from qsim.quantizer.quantized import Quantized
 from qsim.quantizer.saving import EXTRA, FORMAT
@@ -76,9 +76,8 @@ def load_pt2(path: str | os.PathLike[str]) -> Quantized | ExportedProgram:
         raise FileFormatError(str(error), where=where, accepted=ACCEPTED) from None
     except (Exception, RecursionError) as error:
         # torch's deserializer fails in as many ways as it has lines.
-        lines = str(error).splitlines() or [""]
         raise FileFormatError(
-            f"is not a readable .pt2 file: {type(error).__name__}: {lines[0][:120]}",
+            f"is not a readable .pt2 file: {type(error).__name__}: {told(error, 120)}",
             where=where,
             accepted=ACCEPTED,
         ) from None

@@ -1,4 +1,4 @@
-"""Torch's threads, where float arithmetic decides integers.
+"""Torch's threads, where float arithmetic decides integers, and in forked children.
 
 How torch splits a float sum depends on its number of threads, and with it the last bits: of a
 calibration, hence of scales, hence of every code after. One thread makes them a function of the
@@ -8,6 +8,8 @@ data alone.
 from __future__ import annotations
 
 import contextlib
+import os
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -25,3 +27,20 @@ def one_torch_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
+
+
+def use_one_when_forked() -> None:
+    """Have torch use one thread in every child that is forked from this process from now on.
+
+    With more, it waits for ever for threads that stayed with the parent. torch's own DataLoader
+    does the same in its workers.
+    """
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_use_one)
+
+
+def _use_one() -> None:
+    # Amid torch's import there is a module without its functions.
+    set_num_threads = getattr(sys.modules.get("torch"), "set_num_threads", None)
+    if set_num_threads is not None:
+        set_num_threads(1)

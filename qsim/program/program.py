@@ -10,10 +10,9 @@ is ``error``.
 
 from __future__ import annotations
 
-import copy
 import functools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qsim.errors import InputError, ModelError
 from qsim.program.calls import Call, Observer, TensorSpec
@@ -67,10 +66,16 @@ class Program(ProgramData):
         """Return this Program with another memory; constants and kernels are shared."""
         if memory == self.memory:
             return self
-        other = copy.copy(self)
-        object.__setattr__(other, "memory", memory)
+        other = object.__new__(type(self))
+        other.__dict__.update(vars(self), memory=memory)
         other.__dict__.pop("_streams", None)
         return other
+
+    def __reduce__(self) -> tuple[Any, tuple[bytes]]:
+        """Have pickles and copies hold bytes as in a ``.qsim`` file, and what reads them."""
+        from qsim.network import program_from_bytes, program_to_bytes
+
+        return program_from_bytes, (program_to_bytes(self),)
 
     @functools.cached_property
     def _streams(self) -> Streams:

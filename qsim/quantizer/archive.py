@@ -45,11 +45,15 @@ _TERM: Final = re.compile(
 )
 
 
-def read_members(path: str | os.PathLike[str]) -> dict[str, bytes]:
-    """Return every member by its name inside the archive's one folder, CRC checked."""
-    where = str(path)
+def read_members(source: str | os.PathLike[str] | bytes, where: str) -> dict[str, bytes]:
+    """Return every member by its name inside the archive's one folder, CRC checked.
+
+    Args:
+        source: a file's path, or its bytes.
+        where: what errors call it.
+    """
     try:
-        data = Path(path).read_bytes()
+        data = source if isinstance(source, bytes) else Path(source).read_bytes()
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             infos = archive.infolist()
             roots = {info.filename.split("/")[0] for info in infos}

@@ -56,8 +56,20 @@ def load_pt2(path: str | os.PathLike[str]) -> Quantized | ExportedProgram:
         FileFormatError: the file is missing, damaged, of another version, needs code to be loaded,
             or holds a network quantized by another program.
     """
-    where = str(path)
-    members = read_members(path)
+    return _read(path, str(path))
+
+
+def from_bytes(data: bytes) -> Quantized:
+    """Return the quantized network of a ``.pt2`` file's bytes; errors as of ``load_pt2``."""
+    where = "bytes of a .pt2 file"
+    read = _read(data, where)
+    if not isinstance(read, Quantized):
+        raise FileFormatError("it is not quantized", where=where, accepted="what qsim wrote")
+    return read
+
+
+def _read(source: str | os.PathLike[str] | bytes, where: str) -> Quantized | ExportedProgram:
+    members = read_members(source, where)
     try:
         check_members(members)
         programs = _load(members)

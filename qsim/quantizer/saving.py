@@ -27,9 +27,15 @@ def save_pt2(quantized: Quantized, path: str | os.PathLike[str]) -> None:
     Raises:
         UsageError: the path cannot be written. Nothing is left behind then.
     """
+    from qsim.atomic import write_bytes
+
+    write_bytes(path, to_bytes(quantized))
+
+
+def to_bytes(quantized: Quantized) -> bytes:
+    """Return the bytes of a quantized network's ``.pt2`` file."""
     from torch.export.pt2_archive._package import package_pt2
 
-    from qsim.atomic import write_bytes
     from qsim.graph import quiet
 
     with quiet():
@@ -52,7 +58,7 @@ def save_pt2(quantized: Quantized, path: str | os.PathLike[str]) -> None:
         }
         buffer = io.BytesIO()
         package_pt2(buffer, exported_programs=programs, extra_files={EXTRA: json.dumps(about)})
-    write_bytes(path, buffer.getvalue())
+    return buffer.getvalue()
 
 
 def _export(graph: GraphModule, quantized: Quantized) -> ExportedProgram:

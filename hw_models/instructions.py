@@ -94,7 +94,7 @@ def _pack(b: Any, left: Any, right: Any) -> Any:
         side + i for first in range(0, count, lane) for side in (0, count)
         for i in range(first, first + lane)
     ]  # fmt: skip
-    return _pick(b, *narrow, order)
+    return _pick(b, narrow[0], narrow[1], order)
 
 
 _BW: Final = frozenset({"avx512f", "avx512bw"})

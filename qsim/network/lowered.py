@@ -85,13 +85,6 @@ class Lowered(Network):
         )
         return build(self.structure, results)
 
-    def __reduce__(self) -> tuple[Any, tuple[bytes]]:
-        """Have pickles and copies hold the bytes of the ``.qsim`` file, and what reads them."""
-        from qsim.network.reading import from_bytes
-        from qsim.network.store import to_bytes
-
-        return from_bytes, (to_bytes(self),)
-
     def trace(self, *inputs: Any) -> Trace:
         """Run and keep every tensor and ledger; arguments and errors as a call's."""
         arrays, _, batch = self._arrays(inputs)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import copyreg
 import stat
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qsim.errors import FileFormatError, MissingToolError, QsimError
 from qsim.network.document import from_document
 from qsim.network.lowered import Lowered
-from qsim.network.store import unpack
+from qsim.network.store import to_bytes, unpack
 
 if TYPE_CHECKING:
     import os
@@ -59,3 +60,11 @@ def from_bytes(data: bytes) -> Lowered:
         return from_document(document, arrays, Lowered)
     except (TypeError, ValueError, KeyError, OverflowError, RecursionError, MemoryError) as error:
         raise FileFormatError(f"the document is malformed: {error}") from None
+
+
+def _reduced(network: Lowered) -> tuple[Any, tuple[bytes]]:
+    return from_bytes, (to_bytes(network),)
+
+
+# Pickles and copies hold the bytes of a file, and the name of what reads them: no code.
+copyreg.pickle(Lowered, _reduced)

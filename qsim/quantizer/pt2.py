@@ -20,6 +20,7 @@ has checked.
 
 from __future__ import annotations
 
+import copyreg
 import io
 import json
 import re
@@ -30,7 +31,7 @@ from typing import TYPE_CHECKING, Any, Final
 from qsim.errors import FileFormatError, QsimError
 from qsim.quantizer.archive import ACCEPTED, check_members, read_members, require, table
 from qsim.quantizer.quantized import Quantized
-from qsim.quantizer.saving import EXTRA, FORMAT
+from qsim.quantizer.saving import EXTRA, FORMAT, to_bytes
 
 if TYPE_CHECKING:
     import os
@@ -193,3 +194,11 @@ def _renamed(graph: GraphModule, names: Iterable[str] | None) -> GraphModule:
         node.name = name
     graph.recompile()
     return graph
+
+
+def _reduced(quantized: Quantized) -> tuple[Any, tuple[bytes]]:
+    return from_bytes, (to_bytes(quantized),)
+
+
+# Pickles and copies hold the bytes of a file, and the name of what reads them: no code.
+copyreg.pickle(Quantized, _reduced)

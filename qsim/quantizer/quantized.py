@@ -71,13 +71,6 @@ class Quantized:
 
         save_pt2(self, path)
 
-    def __reduce__(self) -> tuple[Any, tuple[bytes]]:
-        """Have pickles and copies hold the bytes of the ``.pt2`` file, and what reads them."""
-        from qsim.quantizer.pt2 import from_bytes
-        from qsim.quantizer.saving import to_bytes
-
-        return from_bytes, (to_bytes(self),)
-
     def _check(self, inputs: tuple[torch.Tensor, ...]) -> None:
         check_batch(inputs, self.example_inputs, batch=self.batch)
 

@@ -9,6 +9,7 @@ import typer
 from qsim.cli.help import NO_METAVAR, Command, examples
 from qsim.cli.options import JsonOption, argument
 from qsim.cli.output import Output
+from qsim.errors import UsageError
 
 
 def register(app: typer.Typer) -> None:
@@ -20,7 +21,7 @@ def register(app: typer.Typer) -> None:
     app.command(cls=Command, epilog=examples("qsim models", "qsim models --json"))(models)
     app.command(
         cls=Command,
-        epilog=examples("qsim doctor", "qsim doctor --json", "qsim doctor --clear-kernels"),
+        epilog=examples("qsim doctor", "qsim doctor --self-test", "qsim doctor --clear-kernels"),
     )(doctor)
 
 
@@ -59,14 +60,34 @@ def doctor(
             help="Delete all compiled kernels that are kept, and check nothing.",
         ),
     ] = False,
+    self_test: Annotated[
+        bool,
+        typer.Option(
+            "--self-test",
+            metavar=NO_METAVAR,
+            help="Compare every kernel with its definition, as each kind of processor has it.",
+        ),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Check what this machine has and what is missing; exit status 3 if something needed is."""
-    from qsim.cli.listing import show_cleared, show_doctor
-
+    output = Output(as_json=as_json)
+    if clear_kernels and self_test:
+        raise UsageError(
+            "--clear-kernels and --self-test do not go together", accepted="one of them"
+        )
     if clear_kernels:
-        show_cleared(Output(as_json=as_json))
+        from qsim.cli.listing import show_cleared
+
+        show_cleared(output)
         return
-    status = show_doctor(Output(as_json=as_json))
+    if self_test:
+        from qsim.cli.self_test import show_self_test
+
+        status = show_self_test(output)
+    else:
+        from qsim.cli.listing import show_doctor
+
+        status = show_doctor(output)
     if status:
         raise typer.Exit(status)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from qsim.errors import FileFormatError
+from qsim.errors import QsimError
 from qsim.memory import Space
 from qsim.network import Lowered, program_from_bytes, program_to_bytes, to_bytes
 from qsim.program import Program
@@ -79,7 +79,7 @@ def test_containers_of_networks() -> None:
 def test_damaged_bytes_are_refused() -> None:
     data = program_to_bytes(net.program())
     for wrong in (b"", data[:-1], data[:-1] + b"\0", to_bytes(net.lowered())):
-        with pytest.raises(FileFormatError):
+        with pytest.raises(QsimError):
             program_from_bytes(wrong)
 
 

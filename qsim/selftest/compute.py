@@ -1,6 +1,6 @@
 """One path's kernels, run on every item: a process of its own, started with the path's environment.
 
-    echo '["ITEMS.npz", "RESULTS.npz"]' | python -m qsim.selftest.compute
+    echo '["ITEMS.npz", "RESULTS.npz", "calls stream"]' | python -m qsim.selftest.compute
 
 Numba compiles for one processor in a process, so every path has its own.
 """
@@ -17,7 +17,7 @@ from qsim.network import program_from_bytes
 from qsim.program import decode_scheme, format_from_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from hw_models import Ledger
     from qsim.program import Array, Call, Program
@@ -37,33 +37,48 @@ class Computed(NamedTuple):
     output: Array
 
 
-def compute(program: Program, inputs: tuple[Array, ...]) -> Iterator[Computed]:
-    """Run a Program in every way that qsim runs one.
+def compute(program: Program, inputs: tuple[Array, ...], ways: Sequence[str]) -> Iterator[Computed]:
+    """Run a Program in some of the ways that qsim runs one.
 
-    Call by call with ledgers, as a command stream and, for a single call, without a ledger, which
-    takes other kernels than with one; its operand in C order and with channels innermost.
+    Args:
+        program: with one output.
+        inputs: of it.
+        ways: some of these. ``ledgers``: call by call, with ledgers; ``stream``: as a command stream;
+            ``calls``: a single call without a ledger, which takes other kernels than with one, its
+            accumulators also with channels innermost.
     """
+    if "ledgers" in ways:
+        yield _with_ledgers(program, inputs)
+    if "stream" in ways:
+        (streamed,) = program.run(*inputs)
+        yield Computed(_stream_kernels(program), streamed)
+    if "calls" in ways and len(program.calls) == 1:
+        yield from _alone(program, inputs)
+
+
+def _with_ledgers(program: Program, inputs: tuple[Array, ...]) -> Computed:
     names: list[str] = []
 
     def observe(call: Call, _output: Array, ledger: Ledger) -> None:
         names.append(f"{call.primitive}: {ledger.kernel or 'no kernel'}")
 
     (traced,) = program.run(*inputs, trace=observe)
-    yield Computed(tuple(names), traced)
-    (streamed,) = program.run(*inputs)
-    yield Computed(_stream_kernels(program), streamed)
-    if len(program.calls) > 1:
-        return
+    return Computed(tuple(names), traced)
+
+
+def _alone(program: Program, inputs: tuple[Array, ...]) -> Iterator[Computed]:
     (call,) = program.calls
     taken = [
         program.constants[name] if name in program.constants else inputs[program.inputs.index(name)]
         for name in call.inputs
     ]
     container = program.tensors[call.output].format.dtype
-    for layout in ("", ", channels innermost"):
-        arrays = [_innermost(array) if layout else array for array in taken]
-        made: Any = program.kernel(0)(arrays, None)
-        yield Computed((f"{_untraced(program, call)}{layout}",), made.astype(container))
+    name = _untraced(program, call, taken)
+    made: Any = program.kernel(0)(taken, None)
+    yield Computed((name,), made.astype(container))
+    if call.primitive == "requantize":
+        made = program.kernel(0)([_innermost(array) for array in taken], None)
+        yield Computed((f"{name}, channels innermost",), made.astype(container))
 
 
 def _innermost(array: Array) -> Array:
@@ -73,7 +88,7 @@ def _innermost(array: Array) -> Array:
     return np.moveaxis(np.ascontiguousarray(np.moveaxis(array, 1, -1)), -1, 1)
 
 
-def _untraced(program: Program, call: Call) -> str:
+def _untraced(program: Program, call: Call, taken: list[Array]) -> str:
     """Return the name of the kernel that computes a call without a ledger."""
     if call.primitive == "requantize":
         from hw_models.requantization.modes import NAMES
@@ -89,7 +104,13 @@ def _untraced(program: Program, call: Call) -> str:
             found = parameters_of(scheme, a["zero_point"], output, limits, a["input_zero_point"])
         if found is not None:
             return f"requantize: vectors, {NAMES[found.mode]}"
-    return f"{call.primitive}: untraced"
+        return "requantize: element by element"
+    if call.primitive == "correlation":
+        left, right = (8 * array.itemsize for array in taken)
+        groups = call.attributes["groups"]
+        kind = "depthwise correlation" if taken[1].shape[1] == 1 and groups != 1 else "correlation"
+        return f"{kind}: {left}-bit codes, {right}-bit weights"
+    return f"{call.primitive}: without a ledger"
 
 
 def _stream_kernels(program: Program) -> tuple[str, ...]:
@@ -118,20 +139,19 @@ def _stream_kernels(program: Program) -> tuple[str, ...]:
 def main() -> None:
     """Compute every item of the files that stdin names; write beside each what was made."""
     for line in sys.stdin:
-        items, results = json.loads(line)
-        _file(items, results)
+        _file(*json.loads(line))
 
 
-def _file(items: str, results: str) -> None:
+def _file(items: str, results: str, ways: str) -> None:
     arrays: dict[str, Array] = {}
     about: list[list[tuple[str, ...]]] = []
     with np.load(items, allow_pickle=False) as held:
         for number in range(int(held["count"])):
             program = program_from_bytes(held[f"{number}.program"].tobytes())
             inputs = tuple(held[f"{number}.{i}"] for i in range(len(program.inputs)))
-            ways = list(compute(program, inputs))
-            arrays |= {f"{number}.{i}": way.output for i, way in enumerate(ways)}
-            about.append([way.kernels for way in ways])
+            made = list(compute(program, inputs, ways.split()))
+            arrays |= {f"{number}.{i}": each.output for i, each in enumerate(made)}
+            about.append([each.kernels for each in made])
     text = json.dumps(about).encode()
     np.savez(results, about=np.frombuffer(text, np.uint8), **arrays)  # type: ignore[arg-type]
 

@@ -39,14 +39,20 @@ class Item:
     expected: Array
 
 
-def own(*, reduced: bool) -> Iterator[Item]:
-    """Give the items that are made for kernels, quickly; reduced: a few of each kind."""
+def chosen(*, reduced: bool) -> Iterator[Item]:
+    """Give the items whose kernels a processor decides; reduced: a few of each kind."""
     made = (
-        *sums.vectors(reduced=reduced),
+        *sums.vectors(sums.CHOSEN, reduced=reduced),
         *chains.vectors(reduced=reduced),
         *scalings.vectors(reduced=reduced),
     )
     for name, program, x, expected in made:
+        yield Item(name, program, (x,), expected)
+
+
+def everywhere(*, reduced: bool) -> Iterator[Item]:
+    """Give sums of products whose kernels are the same on every processor."""
+    for name, program, x, expected in sums.vectors(sums.EVERYWHERE, reduced=reduced):
         yield Item(name, program, (x,), expected)
 
 

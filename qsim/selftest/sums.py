@@ -18,7 +18,7 @@ from hw_models.correlation import reference
 from qsim.program import Call, Program, TensorSpec, accumulator_to_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from qsim.program import Array
 
@@ -69,7 +69,7 @@ class Shape:
 
 _I8, _U8, _I9, _I16 = FixedFormat(8), FixedFormat(8, False), FixedFormat(9), FixedFormat(16)
 _I13, _I32 = FixedFormat(13), FixedFormat(32)
-_SHAPES: Final = {
+CHOSEN: Final = {
     # Blocks of 64 and 32 output channels, the second not full; 15 pixels leave 3 of a round of 12.
     "blocks-64-32": Shape(_I8, _I8, 3, (1, 4), 84, (1, 2), x_zero_point=-128),
     "blocks-64-16": Shape(_U8, _I8, 5, (1, 3), 70, (1, 1), x_zero_point=255),
@@ -85,12 +85,15 @@ _SHAPES: Final = {
     "pairs-64-32": Shape(_I16, _I8, 3, (1, 4), 84, (1, 2)),
     "pairs-64-16": Shape(_I16, _I16, 5, (1, 3), 70, (1, 1)),
     "pairs-depthwise": Shape(_I16, _I16, 17, (3, 4), 17, (3, 2), groups=17),
-    "few-channels": Shape(_I8, _I8, 4, (2, 3), 6, (2, 2), groups=2, x_zero_point=1),
-    "wide-codes": Shape(_I32, _I8, 4, (1, 3), 6, (1, 2), accumulator=Accumulator(48, "wrap")),
     # Sums beyond 32 bits of 16-bit pairs, in pieces.
     "pieces": Shape(
         _I13, _I13, 150, (2, 2), 17, (2, 2), accumulator=Accumulator(48, "wrap"), images=2
     ),
+}
+# No kernel of 8 or 16 bits serves these: theirs are the same on every processor.
+EVERYWHERE: Final = {
+    "few-channels": Shape(_I8, _I8, 4, (2, 3), 6, (2, 2), groups=2, x_zero_point=1),
+    "wide-codes": Shape(_I32, _I8, 4, (1, 3), 6, (1, 2), accumulator=Accumulator(48, "wrap")),
     "two-limbs": Shape(
         _I32, _I32, 3, (1, 2), 5, (1, 1), accumulator=Accumulator(64, "wrap", "mac")
     ),
@@ -101,16 +104,19 @@ _SHAPES: Final = {
         _I16, _I16, 9, (1, 3), 20, (1, 1), accumulator=Accumulator(34, "saturate", "mac")
     ),
 }
-_REDUCED: Final = ("blocks-64-16", "grouped", "depthwise-one", "words-64-16", "pairs-64-16")
+_REDUCED: Final = (
+    *("blocks-64-16", "grouped", "depthwise-one", "words-64-16", "pairs-64-16"),
+    *("few-channels", "saturating"),
+)
 
 
-def vectors(*, reduced: bool) -> Iterator[Vector]:
-    """Give name, Program, input and expected sums of every shape."""
-    for name in _REDUCED if reduced else _SHAPES:
-        shape = _SHAPES[name]
-        x, weight = operands(shape)
-        expected = reference(x, weight, **shape.keywords, accumulator=shape.accumulator)
-        yield f"sums.{name}", _program(shape, x, weight), x, expected
+def vectors(shapes: Mapping[str, Shape], *, reduced: bool) -> Iterator[Vector]:
+    """Give name, Program, input and expected sums of shapes."""
+    for name, shape in shapes.items():
+        if not reduced or name in _REDUCED:
+            x, weight = operands(shape)
+            expected = reference(x, weight, **shape.keywords, accumulator=shape.accumulator)
+            yield f"sums.{name}", _program(shape, x, weight), x, expected
 
 
 def operands(shape: Shape) -> tuple[Array, Array]:

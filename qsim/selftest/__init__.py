@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qsim.selftest.examine import Outcome, Row, examine
+from qsim.selftest.examining import Outcome, Row, examine
 from qsim.selftest.paths import Path, paths
 
 __all__ = ["Outcome", "Path", "Row", "examine", "paths"]

@@ -43,9 +43,9 @@ def compute(program: Program, inputs: tuple[Array, ...], ways: Sequence[str]) ->
     Args:
         program: with one output.
         inputs: of it.
-        ways: some of these. ``ledgers``: call by call, with ledgers; ``stream``: as a command stream;
-            ``calls``: a single call without a ledger, which takes other kernels than with one, its
-            accumulators also with channels innermost.
+        ways: some of these. ``ledgers``: call by call, with ledgers; ``stream``: as a command
+            stream; ``calls``: a single call without a ledger, which takes other kernels than with
+            one, its accumulators also with channels innermost.
     """
     if "ledgers" in ways:
         yield _with_ledgers(program, inputs)

@@ -44,15 +44,19 @@ def chosen(*, reduced: bool) -> Iterator[Item]:
     made = (
         *sums.vectors(sums.CHOSEN, reduced=reduced),
         *chains.vectors(reduced=reduced),
-        *scalings.vectors(reduced=reduced),
+        *scalings.vectors(chosen=True, reduced=reduced),
     )
     for name, program, x, expected in made:
         yield Item(name, program, (x,), expected)
 
 
 def everywhere(*, reduced: bool) -> Iterator[Item]:
-    """Give sums of products whose kernels are the same on every processor."""
-    for name, program, x, expected in sums.vectors(sums.EVERYWHERE, reduced=reduced):
+    """Give the items whose kernels are the same on every processor."""
+    made = (
+        *sums.vectors(sums.EVERYWHERE, reduced=reduced),
+        *scalings.vectors(chosen=False, reduced=reduced),
+    )
+    for name, program, x, expected in made:
         yield Item(name, program, (x,), expected)
 
 

@@ -59,12 +59,25 @@ def _schemes() -> Iterator[tuple[str, Requantizer, int]]:
     yield "converter", Converter(addends, small, (12,) * _CHANNELS), 10
 
 
-def vectors(*, reduced: bool) -> Iterator[Vector]:
-    """Give name, Program, accumulators and expected codes."""
+def _is_chosen(name: str, scheme: Requantizer, output: FixedFormat) -> bool:
+    """Return whether a processor decides the kernel: vectors make codes of 8 bits."""
+    others = isinstance(scheme, (Float64Scale, MulAddShift, Converter))
+    return output.bits <= 8 and not others and "s64-reduced" not in name
+
+
+def vectors(*, chosen: bool, reduced: bool) -> Iterator[Vector]:
+    """Give name, Program, accumulators and expected codes.
+
+    Args:
+        chosen: those whose kernel a processor decides, or the others.
+        reduced: a few of them.
+    """
     for number, (name, scheme, bits) in enumerate(_schemes()):
         if reduced and number % 5:
             continue
-        for suffix, output, zero, clamp in _CODES[: 1 if reduced else None]:
+        for suffix, output, zero, clamp in _CODES[:: 2 if reduced else 1]:
+            if _is_chosen(name, scheme, output) != chosen:
+                continue
             acc = _accumulators(number, bits, output.bits)
             expected = np.empty(acc.shape, output.dtype)
             for index in np.ndindex(acc.shape):

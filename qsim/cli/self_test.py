@@ -56,12 +56,12 @@ def _show(outcome: Outcome, output: Output) -> None:
     for row in wrong:
         output.text(Text(f"{row.kernel} ({row.path}): {row.first}", "red"))
     vectors = sum(row.vectors for row in outcome.rows)
-    for path, why in outcome.failed.items():
-        output.text(Text(f"{path} did not run to its end: {why}", "red"))
+    for name, why in outcome.failed.items():
+        output.text(Text(f"{name} did not run to its end: {why}", "red"))
     if wrong:
         verdict = f"{len(wrong)} of {len(outcome.rows)} are not what the definitions say."
     elif outcome.failed:
         verdict = f"{len(outcome.failed)} of {len(outcome.paths)} paths did not run to their end."
     else:
-        verdict = f"All {len(outcome.rows)} are what the definitions say: {vectors:,} vectors."
+        verdict = f"All {len(outcome.rows)} are what the definitions say: {vectors:,} comparisons."
     output.text(Text(verdict, "bold green" if outcome.equal else "bold red"))

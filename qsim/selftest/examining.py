@@ -67,7 +67,7 @@ class Outcome:
     @property
     def equal(self) -> bool:
         """Whether every path ran and every vector of every kernel is what the definition says."""
-        return not self.failed and not any(row.differing for row in self.rows)
+        return bool(self.rows) and not (self.failed or any(row.differing for row in self.rows))
 
 
 def examine(
@@ -88,7 +88,7 @@ def examine(
         runs = [
             Run(path, ways, File(name), stack.enter_context(started(path)))
             for path in tried
-            for ways in (_OWN_WAYS if path.how == "this processor" else _OTHER_WAYS)
+            for ways in (_OWN_WAYS if path.how == "chosen by this processor" else _OTHER_WAYS)
         ]
         # While the kernels of the first batch are compiled, the others are made.
         for number, make in enumerate((items.chosen, items.everywhere, items.directed)):
@@ -96,7 +96,7 @@ def examine(
             file = File(name) / f"{number}.npz"
             write(file, batch)
             for run in runs:
-                if run.path.how == "this processor" or number == 0:
+                if run.path.how == "chosen by this processor" or number == 0:
                     run.ask(batch, file)
         rows: dict[tuple[str, str], Row] = {}
         failed: dict[str, str] = {}

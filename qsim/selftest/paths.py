@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-How = Literal["this processor", "of this processor", "by a model of its instructions"]
+How = Literal["chosen by this processor", "run by this processor", "by a model of its instructions"]
 
 _AVX2: Final = frozenset({"avx2", "fma"})
 _AVX512: Final = _AVX2 | {"avx512f", "avx512bw"}
@@ -27,7 +27,7 @@ class Path:
 
     Attributes:
         name: ``avx512-vnni``, ``avx512``, ``avx2`` or ``plain``.
-        how: ``this processor``: as every run here chooses them; ``of this processor``: it has these
+        how: ``chosen by this processor``: in every run here; ``run by this processor``: it has these
             instructions and better ones; ``by a model of its instructions``: it lacks them.
         environment: what a process is started with to choose them.
     """
@@ -54,10 +54,10 @@ def _path(
     name: str, needed: frozenset[str], processor: str, own: str, features: frozenset[str]
 ) -> Path:
     if name == own:
-        return Path(name, "this processor", {})
+        return Path(name, "chosen by this processor", {})
     if needed <= features:
         asked = ",".join(f"+{feature}" for feature in sorted(needed))
         forced = {"NUMBA_CPU_NAME": processor, "NUMBA_CPU_FEATURES": asked}
-        return Path(name, "of this processor", forced)
+        return Path(name, "run by this processor", forced)
     modelled = {"QSIM_MODELLED": ",".join(sorted(needed - features))}
     return Path(name, "by a model of its instructions", modelled)

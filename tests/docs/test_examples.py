@@ -184,6 +184,13 @@ def test_the_memory(example: Example, digits: Network) -> None:
     assert result["allocation"].plan.fits
 
 
+@shown("docs/processes.md", "again = pickle.loads(")
+def test_pickles(example: Example, digits: Network) -> None:
+    digits.lowered.save("net.qsim")
+    result = example.run(qsim=qsim, x=digits.x)
+    assert result["again"] is not result["lowered"]
+
+
 @shown("docs/cosim.md", "report = qsim.cosim.run(")
 def test_cosim(example: Example) -> None:
     _needs_icarus()

@@ -18,7 +18,7 @@ from qsim.cli import main
 from qsim.selftest import items, run
 from tests.tree import ROOT
 
-OWN = next(path.name for path in selftest.paths() if path.how == "this processor")
+OWN = next(path.name for path in selftest.paths() if path.how == "chosen by this processor")
 
 
 def test_the_paths_are_those_of_this_processor() -> None:
@@ -39,7 +39,7 @@ def test_every_kernel_of_this_processor_agrees(
     found = json.loads(capsys.readouterr().out)
     assert found["equal"] is True
     assert found["paths"] == [
-        {"path": OWN, "how": "this processor", "ran_here": True, "failed": None}
+        {"path": OWN, "how": "chosen by this processor", "ran_here": True, "failed": None}
     ]
     kernels = {row["kernel"]: row for row in found["kernels"]}
     assert {"stream: depthwise", "requantize: vectors, shift by sign"} <= set(kernels)

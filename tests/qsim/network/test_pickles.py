@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import multiprocessing
 import pickle
-import pickletools
 from typing import Any
 
 import numpy as np
@@ -16,25 +15,9 @@ from qsim.memory import Space
 from qsim.network import Lowered, program_from_bytes, program_to_bytes, to_bytes
 from qsim.program import Program
 from tests.qsim.network import nets as net
+from tests.qsim.network.pickled import loaded, named
 
 Array = np.ndarray[Any, Any]
-
-
-def named(data: bytes) -> list[str]:
-    """Return every global that a pickle's opcodes import."""
-    found, texts = [], list[str]()
-    for opcode, argument, _ in pickletools.genops(data):
-        if opcode.name in ("GLOBAL", "INST"):
-            found.append(str(argument))
-        elif opcode.name == "STACK_GLOBAL":
-            found.append(" ".join(texts[-2:]))
-        elif isinstance(argument, str):
-            texts.append(argument)
-    return found
-
-
-def loaded(data: bytes) -> Any:
-    return pickle.loads(data)  # noqa: S301 - made here
 
 
 def programs() -> list[Program]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import json
 import os
@@ -18,11 +19,14 @@ from torch import nn
 
 from qsim.errors import FileFormatError, UsageError
 from qsim.graph.nodes import layer
-from qsim.quantizer import Quantized, quantize
-from qsim.quantizer.pt2 import load_pt2
+from qsim.lowering import lower
+from qsim.network import to_bytes
+from qsim.quantizer import Quantized, quantize, saving
+from qsim.quantizer.pt2 import from_bytes, load_pt2
 from qsim.quantizer.saving import save_pt2
 from qsim.registry.patterns import candidates
 from qsim.target import Target
+from tests.qsim.network.pickled import loaded, named
 from tests.tree import ROOT
 
 
@@ -409,3 +413,21 @@ def test_mutated_json_with_correct_checksums(small, tmp_path):
             messages.append(str(error))
     assert len(messages) > 20
     assert not any("\n" in message for message in messages)
+
+
+def test_pickles_and_copies_are_bytes_of_the_file(quantized):
+    x = torch.randn(3, 1, 6, 6)
+    wanted = to_bytes(lower(quantized))
+    data = pickle.dumps(quantized)
+    assert named(data) == ["qsim.quantizer.pt2 from_bytes"]
+    for other in (loaded(data), copy.deepcopy(quantized)):
+        assert isinstance(other, Quantized)
+        assert torch.equal(other(x), quantized(x))
+        assert other.host == quantized.host
+        assert to_bytes(lower(other)) == wanted
+
+
+def test_damaged_bytes_are_refused(quantized):
+    for wrong in (b"", saving.to_bytes(quantized)[:-40]):
+        with pytest.raises(FileFormatError, match=r"bytes of a \.pt2 file"):
+            from_bytes(wrong)

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from hw_models.formats import IntArray
     from hw_models.products.geometry import Geometry
 
-_PARALLEL_PRODUCTS: Final = 1 << 19
+# Fewer are done before a second thread is awake.
+_PARALLEL_PRODUCTS: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)

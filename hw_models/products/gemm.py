@@ -41,7 +41,8 @@ Element: TypeAlias = Literal["int8", "int16"]
 ROUND: Final = 12
 # Pixels whose windows stay in the cache while the blocks of weights pass by.
 _CHUNK: Final = 20 * ROUND
-_PARALLEL_PRODUCTS: Final = 1 << 21
+# Fewer are done before a second thread is awake.
+_PARALLEL_PRODUCTS: Final = 1 << 23
 
 
 @dataclass(frozen=True, slots=True)

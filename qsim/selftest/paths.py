@@ -27,8 +27,8 @@ class Path:
 
     Attributes:
         name: ``avx512-vnni``, ``avx512``, ``avx2`` or ``plain``.
-        how: ``chosen by this processor``: in every run here; ``run by this processor``: it has these
-            instructions and better ones; ``by a model of its instructions``: it lacks them.
+        how: ``chosen by this processor``: in every run here; ``run by this processor``: it has
+            these instructions and better ones; ``by a model of its instructions``: it lacks them.
         environment: what a process is started with to choose them.
     """
 

@@ -12,8 +12,12 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from qsim.errors import UsageError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+_forked = False
 
 
 @contextlib.contextmanager
@@ -39,7 +43,28 @@ def use_one_when_forked() -> None:
         os.register_at_fork(after_in_child=_use_one)
 
 
+def require_one_when_forked() -> None:
+    """Refuse to have torch compute with several threads in a forked child.
+
+    Raises:
+        UsageError: somebody set another number there.
+    """
+    if not _forked:
+        return
+    import torch
+
+    threads = torch.get_num_threads()
+    if threads > 1:
+        raise UsageError.of(
+            "torch must have one thread in a forked child: it would wait for its parent's for ever",
+            threads,
+            "torch.set_num_threads(1), or a process that is spawned",
+        )
+
+
 def _use_one() -> None:
+    global _forked
+    _forked = True
     # Amid torch's import there is a module without its functions.
     set_num_threads = getattr(sys.modules.get("torch"), "set_num_threads", None)
     if set_num_threads is not None:

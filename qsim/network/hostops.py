@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from qsim.errors import MissingToolError, ModelError
 from qsim.program import INT64, MAX_DEPTH, Array, Json, check_keys, is_int, to_tensor
+from qsim.torch_threads import require_one_when_forked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -286,8 +287,11 @@ def run_torch_step(
 
     Raises:
         ModelError: torch refuses the arguments.
+        UsageError: a forked child in which torch has several threads.
     """
     import torch
+
+    require_one_when_forked()
 
     def decode(item: Any) -> Any:
         if isinstance(item, list):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from qsim.errors import InputError, UsageError
+from qsim.torch_threads import require_one_when_forked
 
 if TYPE_CHECKING:
     import os
@@ -52,11 +53,13 @@ class Quantized:
         """Run the Q/DQ graph, without gradients.
 
         Raises:
-            UsageError: the wrong number of inputs.
+            UsageError: the wrong number of inputs; a forked child in which torch has several
+                threads.
             InputError: an input of the wrong shape or dtype.
         """
         import torch
 
+        require_one_when_forked()
         self._check(inputs)
         with torch.no_grad():
             return self.graph(*inputs)

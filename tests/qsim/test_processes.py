@@ -15,6 +15,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from qsim.errors import UsageError
 from qsim.network import Lowered
 from tests import fresh
 from tests.qsim.network import nets as net
@@ -152,9 +153,47 @@ else:
     signal.alarm(30)  # it would wait for ever
     assert torch.get_num_threads() == 1
     big @ big.T, big.exp()
-    os._exit(0)
+    from qsim.torch_threads import require_one_when_forked
+    require_one_when_forked()
+    torch.set_num_threads(2)
+    try:
+        require_one_when_forked()
+    except qsim.UsageError as error:
+        os._exit("torch.set_num_threads(1)" not in str(error))
+    os._exit(2)
 """
 
 
 def test_torch_has_one_thread_in_a_forked_child() -> None:
     assert fresh.run(_HOST).stdout == "0\n"
+
+
+def several_torch_threads(network: Lowered) -> list[Array]:
+    torch.set_num_threads(2)
+    try:
+        network(net.reals())
+    except UsageError:
+        return [np.array(True)]
+    return [np.array(False)]
+
+
+def test_host_operators_refuse_what_would_wait_for_ever() -> None:
+    network = net.lowered(host=True)
+    (refused,) = in_child("fork", lambda: several_torch_threads(network))
+    assert refused
+
+
+def compute(network: Lowered, x: Array) -> Array:
+    y: Array = network(x)
+    return y
+
+
+@pytest.mark.parametrize("backend", ["loky", "multiprocessing", "threading"])
+def test_joblib(backend: str) -> None:
+    joblib = pytest.importorskip("joblib")
+    network = net.lowered()
+    inputs = [net.reals(2, seed) for seed in range(4)]
+    jobs = [joblib.delayed(compute)(network, x) for x in inputs]
+    made = joblib.Parallel(n_jobs=2, backend=backend, timeout=120)(jobs)
+    for x, y in zip(inputs, made, strict=True):
+        np.testing.assert_array_equal(y, network(x))

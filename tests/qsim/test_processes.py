@@ -19,6 +19,7 @@ from qsim.errors import UsageError
 from qsim.network import Lowered
 from tests import fresh
 from tests.qsim.network import nets as net
+from tests.qsim.network.pickled import computed
 
 Array = np.ndarray[Any, Any]
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
@@ -183,17 +184,12 @@ def test_host_operators_refuse_what_would_wait_for_ever() -> None:
     assert refused
 
 
-def compute(network: Lowered, x: Array) -> Array:
-    y: Array = network(x)
-    return y
-
-
 @pytest.mark.parametrize("backend", ["loky", "multiprocessing", "threading"])
 def test_joblib(backend: str) -> None:
     joblib = pytest.importorskip("joblib")
     network = net.lowered()
     inputs = [net.reals(2, seed) for seed in range(4)]
-    jobs = [joblib.delayed(compute)(network, x) for x in inputs]
+    jobs = [joblib.delayed(computed)(network, x) for x in inputs]
     made = joblib.Parallel(n_jobs=2, backend=backend, timeout=120)(jobs)
     for x, y in zip(inputs, made, strict=True):
         np.testing.assert_array_equal(y, network(x))

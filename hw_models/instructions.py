@@ -121,7 +121,19 @@ def call(b: Any, name: str, *operands: Any) -> Any:
         operands: vectors, as LLVM's intrinsic of that name takes them.
     """
     instruction = INSTRUCTIONS[name]
-    if not instruction.features <= NATIVE:
-        return instruction.model(b, *operands)
     kind = ir.FunctionType(instruction.result, [operand.type for operand in operands])
-    return b.call(b.module.declare_intrinsic(name, (), kind), operands)
+    if instruction.features <= NATIVE:
+        return b.call(b.module.declare_intrinsic(name, (), kind), operands)
+    return b.call(_modelled(b.module, f"model.{name}", kind, instruction.model), operands)
+
+
+def _modelled(module: Any, name: str, kind: Any, model: Callable[..., Any]) -> Any:
+    """Return the function of a model: inlined into every tile, it would be compiled for minutes."""
+    function = module.globals.get(name)
+    if function is None:
+        function = ir.Function(module, kind, name)
+        function.linkage = "internal"
+        function.attributes.add("noinline")
+        inner = ir.IRBuilder(function.append_basic_block())
+        inner.ret(model(inner, *function.args))
+    return function

@@ -14,6 +14,7 @@ from qsim.cli.run_options import (
     check_destinations,
     check_form,
     check_numbers,
+    check_sources,
     command,
 )
 from qsim.cli.threads import set_threads
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 def run(options: RunOptions, output: Output) -> int:
     """Run a model and print what it costs; return the exit status."""
     check_numbers(options)
+    check_sources(options)
     if is_executorch(options.model):
         check_destinations(options)
         from qsim.cli.pte import run_pte

@@ -133,8 +133,8 @@ DAMAGE: dict[Callable[[Path], None], str] = {
     longer: "it is 2,545 bytes long",
     linked: "it is a link",
     linked_manifest: "it is a link",
-    piped: "it is not a regular file",
-    nested: "it is not a regular file",
+    piped: "it is a pipe, not a regular file",
+    nested: "it is a directory, not a regular file",
     no_manifest: "it is no golden set: it has no manifest.json",
     swapped: "its SHA-256 is not the manifest's",
 }

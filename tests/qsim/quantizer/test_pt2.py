@@ -327,7 +327,7 @@ def test_damaged_description(saved, tmp_path, change, text):
 
 def test_wrong_files(small, tmp_path):
     refused(tmp_path / "missing.pt2", "cannot be read: no such file")
-    refused(tmp_path, "cannot be read: is a directory")
+    refused(tmp_path, "it is a directory, not a regular file")
     (tmp_path / "text.pt2").write_text("hello")
     refused(tmp_path / "text.pt2", "not an undamaged zip")
     (tmp_path / "empty.pt2").write_bytes(b"")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from qsim.atomic import write_bytes
 from qsim.errors import UsageError
 
 if TYPE_CHECKING:
@@ -78,11 +80,9 @@ def _save(figure: Figure, path: str | PathLike[str]) -> None:
         raise UsageError(
             f"there is no picture of kind {suffix!r}", where=str(path), accepted=", ".join(kinds)
         )
-    try:
-        figure.savefig(path, dpi=150)
-    except OSError as error:
-        reason = (error.strerror or type(error).__name__).lower()
-        raise UsageError(f"cannot be written: {reason}", where=str(path)) from None
+    data = io.BytesIO()
+    figure.savefig(data, format=suffix, dpi=150)
+    write_bytes(path, data.getvalue())
 
 
 def histogram(codes: Array, low: int, high: int) -> tuple[Array, Array]:

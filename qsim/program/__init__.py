@@ -32,6 +32,7 @@ from qsim.program.schemes import decode_scheme, encode_scheme
 from qsim.program.values import (
     as_array,
     check_input,
+    check_output,
     check_range,
     contiguous,
     is_tensor,
@@ -59,6 +60,7 @@ __all__ = [
     "check_keys",
     "check_name",
     "check_names",
+    "check_output",
     "check_range",
     "check_scale",
     "check_shape",

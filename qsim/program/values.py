@@ -75,6 +75,33 @@ def check_input(array: Array, spec: ValueSpec, batch: int | None) -> int | None:
     return batch
 
 
+def check_output(value: Any, spec: ValueSpec) -> None:
+    """Require of an output what the network says of it: dtype, sizes but the batch, codes.
+
+    Raises:
+        ModelError: it is something else.
+    """
+    where = f"output {spec.name!r}"
+    if not isinstance(value, np.ndarray) and not is_tensor(value):
+        raise ModelError.of(
+            "the value must be a tensor", type(value).__name__, "a tensor", where=where
+        )
+    dtype, shape = str(value.dtype).removeprefix("torch."), tuple(value.shape)
+    symbolic = bool(spec.shape) and spec.shape[0] == -1
+    same = len(shape) == len(spec.shape) and shape[symbolic:] == spec.shape[symbolic:]
+    if dtype != spec.dtype or not same:
+        raise ModelError(
+            f"what is computed is {dtype} {show_shape(shape)}",
+            where=where,
+            accepted=f"what the network states, {spec.dtype} {show_shape(spec.shape)}",
+        )
+    if spec.format is not None:
+        try:
+            check_range(to_numpy(value, spec.name), spec.format, where)
+        except InputError as error:
+            raise ModelError.placed(error, error.where) from None
+
+
 def check_codes(array: Any, spec: TensorSpec, batch: int | None) -> int | None:
     """Require codes of the tensor's format and shape; return the batch size once it is known.
 

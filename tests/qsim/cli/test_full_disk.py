@@ -58,7 +58,7 @@ WRITERS = [
 ]
 
 
-@pytest.mark.parametrize("size", [0, 200])
+@pytest.mark.parametrize("size", [200, pytest.param(0, marks=pytest.mark.soak)])
 @pytest.mark.parametrize("command", WRITERS, ids=" ".join)
 def test_commands(
     made: Path,

@@ -50,7 +50,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (path / "net.py").write_text(FACTORY)
     assert main(["compile", f"{path}/net.py:make", "-o", f"{path}/net.qsim"]) == 0
     for name in ("set", "wrong"):
-        line = ["golden", "record", "requantize", "-o", f"{path}/{name}", "--count", "10"]
+        line = ["golden", "record", "add", "-o", f"{path}/{name}", "--count", "10"]
         assert main(line) == 0
     return path
 

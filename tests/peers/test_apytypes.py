@@ -59,6 +59,8 @@ def ours(x: np.ndarray, drop: int, out: int, rounding: str, overflow: str) -> np
     return np.asarray(form.wrap(wide.astype(np.int64)), np.int64)
 
 
+@pytest.mark.peer("apytypes", ["requantize"])
+@pytest.mark.peer("apytypes", ["requantize"], ["q7"], rounding="half_up", overflow="saturate")
 @pytest.mark.parametrize("overflow", OVERFLOWS)
 @pytest.mark.parametrize(("rounding", "mode"), PAIRS)
 def test_every_code_of_ten_bits(rounding: str, mode: str, overflow: str) -> None:
@@ -76,6 +78,9 @@ def test_exception_jam_without_a_drop() -> None:
     assert ours(x, 0, 4, "jam", "wrap").tolist() == x.tolist()
 
 
+@pytest.mark.peer(
+    "apytypes", ["requantize"], ["q7", "q15"], rounding="half_up", overflow="saturate"
+)
 @pytest.mark.parametrize("overflow", OVERFLOWS)
 @pytest.mark.parametrize(("rounding", "mode"), PAIRS)
 def test_wide_codes(rounding: str, mode: str, overflow: str) -> None:

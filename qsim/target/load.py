@@ -27,6 +27,7 @@ MAX_BYTES: Final = 64 * 1024
 # tomllib takes quadratic time on a dotted key: seconds for thousands of parts. No key spans lines.
 MAX_DOTS: Final = 256
 _HEAD: Final = ("schema", "name", "reproduces", "notes")
+_MAY_BE_SAID: Final = ("checked",)
 
 
 def names() -> tuple[str, ...]:
@@ -127,11 +128,13 @@ def _build(data: object, make: Callable[..., T]) -> T:
             where="schema",
             accepted="1",
         )
-    _check_keys(data, (*_HEAD, *SECTIONS), OPTIONAL, "", "a section or field")
+    known = (*_HEAD, *_MAY_BE_SAID, *SECTIONS)
+    _check_keys(data, known, (*_MAY_BE_SAID, *OPTIONAL), "", "a section or field")
     sections = {
         name: _section(name, cls, data[name]) for name, cls in SECTIONS.items() if name in data
     }
-    return make(**{name: data[name] for name in _HEAD}, **sections)
+    head = {name: data[name] for name in (*_HEAD, *_MAY_BE_SAID) if name in data}
+    return make(**head, **sections)
 
 
 def _section(name: str, cls: type[Any], values: object) -> Any:

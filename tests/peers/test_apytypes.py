@@ -73,6 +73,7 @@ def test_every_code_of_ten_bits(rounding: str, mode: str, overflow: str) -> None
 
 
 def test_exception_jam_without_a_drop() -> None:
+    """JAM sets the last bit also where no bit is dropped; ours then does nothing."""
     x = np.arange(-8, 8, dtype=np.int32)
     assert cast(x, 4, 0, 4, "JAM", "wrap").tolist() == (x | 1).tolist()
     assert ours(x, 0, 4, "jam", "wrap").tolist() == x.tolist()

@@ -54,13 +54,13 @@ def product(kernels: str, scales: list) -> FixedPoint | FloatScale:
 
 @pytest.mark.peer("LiteRT reference", ["add"], ["litert-reference", "tflite", "int4"], name="ADD")
 @pytest.mark.peer("LiteRT optimized", ["add"], ["litert-optimized"], name="ADD")
-@pytest.mark.peer("LiteRT XNNPACK", ["add"], ["xnnpack"], name="ADD")
+@pytest.mark.peer("LiteRT with XNNPACK", ["add"], ["xnnpack"], name="ADD")
 @pytest.mark.peer("LiteRT reference", ["sub"], ["litert-reference", "tflite", "int4"], name="SUB")
 @pytest.mark.peer("LiteRT optimized", ["sub"], ["litert-optimized"], name="SUB")
-@pytest.mark.peer("LiteRT XNNPACK", ["sub"], ["xnnpack"], name="SUB")
+@pytest.mark.peer("LiteRT with XNNPACK", ["sub"], ["xnnpack"], name="SUB")
 @pytest.mark.peer("LiteRT reference", ["mul"], ["litert-reference", "tflite", "int4"], name="MUL")
 @pytest.mark.peer("LiteRT optimized", ["mul"], ["litert-optimized"], name="MUL")
-@pytest.mark.peer("LiteRT XNNPACK", ["mul"], ["xnnpack"], name="MUL")
+@pytest.mark.peer("LiteRT with XNNPACK", ["mul"], ["xnnpack"], name="MUL")
 @pytest.mark.parametrize("name", OPTIONS)
 def test_int8(name: str) -> None:
     rng = np.random.default_rng(1)
@@ -161,7 +161,7 @@ def test_rescale() -> None:
 
 @pytest.mark.peer("LiteRT reference", ["quantize"], ["litert-reference", "int4"])
 @pytest.mark.peer("LiteRT optimized", ["quantize"], ["litert-optimized"])
-@pytest.mark.peer("LiteRT XNNPACK", ["quantize"], ["xnnpack"])
+@pytest.mark.peer("LiteRT with XNNPACK", ["quantize"], ["xnnpack"])
 def test_quantize() -> None:
     """QUANTIZE from float32: the reference divides and rounds away, the others multiply."""
     rng = np.random.default_rng(5)

@@ -51,7 +51,7 @@ def compare(net: Net, left_over: set[str]) -> None:
 @pytest.mark.peer(
     "LiteRT optimized", ["correlation", "bias_add", "requantize"], ["litert-optimized"]
 )
-@pytest.mark.peer("LiteRT XNNPACK", ["correlation", "bias_add", "requantize"], ["xnnpack"])
+@pytest.mark.peer("LiteRT with XNNPACK", ["correlation", "bias_add", "requantize"], ["xnnpack"])
 @pytest.mark.parametrize("ties", [False, True], ids=["random", "ties"])
 @pytest.mark.parametrize("name", CONV)
 def test_conv(name: str, ties: bool) -> None:
@@ -67,7 +67,7 @@ def test_conv(name: str, ties: bool) -> None:
 @pytest.mark.peer(
     "LiteRT optimized", ["correlation", "bias_add", "requantize"], ["litert-optimized"]
 )
-@pytest.mark.peer("LiteRT XNNPACK", ["correlation", "bias_add", "requantize"], ["xnnpack"])
+@pytest.mark.peer("LiteRT with XNNPACK", ["correlation", "bias_add", "requantize"], ["xnnpack"])
 @pytest.mark.parametrize("ties", [False, True], ids=["random", "ties"])
 @pytest.mark.parametrize("name", DEPTHWISE)
 def test_depthwise(name: str, ties: bool) -> None:
@@ -92,7 +92,7 @@ def test_mean(size: tuple[int, int], keep: bool) -> None:
 @pytest.mark.peer(
     "LiteRT optimized", ["transposed_correlation", "requantize"], ["litert-optimized"]
 )
-@pytest.mark.peer("LiteRT XNNPACK", ["transposed_correlation", "requantize"], ["xnnpack"])
+@pytest.mark.peer("LiteRT with XNNPACK", ["transposed_correlation", "requantize"], ["xnnpack"])
 @pytest.mark.parametrize("padding", PADDINGS)
 @pytest.mark.parametrize(("kernel", "stride"), [(3, 2), (2, 2), (4, 1)])
 def test_transpose_conv(kernel: int, stride: int, padding: str) -> None:
@@ -201,20 +201,20 @@ def test_resize(mode: str, rule: str) -> None:
     "LiteRT reference", ["maximum"], ["litert-reference", "tflite", "int4"], name="MAXIMUM"
 )
 @pytest.mark.peer("LiteRT optimized", ["maximum"], ["litert-optimized"], name="MAXIMUM")
-@pytest.mark.peer("LiteRT XNNPACK", ["maximum"], ["xnnpack"], name="MAXIMUM")
+@pytest.mark.peer("LiteRT with XNNPACK", ["maximum"], ["xnnpack"], name="MAXIMUM")
 @pytest.mark.peer(
     "LiteRT reference", ["minimum"], ["litert-reference", "tflite", "int4"], name="MINIMUM"
 )
 @pytest.mark.peer("LiteRT optimized", ["minimum"], ["litert-optimized"], name="MINIMUM")
-@pytest.mark.peer("LiteRT XNNPACK", ["minimum"], ["xnnpack"], name="MINIMUM")
+@pytest.mark.peer("LiteRT with XNNPACK", ["minimum"], ["xnnpack"], name="MINIMUM")
 @pytest.mark.peer(
     "LiteRT reference", ["argmax"], ["litert-reference", "tflite", "int4"], name="ARG_MAX"
 )
 @pytest.mark.peer("LiteRT optimized", ["argmax"], ["litert-optimized"], name="ARG_MAX")
-@pytest.mark.peer("LiteRT XNNPACK", ["argmax"], ["xnnpack"], name="ARG_MAX")
+@pytest.mark.peer("LiteRT with XNNPACK", ["argmax"], ["xnnpack"], name="ARG_MAX")
 @pytest.mark.peer("LiteRT reference", ["concat"], name="CONCATENATION")
 @pytest.mark.peer("LiteRT optimized", ["concat"], name="CONCATENATION")
-@pytest.mark.peer("LiteRT XNNPACK", ["concat"], name="CONCATENATION")
+@pytest.mark.peer("LiteRT with XNNPACK", ["concat"], name="CONCATENATION")
 @pytest.mark.parametrize("name", ["MAXIMUM", "MINIMUM", "CONCATENATION", "ARG_MAX"])
 def test_moves(name: str) -> None:
     """One scale and zero point for all operands: LiteRT refuses others."""

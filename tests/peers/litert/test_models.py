@@ -84,7 +84,7 @@ def add_borders(converted: Converter, values: dict[str, np.ndarray]) -> None:
     name="digits",
 )
 @pytest.mark.peer(
-    "LiteRT XNNPACK",
+    "LiteRT with XNNPACK",
     ["correlation", "linear", "bias_add", "requantize", "add", "max_pool", "avg_pool", "reshape"],
     ["xnnpack"],
     name="digits",

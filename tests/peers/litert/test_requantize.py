@@ -82,7 +82,7 @@ def one_operator(
     "LiteRT reference", ["requantize"], ["litert-reference", "tflite", "int4"], kind="CONV_2D"
 )
 @pytest.mark.peer("LiteRT optimized", ["requantize"], ["litert-optimized"], kind="CONV_2D")
-@pytest.mark.peer("LiteRT XNNPACK", ["requantize"], ["xnnpack"], kind="CONV_2D")
+@pytest.mark.peer("LiteRT with XNNPACK", ["requantize"], ["xnnpack"], kind="CONV_2D")
 @pytest.mark.peer(
     "LiteRT reference", ["requantize_linear"], ["litert-reference"], kind="FULLY_CONNECTED"
 )

@@ -58,7 +58,7 @@ def draw(rng: np.random.Generator, trial: int) -> tuple[np.float32, np.float32]:
 
 @pytest.mark.peer("LiteRT reference", ["lookup"], ["litert-reference", "tflite", "int4"])
 @pytest.mark.peer("LiteRT optimized", ["lookup"], ["litert-optimized"])
-@pytest.mark.peer("LiteRT XNNPACK", ["lookup"], ["xnnpack"])
+@pytest.mark.peer("LiteRT with XNNPACK", ["lookup"], ["xnnpack"])
 @pytest.mark.parametrize("name", ["LOGISTIC", "TANH"])
 def test_curves_int8(name: str) -> None:
     """A table of float32 values: rounded half away, by XNNPACK half even."""
@@ -141,7 +141,7 @@ def tie_rows(rng: np.random.Generator) -> tuple[np.float32, np.ndarray]:
 
 @pytest.mark.peer("LiteRT reference", ["softmax"], ["litert-reference", "tflite", "int4"])
 @pytest.mark.peer("LiteRT optimized", ["softmax"], ["litert-optimized"])
-@pytest.mark.peer("LiteRT XNNPACK", ["softmax"], ["xnnpack"])
+@pytest.mark.peer("LiteRT with XNNPACK", ["softmax"], ["xnnpack"])
 def test_softmax_int8() -> None:
     """gemmlowp's fixed point in the reference; float32, half up, in the optimized kernel."""
     rng = np.random.default_rng(5)

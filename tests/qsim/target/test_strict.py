@@ -101,6 +101,7 @@ def test_field_rules(section: str, field: str, value: str, shown: str, allowed: 
         (TFLITE.replace('name = "tflite"', 'name = "My Chip"'), "name", "'My Chip'"),
         (TFLITE.replace('name = "tflite"', "name = 3"), "name", "is 3"),
         (re.sub(r"\nnotes = [^\n]*", "\nnotes = 5", TFLITE), "notes", "is 5"),
+        (re.sub(r"\nchecked = [^\n]*", "\nchecked = 5", TFLITE), "checked", "is 5"),
         (re.sub(r"\[sum\]\n[^\[]*", "", TFLITE), "sum", "is missing"),
         ("sum = 3\n" + re.sub(r"\[sum\]\n[^\[]*", "", TFLITE), "sum", "is 3"),
     ],

@@ -36,16 +36,12 @@ def run(options: RunOptions, output: Output) -> int:
     target = target_of(options.model, options.target)
     check_model_name(options.model)
     check_destinations(options)
-    if target is not None:
-        _first_line(options.model, target, output)
     with quiet(output):
         if options.threads is not None:
             set_threads(options.threads)
         built = build(
             options.model, target, options.config, output, quantized_io=options.quantized_io
         )
-        if target is None:
-            _first_line(options.model, built.lowered.target, output)
         evaluation, samples = _evaluate(built, options, output)
         _write_report(options, evaluation, built, samples)
     _print(evaluation, samples, options, output)
@@ -70,6 +66,8 @@ def _evaluate(built: Built, options: RunOptions, output: Output) -> tuple[Evalua
     samples = choose(options.inputs, built.model, lowered, options.labels).first(options.samples)
     formula = lowered.target.quantize.formula
     slices, stream = batches(samples, lowered, formula, options.batch)
+    # Nothing is printed before what was given is found to be acceptable.
+    _first_line(options.model, lowered.target, output)
     with ExitStack() as stack:
         writer = None
         if options.trace is not None:

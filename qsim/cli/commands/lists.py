@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path  # noqa: TC003 - typer reads annotations when it runs
 from typing import Annotated
 
 import typer
 
 from qsim.cli.help import NO_METAVAR, Command, examples
-from qsim.cli.options import JsonOption, argument
+from qsim.cli.options import JsonOption, argument, option
 from qsim.cli.output import Output
+from qsim.errors import UsageError
 
 
 def register(app: typer.Typer) -> None:
@@ -17,7 +19,12 @@ def register(app: typer.Typer) -> None:
         cls=Command,
         epilog=examples("qsim targets", "qsim targets narrow20", "qsim targets tflite cmsis-nn"),
     )(targets)
-    app.command(cls=Command, epilog=examples("qsim models", "qsim models --json"))(models)
+    app.command(
+        cls=Command,
+        epilog=examples(
+            "qsim models", "qsim models my_net.py:make", "qsim models digits --samples ."
+        ),
+    )(models)
     app.command(
         cls=Command,
         epilog=examples("qsim doctor", "qsim doctor --json", "qsim doctor --clear-kernels"),
@@ -43,11 +50,32 @@ def targets(
         raise typer.Exit(status)
 
 
-def models(as_json: JsonOption = False) -> None:
-    """List the built-in models."""
-    from qsim.cli.listing import show_models
+def models(
+    model: Annotated[
+        str | None,
+        argument("MODEL", "A built-in name, package.module:factory or file.py:factory."),
+    ] = None,
+    samples: Annotated[
+        Path | None,
+        option("DIR", "Write its samples to this folder: x.npy, and y.npy of labels."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the built-in models, show what one brings, or write its samples as .npy files."""
+    output = Output(as_json=as_json)
+    if model is None:
+        if samples is not None:
+            raise UsageError("whose samples?", where="--samples", accepted="a MODEL before it")
+        from qsim.cli.listing import show_models
 
-    show_models(Output(as_json=as_json))
+        show_models(output)
+        return
+    from qsim.cli.samples import show_model, write_samples
+
+    if samples is None:
+        show_model(model, output)
+    else:
+        write_samples(model, samples, output)
 
 
 def doctor(

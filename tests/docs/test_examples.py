@@ -27,6 +27,8 @@ SHOWN = Blocks(page for page in blocks.PAGES if page != EXECUTORCH)
 # Modules and classes of an extension, which are files of a package there.
 EXTENSION = ("# quick_gelu/unit.py", "# quick_gelu/primitive.py", "# quick_gelu/graph.py")
 ELSEWHERE = {
+    ("README.md", "# my_model.py"): "tests/docs/test_pages.py",
+    ("docs/cli.md", "# my_net.py"): "tests/docs/test_pages.py",
     **{
         ("docs/extending.md", line): "tests/qsim/test_extend.py"
         for line in (*EXTENSION, "# net.py", "from quick_gelu.graph import")
@@ -93,14 +95,6 @@ def roughly(text: str) -> list[str]:
     text = re.sub(r"\b(vnni|pairs)\b", "#", text)
     text = re.sub(r"\d[\d.,]*", "#", text)
     return [re.sub(r"([ ─])\1+", r"\1", line).strip() for line in text.splitlines()]
-
-
-@shown("README.md", "def tiny():")
-def test_a_model_of_your_own(example: Example, capsys: pytest.CaptureFixture[str]) -> None:
-    (example.folder / "my_model.py").write_text(example.code)
-    command = "qsim run my_model.py:tiny --target narrow20"
-    assert main(command.split()[1:]) == 0
-    assert roughly(capsys.readouterr().out) == roughly(blocks.output("README.md", command))
 
 
 @shown("README.md", "from qsim import models")

@@ -35,15 +35,15 @@ def masked(lines: Sequence[str], numbers: bool = False) -> list[str]:
     found: list[str] = []
     head: list[str] = []
     for line in lines:
+        for pattern, instead in _MASKS:
+            line = pattern.sub(instead, line)
         cells = re.split(r"\s{2,}", line.strip())
         if any(cell in _VARYING for cell in cells):
             head = cells
         elif not line.strip():
-            head = head if not found or found[-1] else []
+            head = []
         elif len(cells) > 1 and head:
             line = "  ".join(_cells(cells, head))
-        for pattern, instead in _MASKS:
-            line = pattern.sub(instead, line)
         if numbers:
             line = _NUMBER.sub("#", line)
         found.append(re.sub(r"([ ─])\1+", r"\1", line).strip())

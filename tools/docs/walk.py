@@ -25,6 +25,7 @@ SHARED: Final = (
     "qsim run digits",
     "qsim models digits --samples .",
     "qsim compile digits -o digits.pte --max-batch 64",
+    "qsim compile digits -o int8.pte --batch 1 --quantized-io",
     "qsim compile digits -o net.qsim",
     "qsim golden record digits -o digits_golden",
 )

@@ -115,6 +115,9 @@ def test_a_page_is_renewed_with_its_gaps() -> None:
     assert renewed(["old"], now) == now
     with pytest.raises(ValueError, match="nothing printed looks like 'x'"):
         renewed(["a 1", "…", "x", "…"], now)
+    shown = ["x", "…", "Network: sha256:ab1", "Output sha256:0a", ""]
+    now = ["x", "y", "Network: sha256:cd", "between", "Output sha256:ff", "after"]
+    assert renewed(shown, now) == ["x", "…", *now[2:]]
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tools.docs.blocks import ROOT
 from tools.docs.scenes import PAGES
-from tools.docs.shown import renewed
+from tools.docs.shown import renewed, stripped
 from tools.docs.walk import Done, Walk
 
 
@@ -32,20 +32,29 @@ def main() -> int:
                 print(f"  $ {each.command.text}\n    {each.wrong}")
             wrong += len(bad)
             if options.write:
-                _renew(page, done)
-    return int(wrong > 0 and not options.write)
+                wrong -= _renew(page, done)
+    return int(wrong > 0)
 
 
-def _renew(page: str, done: list[Done]) -> None:
+def _renew(page: str, done: list[Done]) -> int:
+    """Write what was printed into a page; return how many commands that puts right."""
+    renewals = 0
     path = ROOT / page
     lines = path.read_text("utf-8").splitlines()
     for each in reversed(done):
         shown = each.command.shown
-        if shown and each.wrong:
-            end = each.command.start + len(shown)
-            tail = [""] * (len(shown) - len("\n".join(shown).rstrip().split("\n")))
+        if shown is None or not each.wrong or not each.as_expected:
+            continue
+        end = each.command.start + len(shown)
+        tail = shown[len(stripped(shown)) :]
+        try:
             lines[each.command.start : end] = [*renewed(shown, each.printed), *tail]
+        except ValueError as error:
+            print(f"  $ {each.command.text}: not renewed, {error}")
+        else:
+            renewals += 1
     path.write_text("\n".join(lines) + "\n", "utf-8")
+    return renewals
 
 
 if __name__ == "__main__":

@@ -103,20 +103,35 @@ def difference(shown: Sequence[str], now: Sequence[str], numbers: bool = False) 
 def renewed(shown: Sequence[str], now: Sequence[str]) -> list[str]:
     """Return what a page should show: what is printed, with the page's own gaps where they are.
 
+    A part between two gaps reaches from the line that looks like its first to the one that looks
+    like its last, whatever is printed in between by now.
+
     Raises:
-        ValueError: a part between gaps that nothing of what is printed looks like.
+        ValueError: nothing printed looks like one of these lines.
     """
     wanted, found = stripped(shown), stripped(now)
+    left, right = _alike(wanted), _alike(found)
     parts = _parts(wanted)
-    if len(parts) == 1:
-        return found
-    left, right = masked(wanted, numbers=True), masked(found, numbers=True)
     made: list[str] = []
-    for number, ((start, end), place) in enumerate(zip(parts, _places(left, right), strict=True)):
-        if place is None and start == end:
-            place = (0, 0)
-        if place is None:
-            raise ValueError(f"nothing printed looks like {wanted[start]!r} and what follows it")
-        made += [wanted[start - 1]] if number else []
-        made += found[slice(*place)]
+    at = 0
+    for number, (start, end) in enumerate(parts):
+        first, last = at, at
+        if start < end:
+            first = 0 if number == 0 else _line(left[start], right, at)
+            whole = number == len(parts) - 1
+            last = len(found) if whole else _line(left[end - 1], right, first) + 1
+        made += [*([wanted[start - 1]] if number else []), *found[first:last]]
+        at = last
     return made
+
+
+def _alike(lines: Sequence[str]) -> list[str]:
+    """Return lines without numbers and digests."""
+    return masked([re.sub(r"(?<=sha256:)\S+", "#", line) for line in lines], numbers=True)
+
+
+def _line(wanted: str, lines: Sequence[str], start: int) -> int:
+    for index in range(start, len(lines)):
+        if lines[index] == wanted:
+            return index
+    raise ValueError(f"nothing printed looks like {wanted!r}")

@@ -37,13 +37,13 @@ class Done:
 
     Attributes:
         command: of the page.
-        status: that it ended with.
+        as_expected: it ended with the status that the page says.
         printed: on stdout and stderr, in their order.
         wrong: why it is not what the page says; empty where it is.
     """
 
     command: Command
-    status: int
+    as_expected: bool
     printed: tuple[str, ...]
     wrong: str
 
@@ -86,7 +86,7 @@ class Walk:
             wrong = f"exit status {self.status}, not {wanted}: {text[-2000:]}"
         elif command.shown is not None:
             wrong = difference(command.shown, printed, numbers=command.text in scene.near)
-        return Done(command, self.status, printed, wrong)
+        return Done(command, self.status == wanted, printed, wrong)
 
     def _run(self, text: str) -> tuple[int, str]:
         if text not in SHARED:

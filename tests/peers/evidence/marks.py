@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import torch
 
 from tests.peers.evidence.observed import Seen
 
@@ -44,12 +45,15 @@ def check(item: pytest.Item, seen: Seen) -> None:
 
 def idle(items: list[pytest.Item]) -> Iterator[str]:
     """Yield the marks that speak of no test: parameters that there are not."""
+    engines = {"none", *torch.backends.quantized.supported_engines}
     kept: dict[tuple[str, str], list[bool]] = defaultdict(list)
     for item in items:
-        # A test without parameters on this machine (an engine that torch lacks here) is skipped.
+        # A test without parameters on this machine is skipped, and torch may lack an engine here.
         skipped = item.get_closest_marker("skip") is not None
         for mark in item.iter_markers("peer"):
-            kept[item.nodeid.split("[")[0], str(mark)].append(skipped or holds_for(item, mark))
+            lacks = mark.kwargs.get("engine", "none") not in engines
+            true = skipped or lacks or holds_for(item, mark)
+            kept[item.nodeid.split("[")[0], str(mark)].append(true)
     for (test, mark), true in kept.items():
         if not any(true):
             yield f"{test}: {mark}"

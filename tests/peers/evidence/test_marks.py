@@ -73,3 +73,14 @@ def test_every_claim_has_a_contract() -> None:
             for primitive in {*claim.primitives} - {"reshape"}:  # of Programs alone
                 assert of_target(Target.load(name), primitive)
     assert set(TARGETS) >= {"requantize", "requantize_linear", "add"}
+
+
+def test_a_mark_of_no_test_is_told(request: pytest.FixtureRequest) -> None:
+    item = request.node
+    for engine in ("fbgemm", "none of this name"):  # the second one torch lacks
+        item.add_marker(pytest.mark.peer("PyTorch", ["add"], engine=engine))
+    item.add_marker(pytest.mark.peer("PyTorch", ["sub"], nothing=1))
+    told = list(marks.idle([item]))
+    item.own_markers.clear()
+    assert [text for text in told if "nothing" in text]
+    assert not [text for text in told if "none of this name" in text]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from qsim.cli import main
 from tests.docs import blocks
 from tests.docs.conftest import Example
 from tests.docs.shown import Blocks
+from tools.docs.shown import difference
 
 EXECUTORCH = "docs/executorch.md"
 SHOWN = Blocks(page for page in blocks.PAGES if page != EXECUTORCH)
@@ -86,22 +86,11 @@ def digits() -> Network:
     return Network(model, quantized, qsim.lower(quantized))
 
 
-def roughly(text: str) -> list[str]:
-    """Return lines without what another processor computes or calls otherwise.
-
-    torch calibrates in float32, which decides some codes and with them digests.
-    """
-    text = re.sub(r"sha256:\w+", "sha256:#", text)
-    text = re.sub(r"\b(vnni|pairs)\b", "#", text)
-    text = re.sub(r"\d[\d.,]*", "#", text)
-    return [re.sub(r"([ ─])\1+", r"\1", line).strip() for line in text.splitlines()]
-
-
 @shown("README.md", "from qsim import models")
 def test_from_python(example: Example, capsys: pytest.CaptureFixture[str]) -> None:
     example.run()
     printed = capsys.readouterr().out
-    assert roughly(printed) == roughly(example.printed())
+    assert not difference(example.printed().splitlines(), printed.splitlines())
     assert printed.count("uses") == 3
 
 

@@ -18,6 +18,7 @@ _MASKS: Final = (
     (re.compile(r"\b\d[\d.,]* ?(?:ms|s)\b"), "# s"),
     (re.compile(r"\b(verilator|icarus|yosys|z3) \d[\w.]*"), r"\1 #"),
     (re.compile(r"(?<=^  Kernels: ).*"), "#"),
+    (re.compile(r"\b(?:vnni|pairs)\b"), "#"),
     (re.compile(r"/\S*/(?=[\w.-]+)"), "/#/"),
 )
 # Columns of tables that torch's float arithmetic decides, which processors round otherwise.

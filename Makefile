@@ -31,6 +31,7 @@ lint: setup-test
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo --no-cache
 	$(BIN)/python -m tools.lock --check
+	$(BIN)/python -m tools.evidence --check
 
 lock: setup-test
 	$(BIN)/python -m tools.lock

@@ -22,7 +22,7 @@ from hw_models.extremum import maximum, minimum
 from hw_models.float_requantize import FLOAT_BIAS_KINDS, FloatBias, float_requantize
 from hw_models.formats import Accumulator, FixedFormat
 from hw_models.interpolation import interpolate, interpolation_table
-from hw_models.ledger import Ledger
+from hw_models.ledger import Ledger, Register
 from hw_models.linear import LinearPlan, linear, linear_plan
 from hw_models.lookup import lookup
 from hw_models.matmul import matmul
@@ -76,6 +76,7 @@ __all__ = [
     "MulAddShift",
     "MultiplierAdd",
     "PowerOfTwo",
+    "Register",
     "RequantizePlan",
     "Requantizer",
     "ScaledResize",

@@ -26,14 +26,18 @@ def show(value: object) -> str:
 
 
 def as_array(value: object, name: str) -> npt.NDArray[Any]:
-    """Return value as an array; nested sequences of unequal lengths have no shape."""
+    """Return value as an array in the machine's byte order, which kernels take.
+
+    Nested sequences of unequal lengths have no shape.
+    """
     try:
-        return np.asarray(value)
+        array = np.asarray(value)
     except (ValueError, TypeError, OverflowError):
         raise ContractError(
             f"{name} must be an array of one shape, not {show(value)} "
             "(accepted: an array, or nested sequences of equal lengths)"
         ) from None
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
 
 def require_sizes(values: Sequence[int], name: str, low: int) -> tuple[int, ...]:

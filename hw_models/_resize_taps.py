@@ -16,7 +16,7 @@ from hw_models.formats import is_int
 
 Mode: TypeAlias = Literal["nearest", "bilinear"]
 MODES: Final[tuple[Mode, ...]] = get_args(Mode)
-MAX_SIZE: Final = 1 << 14  # of an output, as TOSA limits it
+MAX_SIZE: Final = 1 << 14  # of an output; TOSA's input and output are below it
 MAX_PIXELS: Final = 1 << 16  # along a dimension of an input
 MAX_SCALE: Final = 1 << 11
 FRACTION: Final = 10  # fraction bits of a position in TFLite's bilinear
@@ -154,7 +154,7 @@ class ScaledResize:
     """A resize by rational scales, as TOSA's RESIZE.
 
     Attributes:
-        scale: (y_n, y_d, x_n, x_d): the output is n/d times as large.
+        scale: (y_n, y_d, x_n, x_d): the output is n/d times as large; n in 1..2048, d below 16 * n.
         offset: (y, x): of the first position, in steps of 1/n of an input pixel, -n..16 * n - 1.
         border: (y, x): added to the reach of the last position, -16 * n..n - 1 of these steps.
         mode: ``nearest``, or ``bilinear``, whose sum keeps the factor y_n * x_n.
@@ -166,10 +166,14 @@ class ScaledResize:
     mode: Mode = "nearest"
 
     def __post_init__(self) -> None:
-        scale = _numbers(self.scale, "ScaledResize.scale", 4, 1, MAX_SCALE)
+        scale = _numbers(self.scale, "ScaledResize.scale", 4, 1, 16 * MAX_SCALE - 1)
         object.__setattr__(self, "scale", scale)
-        pairs = zip((scale[0], scale[2]), (scale[1], scale[3]), strict=True)
-        if any(d >= 16 * n for n, d in pairs):
+        if max(scale[::2]) > MAX_SCALE:
+            raise ContractError(
+                f"ScaledResize.scale must have numerators of up to {MAX_SCALE}, not {scale} "
+                f"(accepted: n in 1..{MAX_SCALE})"
+            )
+        if any(d >= 16 * n for n, d in zip(scale[::2], scale[1::2], strict=True)):
             raise ContractError(
                 f"ScaledResize.scale must shrink by less than 16, not {scale} "
                 "(accepted: d < 16 * n)"
@@ -198,11 +202,12 @@ class ScaledResize:
                 f"(size - 1) * n - offset + border must be a multiple of d, not {reach} for "
                 f"d = {d} (accepted: 0, {d}, {2 * d}, ...)"
             )
-        if reach // d >= MAX_SIZE:
-            raise ContractError(
-                f"the output must be at most {MAX_SIZE} long, not {reach // d + 1} "
-                f"(accepted: 1..{MAX_SIZE})"
-            )
+        for what, size in (("input", old), ("output", reach // d + 1)):
+            if size >= MAX_SIZE:
+                raise ContractError(
+                    f"the {what} must be below {MAX_SIZE} long, not {size} "
+                    f"(accepted: 1..{MAX_SIZE - 1})"
+                )
         taps = []
         for position in range(reach // d + 1):
             index, rest = divmod(position * d + offset, n)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hw_models._arguments import as_array, require_ledger
-from hw_models._pointwise import memory_order, require_int, require_integers
+from hw_models._pointwise import extremes, memory_order, require_int, require_integers
 from hw_models.compiled import kernel
 from hw_models.errors import ContractError
 from hw_models.formats import FixedFormat, IntArray
@@ -72,11 +72,14 @@ def clamp(x: IntArray, low: int, high: int, ledger: Ledger | None = None) -> Int
         _clamp(dense.reshape(-1), y.reshape(-1), codes.dtype.type(least), codes.dtype.type(most))
     )
     if ledger is not None:
-        ledger.elements, ledger.overflows, ledger.clamped = dense.size, 0, changed
-        ledger.minimum = int(dense.min()) if dense.size else 0
-        ledger.maximum = int(dense.max()) if dense.size else 0
-        ledger.first = layout.first(y != dense) if changed else None
-        ledger.kernel, ledger.reason = "clamp", "a clamp is exact in its own container"
+        ledger.fill(
+            dense.size,
+            extremes(dense),
+            "clamp",
+            "a clamp is exact in its own container",
+            clamped=changed,
+            first_clamped=layout.first(y != dense) if changed else None,
+        )
     return layout.restore(y)
 
 

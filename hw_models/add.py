@@ -113,8 +113,9 @@ def add(
         zero_point: the code of real 0 in the result.
         output: format of 1 to 32 bits.
         clamp: (low, high) of a fused activation, in output codes.
-        ledger: filled with the extremes of the value before the clamp and what the clamp changed;
-            for ``AlignedAdd`` the extremes and overflows are those of its accumulator.
+        ledger: filled with the extremes of the value before the clamp (``AlignedAdd``: of its
+            accumulator), with what the clamp changed, and with the registers: ``AlignedAdd``'s
+            accumulator; ``ShiftedAdd``'s shifted operands, their sum, and those of its rescales.
 
     Returns:
         Codes in ``output.dtype``; the memory order of ``a`` where both have one shape.

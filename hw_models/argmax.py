@@ -76,7 +76,5 @@ def argmax(
         )
     result = np.asarray(np.argmax(codes, axis=axis, keepdims=keepdims)).astype(output.dtype)
     if ledger is not None:
-        ledger.elements, ledger.overflows, ledger.clamped = result.size, 0, 0
-        ledger.minimum, ledger.maximum = extremes(result)
-        ledger.first, ledger.kernel, ledger.reason = None, "argmax", "comparisons are exact"
+        ledger.fill(result.size, extremes(result), "argmax", "comparisons are exact")
     return result

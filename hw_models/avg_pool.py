@@ -250,7 +250,14 @@ def avg_pool(
     shape = (*codes.shape[:2], *(len(axis.starts) for axis in spatial))
     layout = result_layout(codes, shape, channels_last=channels_last)
     if ledger is not None:
-        _fill(ledger, y.size, stats, layout.first(flags) if stats[2] else None)
+        ledger.fill(
+            y.size,
+            (int(stats[0]), int(stats[1])) if y.size else (0, 0),
+            "avg_pool-int64",
+            "the sum of a window fits 64 bits",
+            clamped=int(stats[2]),
+            first_clamped=layout.first(flags) if stats[2] else None,
+        )
     return layout.restore(y.astype(form.dtype))
 
 
@@ -279,10 +286,3 @@ def global_avg_pool(
 
 def _container(x: IntArray) -> FixedFormat:
     return FixedFormat(min(8 * x.dtype.itemsize, 32), signed=x.dtype.kind == "i")
-
-
-def _fill(ledger: Ledger, size: int, stats: Any, first: tuple[int, ...] | None) -> None:
-    ledger.elements, ledger.overflows, ledger.clamped = size, 0, int(stats[2])
-    ledger.minimum, ledger.maximum = (int(stats[0]), int(stats[1])) if size else (0, 0)
-    ledger.first, ledger.kernel = first, "avg_pool-int64"
-    ledger.reason = "the sum of a window fits 64 bits"

@@ -27,6 +27,7 @@ from hw_models._pointwise import (
 from hw_models.compiled import kernel
 from hw_models.errors import AccumulatorOverflowError, ContractError
 from hw_models.formats import Accumulator, IntArray, if_else
+from hw_models.ledger import Register
 
 if TYPE_CHECKING:
     from hw_models._pointwise import Layout
@@ -107,11 +108,7 @@ def bias_add(
     require_accumulator(accumulator)
     require_ledger(ledger)
     x = require_signed(as_array(acc, "acc"), "acc")
-    b = require_signed(as_array(bias, "bias"), "bias").astype(np.int64, copy=False)
-    if b.ndim > 1:
-        raise ContractError(
-            f"bias must be a scalar or 1-D, not of shape {b.shape} (accepted: one per channel)"
-        )
+    b = require_bias(bias)
     if b.ndim == 1:
         axis = require_axis(axis, x.ndim, axis_length(x.shape, axis), len(b), "bias")
     view, layout = channel_view(x, axis, len(b) if b.ndim else 0)
@@ -123,6 +120,16 @@ def bias_add(
         return layout.restore(y)
     _checked(view.astype(np.int64, copy=False), biases, y, accumulator, layout, ledger)
     return layout.restore(y)
+
+
+def require_bias(bias: object) -> npt.NDArray[np.int64]:
+    """Return a bias as the addition takes it, or raise ContractError."""
+    b = require_signed(as_array(bias, "bias"), "bias").astype(np.int64, copy=False)
+    if b.ndim > 1:
+        raise ContractError(
+            f"bias must be a scalar or 1-D, not of shape {b.shape} (accepted: one per channel)"
+        )
+    return b
 
 
 def _checked(
@@ -140,7 +147,7 @@ def _checked(
     overflows = int(_sum64(view, y, biases, flags, low, high, drop, saturate))
     first = layout.first(flags) if wanted and overflows else None
     if ledger is not None:
-        _fill(ledger, view, biases, overflows, first)
+        _fill(ledger, view, biases, accumulator, overflows, first)
     if accumulator.overflow == "error" and first is not None:
         position = _flat_index(layout, first)
         channel = position // max(view.shape[2], 1) % view.shape[1]
@@ -157,6 +164,7 @@ def _fill(
     ledger: Ledger,
     view: npt.NDArray[np.int64],
     biases: npt.NDArray[np.int64],
+    accumulator: Accumulator,
     overflows: int,
     first: tuple[int, ...] | None,
 ) -> None:
@@ -170,6 +178,6 @@ def _fill(
             int((lows.astype(exact) + biases).min()),
             int((highs.astype(exact) + biases).max()),
         )
-    ledger.elements, ledger.minimum, ledger.maximum = view.size, *ends
-    ledger.overflows, ledger.clamped, ledger.first = overflows, 0, first
-    ledger.kernel, ledger.reason = "bias_add-int64", "the carry out of 64 bits is detected"
+    register = Register.of(accumulator, ends, overflows, first)
+    reason = "the carry out of 64 bits is detected"
+    ledger.fill(view.size, ends, "bias_add-int64", reason, registers=(register,))

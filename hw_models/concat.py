@@ -14,6 +14,7 @@ output format, for nothing would make it fit. ``stochastic`` draws by the positi
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -75,7 +76,8 @@ def concat(
         zero_points: the code of real 0 in each operand; 0 by default. Copies do not use theirs.
         zero_point: the code of real 0 in the result.
         output: format of 1 to 32 bits.
-        ledger: filled with the extremes of the values before the clamp, and what it changed.
+        ledger: filled with the extremes of the values before the clamp, with what it changed, and
+            with the registers of the requantizers: ``x0 ...`` are those of the first operand.
 
     Returns:
         Codes in ``output.dtype``, in the memory order of the first operand.
@@ -166,22 +168,29 @@ def _codes(
             f"{int(x[index])} at index {index} (accepted: {output.min}..{output.max})"
         )
     if ledger is not None:
-        ledger.elements = x.size
-        ledger.minimum, ledger.maximum = extremes(x)
+        ledger.fill(x.size, extremes(x), "copy", "the codes are copied")
     return x
 
 
 def _gather(ledger: Ledger, parts: list[Ledger], starts: list[int], axis: int) -> None:
     """Fill the ledger of the result from those of its operands."""
+    for part, start in zip(parts, starts, strict=True):
+        part.place(lambda i, start=start: (*i[:axis], i[axis] + start, *i[axis + 1 :]))  # type: ignore[misc]
     seen = [part for part in parts if part.elements]
-    ledger.elements = sum(part.elements for part in parts)
-    ledger.minimum = min((part.minimum for part in seen), default=0)
-    ledger.maximum = max((part.maximum for part in seen), default=0)
-    ledger.overflows, ledger.clamped = 0, sum(part.clamped for part in parts)
-    firsts = [
-        (*part.first[:axis], part.first[axis] + start, *part.first[axis + 1 :])
-        for part, start in zip(parts, starts, strict=True)
-        if part.first is not None
-    ]
-    ledger.first = min(firsts, default=None)
-    ledger.kernel, ledger.reason = "concat", "each operand is rescaled or copied on its own"
+    clamped = [part.first_clamped for part in parts if part.first_clamped is not None]
+    ledger.fill(
+        sum(part.elements for part in parts),
+        (
+            min((part.minimum for part in seen), default=0),
+            max((part.maximum for part in seen), default=0),
+        ),
+        "concat",
+        "each operand is rescaled or copied on its own",
+        clamped=sum(part.clamped for part in parts),
+        first_clamped=min(clamped, default=None),
+        registers=tuple(
+            replace(register, name=f"x{position} {register.name}")
+            for position, part in enumerate(parts)
+            for register in part.registers
+        ),
+    )

@@ -43,7 +43,7 @@ import numpy as np
 
 from hw_models.errors import AccumulatorOverflowError, ContractError, no_case
 from hw_models.formats import ORDERS, Accumulator, IntArray
-from hw_models.ledger import Ledger
+from hw_models.ledger import Ledger, Register
 from hw_models.products.plan import CorrelationPlan
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def reference(
         case _:
             raise ContractError(no_case(accumulator.order, "Accumulator.order", ORDERS))
     out = np.zeros((x.shape[0], weight.shape[0], *size), accumulator.dtype)
-    book = Ledger(elements=out.size)
+    overflows: list[tuple[int, ...]] = []
     written: list[int] = []
     for index in np.ndindex(*out.shape):
         n, o, *position = index
@@ -126,12 +126,12 @@ def reference(
                     acc = apply_rule(acc, accumulator)
         out[index] = acc
         if flagged:
-            book.overflows += 1
-            book.first = book.first or index
+            overflows.append(index)
     if ledger is not None:
-        ledger.elements, ledger.overflows, ledger.first = book.elements, book.overflows, book.first
-        ledger.minimum, ledger.maximum = min(written, default=0), max(written, default=0)
-        ledger.clamped, ledger.kernel, ledger.reason = 0, "reference", "the definition"
+        ends = min(written, default=0), max(written, default=0)
+        first = overflows[0] if overflows else None
+        register = Register.of(accumulator, ends, len(overflows), first)
+        ledger.fill(out.size, ends, "reference", "the definition", registers=(register,))
     return cast("IntArray", out)
 
 

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hw_models._arguments import as_array, require_ledger, require_name
-from hw_models._pointwise import as_int64, require_integers
+from hw_models._pointwise import as_int64, extremes, require_integers
 from hw_models.compiled import kernel
 from hw_models.errors import ContractError, no_case
 from hw_models.quantize import FORMULAS, parameter_view, parameters
@@ -108,9 +108,5 @@ def dequantize(
     y = np.empty(view.shape, np.float32)
     _dequantize(view, y, narrow, zeros, _subtracts_exactly(formula))
     if ledger is not None:
-        ledger.elements, ledger.overflows, ledger.clamped = codes.size, 0, 0
-        ledger.minimum = int(codes.min()) if codes.size else 0
-        ledger.maximum = int(codes.max()) if codes.size else 0
-        ledger.first, ledger.kernel = None, "dequantize"
-        ledger.reason = "float32, step by step"
+        ledger.fill(codes.size, extremes(codes), "dequantize", "float32, step by step")
     return layout.restore(y)

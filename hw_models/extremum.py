@@ -76,9 +76,7 @@ def _extremum(
         )
     result = np.asarray(choose(x, y))
     if ledger is not None:
-        ledger.elements, ledger.overflows, ledger.clamped = result.size, 0, 0
-        ledger.minimum, ledger.maximum = extremes(result)
-        ledger.first, ledger.kernel, ledger.reason = None, name, "comparisons are exact"
+        ledger.fill(result.size, extremes(result), name, "comparisons are exact")
     return result
 
 

@@ -316,13 +316,13 @@ def float_requantize(
     kind = FLOAT_BIAS_KINDS.index(scheme.kind)
     _float_bias(as_int64(view, "acc"), y, flags, stats, bounds, tables, kind)
     if ledger is not None:
-        _fill(ledger, x.size, stats, layout.first(flags) if stats[2] else None)
-        ledger.kernel = f"float_requantize-{scheme.kind}"
+        ledger.fill(
+            x.size,
+            (int(stats[0]), int(stats[1])) if x.size else (0, 0),
+            f"float_requantize-{scheme.kind}",
+            "float32, step by step",
+            clamped=int(stats[2]),
+            first_clamped=layout.first(flags) if stats[2] else None,
+        )
     codes = y if output.signed else y.view(np.uint32)
     return layout.restore(codes.astype(output.dtype, copy=False))
-
-
-def _fill(ledger: Ledger, size: int, stats: Any, first: tuple[int, ...] | None) -> None:
-    ledger.elements, ledger.overflows, ledger.clamped = size, 0, int(stats[2])
-    ledger.minimum, ledger.maximum = (int(stats[0]), int(stats[1])) if size else (0, 0)
-    ledger.first, ledger.reason = first, "float32, step by step"

@@ -71,7 +71,7 @@ class FixedFormat:
             "1..64",
         )
         _require(
-            isinstance(self.signed, bool),
+            isinstance(self.signed, (bool, np.bool_)),
             "FixedFormat.signed must be a bool",
             self.signed,
             "true or false",
@@ -83,12 +83,15 @@ class FixedFormat:
             "any integer",
         )
         _require(
-            isinstance(self.narrow, bool) and (not self.narrow or (self.signed and self.bits > 1)),
+            isinstance(self.narrow, (bool, np.bool_))
+            and (not self.narrow or bool(self.signed and self.bits > 1)),
             "FixedFormat.narrow needs a signed format of 2 bits or more",
             self.narrow,
             "narrow=False, or signed=True with bits >= 2",
         )
         # A NumPy integer would compute in its own few bits.
+        object.__setattr__(self, "signed", bool(self.signed))
+        object.__setattr__(self, "narrow", bool(self.narrow))
         object.__setattr__(self, "bits", int(self.bits))
         object.__setattr__(self, "fraction", int(self.fraction))
 

@@ -40,6 +40,7 @@ from hw_models._pointwise import (
 from hw_models.compiled import kernel
 from hw_models.errors import ContractError, no_case
 from hw_models.formats import FixedFormat, IntArray
+from hw_models.ledger import Register
 from hw_models.rounding import round_shift
 from hw_models.tables import FLOATS, require_formats, require_function
 
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from hw_models._pointwise import Layout
     from hw_models.ledger import Ledger
     from hw_models.tables import FloatType, Function
 
@@ -149,7 +151,7 @@ def interpolate(
         input: format of x, 1 to 16 bits.
         entries: format of the table, 1 to 16 bits.
         result: ``rounded`` to the entries' format, or ``exact``, with f more bits.
-        ledger: filled with the extremes of the result; nothing overflows.
+        ledger: filled with the extremes of the result, and with what wrapped if it is ``rounded``.
 
     Returns:
         Codes of the entries' dtype (``exact``: of ``result_format``), x's shape and memory order.
@@ -176,12 +178,41 @@ def interpolate(
     flat = dense.reshape(-1).astype(np.int64)
     _interpolate(flat, y, values, input.min, fraction, drop, entries.signed)
     if ledger is not None:
-        ledger.elements, ledger.overflows, ledger.clamped = y.size, 0, 0
-        ledger.minimum, ledger.maximum = extremes(y)
-        ledger.first, ledger.kernel = None, "interpolate"
-        ledger.reason = "a slope times a fraction fits 64 bits"
+        kept = () if drop < 0 else _registers(flat - input.min, values, fraction, entries, layout)
+        reason = "a slope times a fraction fits 64 bits"
+        ledger.fill(y.size, extremes(y), "interpolate", reason, registers=kept)
     form = result_format(entries, values.size, input, result)
     return layout.restore(y.astype(form.dtype))
+
+
+def _registers(
+    codes: npt.NDArray[np.int64],
+    table: npt.NDArray[np.int64],
+    fraction: int,
+    entries: FixedFormat,
+    layout: Layout,
+) -> tuple[Register, Register]:
+    """Return what the slopes and the results, which wrap, did to registers of the entries' format.
+
+    ``codes`` are offset to 0 and lie in memory order.
+    """
+    index = codes >> fraction
+    slopes = np.diff(table)[index]
+    held = entries.wrap(slopes).astype(np.int64)
+    half = (1 << fraction) >> 1
+    results = table[index] + ((held * (codes & ((1 << fraction) - 1)) + half) >> fraction)
+    return (
+        _wrapping("slope", slopes, entries, layout),
+        _wrapping("result", results, entries, layout),
+    )
+
+
+def _wrapping(name: str, exact: IntArray, form: FixedFormat, layout: Layout) -> Register:
+    outside = (exact < form.min) | (exact > form.max)
+    count = int(np.count_nonzero(outside))
+    first = layout.first(outside) if count else None
+    ends = extremes(exact)
+    return Register(name, form.bits, "wrap", *ends, count, first, form.signed)
 
 
 def _table(

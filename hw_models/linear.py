@@ -87,8 +87,8 @@ class LinearPlan:
             raise AccumulatorOverflowError.of(
                 "linear", self._plan.accumulator, index, error.value
             ) from None
-        if ledger is not None and ledger.first is not None:
-            ledger.first = _unflatten(ledger.first, lead)
+        if ledger is not None:
+            ledger.place(lambda index: _unflatten(index, lead))
         return acc.reshape(*lead, self.features[1])
 
 

@@ -78,9 +78,7 @@ def lookup(
     dense, layout = memory_order(codes)
     y = _take(dense, entries, input.min)
     if ledger is not None:
-        ledger.elements, ledger.overflows, ledger.clamped = y.size, 0, 0
-        ledger.minimum, ledger.maximum = extremes(y)
-        ledger.first, ledger.kernel, ledger.reason = None, "lookup", "no arithmetic: codes are read"
+        ledger.fill(y.size, extremes(y), "lookup", "no arithmetic: codes are read")
     return layout.restore(y)
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from hw_models._arguments import as_array, require_accumulator, require_ledger
 from hw_models.errors import AccumulatorOverflowError, ContractError
 from hw_models.formats import Accumulator, IntArray
-from hw_models.ledger import Ledger
+from hw_models.ledger import Ledger, Register
 from hw_models.linear import LinearPlan
 from hw_models.linear import reference as linear_reference
 from hw_models.products.geometry import check_code, check_codes, check_zero_points
@@ -67,19 +67,24 @@ def _check_shapes(a: IntArray, b: IntArray) -> tuple[int, ...]:
         ) from None
 
 
-def _merge(total: Ledger, part: Ledger, batch: tuple[int, ...]) -> None:
-    if part.elements == 0:
-        return
-    empty = total.elements == 0
-    total.minimum = part.minimum if empty else min(total.minimum, part.minimum)
-    total.maximum = part.maximum if empty else max(total.maximum, part.maximum)
-    if part.first is not None and total.first is None:
-        total.first = (*batch, *part.first)
-    total.elements += part.elements
-    total.overflows += part.overflows
-    if part.kernel not in total.kernel.split("+"):
-        total.kernel = f"{total.kernel}+{part.kernel}" if total.kernel else part.kernel
-        total.reason = f"{total.reason}; {part.reason}" if total.reason else part.reason
+def _gather(ledger: Ledger, parts: list[Ledger], accumulator: Accumulator, size: int) -> None:
+    seen = [part for part in parts if part.elements]
+    ends = (
+        min((part.minimum for part in seen), default=0),
+        max((part.maximum for part in seen), default=0),
+    )
+    firsts = [part.first for part in seen if part.first is not None]
+    overflows = sum(part.overflows for part in seen)
+    register = Register.of(accumulator, ends, overflows, min(firsts, default=None))
+    names = {part.kernel: part.reason for part in reversed(seen)}
+    kernels = [*dict.fromkeys(part.kernel for part in seen)]
+    ledger.fill(
+        size,
+        ends,
+        "+".join(kernels) or "none",
+        "; ".join(names[kernel] for kernel in kernels) or "there are no products",
+        registers=(register,),
+    )
 
 
 def matmul(
@@ -117,7 +122,7 @@ def matmul(
     rows, columns = left.shape[-2], right.shape[-1]
     a_zero_point = check_code("a_zero_point", a_zero_point)
     points = check_zero_points("b_zero_point", as_array(b_zero_point, "b_zero_point"), columns)
-    book = Ledger()
+    books: list[Ledger] = []
     parts: Iterator[tuple[tuple[int, ...], IntArray, LinearPlan]]
     if right.ndim == 2:
         # One matrix for all: the batch of a is more rows of the same product.
@@ -137,13 +142,10 @@ def matmul(
         except AccumulatorOverflowError as error:
             where = _drop((*index, *error.index), added)
             raise AccumulatorOverflowError.of("matmul", accumulator, where, error.value) from None
-        _merge(book, part, index)
+        part.place(lambda first, index=index: _drop((*index, *first), added))  # type: ignore[misc]
+        books.append(part)
     if ledger is not None:
-        first = None if book.first is None else _drop(book.first, added)
-        ledger.elements, ledger.minimum, ledger.maximum = out.size, book.minimum, book.maximum
-        ledger.overflows, ledger.clamped, ledger.first = book.overflows, 0, first
-        ledger.kernel = book.kernel or "none"
-        ledger.reason = book.reason or "there are no products"
+        _gather(ledger, books, accumulator, out.size)
     shape = (*batch, *(() if added[0] else (rows,)), *(() if added[1] else (columns,)))
     return cast("IntArray", out.reshape(shape))
 

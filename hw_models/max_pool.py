@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hw_models._arguments import as_array, require_flag, require_ledger
-from hw_models._pointwise import require_signed
+from hw_models._pointwise import extremes, require_signed
 from hw_models._pool_windows import planes, result_layout, tables, windows
 from hw_models.compiled import kernel
 
@@ -110,9 +110,6 @@ def max_pool(
     _max_pool(inner, y, *tabled)
     shape = (*codes.shape[:2], *(len(axis.starts) for axis in spatial))
     if ledger is not None:
-        ledger.elements, ledger.overflows, ledger.clamped = y.size, 0, 0
-        ledger.minimum = int(y.min()) if y.size else 0
-        ledger.maximum = int(y.max()) if y.size else 0
-        ledger.first, ledger.kernel, ledger.reason = None, "max_pool", "comparisons are exact"
+        ledger.fill(y.size, extremes(y), "max_pool", "comparisons are exact")
     layout = result_layout(codes, shape, channels_last=channels_last)
     return layout.restore(y.astype(given.dtype, copy=False))

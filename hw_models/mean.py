@@ -142,7 +142,8 @@ def mean(
         output: format of 1 to 32 bits.
         clamp: (low, high) of a fused activation, in output codes.
         keepdims: keep the dimensions, with length 1.
-        ledger: filled with the extremes of the value before the clamp, and what the clamp changed.
+        ledger: filled with the extremes of the value before the clamp, with what the clamp changed,
+            and with the registers of a requantizer.
 
     Returns:
         Codes in ``output.dtype``.
@@ -159,7 +160,7 @@ def mean(
     x_zero = require_int(x_zero_point, "x_zero_point", -(1 << 32), 1 << 32)
     zero = require_int(zero_point, "zero_point", -(1 << 32), 1 << 32)
     # C order: that of stochastic draws, and of what is named first.
-    sums = np.array(codes.sum(axis=dims, dtype=np.int64, keepdims=keepdims), order="C")
+    sums = np.array(codes.sum(axis=dims, dtype=np.int64, keepdims=bool(keepdims)), order="C")
     sums -= x_zero * count
     if isinstance(averager, Division):
         return _divided(sums, count, averager, (low, high, zero), output, ledger)
@@ -211,9 +212,13 @@ def _divided(
     mode = division_code(division.rounding)
     _divide_all(sums.reshape(-1), y, flags, stats, np.array(bounds, np.int64), count, mode)
     if ledger is not None:
-        ledger.elements, ledger.overflows, ledger.clamped = y.size, 0, int(stats[2])
-        ledger.minimum, ledger.maximum = (int(stats[0]), int(stats[1])) if y.size else (0, 0)
         first = np.unravel_index(int(np.argmax(flags)), sums.shape) if stats[2] else None
-        ledger.first = None if first is None else tuple(int(i) for i in first)
-        ledger.kernel, ledger.reason = "mean-Division", "the sum of the codes fits 64 bits"
+        ledger.fill(
+            y.size,
+            (int(stats[0]), int(stats[1])) if y.size else (0, 0),
+            "mean-Division",
+            "the sum of the codes fits 64 bits",
+            clamped=int(stats[2]),
+            first_clamped=None if first is None else tuple(int(i) for i in first),
+        )
     return y.astype(output.dtype).reshape(sums.shape)

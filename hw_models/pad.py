@@ -107,10 +107,8 @@ def pad(
         case _:
             raise ContractError(no_case(mode, "mode", PAD_MODES))
     if ledger is not None:
-        ledger.elements, ledger.overflows, ledger.clamped = y.size, 0, 0
-        ledger.minimum, ledger.maximum = extremes(y)
-        ledger.first, ledger.kernel = None, "pad"
-        ledger.reason = "no arithmetic: the codes are moved, not changed"
+        reason = "no arithmetic: the codes are moved, not changed"
+        ledger.fill(y.size, extremes(y), "pad", reason)
     return Layout(layout.order, shape).restore(y)
 
 

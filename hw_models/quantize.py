@@ -196,10 +196,14 @@ def quantize(
         steps.away,
     )
     if ledger is not None:
-        ledger.elements, ledger.overflows, ledger.clamped = values.size, 0, int(stats[2])
-        ledger.minimum, ledger.maximum = map(int, stats[:2]) if values.size else (0, 0)
-        ledger.first = layout.first(flags) if stats[2] else None
-        ledger.kernel, ledger.reason = f"quantize-{formula}", "float32, step by step"
+        ledger.fill(
+            values.size,
+            (int(stats[0]), int(stats[1])) if values.size else (0, 0),
+            f"quantize-{formula}",
+            "float32, step by step",
+            clamped=int(stats[2]),
+            first_clamped=layout.first(flags) if stats[2] else None,
+        )
     codes = y if form.signed else y.view(np.uint32)
     return layout.restore(codes.astype(form.dtype, copy=False))
 

@@ -100,7 +100,8 @@ def requantize(
         axis: the dimension that per-channel parameters run along.
         input_zero_point: subtracted from acc first, exactly.
         ledger: filled with the extremes of the value (zero point included) before the clamp,
-            and with what the clamp changed. Values of float scales count as at most 2**62.
+            with what the clamp changed, and with the registers of the scheme
+            (``requantization.registers``). Values of float scales count as at most 2**62.
 
     Returns:
         Codes in ``output.dtype``, the shape and the memory order of acc.

@@ -17,9 +17,10 @@ Integer formula: every output reads two rows and two columns with integer weight
   ``half_pixel_centers``; ``round_half_away(sum / 2**20)``. LiteRT's int8 and int16, reference and
   optimized; XNNPACK and uint8 have other weights.
   (lite/kernels/internal/reference/resize_bilinear.h, ResizeBilinearInteger)
-* ``ScaledResize`` (TOSA RESIZE; scale n/d, offset and border given): position
-  ``(i * d + offset) / n``; nearest takes the next pixel from a half on; bilinear keeps the whole
-  sum, ``n_y * n_x`` times as large, for a RESCALE: 32 bits from codes of 8, else 48.
+* ``ScaledResize`` (TOSA RESIZE; scale n/d, offset and border given; n up to 2048, d below 16 n,
+  sizes below 16384): position ``(i * d + offset) / n``; nearest takes the next pixel from a half
+  on; bilinear keeps the whole sum, ``n_y * n_x`` times as large, for a RESCALE: 32 bits from codes
+  of 8, else 48.
   (tosa-specification chapters/image.adoc)
 
 Corners: positions outside the input read its border. In TFLite's bilinear the scale of 10 bits can
@@ -49,6 +50,7 @@ from hw_models._resize_taps import (
 from hw_models.compiled import kernel
 from hw_models.errors import ContractError
 from hw_models.formats import FixedFormat, IntArray
+from hw_models.ledger import fixed_register
 from hw_models.rounding import round_shift
 
 if TYPE_CHECKING:
@@ -72,6 +74,7 @@ __all__ = [
 ]
 
 _LIMIT = 1 << 32
+_SUMS = {True: FixedFormat(32), False: FixedFormat(48)}  # of codes of 8 bits, of wider ones
 
 
 def reference(plane: Sequence[Sequence[int]], scheme: Resize) -> list[list[int]]:
@@ -106,7 +109,7 @@ def _weighted(x: Any, y: Any, rows: Any, columns: Any, shift: Any) -> None:
 def result_format(codes: FixedFormat, scheme: Resize) -> FixedFormat:
     """Return the format of the result: the codes', or TOSA's accumulator of a bilinear."""
     if isinstance(scheme, ScaledResize) and weights(scheme.mode):
-        return FixedFormat(32 if codes.bits <= 8 else 48)
+        return _SUMS[codes.bits <= 8]
     return codes
 
 
@@ -117,7 +120,7 @@ def resize(x: IntArray, scheme: Resize, ledger: Ledger | None = None) -> IntArra
         x: codes of up to 32 bits, of shape N, C and one or two spatial dimensions, any strides;
             bilinear ScaledResize: up to 16 bits.
         scheme: SizedResize or ScaledResize.
-        ledger: filled with the extremes of the result; nothing overflows.
+        ledger: filled with the extremes of the result, and with TOSA's accumulator.
 
     Returns:
         Codes of x's dtype and memory order, of shape N, C, *output; from a bilinear ScaledResize
@@ -160,12 +163,16 @@ def resize(x: IntArray, scheme: Resize, ledger: Ledger | None = None) -> IntArra
         _weighted(plane.astype(np.int64), y, taps[0], taps[1], scheme.shift)
     shape = (*codes.shape[:2], *(len(axis) for axis in taps[2 - len(spatial) :]))
     if ledger is not None:
-        ledger.elements, ledger.overflows, ledger.clamped = y.size, 0, 0
-        ledger.minimum, ledger.maximum = extremes(y)
-        ledger.first, ledger.kernel = None, f"resize-{scheme.mode}"
-        ledger.reason = "a weighted sum of four codes fits 64 bits"
+        ends, reason = extremes(y), "a weighted sum of four codes fits 64 bits"
+        # TOSA's result is its accumulator: what a RESIZE may weigh always fits.
+        sums = () if form is None else (fixed_register("accumulator", _sum_format(given), ends),)
+        ledger.fill(y.size, ends, f"resize-{scheme.mode}", reason, registers=sums)
     layout = result_layout(codes, shape, channels_last=channels_last)
     return layout.restore(np.ascontiguousarray(y.astype(form or given.dtype, copy=False)))
+
+
+def _sum_format(x: IntArray) -> FixedFormat:
+    return _SUMS[x.dtype.itemsize == 1]
 
 
 def _result_type(x: IntArray, scheme: Resize) -> npt.DTypeLike | None:

@@ -111,10 +111,14 @@ def shift_right(
         form.min, form.max, table, LEAST,
     )  # fmt: skip
     if ledger is not None:
-        ledger.elements, ledger.overflows, ledger.clamped = y.size, 0, int(stats[2])
-        ledger.minimum, ledger.maximum = (int(stats[0]), int(stats[1])) if y.size else (0, 0)
-        ledger.first = layout.first(flags) if stats[2] else None
-        ledger.kernel, ledger.reason = "shift_right", "a shifted code of 32 bits fits 64 bits"
+        ledger.fill(
+            y.size,
+            (int(stats[0]), int(stats[1])) if y.size else (0, 0),
+            "shift_right",
+            "a shifted code of 32 bits fits 64 bits",
+            clamped=int(stats[2]),
+            first_clamped=layout.first(flags) if stats[2] else None,
+        )
     return layout.restore(y.astype(form.dtype))
 
 

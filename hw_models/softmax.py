@@ -33,10 +33,11 @@ from typing import TYPE_CHECKING, Any, get_args
 import numpy as np
 
 from hw_models._arguments import as_array, require_ledger, show
-from hw_models._pointwise import require_codes, require_int, require_signed
+from hw_models._pointwise import extremes, require_codes, require_int, require_signed
 from hw_models.errors import ContractError, no_case
 from hw_models.formats import FixedFormat, IntArray
 from hw_models.interpolation import interpolate
+from hw_models.ledger import fixed_register
 from hw_models.requantize import requantize
 from hw_models.softmaxes import kernels as kernels
 from hw_models.softmaxes.schemes import (
@@ -91,7 +92,8 @@ def softmax(
         axis: the dimension whose probabilities add up to 1.
         input: format of x: 1 to 8 bits, for TableSoftmax to 16.
         output: format of the result: up to 16 bits, for FloatSoftmax to 32.
-        ledger: filled with the extremes of the values before the clamp and what it changed.
+        ledger: filled with the extremes of the values before the clamp, with what it changed, and
+            with the register of the sums, unless these are floats.
 
     Returns:
         Codes in ``output.dtype``, the shape of x.
@@ -110,7 +112,8 @@ def softmax(
     moved = np.moveaxis(codes, axis, -1)
     rows = np.ascontiguousarray(moved, np.int64).reshape(_count(moved.shape), moved.shape[-1])
     values = np.empty(rows.shape, np.int64)
-    wrong = _run(scheme, rows, values, output) if rows.size else -1
+    sums = np.zeros(len(rows) if rows.size else 0, np.int64)
+    wrong = _run(scheme, rows, values, sums, output) if rows.size else -1
     if wrong >= 0:
         raise ContractError(
             f"a row's sum of exponentials must fit 32 bits, not {rows.shape[1]} codes in row "
@@ -122,7 +125,7 @@ def softmax(
     result = np.ascontiguousarray(np.moveaxis(shaped, -1, axis))
     if ledger is not None:
         changed = np.moveaxis((clamped != values).reshape(moved.shape), -1, axis)
-        _fill(ledger, values, changed, scheme)
+        _fill(ledger, values, changed, scheme, sums)
     return result
 
 
@@ -162,25 +165,31 @@ def _terms(scheme: SoftmaxScheme) -> npt.NDArray[Any]:
     return np.array([scheme.term(-d) for d in range(1 << 8)], dtypes[type(scheme)])
 
 
-def _run(scheme: SoftmaxScheme, x: Any, y: Any, output: FixedFormat) -> int:
+def _run(scheme: SoftmaxScheme, x: Any, y: Any, sums: Any, output: FixedFormat) -> int:
     terms = _terms(scheme)
     if isinstance(scheme, FixedSoftmax):
-        return int(kernels.fixed(x, y, terms, output.min, output.bits))
+        return int(kernels.fixed(x, y, sums, terms, output.min, output.bits))
     if isinstance(scheme, FloatSoftmax):
         scale = np.float32(scheme.output_scale)
         return int(kernels.floating(x, y, terms, scale, scheme.zero_point))
     if isinstance(scheme, TableSoftmax):
-        return int(kernels.interpolated(x, y, terms, tables16()[1].copy()))
+        return int(kernels.interpolated(x, y, sums, terms, tables16()[1].copy()))
     raise ContractError(no_case(scheme, "scheme", _NAMES))
 
 
-def _fill(ledger: Ledger, values: IntArray, changed: Any, scheme: SoftmaxScheme) -> None:
-    ledger.elements, ledger.overflows = values.size, 0
-    ledger.clamped = int(np.count_nonzero(changed))
-    ledger.minimum, ledger.maximum = (
-        (int(values.min()), int(values.max())) if values.size else (0, 0)
+def _fill(
+    ledger: Ledger, values: IntArray, changed: Any, scheme: SoftmaxScheme, sums: IntArray
+) -> None:
+    clamped = int(np.count_nonzero(changed))
+    index = np.unravel_index(int(np.argmax(changed)), changed.shape) if clamped else ()
+    adds_integers = isinstance(scheme, (FixedSoftmax, TableSoftmax))
+    total = fixed_register("sum of exponentials", FixedFormat(32), extremes(sums))
+    ledger.fill(
+        values.size,
+        extremes(values),
+        f"softmax-{type(scheme).__name__}",
+        "row by row, the exponentials of all differences in a table",
+        clamped=clamped,
+        first_clamped=tuple(int(i) for i in index) if clamped else None,
+        registers=(total,) if adds_integers else (),
     )
-    index = np.unravel_index(int(np.argmax(changed)), changed.shape) if ledger.clamped else ()
-    ledger.first = tuple(int(i) for i in index) if ledger.clamped else None
-    ledger.kernel = f"softmax-{type(scheme).__name__}"
-    ledger.reason = "row by row, the exponentials of all differences in a table"

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 import lazy_loader
 
 from qsim.moved import install
+from qsim.torch_threads import use_one_when_forked
 
 if TYPE_CHECKING:
     from qsim import cosim as cosim
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from qsim.target import Target as Target
 
 install()
+use_one_when_forked()
 __version__: Final = "0.1.0"
 
 __getattr__, _, _lazy = lazy_loader.attach(

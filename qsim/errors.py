@@ -5,7 +5,7 @@ A message is one line: what rule was broken, by what, and what would be accepted
 
 from __future__ import annotations
 
-from typing import ClassVar, Self
+from typing import ClassVar, Final, Self
 
 
 class QsimError(Exception):
@@ -83,3 +83,21 @@ class MissingToolError(QsimError):
 def refusal(error: OSError) -> str:
     """Return why the operating system refused, in its own words: "permission denied"."""
     return (error.strerror or type(error).__name__).lower()
+
+
+# What NumPy and torch say of pickles goes on with how to load them all the same.
+_ADVICE: Final = ("allow_pickle", "weights_only", "weights only load failed")
+_PICKLED: Final = "the file holds pickled Python objects, whose loading could run code"
+
+
+def told(error: BaseException, length: int = 200) -> str:
+    """Return what another library's error says, on one printable line, without unsafe advice.
+
+    Args:
+        error: any exception.
+        length: characters, at most.
+    """
+    text = " ".join(str(error).split())
+    if any(word in text.lower() for word in _ADVICE):
+        text = _PICKLED
+    return "".join(c for c in text if c.isprintable())[:length] or type(error).__name__

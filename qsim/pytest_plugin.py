@@ -169,11 +169,15 @@ def _read(path: Path) -> Array:
     __tracebackhide__ = True
     import numpy as np
 
+    from qsim import files
+    from qsim.errors import told
+
     try:
-        with path.open("rb") as file:
+        with files.opened(path) as file:
             array: Array = np.lib.format.read_array(file, allow_pickle=False)
     except Exception as error:  # NumPy reports damage as ValueError, EOFError, SyntaxError, ...
-        pytest.fail(f"golden: {path} is not a .npy file of integers: {str(error)[:200]}")
+        reason = getattr(error, "message", None) or told(error)
+        pytest.fail(f"golden: {path} is not a .npy file of integers: {reason}")
     if array.dtype.kind not in "iub":
         pytest.fail(f"golden: {path} holds {array.dtype}, not integers")
     return array.astype(array.dtype.newbyteorder("="), copy=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
@@ -13,6 +13,7 @@ from hw_models._broadcast import operands
 from hw_models._pointwise import (
     INT64_MAX,
     INT64_MIN,
+    extremes,
     output_range,
     require_int,
     require_output,
@@ -28,15 +29,17 @@ from hw_models.addition.adders import (
 )
 from hw_models.bias_add import bias_add
 from hw_models.errors import AccumulatorOverflowError, ContractError, no_case
-from hw_models.ledger import Ledger
+from hw_models.formats import FixedFormat
+from hw_models.ledger import Ledger, Register, fixed_register
 from hw_models.requantization.exact import fixed_rows
+from hw_models.requantization.registers import registers_of
 from hw_models.requantize import requantize
 from hw_models.schemes import PowerOfTwo
 from hw_models.schemes.fixed_point import TOSA, FixedPoint
 
 if TYPE_CHECKING:
     from hw_models._pointwise import Layout
-    from hw_models.formats import FixedFormat, IntArray
+    from hw_models.formats import IntArray
 
 
 _NAMES = tuple(kind.__name__ for kind in get_args(Adder))
@@ -128,6 +131,7 @@ def _element_by_element(job: Job, adder: ShiftedAdd | FloatAdd) -> IntArray:
     result = np.empty(size, np.int32)
     flags = np.empty(size if ledger is not None else 0, np.bool_)
     stats = np.array([INT64_MAX, INT64_MIN, 0], np.int64)
+    registers: tuple[Register, ...] = ()
     out = (result, flags, stats, np.array([*job.limits, job.zeros[2]], np.int64))
     if isinstance(adder, FloatAdd):
         scales = np.array([adder.scale_a, adder.scale_b, adder.scale_out], np.float32)
@@ -136,21 +140,49 @@ def _element_by_element(job: Job, adder: ShiftedAdd | FloatAdd) -> IntArray:
         kernels.float_add(job.x, job.y, *out, scales, points, mode)
     elif isinstance(adder, ShiftedAdd):
         table = np.concatenate([_row(s) for s in (adder.a, adder.b, adder.out)])
-        register = (*out, adder.left_shift, table, job.sign)
+        totals = np.empty(flags.size, np.int64)
+        given = (*out, totals, adder.left_shift, table, job.sign)
         offset = job.offset()
-        if kernels.shifted(*offset, *register) >= 0:
+        if kernels.shifted(*offset, *given) >= 0:
             # Memory order found one; the first in C order is what every error names.
             logical = [job.logical(v).reshape(-1) for v in offset]
-            _refuse(job.layout, int(kernels.shifted(*logical, *register)))
+            _refuse(job.layout, int(kernels.shifted(*logical, *given)))
+        if ledger is not None:
+            registers = _shifted_registers(job, adder, offset, totals)
     else:
         raise ContractError(no_case(adder, "adder", _NAMES))
     if ledger is not None:
-        ledger.elements, ledger.overflows, ledger.clamped = size, 0, int(stats[2])
-        ledger.minimum, ledger.maximum = (int(stats[0]), int(stats[1])) if size else (0, 0)
-        ledger.first = job.layout.first(flags) if stats[2] else None
-        ledger.kernel, ledger.reason = f"{job.name}-{type(adder).__name__}", "element by element"
+        ledger.fill(
+            size,
+            (int(stats[0]), int(stats[1])) if size else (0, 0),
+            f"{job.name}-{type(adder).__name__}",
+            "element by element",
+            clamped=int(stats[2]),
+            first_clamped=job.layout.first(flags) if stats[2] else None,
+            registers=registers,
+        )
     codes = result if job.output.signed else result.view(np.uint32)
     return job.layout.restore(codes.astype(job.output.dtype, copy=False))
+
+
+def _shifted_registers(
+    job: Job,
+    adder: ShiftedAdd,
+    offset: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]],
+    totals: npt.NDArray[np.int64],
+) -> tuple[Register, ...]:
+    """Return the 32 bits of both shifted operands and of their sum, and those of the rescales."""
+    found = []
+    a, b = (operand << adder.left_shift for operand in offset)
+    for name, operand, values, scheme in (
+        ("a", "shifted a", a, adder.a),
+        ("b", "shifted b", b, adder.b),
+        ("out", "sum", totals, adder.out),
+    ):
+        found.append(fixed_register(operand, FixedFormat(32), extremes(values)))
+        inner = registers_of(scheme, values.reshape(1, 1, -1), 0, job.layout.first)
+        found += [replace(register, name=f"{name} {register.name}") for register in inner]
+    return tuple(found)
 
 
 def _row(scheme: FixedPoint) -> npt.NDArray[np.int64]:
@@ -200,9 +232,14 @@ def _aligned(job: Job, adder: AlignedAdd) -> IntArray:
         ledger=codes if ledger is not None else None,
     )
     if ledger is not None:
-        ledger.elements, ledger.minimum, ledger.maximum = job.x.size, sums.minimum, sums.maximum
-        ledger.overflows, ledger.clamped, ledger.first = sums.overflows, codes.clamped, codes.first
-        if sums.first:
-            ledger.first = tuple(int(i) for i in np.unravel_index(sums.first[1], shape))
-        ledger.kernel, ledger.reason = f"{job.name}-AlignedAdd", "the aligned sum fits 64 bits"
+        sums.place(lambda i: tuple(int(n) for n in np.unravel_index(i[1], shape)))
+        ledger.fill(
+            job.x.size,
+            (sums.minimum, sums.maximum),
+            f"{job.name}-AlignedAdd",
+            "the aligned sum fits 64 bits",
+            clamped=codes.clamped,
+            first_clamped=codes.first_clamped,
+            registers=sums.registers,
+        )
     return job.back(result)

@@ -51,12 +51,22 @@ def _refused(x: Any, y: Any, row: Any) -> Any:
 
 @kernel
 def shifted(
-    a: Any, b: Any, y: Any, flags: Any, stats: Any, bounds: Any, left: Any, table: Any, sign: Any
+    a: Any,
+    b: Any,
+    y: Any,
+    flags: Any,
+    stats: Any,
+    bounds: Any,
+    totals: Any,
+    left: Any,
+    table: Any,
+    sign: Any,
 ) -> Any:
     """TFLite's addition; returns the first element that left its 32-bit register, or -1.
 
     ``table`` has a row of ``fixed_rows`` per rescaling, of a, b and their sum, and in column
     ``REACH`` the width of what TOSA lets it rescale. With sign -1 the rescaled b is subtracted.
+    ``totals`` receives the sums of the rescaled operands where it is as long as ``flags``, not 0.
     """
     low, high = -(1 << 31), (1 << 31) - 1
     # Views of rows are made once: inside the loop each would be counted in memory.
@@ -73,6 +83,8 @@ def shifted(
         total = u + sign * v
         if total < low or total > high:
             return i
+        if totals.size:
+            totals[i] = total
         code = fixed_one(total, row_out)
         if tosa and _refused(total, code, row_out):
             return i

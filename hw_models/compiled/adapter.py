@@ -26,6 +26,7 @@ from numba.core.registry import cpu_target
 from numba.core.sigutils import normalize_signature
 from numba.extending import is_jitted
 
+from hw_models import instructions
 from hw_models.compiled import store
 from hw_models.compiled.observer import Event, observed, tell
 
@@ -62,6 +63,7 @@ class Toolchain:
     triple: str
     processor: str
     features: str
+    modelled: str
     settings: str
 
     @classmethod
@@ -77,6 +79,7 @@ class Toolchain:
             triple=triple,
             processor=processor,
             features=features,
+            modelled=",".join(sorted(instructions.MODELLED)),
             settings=" ".join(f"{name}={getattr(config, name, None)}" for name in _SETTINGS),
         )
 

@@ -19,7 +19,7 @@ def kernel(function: Callable[..., Any] | None = None, /, **options: Any) -> Any
 
     Args:
         function: a function of a module; it holds no variables of another function.
-        **options: of ``numba.njit``: ``parallel``, ``nogil``, ``inline``.
+        **options: of ``numba.njit``: ``nogil``, ``inline``.
 
     Raises:
         TypeError: the function is a closure, or ``cache`` is among the options.

@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import stat
+import time
 import warnings
 from contextlib import suppress
 from functools import cache
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 # machines that share a home.
 MOST_BYTES: Final = 512 << 20
 MOST_KEYS: Final = 8  # of one module
+# A kernel is written in milliseconds: what is older was left by a killed process.
+WRITING_SECONDS: Final = 600.0
 _NAME: Final = re.compile(r"[\w.]+-[0-9a-f]{32}")
 _warned = False
 
@@ -181,6 +184,9 @@ def _usable(root: Path) -> bool:
 def _touch(folder: Path) -> None:
     with suppress(OSError):  # it is not there yet, or read-only
         os.utime(folder)
+        for path in folder.glob("*.tmp.*"):  # Numba's name of what it is writing
+            if time.time() - path.lstat().st_mtime > WRITING_SECONDS:
+                path.unlink()
 
 
 def _entries(root: Path) -> Iterator[_Entry]:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, cast, get_args
 
 import numpy as np
-from numba import get_num_threads, prange
 
+from hw_models import _team
 from hw_models._aligned import address, aligned
 from hw_models.compiled import kernel
 from hw_models.errors import ContractError, no_case
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from hw_models.formats import IntArray
     from hw_models.products.geometry import Geometry
 
-_PARALLEL_PRODUCTS: Final = 1 << 19
+# Fewer are done before a second thread is awake.
+_PARALLEL_PRODUCTS: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,28 +113,15 @@ def _words_row(y, shape, offsets, steps, codes, init, out, flip):  # type: ignor
             to += pitch
 
 
-@kernel(parallel=True)
-def _bytes_parallel(rows, shape, offsets, steps, codes, init, out, flip):  # type: ignore[no-untyped-def]
-    for y in prange(rows):
-        # prange counts in uint64: without the cast the row is compiled once more for that.
-        _bytes_row(np.int64(y), shape, offsets, steps, codes, init, out, flip)
-
-
-@kernel
-def _bytes_serial(rows, shape, offsets, steps, codes, init, out, flip):  # type: ignore[no-untyped-def]
-    for y in range(rows):
+@kernel(nogil=True)
+def _bytes(first, last, shape, offsets, steps, codes, init, out, flip):  # type: ignore[no-untyped-def]
+    for y in range(first, last):
         _bytes_row(y, shape, offsets, steps, codes, init, out, flip)
 
 
-@kernel(parallel=True)
-def _words_parallel(rows, shape, offsets, steps, codes, init, out, flip):  # type: ignore[no-untyped-def]
-    for y in prange(rows):
-        _words_row(np.int64(y), shape, offsets, steps, codes, init, out, flip)
-
-
-@kernel
-def _words_serial(rows, shape, offsets, steps, codes, init, out, flip):  # type: ignore[no-untyped-def]
-    for y in range(rows):
+@kernel(nogil=True)
+def _words(first, last, shape, offsets, steps, codes, init, out, flip):  # type: ignore[no-untyped-def]
+    for y in range(first, last):
         _words_row(y, shape, offsets, steps, codes, init, out, flip)
 
 
@@ -167,12 +155,13 @@ def multiply(
     offsets = packed.taps @ steps
     pixels = n * size[0] * size[1]
     out = aligned(pixels * packed.columns, "int32").reshape(pixels, packed.columns)
-    threads = out.size * geometry.taps >= _PARALLEL_PRODUCTS and get_num_threads() > 1
-    if buffer.itemsize == 1:
-        kernel = _bytes_parallel if threads else _bytes_serial
-    elif buffer.itemsize == 2:
-        kernel = _words_parallel if threads else _words_serial
-    else:
+    if buffer.itemsize not in (1, 2):
         raise ContractError(wrong_codes(buffer))
-    kernel(n * size[0], shape, offsets, packed.steps, packed.codes, init, out, flip)
+    chosen = _bytes if buffer.itemsize == 1 else _words
+
+    def work(first: int, last: int) -> None:
+        chosen(first, last, shape, offsets, packed.steps, packed.codes, init, out, flip)
+
+    large = out.size * geometry.taps >= _PARALLEL_PRODUCTS
+    _team.share(n * size[0], _team.count() if large else 1, work)
     return out[:, :channels]

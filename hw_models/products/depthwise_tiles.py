@@ -13,6 +13,8 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
+from hw_models import instructions
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -79,11 +81,9 @@ def _emit_bytes(build: Any, step: Any, sums: list[Any], args: Any) -> list[Any]:
         distance = _load(build, _at(build, table, 8 * i), _I64)
         rows.append(build.xor(_load(build, build.add(base, distance), _BYTES), mask))
     block = build.add(weights, build.mul(step, ir.Constant(_I64, 256)))
-    function = build.module.declare_intrinsic(
-        "llvm.x86.avx512.vpdpbusd.512", (), ir.FunctionType(_SUMS, [_SUMS] * 3)
-    )
+    name = "llvm.x86.avx512.vpdpbusd.512"
     return [
-        build.call(function, [acc, codes, _load(build, _at(build, block, 64 * j), _SUMS)])
+        instructions.call(build, name, acc, codes, _load(build, _at(build, block, 64 * j), _SUMS))
         for j, (acc, codes) in enumerate(zip(sums, _four_taps(build, rows), strict=True))
     ]
 

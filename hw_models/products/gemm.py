@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, cast
 
 import numpy as np
-from numba import get_num_threads, prange
 
+from hw_models import _team
 from hw_models._aligned import address, aligned
 from hw_models.compiled import kernel
 from hw_models.errors import ContractError
@@ -41,7 +41,8 @@ Element: TypeAlias = Literal["int8", "int16"]
 ROUND: Final = 12
 # Pixels whose windows stay in the cache while the blocks of weights pass by.
 _CHUNK: Final = 20 * ROUND
-_PARALLEL_PRODUCTS: Final = 1 << 21
+# Fewer are done before a second thread is awake.
+_PARALLEL_PRODUCTS: Final = 1 << 23
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,28 +228,15 @@ def _pairs_chunk(chunk, shape, offsets, codes, blocks, groups, init, out, flip):
                         )  # fmt: skip
 
 
-@kernel(parallel=True)
-def _bytes_parallel(chunks, shape, offsets, codes, blocks, groups, init, out, flip):  # type: ignore[no-untyped-def]
-    for chunk in prange(chunks):
-        # prange counts in uint64: without the cast the chunk is compiled once more for that.
-        _bytes_chunk(np.int64(chunk), shape, offsets, codes, blocks, groups, init, out, flip)
-
-
-@kernel
-def _bytes_serial(chunks, shape, offsets, codes, blocks, groups, init, out, flip):  # type: ignore[no-untyped-def]
-    for chunk in range(chunks):
+@kernel(nogil=True)
+def _bytes(first, last, shape, offsets, codes, blocks, groups, init, out, flip):  # type: ignore[no-untyped-def]
+    for chunk in range(first, last):
         _bytes_chunk(chunk, shape, offsets, codes, blocks, groups, init, out, flip)
 
 
-@kernel(parallel=True)
-def _pairs_parallel(chunks, shape, offsets, codes, blocks, groups, init, out, flip):  # type: ignore[no-untyped-def]
-    for chunk in prange(chunks):
-        _pairs_chunk(np.int64(chunk), shape, offsets, codes, blocks, groups, init, out, flip)
-
-
-@kernel
-def _pairs_serial(chunks, shape, offsets, codes, blocks, groups, init, out, flip):  # type: ignore[no-untyped-def]
-    for chunk in range(chunks):
+@kernel(nogil=True)
+def _pairs(first, last, shape, offsets, codes, blocks, groups, init, out, flip):  # type: ignore[no-untyped-def]
+    for chunk in range(first, last):
         _pairs_chunk(chunk, shape, offsets, codes, blocks, groups, init, out, flip)
 
 
@@ -291,15 +279,15 @@ def multiply(
     out = aligned(rows * columns, "int32").reshape(rows, columns)
     chunks = -(-pixels // _CHUNK)
     large = pixels * offsets.size * out.shape[1] >= _PARALLEL_PRODUCTS
-    threads = large and get_num_threads() > 1
     groups = (geometry.groups, geometry.channels * element)
-    if element == 1:
-        kernel = _bytes_parallel if threads else _bytes_serial
-    elif element == 2:
-        kernel = _pairs_parallel if threads else _pairs_serial
-    else:
+    if element not in (1, 2):
         raise ContractError(wrong_codes(buffer))
-    kernel(chunks, shape, offsets, packed.codes, packed.blocks, groups, init, out, flip)
+    chosen = _bytes if element == 1 else _pairs
+
+    def work(first: int, last: int) -> None:
+        chosen(first, last, shape, offsets, packed.codes, packed.blocks, groups, init, out, flip)
+
+    _team.share(chunks, _team.count() if large else 1, work)
     used = out[:pixels]
     if packed.columns != geometry.group_outputs:
         used = used.reshape(pixels, geometry.groups, packed.columns)

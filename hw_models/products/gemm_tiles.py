@@ -15,12 +15,11 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, Final
 
-import numba
 from llvmlite import ir
-from llvmlite.binding import get_host_cpu_features
 from numba.core import types
 from numba.extending import intrinsic
 
+from hw_models import instructions
 from hw_models.errors import ContractError
 
 if TYPE_CHECKING:
@@ -29,19 +28,8 @@ if TYPE_CHECKING:
 _I8, _I16, _I32, _I64 = (ir.IntType(bits) for bits in (8, 16, 32, 64))
 
 
-def host_features() -> frozenset[str]:
-    """Return the instruction set extensions that Numba compiles for."""
-    if numba.config.CPU_NAME not in (None, "host"):
-        asked = numba.config.CPU_FEATURES or ""
-        return frozenset(name[1:] for name in asked.split(",") if name.startswith("+"))
-    return frozenset(name for name, present in get_host_cpu_features().items() if present)
-
-
-_FEATURES: Final = host_features()
-HAS_VNNI: Final = {"avx512vnni", "avx512bw", "avx512f"} <= _FEATURES
-_PAIRS: Final = (
-    "avx512" if {"avx512bw", "avx512f"} <= _FEATURES else "avx2" if "avx2" in _FEATURES else "plain"
-)
+HAS_VNNI: Final = instructions.VNNI
+_PAIRS: Final = "avx512" if instructions.AVX512 else "avx2" if instructions.AVX2 else "plain"
 _PAIR_INSTRUCTIONS: Final = {
     "avx512": "llvm.x86.avx512.pmaddw.d.512",
     "avx2": "llvm.x86.avx2.pmadd.wd",
@@ -75,10 +63,7 @@ def _splat(build: Any, scalar: Any, lanes: int) -> Any:
 
 
 def _dot_bytes(build: Any, acc: Any, pixel: Any, weights: Any) -> Any:
-    kind = _vector(_I32, 16)
-    name = "llvm.x86.avx512.vpdpbusd.512"
-    function = build.module.declare_intrinsic(name, (), ir.FunctionType(kind, [kind] * 3))
-    return build.call(function, [acc, pixel, weights])
+    return instructions.call(build, "llvm.x86.avx512.vpdpbusd.512", acc, pixel, weights)
 
 
 def _dot_pairs(build: Any, acc: Any, pixel: Any, weights: Any) -> Any:
@@ -94,9 +79,7 @@ def _dot_pairs(build: Any, acc: Any, pixel: Any, weights: Any) -> Any:
             )
             products.append(build.mul(one, other))
         return build.add(acc, build.add(*products))
-    name = _PAIR_INSTRUCTIONS[_PAIRS]
-    function = build.module.declare_intrinsic(name, (), ir.FunctionType(acc.type, [halves, halves]))
-    return build.add(acc, build.call(function, [left, right]))
+    return build.add(acc, instructions.call(build, _PAIR_INSTRUCTIONS[_PAIRS], left, right))
 
 
 def _emit_tile(build: Any, args: Any, shape: tuple[int, int, int], dot: Any) -> None:

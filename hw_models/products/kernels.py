@@ -11,8 +11,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from numba import get_num_threads, prange
 
+from hw_models import _team
 from hw_models.compiled import kernel
 from hw_models.errors import ContractError
 from hw_models.products.wide import wide_add, wide_from, wide_less, wide_mul
@@ -138,27 +138,15 @@ def _lanes_chunk(  # type: ignore[no-untyped-def]  # njit infers the types
                 _keep(acc, state, used, mode, out[p, columns], flags[p, columns], extreme)
 
 
-@kernel
-def _lanes_serial(  # type: ignore[no-untyped-def]  # njit infers the types
-    x, bases, offsets, vectors, scalars, by_pixel, spans, mode, low, high, drop, out, flags,
-    extremes,
+@kernel(nogil=True)
+def _lanes(  # type: ignore[no-untyped-def]  # njit infers the types
+    start, stop, x, bases, offsets, vectors, scalars, by_pixel, spans, mode, low, high, drop, out,
+    flags, extremes,
 ):  # fmt: skip
-    for chunk in range(extremes.shape[0]):
+    for chunk in range(start, stop):
         _lanes_chunk(
             x, bases, offsets, vectors, scalars, by_pixel, spans, mode, low, high, drop, out,
             flags, extremes, chunk,
-        )  # fmt: skip
-
-
-@kernel(parallel=True)
-def _lanes_parallel(  # type: ignore[no-untyped-def]  # njit infers the types
-    x, bases, offsets, vectors, scalars, by_pixel, spans, mode, low, high, drop, out, flags,
-    extremes,
-):  # fmt: skip
-    for chunk in prange(extremes.shape[0]):
-        _lanes_chunk(
-            x, bases, offsets, vectors, scalars, by_pixel, spans, mode, low, high, drop, out,
-            flags, extremes, np.int64(chunk),  # prange counts in uint64
         )  # fmt: skip
 
 
@@ -194,11 +182,15 @@ def lanes(
     kind = x.dtype.type
     extremes = np.zeros((-(-bases.size // LANES), 2), x.dtype)
     extremes[:, 0], extremes[:, 1] = np.iinfo(x.dtype).max, np.iinfo(x.dtype).min
-    threads = out.size * offsets.size >= _PARALLEL_PRODUCTS and get_num_threads() > 1
-    (_lanes_parallel if threads else _lanes_serial)(
-        x, bases, offsets, vectors, scalars, by_pixel, spans, mode, kind(low), kind(high), drop,
-        out, flags, extremes,
-    )  # fmt: skip
+
+    def work(start: int, stop: int) -> None:
+        _lanes(
+            start, stop, x, bases, offsets, vectors, scalars, by_pixel, spans, mode, kind(low),
+            kind(high), drop, out, flags, extremes,
+        )  # fmt: skip
+
+    large = out.size * offsets.size >= _PARALLEL_PRODUCTS
+    _team.share(extremes.shape[0], _team.count() if large else 1, work)
     return int(extremes[:, 0].min()), int(extremes[:, 1].max())
 
 

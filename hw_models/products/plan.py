@@ -10,6 +10,7 @@ import numpy as np
 from hw_models._arguments import require_accumulator, require_ledger
 from hw_models.errors import AccumulatorOverflowError
 from hw_models.formats import Accumulator, IntArray
+from hw_models.ledger import Register
 from hw_models.products.bounds import Bounds, WeightNorms
 from hw_models.products.fast import Codes, FastKernels
 from hw_models.products.geometry import (
@@ -226,10 +227,9 @@ class CorrelationPlan:
                 "correlation", accumulator, self._public(first), self._value_at(view, first)
             )
         if ledger is not None:
-            ledger.elements, ledger.minimum, ledger.maximum = values.size, low, high
-            ledger.overflows, ledger.clamped = count, 0
-            ledger.first = None if first is None else self._public(first)
-            ledger.kernel, ledger.reason = sums.kernel, sums.reason
+            where = None if first is None else self._public(first)
+            register = Register.of(accumulator, (low, high), count, where)
+            ledger.fill(values.size, (low, high), sums.kernel, sums.reason, registers=(register,))
         return values.astype(self._dtype, copy=False)
 
     def _apply(self, values: IntArray) -> IntArray:

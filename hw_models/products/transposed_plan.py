@@ -9,7 +9,7 @@ import numpy as np
 from hw_models._arguments import require_accumulator, require_ledger
 from hw_models.errors import AccumulatorOverflowError
 from hw_models.formats import Accumulator, IntArray
-from hw_models.ledger import Ledger
+from hw_models.ledger import Ledger, Register
 from hw_models.products.geometry import Pair, check_code, check_codes, check_zero_points
 from hw_models.products.plan import CorrelationPlan
 from hw_models.products.transposed_geometry import Phase, TransposedGeometry
@@ -148,13 +148,12 @@ class TransposedCorrelationPlan:
                 names.append((book.kernel, book.reason))
             if book.first is not None:
                 firsts.append(self._public(part.place(book.first)))
-        ledger.elements, ledger.clamped = size, 0
-        ledger.minimum, ledger.maximum = (min(seen), max(seen)) if size else (0, 0)
-        ledger.overflows = sum(book.overflows for _, book in books)
-        ledger.first = min(firsts, default=None)
-        ledger.kernel = "+".join(dict.fromkeys(kernel for kernel, _ in names)) or "none"
-        reasons = "; ".join(dict.fromkeys(reason for _, reason in names))
-        ledger.reason = reasons or "there are no products"
+        ends = (min(seen), max(seen)) if size else (0, 0)
+        overflows = sum(book.overflows for _, book in books)
+        register = Register.of(self.accumulator, ends, overflows, min(firsts, default=None))
+        kernels = "+".join(dict.fromkeys(kernel for kernel, _ in names)) or "none"
+        reasons = "; ".join(dict.fromkeys(reason for _, reason in names)) or "there are no products"
+        ledger.fill(size, ends, kernels, reasons, registers=(register,))
 
     def _public(self, index: tuple[int, ...]) -> tuple[int, ...]:
         """Return an index [N, O, H, W] in the caller's number of spatial dimensions."""

@@ -184,3 +184,8 @@ MODES: Final[tuple[tuple[int, Callable[..., Any]], ...]] = (
 SINGLE, DOUBLE, DOUBLED, FLOAT, SHIFT_PLAIN, SHIFT_SIGN, SHIFT_PARITY, SHIFT_JAM, LINE = range(
     len(MODES) - 3
 )
+# What reports call the modes, in their order.
+NAMES: Final = (
+    "single", "double", "doubled", "float", "shift", "shift by sign", "shift by parity", "jam",
+    "line", "line from a floor", "line of two signs", "line of two signs from a floor",
+)  # fmt: skip

@@ -26,6 +26,7 @@ from hw_models.errors import ContractError, no_case
 from hw_models.formats import FixedFormat, IntArray
 from hw_models.requantization import exact, fast
 from hw_models.requantization.modes import LANES
+from hw_models.requantization.registers import registers_of
 from hw_models.schemes import (
     REQUANTIZERS,
     Converter,
@@ -209,26 +210,19 @@ class RequantizePlan:
                     # there, and no nearer to 0 than 2**62 where left shifts saturate.
                     ends += list(span)
                 span = (min(ends), max(ends))
-            _fill(ledger, x.size, span, int(stats[2]), layout, flags)
-            ledger.kernel = f"requantize-{'wide' if wide else 'int64'}"
-            ledger.reason = "the product " + (
-                "may exceed 64 bits: two limbs" if wide else "fits 64 bits, by the extremes of acc"
+            ledger.fill(
+                x.size,
+                span if x.size else (0, 0),
+                f"requantize-{'wide' if wide else 'int64'}",
+                "the product may exceed 64 bits: two limbs"
+                if wide
+                else "the product fits 64 bits, by the extremes of acc",
+                clamped=int(stats[2]),
+                first_clamped=layout.first(flags) if stats[2] else None,
+                registers=registers_of(requantizer, view, offset, layout.first),
             )
         codes = y.view(np.uint32) if not self.output.signed else y
         return layout.restore(codes.astype(self.output.dtype, copy=False))
-
-
-def _fill(
-    ledger: Ledger,
-    size: int,
-    span: tuple[int, int],
-    clamped: int,
-    layout: Layout,
-    flags: npt.NDArray[np.bool_],
-) -> None:
-    ledger.elements, ledger.overflows, ledger.clamped = size, 0, clamped
-    ledger.minimum, ledger.maximum = (int(span[0]), int(span[1])) if size else (0, 0)
-    ledger.first = layout.first(flags) if clamped else None
 
 
 def _is_stochastic(requantizer: Requantizer) -> bool:

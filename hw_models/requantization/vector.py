@@ -19,7 +19,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from hw_models.products.gemm_tiles import host_features
+from hw_models import instructions
 from hw_models.requantization.modes import (
     FLOAT,
     LANES,
@@ -42,11 +42,10 @@ BLOCK: Final = 4 * LANES
 # Words of a table before its rows: low, high and flip of the codes; then the mode's own.
 HEADER: Final = 8
 _AHEAD: Final = 2  # pixels
-_FEATURES: Final = host_features()
 # Bits of the registers that the CPU packs, 0 if it does not.
-PACKS: Final = 512 if {"avx512f", "avx512bw"} <= _FEATURES else 256 if "avx2" in _FEATURES else 0
+PACKS: Final = 512 if instructions.AVX512 else 256 if instructions.AVX2 else 0
 # Without it, a product and a sum rounded once are a call of the C library for each element.
-FUSED: Final = "fma" in _FEATURES
+FUSED: Final = instructions.FMA
 
 _I32, _I64 = ir.IntType(32), ir.IntType(64)
 _V8 = ir.VectorType(ir.IntType(8), LANES)
@@ -149,10 +148,11 @@ def _saturate(b: Any, codes: Sequence[Any], name: str) -> Any:
     """Saturate four registers of int32 to one of int8, in order."""
     count = codes[0].type.count
     kinds = [ir.VectorType(ir.IntType(32 >> i), count << i) for i in range(3)]
-    for step, source, result in (("ssdw", *kinds[:2]), ("sswb", *kinds[1:])):
-        signature = ir.FunctionType(result, [source] * 2)
-        function = b.module.declare_intrinsic(name.format(step), (), signature)
-        codes = [b.call(function, codes[i : i + 2]) for i in range(0, len(codes), 2)]
+    for step in ("ssdw", "sswb"):
+        instruction = name.format(step)
+        codes = [
+            instructions.call(b, instruction, *codes[i : i + 2]) for i in range(0, len(codes), 2)
+        ]
     # The packs work within 128 bits: word 4 * lane + register belongs at lanes * register + lane.
     lanes = count // 4
     mixed = b.bitcast(codes[0], kinds[0])

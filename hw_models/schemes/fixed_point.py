@@ -171,7 +171,8 @@ class FixedPoint:
     prepared: dict[Any, Any] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        _check_fixed(self.rounding, self.bits)
+        # A NumPy integer would compute in its own few bits.
+        object.__setattr__(self, "bits", _check_fixed(self.rounding, self.bits))
         least, most = self.shift_range
         high = (1 << (self.bits - 1)) - 1
         low = 0 if self.rounding in TOSA else -high - 1
@@ -215,7 +216,7 @@ class FixedPoint:
             bits: width of the multiplier.
             rounding: as the class.
         """
-        _check_fixed(rounding, bits)
+        bits = _check_fixed(rounding, bits)
         values = real_scales(scale, "FixedPoint.from_scale: scale", zero=True)
         derive = _tosa_multiplier if rounding in TOSA else quantize_multiplier
         pairs = [derive(v, bits, rounding) for v in values.reshape(-1).tolist()]
@@ -273,13 +274,14 @@ class FixedPoint:
         return y
 
 
-def _check_fixed(rounding: object, bits: object) -> None:
+def _check_fixed(rounding: object, bits: object) -> int:
+    """Return the width as a Python integer, or raise ContractError."""
     if not isinstance(rounding, str) or rounding not in FIXED_REFERENCES:
         names = ", ".join(FIXED_REFERENCES)
         raise ContractError(
             f"FixedPoint.rounding must be one of its names, not {rounding!r} (accepted: {names})"
         )
-    if not (isinstance(bits, int) and is_int(bits) and 2 <= bits <= 32):
+    if not isinstance(bits, (int, np.integer)) or not is_int(bits) or not 2 <= bits <= 32:
         raise ContractError(
             f"FixedPoint.bits must be an integer from 2 to 32, not {bits!r} (accepted: 2..32)"
         )
@@ -289,6 +291,7 @@ def _check_fixed(rounding: object, bits: object) -> None:
         raise ContractError(
             f"FixedPoint.bits must be a width of {rounding}, not {bits} (accepted: {accepted})"
         )
+    return int(bits)
 
 
 def quantize_multiplier(scale: float, bits: int, rounding: str) -> tuple[int, int]:

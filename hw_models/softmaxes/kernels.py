@@ -2,7 +2,7 @@
 
 All take codes ``x[rows, depth]``, write values before the clamp to ``y`` (int64), and return the
 index of the first row whose sum a 32-bit register cannot hold, or -1. ``terms[d]`` belongs to the
-difference -d.
+difference -d; ``sums`` receives the sum of each row where it is one of integers.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def _bits(x: Any) -> Any:
 
 
 @kernel
-def fixed(x: Any, y: Any, terms: Any, low: Any, bits: Any) -> Any:
+def fixed(x: Any, y: Any, sums: Any, terms: Any, low: Any, bits: Any) -> Any:
     """``FixedSoftmax``: terms of 31 fraction bits, or -1; all others are not negative."""
     for r in range(x.shape[0]):
         top = x[r].max()
@@ -34,6 +34,7 @@ def fixed(x: Any, y: Any, terms: Any, low: Any, bits: Any) -> Any:
             term = terms[top - x[r, j]]
             if term >= 0:
                 total += (term + (1 << 11)) >> 12
+        sums[r] = total
         used = _bits(total)
         if used > 31:
             return r
@@ -63,13 +64,14 @@ def floating(x: Any, y: Any, terms: Any, scale: Any, zero_point: Any) -> Any:
 
 
 @kernel
-def interpolated(x: Any, y: Any, terms: Any, inverses: Any) -> Any:
+def interpolated(x: Any, y: Any, sums: Any, terms: Any, inverses: Any) -> Any:
     """``TableSoftmax``: terms of 15 fraction bits, and the table of 1 / (1 + x)."""
     for r in range(x.shape[0]):
         top = x[r].max()
         total = 0
         for j in range(x.shape[1]):
             total += terms[top - x[r, j]]
+        sums[r] = total
         used = _bits(total)
         if used > 31:
             return r

@@ -15,21 +15,19 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-from hw_models.products.gemm_tiles import HAS_VNNI, host_features
+from hw_models import instructions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_FEATURES: Final = host_features()
-_AVX512: Final = {"avx512bw", "avx512f"} <= _FEATURES
-_AVX2: Final = "avx2" in _FEATURES
+_AVX512: Final = instructions.AVX512
 WORDS: Final = 16 if _AVX512 else 8  # int32 lanes of a register
 # Pixels of a round: what the pixels of every tile divide.
 ROUND: Final = 12 if _AVX512 else 6
 # Whether there are blocks of 64 and 32 output channels, or of 16 only.
 WIDE: Final = _AVX512
 # The narrow codes that the tiles multiply fastest: four bytes at a time, or pairs of 16 bits.
-BYTES: Final = HAS_VNNI
+BYTES: Final = instructions.VNNI
 
 _I8, _I16, _I32, _I64 = (ir.IntType(bits) for bits in (8, 16, 32, 64))
 
@@ -62,11 +60,6 @@ def _store(b: Any, value: Any, where: Any) -> None:
     b.store(value, b.inttoptr(where, value.type.as_pointer())).align = 1
 
 
-def _call(b: Any, name: str, result: Any, args: Sequence[Any]) -> Any:
-    signature = ir.FunctionType(result, [arg.type for arg in args])
-    return b.call(b.module.declare_intrinsic(name, (), signature), args)
-
-
 def _plain_dot(b: Any, acc: Any, left: Any, right: Any, *, unsigned: bool) -> Any:
     """Add the products of neighbours, as the special instructions do."""
     lanes = acc.type.count
@@ -84,18 +77,18 @@ def dot_pairs(b: Any, acc: Any, left: Any, right: Any) -> Any:
     lanes = acc.type.count
     if _AVX512 and lanes == 16:
         name = "llvm.x86.avx512.pmaddw.d.512"
-    elif (_AVX512 or _AVX2) and lanes == 8:
+    elif instructions.AVX2 and lanes == 8:
         name = "llvm.x86.avx2.pmadd.wd"
     else:
         return _plain_dot(b, acc, left, right, unsigned=False)
-    return b.add(acc, _call(b, name, acc.type, (left, right)))
+    return b.add(acc, instructions.call(b, name, left, right))
 
 
 def _dot_bytes(b: Any, acc: Any, left: Any, right: Any) -> Any:
     """Add the products of four neighbours, uint8 times int8, to each int32."""
-    if HAS_VNNI:
+    if BYTES:
         pair = [b.bitcast(v, acc.type) for v in (left, right)]
-        return _call(b, "llvm.x86.avx512.vpdpbusd.512", acc.type, (acc, *pair))
+        return instructions.call(b, "llvm.x86.avx512.vpdpbusd.512", acc, *pair)
     return _plain_dot(b, acc, left, right, unsigned=True)
 
 

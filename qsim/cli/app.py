@@ -13,7 +13,9 @@ from qsim.cli.cosim import app as cosim
 from qsim.cli.failure import CLOSED_PIPE, INTERNAL, USAGE, Failure, describe, only_help
 from qsim.cli.golden.app import golden_app
 from qsim.cli.help import NO_METAVAR, Group
-from qsim.cli.output import ClosedPipeError, Output, write
+from qsim.cli.output import Output, write
+from qsim.cli.streams import ClosedPipeError, guarded, lost, require_open
+from qsim.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,20 +64,31 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status; nothing but bugs escapes as a traceback."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     as_json = "--json" in arguments
-    try:
+    with guarded():
         try:
-            status: Any = app(arguments, prog_name="qsim", standalone_mode=False)
+            status = _run(arguments, as_json=as_json)
+            sys.stdout.flush()  # what a user's model printed may still be on its way
         except ClosedPipeError:
+            sys.stderr.write("qsim: the reader of stdout went away\n")
             return CLOSED_PIPE
-        except (Exception, KeyboardInterrupt) as error:
-            if only_help(error):
-                return USAGE
-            return _fail(error, as_json=as_json)
-        if status == 130:
-            return _fail(KeyboardInterrupt(), as_json=as_json)
-        return status if isinstance(status, int) else 0
+        except UsageError as error:  # stdout does not take the error either
+            return _fail(error, as_json=False)
+        return status
+
+
+def _run(arguments: list[str], *, as_json: bool) -> int:
+    try:
+        require_open()
+        status: Any = app(arguments, prog_name="qsim", standalone_mode=False)
     except ClosedPipeError:
-        return CLOSED_PIPE
+        raise
+    except (Exception, KeyboardInterrupt) as error:
+        if only_help(error):
+            return USAGE
+        return _fail(error, as_json=as_json)
+    if status == 130:
+        return _fail(KeyboardInterrupt(), as_json=as_json)
+    return status if isinstance(status, int) else 0
 
 
 def _fail(error: BaseException, *, as_json: bool) -> int:
@@ -86,7 +99,7 @@ def _fail(error: BaseException, *, as_json: bool) -> int:
         import traceback
 
         sys.stderr.write("".join(traceback.format_exception(error)))
-    if as_json:
+    if as_json and not lost():
         Output(as_json=True).json(failure.to_dict())
     else:
         sys.stderr.write(f"qsim: {failure.line}\n")

@@ -14,10 +14,12 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 from dataclasses import dataclass
 from typing import Any, Final
 
-from qsim.errors import QsimError
+from qsim.atomic import FULL
+from qsim.errors import QsimError, refusal
 
 USAGE: Final = 2
 INTERNAL: Final = 4
@@ -73,6 +75,11 @@ def describe(error: BaseException) -> Failure:
     if isinstance(error, MemoryError):
         text = "not enough memory; fewer samples (--samples) or smaller batches (--batch) need less"
         return Failure(2, "memory", text, "", "", text)
+    # A disk that is full may be met anywhere, by other packages too.
+    if isinstance(error, OSError) and error.errno in FULL:
+        where = str(error.filename or tempfile.gettempdir())
+        text = f"cannot be written: {refusal(error)}"
+        return Failure(2, "usage", text, where, "", f"{where}: {text}")
     usage = getattr(error, "format_message", None)
     if usage is not None:
         return _usage(error, one_line(usage()))

@@ -86,26 +86,31 @@ def choose(
         return Samples(arrays, labels, f"{source}, labels of {labels_file}", names)
     if seed is not None:
         model = None
-    if model is not None and model.samples is not None:
-        given, given_labels = model.samples
-        arrays = as_arrays(given)
-        if given_labels is None:
-            return Samples(arrays, None, _counted(arrays, "samples of the model, without labels"))
-        labels = as_arrays(given_labels)[0]
-        return Samples(arrays, labels, _counted(arrays, "labelled samples of the model"))
-    if model is not None and model.calibration:
-        batches = [as_arrays(batch) for batch in model.calibration]
-        arrays = tuple(np.concatenate(parts) for parts in zip(*batches, strict=True))
-        return Samples(arrays, None, _counted(arrays, "calibration samples (no others given)"))
     if model is not None:
-        arrays = as_arrays(model.example_inputs)
-        return Samples(arrays, None, _counted(arrays, "example inputs (no others given)"))
+        return of_model(model)
     seeds = [[index] if seed is None else [seed, index] for index in range(len(lowered.inputs))]
     arrays = tuple(
         _random(spec, own, draw) for spec, own in zip(lowered.inputs, seeds, strict=True)
     )
     source = _counted(arrays, "seeded random samples, not representative (give --inputs)")
     return Samples(arrays, None, source, random=True)
+
+
+def of_model(model: Model) -> Samples:
+    """Return what a model brings: its samples, else its calibration data, else example inputs."""
+    if model.samples is not None:
+        given, given_labels = model.samples
+        arrays = as_arrays(given)
+        if given_labels is None:
+            return Samples(arrays, None, _counted(arrays, "samples of the model, without labels"))
+        labels = as_arrays(given_labels)[0]
+        return Samples(arrays, labels, _counted(arrays, "labelled samples of the model"))
+    if model.calibration:
+        batches = [as_arrays(batch) for batch in model.calibration]
+        arrays = tuple(np.concatenate(parts) for parts in zip(*batches, strict=True))
+        return Samples(arrays, None, _counted(arrays, "calibration samples (no others given)"))
+    arrays = as_arrays(model.example_inputs)
+    return Samples(arrays, None, _counted(arrays, "example inputs (no others given)"))
 
 
 def _counted(arrays: Arrays, what: str) -> str:

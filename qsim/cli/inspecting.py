@@ -105,11 +105,17 @@ def _inspect_pt2(path: Path, output: Output) -> None:
     operators = Counter(
         str(node.target) for node in loaded.graph.graph.nodes if node.op == "call_function"
     )
-    _print_graph(path, "Q/DQ graph", loaded.target, operators, output)
+    recorded = None if loaded.recorded is None else loaded.recorded.digest
+    _print_graph(path, "Q/DQ graph", loaded.target, operators, output, recorded)
 
 
 def _print_graph(
-    path: Path, kind: str, target: Any, operators: Counter[str], output: Output
+    path: Path,
+    kind: str,
+    target: Any,
+    operators: Counter[str],
+    output: Output,
+    network: str | None = None,
 ) -> None:
     title = Text(str(path), "bold").append(f" · {kind}")
     if target is not None:
@@ -118,11 +124,12 @@ def _print_graph(
     table.columns[1].justify = "right"
     for name, number in operators.most_common():
         add_row(table, name, count(number))
-    output.text(title, table)
+    output.text(title, *([] if network is None else [_digest(network)]), table)
     output.json(
         {
             "file": str(path),
             "kind": kind,
+            "network_sha256": network,
             "target": None if target is None else {"name": target.name, "hash": target.hash},
             "operators": dict(operators.most_common()),
         }
@@ -135,6 +142,7 @@ def _inspect_lowered(path: Path, lowered: Lowered, output: Output, drawn: str | 
     title.append(f" · {lowered.model} on ").append(target.name, "bold")
     title.append(f" {short_hash(target.hash)}", "cyan")
     parts: list[RenderableType] = [title, Text(f"{path.stat().st_size:,} bytes", "dim")]
+    parts.append(_digest(lowered.digest))
     parts.append(_boundary(lowered))
     for program in lowered.programs:
         held = sum(array.nbytes for array in program.constants.values())
@@ -151,6 +159,10 @@ def _inspect_lowered(path: Path, lowered: Lowered, output: Output, drawn: str | 
         parts.append(Text(drawn))
     output.text(*parts)
     output.json(_document(path, lowered))
+
+
+def _digest(value: str) -> Text:
+    return Text(f"network sha256:{value}", no_wrap=True, overflow="ellipsis")
 
 
 def _boundary(lowered: Lowered) -> RenderableType:
@@ -204,6 +216,7 @@ def _document(path: Path, lowered: Lowered) -> dict[str, Any]:
         "file": str(path),
         "kind": "network",
         "model": lowered.model,
+        "network_sha256": lowered.digest,
         "target": {"name": lowered.target.name, "hash": lowered.target.hash},
         "inputs": [_value(spec, lowered) for spec in lowered.inputs],
         "outputs": [_value(spec, lowered) for spec in lowered.outputs],

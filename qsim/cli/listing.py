@@ -42,7 +42,8 @@ def show_targets(name: str | None, output: Output) -> None:
     if name is not None:
         target = Target.load(name)
         output.text(*target_fields(target))
-        output.json({"target": target.to_dict() | {"hash": target.hash}})
+        said = {"hash": target.hash, "checked": target.checked}
+        output.json({"target": target.to_dict() | said})
         return
     loaded = [Target.load(each) for each in Target.names()]
     table = plain_table("target", "hash", "reproduces")
@@ -75,6 +76,8 @@ def target_fields(target: Target) -> list[RenderableType]:
     parts: list[RenderableType] = [Text(target.name, "bold"), full, Text(target.reproduces)]
     if target.notes:
         parts.append(Text(target.notes, "dim"))
+    if target.checked:
+        parts.append(Text.assemble(("Compared with: ", "bold"), (target.checked, "dim")))
     return [*parts, table]
 
 

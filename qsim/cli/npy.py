@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from qsim.errors import InputError, refusal
+from qsim import files
+from qsim.errors import FileFormatError, InputError, told
 from qsim.report import plural
 
 if TYPE_CHECKING:
@@ -25,23 +26,48 @@ def read_npy(path: Path, accepted: str = _NPY) -> Array:
         InputError: the file is missing, not a ``.npy`` file, or holds objects.
     """
     try:
-        with path.open("rb") as file:
+        with files.opened(path, accepted=accepted) as file:
             loaded: Any = np.lib.format.read_array(file, allow_pickle=False)
-    except OSError as error:
-        raise InputError(
-            f"cannot be read: {refusal(error)}", where=str(path), accepted=accepted
-        ) from None
+    except FileFormatError as error:
+        raise InputError.placed(error, str(path)) from None
     except Exception as error:
         # NumPy reports damage as ValueError, EOFError, SyntaxError, TokenError, MemoryError, ...
-        reason = str(error) or type(error).__name__
         raise InputError(
-            f"is not a .npy file of numbers: {reason[:200]}", where=str(path), accepted=accepted
+            f"is not a .npy file of numbers: {told(error)}", where=str(path), accepted=accepted
         ) from None
     array: Array = loaded
     if array.dtype.kind not in "fiub":
         raise InputError(f"holds {array.dtype}", where=str(path), accepted=accepted)
     # The other byte order is the same numbers.
     return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def write_npy(path: Path, array: Array, count: int | None = None) -> None:
+    """Write one array; one that grows begins with the header of all of its rows.
+
+    Not by np.save, which tells of a full disk without a number, nor through mapped memory, where a
+    full disk kills.
+
+    Args:
+        path: the file to make.
+        array: all of it, or its first rows.
+        count: how many rows there will be; :func:`append` writes those that come later.
+    """
+    shape = array.shape if count is None else (count, *array.shape[1:])
+    header: Any = {
+        "descr": np.lib.format.dtype_to_descr(array.dtype),
+        "fortran_order": False,
+        "shape": shape,
+    }
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        file.write(array.tobytes())
+
+
+def append(path: Path, rows: Array) -> None:
+    """Write the next rows of an array that grows."""
+    with path.open("ab") as file:
+        file.write(rows.tobytes())
 
 
 def read_labels(path: Path, count: int, shape: Sequence[int]) -> Array:

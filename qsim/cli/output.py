@@ -19,10 +19,6 @@ if TYPE_CHECKING:
 WIDTH: Final = 100
 
 
-class ClosedPipeError(Exception):
-    """The reader of stdout went away."""
-
-
 class Output:
     """One command's output.
 
@@ -74,17 +70,12 @@ def write(text: str) -> None:
     """Write to stdout at once.
 
     Raises:
-        ClosedPipeError: nobody reads.
+        ClosedPipeError, UsageError: as ``qsim.cli.streams`` tells them.
     """
-    try:
-        encoding = sys.stdout.encoding or "utf-8"
-        safe = text.encode(encoding, "replace").decode(encoding)
-        sys.stdout.write(safe)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Python flushes stdout once more at exit; let that go nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise ClosedPipeError from None
+    encoding = sys.stdout.encoding or "utf-8"
+    safe = text.encode(encoding, "replace").decode(encoding)
+    sys.stdout.write(safe)
+    sys.stdout.flush()
 
 
 def width(*, terminal: bool) -> int:

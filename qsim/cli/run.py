@@ -14,6 +14,7 @@ from qsim.cli.run_options import (
     check_destinations,
     check_form,
     check_numbers,
+    check_sources,
     command,
 )
 from qsim.cli.threads import set_threads
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 def run(options: RunOptions, output: Output) -> int:
     """Run a model and print what it costs; return the exit status."""
     check_numbers(options)
+    check_sources(options)
     if is_executorch(options.model):
         check_destinations(options)
         from qsim.cli.pte import run_pte
@@ -36,16 +38,12 @@ def run(options: RunOptions, output: Output) -> int:
     target = target_of(options.model, options.target)
     check_model_name(options.model)
     check_destinations(options)
-    if target is not None:
-        _first_line(options.model, target, output)
     with quiet(output):
         if options.threads is not None:
             set_threads(options.threads)
         built = build(
             options.model, target, options.config, output, quantized_io=options.quantized_io
         )
-        if target is None:
-            _first_line(options.model, built.lowered.target, output)
         evaluation, samples = _evaluate(built, options, output)
         _write_report(options, evaluation, built, samples)
     _print(evaluation, samples, options, output)
@@ -70,6 +68,8 @@ def _evaluate(built: Built, options: RunOptions, output: Output) -> tuple[Evalua
     samples = choose(options.inputs, built.model, lowered, options.labels).first(options.samples)
     formula = lowered.target.quantize.formula
     slices, stream = batches(samples, lowered, formula, options.batch)
+    # Nothing is printed before what was given is found to be acceptable.
+    _first_line(options.model, lowered.target, output)
     with ExitStack() as stack:
         writer = None
         if options.trace is not None:

@@ -7,7 +7,8 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from qsim.errors import UsageError
+from qsim import files
+from qsim.errors import FileFormatError, InputError, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,6 +67,21 @@ def check_numbers(options: RunOptions) -> None:
             where="--labels",
             accepted="--labels with --inputs",
         )
+
+
+def check_sources(options: RunOptions) -> None:
+    """Find out that samples or labels are no file before the work, not after it.
+
+    Raises:
+        InputError: they are not.
+    """
+    labels = () if options.labels is None else (options.labels,)
+    for path in (*options.inputs, *labels):
+        try:
+            with files.opened(path, accepted="a .npy file"):
+                pass
+        except FileFormatError as error:
+            raise InputError.placed(error, error.where) from None
 
 
 def check_destinations(options: RunOptions) -> None:

@@ -18,7 +18,7 @@ _ABSENT: Final = "-"
 def show_difference(first: str, second: str, output: Output) -> int:
     """Print what two targets state differently; return 1 if they do, 0 if they are one datapath.
 
-    Name, reproduces and notes are no part of a datapath, and are not compared.
+    Name and descriptions are no part of a datapath, and are not compared.
 
     Raises:
         TargetError: there is no such target.

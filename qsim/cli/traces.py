@@ -7,9 +7,9 @@ import re
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
-
-from qsim.atomic import directory
+from qsim.atomic import directory, refused
+from qsim.cli.npy import append, write_npy
+from qsim.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,10 +25,12 @@ class TraceDirectory:
 
     Args:
         path: the directory to make.
+        told: its name in errors; that of the path by default.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, told: Path | None = None) -> None:
         self._path = path
+        self._told = told or path
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -45,7 +47,8 @@ class TraceDirectory:
 
     def _write(self, document: dict[str, Any]) -> None:
         text = json.dumps(document, indent=2, allow_nan=False)
-        (self._directory / "trace.json").write_text(text + "\n", encoding="utf-8")
+        with refused(self._told):
+            (self._directory / "trace.json").write_text(text + "\n", encoding="utf-8")
 
 
 class TraceWriter(TraceDirectory):
@@ -59,54 +62,58 @@ class TraceWriter(TraceDirectory):
         path: the directory to make.
         lowered: the network.
         samples: how many samples will come in all.
+        told: as of a directory.
     """
 
-    def __init__(self, path: Path, lowered: Lowered, samples: int) -> None:
-        super().__init__(path)
+    def __init__(
+        self, path: Path, lowered: Lowered, samples: int, told: Path | None = None
+    ) -> None:
+        super().__init__(path, told)
         self._lowered, self._samples = lowered, samples
         self._files: dict[str, Path] = {}
-        self._arrays: dict[str, Array] = {}
+        self._rows: dict[str, tuple[int, ...]] = {}
         self._first: Trace | None = None
 
     def __enter__(self) -> Self:
         super().__enter__()
-        (self._directory / "tensors").mkdir()
+        with refused(self._told):
+            (self._directory / "tensors").mkdir()
         return self
 
     def add(self, trace: Trace, start: int) -> None:
-        """Write one batch, ``start`` samples after the first."""
-        if self._first is None:
-            self._first = trace
-            self._create(trace)
-        for name, array in trace.tensors.items():
-            target = self._arrays.get(name)
-            if target is None:
-                continue
-            target[start : start + array.shape[0]] = array
+        """Write the next batch; batches come in the order of their samples."""
+        del start
+        with refused(self._told):
+            if self._first is None:
+                self._first = trace
+                self._create(trace)
+                return
+            for name, row in self._rows.items():
+                array = trace.tensors[name]
+                if array.shape != (trace.batch, *row):
+                    raise ModelError.of(
+                        f"tensor {name!r} must have the same rows in each batch",
+                        list(array.shape),
+                        "--batch with all samples",
+                    )
+                append(self._files[name], array)
 
     def _create(self, trace: Trace) -> None:
-        # One file per tensor, filled in place batch by batch: never all samples in memory.
+        # One file per tensor, which grows batch by batch: never all samples in memory.
         for index, (name, array) in enumerate(trace.tensors.items()):
             safe = re.sub(r"[^A-Za-z0-9_.-]", "_", name)[:80].lstrip(".") or "tensor"
             file = self._directory / "tensors" / f"{index:03d}_{safe}.npy"
             self._files[name] = file
-            if array.ndim and array.shape[0] == trace.batch:
-                shape = (self._samples, *array.shape[1:])
-                self._arrays[name] = np.lib.format.open_memmap(
-                    file, mode="w+", dtype=array.dtype, shape=shape
-                )
-            else:
-                np.save(file, array, allow_pickle=False)
+            grows = bool(array.ndim) and array.shape[0] == trace.batch
+            if grows:
+                self._rows[name] = array.shape[1:]
+            write_npy(file, array, self._samples if grows else None)
 
     def finish(self, result: dict[str, Any]) -> None:
         """Write ``trace.json``, with the object of ``--json`` in it, and ``trace.png``."""
         first = self._first
         if first is None:
             return
-        for array in self._arrays.values():
-            if isinstance(array, np.memmap):
-                array.flush()
-        self._arrays.clear()
         document = result | {
             "tensors": [
                 self._describe(name, first.tensors[name], first.specs.get(name))
@@ -123,7 +130,10 @@ class TraceWriter(TraceDirectory):
             ],
         }
         self._write(document)
-        first.plot(self._directory / "trace.png")
+        try:
+            first.plot(self._directory / "trace.png")
+        except UsageError as error:
+            raise UsageError.placed(error, str(self._told)) from None
 
     def _describe(self, name: str, array: Array, spec: TensorSpec | None) -> dict[str, Any]:
         described: dict[str, Any] = {

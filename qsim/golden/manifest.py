@@ -24,6 +24,8 @@ FORMAT: Final = "qsim-golden"
 VERSION: Final = 1
 PACKAGES: Final = ("qsim", "torch", "torchao", "numpy", "numba")
 HEAD: Final = ("format", "version", "sha256", "target", "model", "seed", "versions", "cases")
+NETWORK: Final = "network_sha256"  # of a model's run: see ``qsim.network.digest``; not of vectors
+_ORDER: Final = (*HEAD[:5], NETWORK, *HEAD[5:])
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,8 @@ def to_text(document: Mapping[str, Any]) -> bytes:
     """Return the bytes of a manifest, with the digest of its own content."""
     body = {key: value for key, value in document.items() if key != "sha256"}
     digest = hashlib.sha256(canonical(body).encode()).hexdigest()
-    parts = [f'"{key}": {_text({**body, "sha256": digest}[key])}' for key in HEAD]
+    whole = {**body, "sha256": digest}
+    parts = [f'"{key}": {_text(whole[key])}' for key in _ORDER if key in whole]
     return ("{\n" + ",\n".join(parts) + "\n}\n").encode("ascii")
 
 

@@ -6,7 +6,16 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from qsim.errors import FileFormatError, ModelError
-from qsim.golden.manifest import FORMAT, HEAD, VERSION, Entry, Manifest, to_text, version_of
+from qsim.golden.manifest import (
+    FORMAT,
+    HEAD,
+    NETWORK,
+    VERSION,
+    Entry,
+    Manifest,
+    to_text,
+    version_of,
+)
 from qsim.network import parse
 from qsim.program import (
     MAX_RANK,
@@ -48,7 +57,7 @@ def from_text(data: bytes) -> Manifest:
         raise ModelError.of(
             f"the set's version must be one that qsim {version_of('qsim')} reads", found, "1"
         )
-    check_keys(document, HEAD)
+    check_keys(document, HEAD, (NETWORK,))
     if to_text(document) != data:
         raise FileFormatError("the manifest is not as it was written: changed or damaged")
     _check_head(document)
@@ -69,6 +78,9 @@ def _check_head(document: Mapping[str, Any]) -> None:
         raise ModelError.of("seed must be an integer or null", seed, "0..2**64-1, null")
     if model != "":
         check_name(model, "model")
+    network = document.get(NETWORK, "0" * 64)
+    if not isinstance(network, str) or not _HEX.fullmatch(network):
+        raise ModelError.of(f"{NETWORK} must be a digest", network, "64 hexadecimal digits")
     if not isinstance(held, dict) or not all(isinstance(v, str | None) for v in held.values()):
         raise ModelError.of("versions must be an object of texts", held, '{"numpy": "2.0.0", ...}')
     if not isinstance(document["cases"], list) or len(document["cases"]) > MOST_CASES:

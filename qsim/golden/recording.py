@@ -65,7 +65,15 @@ def record(
         InputError: an input that the network does not take.
     """
     name = lowered.model if model is None else model
-    return write(cases(lowered, x), directory, lowered.target, model=name, seed=seed, force=force)
+    return write(
+        cases(lowered, x),
+        directory,
+        lowered.target,
+        model=name,
+        network=lowered.digest,
+        seed=seed,
+        force=force,
+    )
 
 
 def _case(

@@ -53,6 +53,12 @@ class GoldenSet:
         """The model whose run was recorded; empty for directed vectors."""
         return str(self.manifest["model"])
 
+    @property
+    def network(self) -> str | None:
+        """The digest of the network whose run was recorded; None for directed vectors."""
+        held = self.manifest.get(manifest.NETWORK)
+        return None if held is None else str(held)
+
     def case(self, name: str) -> Case:
         """Return one case.
 

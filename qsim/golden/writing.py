@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,6 +33,7 @@ def write(
     target: Target,
     *,
     model: str = "",
+    network: str | None = None,
     seed: int | None = None,
     force: bool = False,
 ) -> GoldenSet:
@@ -45,6 +44,7 @@ def write(
         directory: the folder to make.
         target: the contract that they follow.
         model: the model whose run they are; empty for directed vectors.
+        network: the digest of the network whose run they are; None for directed vectors.
         seed: what they were drawn from; only written down.
         force: replace a golden set that is there.
 
@@ -64,25 +64,26 @@ def write(
             names.add(case.name)
             check_case(case)
             file, data = _file_name(index, case.name), _serialize(manifest.arrays_of(case))
-            _put(folder / file, data)
+            _put(path, folder / file, data)
             described.append(manifest.describe(case, file, data))
-        document = {
+        document: dict[str, Any] = {
             "format": manifest.FORMAT,
             "version": manifest.VERSION,
             "target": {"name": target.name, "hash": target.hash, "contract": target.to_dict()},
             "model": model,
+            **({} if network is None else {manifest.NETWORK: network}),
             "seed": seed,
             "versions": manifest.versions(),
             "cases": described,
         }
         text = manifest.to_text(document)
         from_text(text)  # refuses, before anything is in place, what could not be read
-        _put(folder / manifest.NAME, text)
+        _put(path, folder / manifest.NAME, text)
     return load(path)
 
 
-def _put(path: Path, data: bytes) -> None:
-    with atomic.refused(path):
+def _put(told: Path, path: Path, data: bytes) -> None:
+    with atomic.refused(told):
         path.write_bytes(data)
 
 
@@ -98,6 +99,7 @@ def check_destination(path: Path, *, force: bool) -> None:
             where=str(path.absolute().parent),
             accepted="a folder in a directory that exists",
         )
+    atomic.put_back(path)
     if not _is_set(path):
         atomic.check_fresh(path)
     elif not force:
@@ -128,27 +130,8 @@ def _replacing(path: Path) -> Iterator[Path]:
         with atomic.directory(path) as folder:
             yield folder
         return
-    with _workspace(path) as work:
-        fresh, old = work / "new", work / "old"
-        fresh.mkdir()
-        yield fresh
-        with atomic.refused(path):
-            path.rename(old)
-        try:
-            fresh.rename(path)
-        except BaseException:
-            old.rename(path)
-            raise
-
-
-@contextmanager
-def _workspace(path: Path) -> Iterator[Path]:
-    with atomic.refused(path):
-        work = Path(tempfile.mkdtemp(prefix=f".{path.name[:64]}.", dir=path.parent))
-    try:
-        yield work
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+    with atomic.replacement(path) as folder:
+        yield folder
 
 
 def _file_name(index: int, name: str) -> str:

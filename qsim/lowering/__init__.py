@@ -15,6 +15,7 @@ from qsim.lowering.requantization import (
     lower_rescale,
     move_or_rescale,
     same_params,
+    warn_of_factors,
 )
 from qsim.lowering.tables import lower_table
 from qsim.lowering.view import (
@@ -55,5 +56,6 @@ __all__ = [
     "move_or_rescale",
     "operator_name",
     "same_params",
+    "warn_of_factors",
     "weight_zero_points",
 ]

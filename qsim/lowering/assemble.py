@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, assert_never
 
-from qsim.errors import ModelError
+from qsim.errors import FileFormatError, ModelError
 from qsim.graph import attribute
 from qsim.lowering.arrangement import Arrangement, Item, arrange, output_nodes
 from qsim.lowering.match import Matcher, layer_of
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from qsim.program import Json
     from qsim.quantizer import Quantized
+    from qsim.quantizer.quantized import Recorded
 
 
 def lower(quantized: Quantized, target: Target | None = None) -> Lowered:
@@ -42,8 +43,10 @@ def lower(quantized: Quantized, target: Target | None = None) -> Lowered:
         target: the datapath; None for the target that the graph was quantized for.
 
     Raises:
-        ModelError: the graph does not run, or returns something other than tensors.
+        ModelError: the graph does not run, or returns something other than tensors; or it was
+            quantized for another target, and this one's datapath has not the scheme of a tensor.
         UsageError: an extension cannot be loaded.
+        FileFormatError: it came from a file that says another digest.
     """
     import torch
 
@@ -55,8 +58,40 @@ def lower(quantized: Quantized, target: Target | None = None) -> Lowered:
         origins = {node.name: node for node in quantized.float_graph.graph.nodes}
         matcher = Matcher(target, graph, shapes, origins, quantized.host, quantized.why)
         matcher.run()
+        if target.hash != quantized.target.hash:
+            _require_own(matcher)
         arrangement = arrange(matcher)
-        return Assembler(arrangement, target, quantized.example_inputs).run()
+        lowered = Assembler(arrangement, target, quantized.example_inputs).run()
+        lowered.warnings = tuple(
+            text for builder in matcher.built.values() for text in builder.warnings
+        )
+    if target.hash == quantized.target.hash:
+        _check_recorded(quantized.recorded, lowered)
+    return lowered
+
+
+def _check_recorded(recorded: Recorded | None, lowered: Lowered) -> None:
+    """Compare the network with what the file of its Q/DQ graph says; other versions may differ."""
+    import qsim
+
+    if recorded is None or recorded.qsim != qsim.__version__ or recorded.digest == lowered.digest:
+        return
+    raise FileFormatError(
+        f"holds the network {lowered.digest}, but says {recorded.digest}: it was changed, or "
+        "written with other extensions",
+        where=recorded.file,
+        accepted="a file as qsim wrote it",
+    )
+
+
+def _require_own(matcher: Matcher) -> None:
+    """Refuse a graph that was quantized for another target and has what this one has not."""
+    for anchor, reason in matcher.foreign:
+        raise ModelError(
+            f"{reason.found}, as it was quantized for another target",
+            where=layer_of(anchor) or anchor.name,
+            accepted=reason.accepted,
+        )
 
 
 def _as_numpy(value: torch.Tensor, where: str) -> npt.NDArray[Any]:

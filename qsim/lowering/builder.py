@@ -62,6 +62,11 @@ class Builder:
     calls: list[Call] = field(default_factory=list)
     tensors: list[TensorSpec] = field(default_factory=list)
     constants: dict[str, npt.NDArray[Any]] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+
+    def warn(self, text: str) -> None:
+        """Note what the datapath loses here; the layer is put in front."""
+        self.warnings.append(f"{self.match.layer or self.match.anchor.name}: {text}")
 
     def constant(self, role: str, array: npt.NDArray[np.generic]) -> str:
         """Store an array and return its name."""

@@ -9,6 +9,7 @@ from qsim.errors import TargetError
 from qsim.graph import nodes
 from qsim.lowering.builder import Builder, Codes, Match
 from qsim.lowering.requantization import lower_rescale, same_params
+from qsim.lowering.schemes import SchemeError, check_activation
 from qsim.lowering.view import (
     NotLowerableError,
     QParams,
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from torch.fx import GraphModule, Node
 
-    from hw_models import FixedFormat
     from qsim.lowering.view import Shapes
     from qsim.target import Target
 
@@ -56,6 +56,7 @@ class Matcher:
             operator that makes positions stands for itself: no quantize reads them.
         aliases: quantize nodes that only rename another integer tensor (identity operators).
         reasons: why an operator that has a family stays on the host.
+        foreign: those whose parameters are none of the target's, in order.
     """
 
     target: Target
@@ -69,6 +70,7 @@ class Matcher:
     built: dict[Node, Builder] = field(default_factory=dict)
     aliases: dict[Node, Node] = field(default_factory=dict)
     reasons: dict[Node, str] = field(default_factory=dict)
+    foreign: list[tuple[Node, SchemeError]] = field(default_factory=list)
 
     def run(self) -> None:
         """Visit every quantize node, and every operator that makes positions."""
@@ -110,6 +112,7 @@ class Matcher:
             self._lower(quantize, pattern, anchor, clamps)
         except (NotLowerableError, TargetError) as reason:
             self._refuse((anchor, clamps), str(reason))
+            self._note_foreign(anchor, reason)
 
     def _visit_positions(self, node: Node) -> None:
         from hw_models import FixedFormat
@@ -126,6 +129,11 @@ class Matcher:
             self._lower(node, pattern, node, ())
         except (NotLowerableError, TargetError) as reason:
             self._refuse((node, ()), str(reason))
+            self._note_foreign(node, reason)
+
+    def _note_foreign(self, anchor: Node, reason: Exception) -> None:
+        if isinstance(reason, SchemeError):
+            self.foreign.append((anchor, reason))
 
     def _pattern(self, anchor: Node) -> Pattern | None:
         """Return the pattern that lowers an operator, or None where it stays in float."""
@@ -190,11 +198,9 @@ class Matcher:
 
     def _check_formats(self, match: Match, *, positions: bool) -> None:
         for codes in match.operands:
-            _require_within(codes.params.format, self.target.input.format, codes.name, "input")
-        if positions:
-            return
-        result = match.result
-        _require_within(result.params.format, self.target.output.format, result.name, "output")
+            check_activation(codes, self.target.input)
+        if not positions:
+            check_activation(match.result, self.target.output)
 
     def _check_available(self, builder: Builder) -> None:
         # A linear layer is a correlation whose kernel covers its input.
@@ -203,14 +209,6 @@ class Matcher:
         for primitive in needed:
             if not self.target.has(primitive):
                 raise NotLowerableError(f"target {self.target.name} has no {primitive}")
-
-
-def _require_within(inner: FixedFormat, outer: FixedFormat, name: str, section: str) -> None:
-    if inner.min < outer.min or inner.max > outer.max:
-        raise NotLowerableError(
-            f"tensor {name} has codes {inner.min}..{inner.max}; the target's [{section}] holds "
-            f"{outer.min}..{outer.max}"
-        )
 
 
 def _quantize_of(node: object) -> Node:

@@ -8,7 +8,8 @@ import numpy as np
 
 from qsim.graph import attribute
 from qsim.lowering.clamps import clamp_codes
-from qsim.lowering.requantization import emit_requantize
+from qsim.lowering.requantization import emit_requantize, warn_of_factors
+from qsim.lowering.schemes import check_bias, check_weight
 from qsim.lowering.view import Constant, NotLowerableError, constant
 from qsim.program import accumulator_to_json
 from qsim.target import derive
@@ -17,25 +18,15 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from torch.fx import Node
 
-    from hw_models import FixedFormat
     from qsim.lowering.builder import Builder
 
 
 def checked_weight(builder: Builder, weight: Constant, *, axis: int) -> Constant:
     """Return the weight if the target's datapath can hold it."""
-    section = builder.target.weight
-    if not _within(weight.format, section.format):
-        raise NotLowerableError(
-            f"its weight has codes {weight.format.min}..{weight.format.max}; the target's [weight] "
-            f"holds {section.format.min}..{section.format.max}"
-        )
+    check_weight("its weight", weight, builder.target.weight)
     if weight.axis is not None and weight.axis != axis:
         raise NotLowerableError(f"its weight is quantized along axis {weight.axis}, not {axis}")
     return weight
-
-
-def _within(inner: FixedFormat, outer: FixedFormat) -> bool:
-    return outer.min <= inner.min and inner.max <= outer.max
 
 
 def weight_zero_points(builder: Builder, weight: Constant) -> Any:
@@ -71,6 +62,8 @@ def finish(
             {"axis": axis, "accumulator": accumulator_to_json(accumulator)},
         )
     x, y = match.operands[0].params, match.result.params
+    factors = np.asarray(weight.scale, np.float64) * x.scale / y.scale
+    warn_of_factors(builder, factors, target.sum.accumulator.max, operator)
     requantizer = derive.requantizer(target, x.scale, weight.scale, y.scale, operator)
     emit_requantize(builder, acc, requantizer, clamp=clamp_codes(builder), axis=axis)
 
@@ -92,7 +85,17 @@ def bias_codes(
         return np.clip(np.rint(real / unit), float(fmt.min), top).astype(np.int64)
     bias = constant(builder.graph, node)
     codes = bias.codes.astype(np.int64) - np.asarray(bias.zero_point, np.int64)
-    ratio = np.asarray(bias.scale, np.float64) / unit
+    sums = _in_sums(codes, np.asarray(bias.scale, np.float64) / unit)
+    section = builder.target.bias
+    # The register holds codes of the bias's own scale where the datapath shifts them.
+    check_bias("its bias", codes if section.own_scale else sums, section)
+    return sums
+
+
+def _in_sums(
+    codes: npt.NDArray[np.int64], ratio: npt.NDArray[np.float64]
+) -> npt.NDArray[np.signedinteger]:
+    """Return codes of a bias at the accumulator's scale, ``ratio`` times finer than their own."""
     # A derived bias scale is the product rounded to fp32 by PT2E, hence not to the last bit.
     if (np.abs(ratio - 1) < 2.0**-20).all():
         return codes

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from qsim.lowering.clamps import clamp_codes
 from qsim.lowering.view import NotLowerableError
 from qsim.program import encode_scheme, format_to_json
@@ -11,6 +13,8 @@ from qsim.target import derive
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import numpy.typing as npt
 
     from hw_models import Requantizer
     from qsim.lowering.builder import Builder, Codes
@@ -46,6 +50,29 @@ def emit_requantize(
     )
 
 
+def warn_of_factors(
+    builder: Builder, factors: npt.ArrayLike, reach: int, operator: str = ""
+) -> None:
+    """Say which factors the target's multiplier and shift do not hold, where a code shows it.
+
+    Args:
+        builder: takes the warning.
+        factors: what the accumulator is multiplied with; one, or one per channel.
+        reach: the largest magnitude of the accumulator.
+        operator: as ``derive.requantizer`` takes it.
+    """
+    least = derive.smallest_factor(builder.target, operator)
+    found = np.atleast_1d(np.asarray(factors, np.float64))
+    small = np.flatnonzero((found < least) & (found * reach >= 0.5))
+    if small.size:
+        channel = f" in channel {small[0]}" if found.size > 1 else ""
+        more = f" and {small.size - 1} more" if small.size > 1 else ""
+        builder.warn(
+            f"it multiplies by {found[small[0]]:.3g}{channel}{more}; the target's multiplier and "
+            f"shift hold {least:.3g} and more"
+        )
+
+
 def emit_rescale(
     builder: Builder, codes: str, source: QParams, *, clamp: list[int] | None = None
 ) -> None:
@@ -55,7 +82,10 @@ def emit_rescale(
         raise NotLowerableError(
             "its input and output have different scales, and the target has no requantize"
         )
-    scheme = derive.requantizer(target, source.scale, 1.0, builder.match.result.params.scale)
+    made = builder.match.result.params
+    reach = max(source.format.max - source.zero_point, source.zero_point - source.format.min)
+    warn_of_factors(builder, source.scale / made.scale, reach)
+    scheme = derive.requantizer(target, source.scale, 1.0, made.scale)
     emit_requantize(builder, codes, scheme, clamp=clamp, axis=1, input_zero_point=source.zero_point)
 
 

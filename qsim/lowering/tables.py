@@ -87,7 +87,8 @@ def function(node: Node) -> str | Callable[[float], float]:
         import torch
 
         operator: Any = node.target
-        x = torch.tensor([value], dtype=torch.float32)
+        # In float64, rounded once by the caller: in float32 the last bit depends on the processor.
+        x = torch.tensor([value], dtype=torch.float64)
         return float(operator(x, *node.args[1:], **node.kwargs))
 
     return asked

@@ -1,14 +1,21 @@
 """Weights, batch-norm statistics and inputs for networks that nobody trained.
 
-Seeded, so that everybody's are the same; shaped so that activations are neither dead nor
-exploding, because a network of zeros or infinities tests nothing.
+A function of the seed alone, so that everybody's are the same; shaped so that activations are
+neither dead nor exploding, because a network of zeros or infinities tests nothing.
+
+torch's normal numbers differ between processors (its SIMD levels have their own logarithms), and so
+do sums of floats. So normal numbers are sums of integers here, what needs sums is computed in
+float64, and what float64 gives is rounded to ``2**-12``: the last bits of a sum lie nine decimal
+digits below that.
 """
 
 from __future__ import annotations
 
 import contextlib
+import math
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -21,6 +28,37 @@ if TYPE_CHECKING:
 
 
 _NORMS: Final = (nn.BatchNorm1d, nn.BatchNorm2d)
+_PARTS: Final = 12  # sixteen-bit numbers in a normal one: their sum has a variance of 1
+_CHUNK: Final = 1 << 20
+
+
+class Draws:
+    """Random numbers out of a bit stream that NumPy promises to keep, by integer operations."""
+
+    def __init__(self, seed: int) -> None:
+        self._bits = np.random.PCG64(seed)
+
+    def normal(self, *shape: int) -> torch.Tensor:
+        """Return about normal numbers (float32; mean 0, deviation 1): sums of twelve uniform ones.
+
+        Each is a multiple of ``2**-16`` between -6 and 6, so exact in float32.
+        """
+        count = math.prod(shape)
+        values = np.empty(count, np.float32)
+        for start in range(0, count, _CHUNK):
+            part = values[start : start + _CHUNK]
+            sums = self._sixteen(_PARTS * part.size).reshape(-1, _PARTS).sum(axis=1, dtype=np.int64)
+            part[:] = (sums - _PARTS * 32768 + _PARTS // 2) / 65536.0
+        return torch.from_numpy(values).reshape(shape)
+
+    def uniform(self, low: float, high: float, *shape: int) -> torch.Tensor:
+        """Return numbers (float32) between two ends, of 65536 equal steps."""
+        steps = self._sixteen(math.prod(shape)).astype(np.float64) / 65536.0
+        return torch.from_numpy((low + (high - low) * steps).astype(np.float32)).reshape(shape)
+
+    def _sixteen(self, count: int) -> np.ndarray[tuple[int], np.dtype[np.uint16]]:
+        words: np.ndarray[tuple[int], np.dtype[np.uint64]] = self._bits.random_raw(-(-count // 4))
+        return words.astype("<u8").view("<u2")[:count]
 
 
 class Headed(nn.Module):
@@ -37,27 +75,29 @@ def undisturbed(seed: int = 0) -> Iterator[None]:
         yield
 
 
-def smooth_images(count: int, shape: tuple[int, int, int], seed: int) -> torch.Tensor:
-    """Return images in 0..1 with large and small features.
+def smooth_images(count: int, shape: tuple[int, int, int], draws: Draws) -> torch.Tensor:
+    """Return images in 0..1 with large and small features, multiples of ``2**-12`` in float32.
 
     Args:
         count: how many.
         shape: channels, height and width of one.
-        seed: of the generator.
+        draws: the random numbers.
     """
-    generator = torch.Generator().manual_seed(seed)
     channels, height, width = shape
 
     def layer(rows: int, columns: int) -> torch.Tensor:
-        coarse = torch.randn(count, channels, rows, columns, generator=generator)
+        coarse = draws.normal(count, channels, rows, columns).double()
         return nn.functional.interpolate(coarse, (height, width), mode="bilinear")
 
     blend = 1.0 * layer(4, 4) + 0.5 * layer(max(1, height // 4), max(1, width // 4))
     blend = blend + 0.15 * layer(height, width)
-    return torch.sigmoid(1.5 * blend)
+    images = torch.sigmoid(1.5 * blend)
+    _coarsen(images)
+    return images.float()
 
 
-def seed_weights(net: nn.Module, generator: torch.Generator) -> None:
+@torch.no_grad()
+def seed_weights(net: nn.Module, draws: Draws) -> None:
     """Draw every weight so that a deep network carries its input to the end, as a trained one does.
 
     He-normal kernels alone make a chaotic network: each layer amplifies the error of the one
@@ -67,27 +107,28 @@ def seed_weights(net: nn.Module, generator: torch.Generator) -> None:
     """
     for module in net.modules():
         if isinstance(module, (nn.Conv2d, nn.Linear)):
-            nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=generator)
+            deviation = math.sqrt(2.0 / module.weight[0].numel())
+            module.weight.copy_(draws.normal(*module.weight.shape) * deviation)
             if module.bias is not None:
-                nn.init.normal_(module.bias, std=0.05, generator=generator)
+                module.bias.copy_(draws.normal(*module.bias.shape) * 0.05)
         if isinstance(module, nn.Conv2d):
-            _carry(module, generator)
+            _carry(module, draws)
         elif isinstance(module, _NORMS):
-            nn.init.uniform_(module.weight, 0.8, 1.2, generator=generator)
-            nn.init.normal_(module.bias, mean=0.7, std=0.3, generator=generator)
+            module.weight.copy_(draws.uniform(0.8, 1.2, *module.weight.shape))
+            module.bias.copy_(draws.normal(*module.bias.shape) * 0.3 + 0.7)
 
 
-@torch.no_grad()
-def _carry(conv: nn.Conv2d, generator: torch.Generator) -> None:
+def _carry(conv: nn.Conv2d, draws: Draws) -> None:
     outputs, inputs, height, width = conv.weight.shape
     if conv.groups > 1:
         conv.weight.mul_(0.1)
         conv.weight[:, :, height // 2, width // 2] += 1.0
     elif height == width == 1:
-        tall = torch.empty(max(outputs, inputs), min(outputs, inputs))
-        nn.init.orthogonal_(tall, gain=2.0**0.5, generator=generator)
-        _coarsen(tall)
-        conv.weight.copy_((tall if outputs >= inputs else tall.T)[:, :, None, None])
+        tall = draws.normal(max(outputs, inputs), min(outputs, inputs)).double()
+        basis, triangle = torch.linalg.qr(tall)
+        basis = basis * triangle.diagonal().sign() * 2.0**0.5
+        _coarsen(basis)
+        conv.weight.copy_((basis if outputs >= inputs else basis.T)[:, :, None, None])
 
 
 def settle_statistics(net: nn.Module, batches: tuple[torch.Tensor, ...]) -> None:
@@ -120,7 +161,7 @@ def balance_outputs(net: nn.Module, last: nn.Linear, images: torch.Tensor) -> No
 
 
 def _coarsen(tensor: torch.Tensor) -> None:
-    """Round to 2**-12: another processor's order of float additions then changes nothing."""
+    """Round to ``2**-12``: another processor's order of float additions then changes nothing."""
     tensor.mul_(4096.0).round_().div_(4096.0)
 
 
@@ -148,12 +189,14 @@ def seeded_model(
     from qsim.models.spec import Model
 
     with undisturbed(seed):
-        images = smooth_images(calibration + samples, shape, seed)
+        images = smooth_images(calibration + samples, shape, Draws(seed))
         images = images.flatten(1) if flat else images
         batches = torch.split(images[:calibration], 8)
         net = make()
-        seed_weights(net, torch.Generator().manual_seed(seed))
-        settle_statistics(net, batches)
-        balance_outputs(net, net.fc, images[:calibration])
+        seed_weights(net, Draws(seed + 1))
+        net.double()
+        settle_statistics(net, tuple(batch.double() for batch in batches))
+        balance_outputs(net, net.fc, images[:calibration].double())
+        net.float()
     measured = images[calibration:]
     return Model(net, (measured[:1],), tuple((b,) for b in batches), (measured, None), name)

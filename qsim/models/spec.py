@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qsim.errors import ModelError, QsimError
+from qsim.errors import ModelError, QsimError, told
 from qsim.models.registry import builtin
 
 if TYPE_CHECKING:
@@ -114,8 +114,9 @@ def _run_of(spec: str, path: Path | None) -> Iterator[None]:
 
 
 def _one_line(error: BaseException) -> str:
-    text = " ".join((error.msg if isinstance(error, SyntaxError) else str(error)).split())
-    return f"{type(error).__name__}: {text[:300]}" if text else type(error).__name__
+    kind = type(error).__name__
+    text = error.msg[:300] if isinstance(error, SyntaxError) else told(error, 300)
+    return kind if text == kind else f"{kind}: {text}"
 
 
 def _place(error: BaseException, path: Path | None) -> str:

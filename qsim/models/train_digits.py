@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
+from qsim.atomic import write_bytes
 from qsim.errors import QsimError
 from qsim.models.digits import WEIGHTS, DigitsNet, images, split
 from qsim.models.seeded import undisturbed
@@ -78,14 +78,11 @@ def accuracy(net: nn.Module, pixels: torch.Tensor, labels: torch.Tensor) -> floa
 
 
 def save(net: nn.Module, path: Path) -> None:
-    """Write the weights as safetensors, under a temporary name first."""
+    """Write the weights as safetensors; the file appears whole or not at all."""
     from safetensors.torch import save
 
     data = save({name: tensor.contiguous() for name, tensor in net.state_dict().items()})
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
-        part = Path(folder) / path.name
-        part.write_bytes(data)
-        part.replace(path)
+    write_bytes(path, data)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -101,10 +98,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"--output: there is no folder {options.output.parent}")
     try:
         net, share = train(options.epochs, options.seed)
+        save(net, options.output)
     except QsimError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_status
-    save(net, options.output)
     sys.stdout.write(f"held-out accuracy {share:.2%}; wrote {options.output}\n")
     return 0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from qsim.network.hostops import computes, encode_torch_step
 from qsim.network.integer_io import integer_boundary
 from qsim.network.lowered import Lowered
+from qsim.network.programs import program_from_bytes, program_to_bytes
 from qsim.network.reading import from_bytes, load
 from qsim.network.steps import HostOperator, Step, ValueSpec
 from qsim.network.store import FORMAT_VERSION, canonical, parse, read_arrays, to_bytes
@@ -27,6 +28,8 @@ __all__ = [
     "integer_boundary",
     "load",
     "parse",
+    "program_from_bytes",
+    "program_to_bytes",
     "read_arrays",
     "to_bytes",
 ]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from qsim.memory import Space
 from qsim.network.structure import plain
 from qsim.network.wiring import check_network
+from qsim.program import in_native_order
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,6 +32,7 @@ class Network:
         model: the name of the model, for reports.
         structure: how the outputs are nested, see ``qsim.network.structure``; None for one bare
             output, or a tuple of several.
+        warnings: what lowering found that the datapath loses, in words; files do not keep it.
 
     Raises:
         ModelError: steps, programs and values do not fit together, or a Program does not fit the
@@ -54,14 +57,23 @@ class Network:
         self.steps = tuple(steps)
         memory = Space(target.memory.bytes, target.memory.alignment, target.memory.banks)
         self.programs = tuple(program.placed_in(memory) for program in programs)
-        self.constants = MappingProxyType(dict(constants or {}))
+        held = {name: in_native_order(array) for name, array in (constants or {}).items()}
+        self.constants = MappingProxyType(held)
         self.host_operators = tuple(host_operators)
         self.model = model
         self.structure = plain(len(self.outputs)) if structure is None else structure
+        self.warnings: tuple[str, ...] = ()
         check_network(self)
         if memory.limited:
             for program in self.programs:
                 program.allocate()
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """The SHA-256 of all that decides the integers: see ``qsim.network.digest``."""
+        from qsim.network.digest import network_digest
+
+        return network_digest(self)
 
     def programs_in_order(self) -> list[Program]:
         """Return the programs in the order in which the steps run them."""

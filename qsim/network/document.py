@@ -22,12 +22,13 @@ _VALUE: Final = ("name", "shape", "dtype", "scale", "zero_point", "format")
 _TENSOR: Final = ("name", "shape", "format", "scale", "zero_point")
 _STEP: Final = ("kind", "name", "inputs", "outputs", "attributes")
 _CALL: Final = ("name", "layer", "primitive", "inputs", "output", "attributes")
-_PROGRAM: Final = ("name", "inputs", "outputs", "tensors", "constants", "calls")
+PROGRAM: Final = ("name", "inputs", "outputs", "tensors", "constants", "calls")
 _HOST: Final = ("operator", "layer", "reason")
 NETWORK: Final = (
     *("target", "target_hash", "model", "inputs", "outputs", "steps", "programs"),
     *("constants", "host_operators", "structure"),
 )
+DIGEST: Final = "network_sha256"  # older files have none
 
 
 def to_document(network: Network) -> tuple[dict[str, Json], dict[str, Array]]:
@@ -43,17 +44,21 @@ def to_document(network: Network) -> tuple[dict[str, Json], dict[str, Array]]:
         "inputs": [_fields(spec, _VALUE) for spec in network.inputs],
         "outputs": [_fields(spec, _VALUE) for spec in network.outputs],
         "steps": [_fields(step, _STEP) for step in network.steps],
-        "programs": [_program(program, network.target) for program in network.programs],
+        "programs": [
+            program_item(program, packed_shapes(program, network.target))
+            for program in network.programs
+        ],
         "constants": sorted(network.constants),
         "host_operators": [_fields(item, _HOST) for item in network.host_operators],
         "structure": network.structure,
+        DIGEST: network.digest,
     }
     plain = {key: to_json(value) for key, value in document.items()}
     return plain, arrays
 
 
-def _program(program: Program, target: Target) -> dict[str, Any]:
-    packed = packed_shapes(program, target)
+def program_item(program: Program, packed: Mapping[str, list[int]]) -> dict[str, Any]:
+    """Return a Program's part of a document; packed: the shapes of constants stored packed."""
     return {
         "name": program.name,
         "inputs": program.inputs,
@@ -85,23 +90,23 @@ def from_document(
     Raises:
         QsimError: anything that is not as :func:`to_document` writes it.
     """
-    check_keys(document, NETWORK)
+    check_keys(document, NETWORK, (DIGEST,))
     target = _target(document)
     programs = _list(document["programs"], "programs")
     taken = {f"host/{name}" for name in _names(document["constants"], "constants")}
     built = []
     for index, item in enumerate(programs):
-        check_keys(item, _PROGRAM, ("packed",))
+        check_keys(item, PROGRAM, ("packed",))
         names = _names(item["constants"], "a program's constants")
         taken |= {f"{index}/{name}" for name in names}
         stored = {name: _array(arrays, f"{index}/{name}") for name in names}
-        built.append(_build_program(item, unpack_weights(stored, item.get("packed", {}), target)))
+        built.append(build_program(item, unpack_weights(stored, item.get("packed", {}), target)))
     if taken != set(arrays):
         odd = min(taken ^ set(arrays))
         raise ModelError.of(
             "the arrays must be those that the document names", odd, "no more, no fewer"
         )
-    return make(
+    network = make(
         target,
         [_value(item) for item in _list(document["inputs"], "inputs")],
         [_value(item) for item in _list(document["outputs"], "outputs")],
@@ -112,6 +117,10 @@ def from_document(
         document["model"],
         document["structure"],
     )
+    held = document.get(DIGEST)
+    if DIGEST in document and network.digest != held:
+        raise ModelError.of("the network must have its digest", held, network.digest)
+    return network
 
 
 def _target(document: Mapping[str, Any]) -> Target:
@@ -172,7 +181,8 @@ def _step(item: Any) -> Step:
     return Step(**item)
 
 
-def _build_program(item: Mapping[str, Any], constants: dict[str, Array]) -> Program:
+def build_program(item: Mapping[str, Any], constants: Mapping[str, Array]) -> Program:
+    """Return the Program that :func:`program_item` describes, with its constants unpacked."""
     tensors: dict[str, TensorSpec] = {}
     for entry in _list(item["tensors"], "tensors"):
         check_keys(entry, _TENSOR)

@@ -1,8 +1,9 @@
 """Host operators: what the target does not have, run by torch and named in files.
 
-A file may name only functional operators of ``aten`` and ``quantized_decomposed`` that take a
-tensor and return values: nothing that it says can open, import or execute anything. Names are
-looked up exactly, never evaluated. Arguments are a JSON tree:
+A file may name only those operators of ``aten`` and ``quantized_decomposed`` that ``operators``
+lists, which compute the same values from the same tensors every time: nothing that it says can
+open, import or execute anything. What they make is bounded before they run (``limits``). Arguments
+are a JSON tree:
 
 | JSON                          | argument                                          |
 |-------------------------------|---------------------------------------------------|
@@ -19,6 +20,7 @@ Besides: ``getitem`` takes one result of an operator that has several, and ``sca
 
 from __future__ import annotations
 
+import difflib
 import functools
 import math
 import operator
@@ -26,21 +28,15 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from qsim.errors import MissingToolError, ModelError
+from qsim.network.limits import MAX_INTEGER, bind, require_small
+from qsim.network.operators import ALLOWED, require_deterministic
 from qsim.program import INT64, MAX_DEPTH, Array, Json, check_keys, is_int, to_tensor
+from qsim.torch_threads import require_one_when_forked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 NAMESPACES: Final = ("aten", "quantized_decomposed")
-# Operators with a leading underscore are torch's internals: they trust their arguments. These are
-# the ones that exported graphs contain and that check what they are given.
-INTERNAL: Final = frozenset(
-    {"_softmax", "_log_softmax", "_to_copy", "_unsafe_view", "_adaptive_avg_pool2d"}
-    | {"_native_batch_norm_legit_no_training", "_safe_softmax", "_adaptive_avg_pool3d"}
-)
-# torch's own kernels may loop over a size that no tensor has: max_pool1d with a kernel of 2**40
-# does not end.
-MAX_INTEGER: Final = 1 << 31
 DTYPES: Final = frozenset(
     {"bool", "bfloat16", "float16", "float32", "float64"}
     | {f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)}
@@ -61,10 +57,6 @@ _SCALAR: Final[Mapping[str, Callable[[int, int], int]]] = {
     "scalar.sub": operator.sub,
 }
 _PART: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
-# What a functional operator may take and give, as TorchScript's schemas write it.
-_VALUE: Final = re.compile(
-    r"(Optional\[|List\[)*(Tensor|int|float|bool|number|str|Device|Generator)\]*"
-)
 
 
 def encode_torch_step(
@@ -189,7 +181,8 @@ def check_torch_step(attributes: Mapping[str, Any]) -> None:
     else:
         if not isinstance(name, str):
             raise ModelError.of("a host operator must be named", name, "a name")
-        resolve_operator(name)
+        operator = resolve_operator(name)
+        require_deterministic(name, bind(operator, args, kwargs))
         if INT64 - 1 in _integers([args, kwargs]) and not name.startswith("aten.slice"):
             raise ModelError.of("only a slice may end at 2**63-1", name, "integers of 32 bits")
         if not operands:
@@ -226,45 +219,27 @@ def resolve_operator(name: str) -> Any:
     """Return the torch operator ``namespace.operator.overload``, if a file may name it.
 
     Raises:
-        ModelError: not such a name, not an operator, or one that does more than compute values.
+        ModelError: it is not one of ``operators.ALLOWED``.
         MissingToolError: torch is not installed.
     """
-    accepted = "a functional operator of aten or quantized_decomposed"
-    parts = name.split(".")
-    plain = all(_PART.fullmatch(part) and not part.startswith("__") for part in parts)
-    if len(parts) != 3 or parts[0] not in NAMESPACES or not plain:
-        raise ModelError.of("a host operator must be namespace.operator.overload", name, accepted)
-    if parts[1].startswith("_") and parts[1] not in INTERNAL:
-        raise ModelError.of("a host operator must be public", name, accepted)
+    if name not in ALLOWED:
+        raise ModelError.of(
+            "a host operator must be one that exported graphs contain, and deterministic",
+            name,
+            _alike(name),
+        )
     torch = _torch()
-    from torch._ops import OpOverload, OpOverloadPacket
-
-    packet = getattr(getattr(torch.ops, parts[0]), parts[1], None)
-    found = getattr(packet, parts[2], None) if type(packet) is OpOverloadPacket else None
-    if type(found) is not OpOverload or not _is_functional(found):
-        raise ModelError.of("a host operator must be functional and take a tensor", name, accepted)
+    namespace, operator, overload = name.split(".")
+    packet = getattr(getattr(torch.ops, namespace), operator, None)
+    found = getattr(packet, overload, None)
+    if found is None:
+        raise ModelError(f"torch {torch.__version__} has no host operator {name}")
     return found
 
 
-def _is_functional(overload: Any) -> bool:
-    from torch._C import _dispatch_has_kernel
-
-    schema = overload._schema  # noqa: SLF001 - the one way to an operator's signature
-    types = [str(argument.type) for argument in schema.arguments]
-    results = [str(result.type) for result in schema.returns]
-    # Only the dispatcher's operators compute on tensors; TorchScript's (save, warn, ...) are not
-    # registered there.
-    return (
-        _dispatch_has_kernel(schema.name + _suffix(schema))
-        and not schema.is_mutable
-        and bool(results)
-        and any("Tensor" in kind for kind in types)
-        and all(_VALUE.fullmatch(kind) for kind in (*types, *results))
-    )
-
-
-def _suffix(schema: Any) -> str:
-    return f".{schema.overload_name}" if schema.overload_name else ""
+def _alike(name: str) -> str:
+    near = difflib.get_close_matches(name[:64], ALLOWED, 3, 0.8)
+    return ", ".join(near) or "those of qsim.network.operators.ALLOWED"
 
 
 def _torch() -> Any:
@@ -286,8 +261,11 @@ def run_torch_step(
 
     Raises:
         ModelError: torch refuses the arguments.
+        UsageError: a forked child in which torch has several threads.
     """
     import torch
+
+    require_one_when_forked()
 
     def decode(item: Any) -> Any:
         if isinstance(item, list):
@@ -313,7 +291,8 @@ def run_torch_step(
     try:
         with torch.no_grad():
             return _apply(name, args, kwargs)
-    except ModelError:
+    except ModelError as error:
+        error.where = error.where or f"host operator {name}"
         raise
     except Exception as error:
         lines = str(error).splitlines() or [type(error).__name__]
@@ -336,4 +315,6 @@ def _apply(name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
         if not -INT64 <= result < INT64:
             raise ModelError.of("a size must fit 64 bits", result, "-2**63..2**63-1")
         return result
-    return resolve_operator(name)(*args, **kwargs)
+    found = resolve_operator(name)
+    require_small(name, found, args, kwargs)
+    return found(*args, **kwargs)

@@ -47,7 +47,7 @@ def integer_boundary(
         edge.output(spec) if _named(at, outputs_at) else edge.kept(spec)
         for at, spec in enumerate(network.outputs)
     )
-    return type(network)(
+    integer = type(network)(
         network.target,
         inputs,
         outputs,
@@ -58,6 +58,8 @@ def integer_boundary(
         network.model,
         network.structure,
     )
+    integer.warnings = network.warnings
+    return integer
 
 
 def _named(position: int, positions: Collection[int] | None) -> bool:

@@ -21,6 +21,7 @@ from qsim.program import (
     Array,
     as_array,
     check_input,
+    check_output,
     contiguous,
     format_from_json,
     is_tensor,
@@ -163,6 +164,8 @@ class Lowered(Network):
             if recorder is None:
                 for name in dying[index]:
                     del values[name]
+        for spec in self.outputs:
+            check_output(values[spec.name], spec)
         return values
 
     def _run(

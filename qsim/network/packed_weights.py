@@ -29,7 +29,7 @@ def _weights(program: Program, target: Target) -> Iterator[str]:
     if form.bits not in _WIDTHS:
         return
     for call in program.calls:
-        operands = PRIMITIVES[call.primitive].operands
+        operands = PRIMITIVES[call.primitive].slots(len(call.inputs))
         for name, operand in zip(call.inputs, operands, strict=True):
             array = program.constants.get(name) if operand == "weight" else None
             if array is not None and array.dtype == form.dtype and form.fits(array):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from qsim.atomic import write_bytes
 from qsim.errors import UsageError
 
 if TYPE_CHECKING:
@@ -78,11 +80,9 @@ def _save(figure: Figure, path: str | PathLike[str]) -> None:
         raise UsageError(
             f"there is no picture of kind {suffix!r}", where=str(path), accepted=", ".join(kinds)
         )
-    try:
-        figure.savefig(path, dpi=150)
-    except OSError as error:
-        reason = (error.strerror or type(error).__name__).lower()
-        raise UsageError(f"cannot be written: {reason}", where=str(path)) from None
+    data = io.BytesIO()
+    figure.savefig(data, format=suffix, dpi=150)
+    write_bytes(path, data.getvalue())
 
 
 def histogram(codes: Array, low: int, high: int) -> tuple[Array, Array]:
@@ -160,29 +160,26 @@ def _mark_edge(axes: Axes, code: int, side: Any, share: float) -> None:
 
 
 def _draw_bits(axes: Axes, panel: Panel) -> None:
-    """Draw how much of the tightest accumulator was used, above the panel."""
-    summed = [e for e in panel.entries if e.primitive in _ACCUMULATING]
-    if not summed:
+    """Draw how much of the tightest register was used, above the panel."""
+    registers = [register for e in panel.entries for register in e.ledger.registers]
+    if not registers:
         _note(axes, panel.last.primitive, INK)
         return
-    tight = min(summed, key=lambda e: e.spec.format.bits - e.ledger.bits_used)
-    width, used = tight.spec.format.bits, tight.ledger.bits_used
-    overflows = sum(e.ledger.overflows for e in summed)
+    tight = min(registers, key=lambda register: register.bits - register.bits_used)
+    width, used = tight.bits, tight.bits_used
+    overflows = sum(register.overflows for register in registers)
     bar = axes.inset_axes((0.0, 1.03, 0.36, 0.045))
     bar.barh([0], [1], color=ROOM)
     bar.barh([0], [min(1.0, used / width)], color=OVER if overflows else CODES)
     bar.set(xlim=(0, 1))
     bar.axis("off")
-    text = f"accumulator {used} of {width} bits"
+    text = f"{tight.name} {used} of {width} bits"
     clamped = sum(e.ledger.clamped for e in panel.entries) / max(1, panel.last.ledger.elements)
     if clamped:
         text = f"{text}, {_percent(clamped)} clamped"
     if overflows:
         text = f"{overflows} overflows: {used} bits needed, {width} there"
     _note(axes, text, OVER if overflows else INK, x=0.39)
-
-
-_ACCUMULATING: Final = frozenset({"correlation", "linear", "matmul", "bias_add"})
 
 
 def _note(axes: Axes, text: str, color: str, x: float = 0.0) -> None:

@@ -65,13 +65,17 @@ def digest(document: Mapping[str, Json], arrays: Mapping[str, Array]) -> str:
 def to_bytes(network: Network) -> bytes:
     """Return the bytes of a ``.qsim`` file."""
     document, arrays = to_document(network)
-    plain = {
+    return pack({"format_version": FORMAT_VERSION, **document}, little_endian(arrays))
+
+
+def little_endian(arrays: Mapping[str, Array]) -> dict[str, Array]:
+    """Return arrays as files hold them: in C order, the lowest byte first."""
+    return {
         name: np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
         # ascontiguousarray makes a 0-dimensional array 1-dimensional.
         .reshape(array.shape)
         for name, array in arrays.items()
     }
-    return pack({"format_version": FORMAT_VERSION, **document}, plain)
 
 
 def pack(document: Mapping[str, Json], arrays: Mapping[str, Array]) -> bytes:

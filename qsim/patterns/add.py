@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from qsim.graph import nodes
-from qsim.patterns.pairs import both, broadcasts, pair_codes, require_plain_batch, why_not
+from qsim.patterns.pairs import (
+    both,
+    broadcasts,
+    pair_codes,
+    require_plain_batch,
+    warn_of_alignment,
+    why_not,
+)
 from qsim.program import encode_scheme
 from qsim.registry import Pattern, needs
 from qsim.target import derive
@@ -31,6 +38,7 @@ def why_no_term(node: Node) -> str:
 def _lower(builder: Builder) -> None:
     require_plain_batch(builder)
     match = builder.match
+    warn_of_alignment(builder)
     a, b = match.operands
     scheme = derive.adder(builder.target, a.params.scale, b.params.scale, match.result.params.scale)
     encoded = encode_scheme(scheme, f"{match.anchor.name}.add", builder.constants)

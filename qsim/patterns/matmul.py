@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from qsim.graph import nodes
-from qsim.lowering import clamp_codes, emit_requantize
+from qsim.lowering import clamp_codes, emit_requantize, warn_of_factors
 from qsim.patterns.linear import lower_linear
 from qsim.program import accumulator_to_json
 from qsim.registry import Pattern, Weights
@@ -71,7 +71,9 @@ def _lower_activations(builder: Builder) -> None:
             "accumulator": accumulator_to_json(accumulator),
         },
     )
-    scheme = derive.requantizer(target, a.params.scale, b.params.scale, match.result.params.scale)
+    scales = (a.params.scale, b.params.scale, match.result.params.scale)
+    warn_of_factors(builder, scales[0] * scales[1] / scales[2], accumulator.max)
+    scheme = derive.requantizer(target, *scales)
     axis = len(match.result.shape) - 1
     emit_requantize(builder, acc, scheme, clamp=clamp_codes(builder), axis=axis)
 

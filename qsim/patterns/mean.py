@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from torch.fx import Node
 
     from qsim.lowering import Builder, QParams
+    from qsim.target import Target
 
 
 def _axes(node: Node, rank: int) -> list[int]:
@@ -43,27 +45,79 @@ def _lower(builder: Builder) -> None:
         raise NotLowerableError("it reduces the batch")
     count = math.prod(source.shape[axis] for axis in axes)
     summed = "sum" in str(match.anchor.target)
-    scheme, made = _scheme(builder, 1 if summed else count)
+    x = source.params if summed else _finer(builder, count)
+    name = source.name if x == source.params else _shifted(builder, x)
+    scheme, made = _scheme(builder, x, 1 if summed else count)
     attributes: dict[str, Any] = {
         "scheme": encode_scheme(scheme, f"{match.anchor.name}.mean", builder.constants),
         "axes": axes,
         "keepdims": len(result.shape) == len(source.shape),
-        "x_zero_point": source.params.zero_point,
+        "x_zero_point": x.zero_point,
         "zero_point": made.zero_point,
         "output": format_to_json(made.format),
         "clamp": None,
     }
     if made == result.params:
-        builder.call("mean", (source.name,), builder.result(), attributes)
+        builder.call("mean", (name,), builder.result(), attributes)
         return
     if not target.has("requantize"):
         raise NotLowerableError("its result has another scale, and the target has no requantize")
-    name = f"{match.anchor.name}.mean"
-    spec = TensorSpec(name, result.shape, made.format, made.scale, made.zero_point)
-    emit_rescale(builder, builder.call("mean", (source.name,), spec, attributes), made)
+    mean = f"{match.anchor.name}.mean"
+    spec = TensorSpec(mean, result.shape, made.format, made.scale, made.zero_point)
+    emit_rescale(builder, builder.call("mean", (name,), spec, attributes), made)
 
 
-def _scheme(builder: Builder, count: int) -> tuple[Any, QParams]:
+def _divides(target: Target, count: int) -> bool:
+    """Return whether the target divides: it only shifts, and the count is no power of two."""
+    return target.requantize.scheme == "power_of_two" and bool(count & (count - 1))
+
+
+def _finer(builder: Builder, count: int) -> QParams:
+    """Return the parameters at which the operand is summed: a division keeps the scale of its sum.
+
+    The mean of many values has a smaller range than they, so its scale is finer. The codes are
+    shifted left to it before they are summed, as far as the register of ``[sum]`` holds the sum of
+    all of them. What remains is lost, and said.
+    """
+    target, match = builder.target, builder.match
+    x, y = match.operands[0].params, match.result.params
+    wanted = max(0, math.frexp(x.scale)[1] - math.frexp(y.scale)[1])
+    if not wanted or not _divides(target, count):
+        return x
+    largest = max(-x.format.min, x.format.max)
+    room = min(target.sum.accumulator.max // (count * largest), (1 << 31) // largest - 1)
+    shift = max(0, min(wanted, room.bit_length() - 1)) if target.has("requantize") else 0
+    if shift < wanted:
+        builder.warn(
+            f"the mean of {count:,} values is divided at a scale {1 << (wanted - shift):,} times "
+            f"that of its result: {wanted - shift} of its {y.format.bits} bits are lost"
+        )
+    if not shift:
+        return x
+    from hw_models import FixedFormat
+
+    wide = FixedFormat(min(32, x.format.bits + shift), x.format.signed)
+    return dataclasses.replace(x, scale=math.ldexp(x.scale, -shift), format=wide)
+
+
+def _shifted(builder: Builder, finer: QParams) -> str:
+    """Emit the shift of the operand to a finer scale; it is exact."""
+    source, target = builder.match.operands[0], builder.target
+    scheme = derive.requantizer(target, source.params.scale, 1.0, finer.scale)
+    name = f"{builder.match.anchor.name}.shifted"
+    spec = TensorSpec(name, source.shape, finer.format, finer.scale, finer.zero_point)
+    attributes = {
+        "scheme": encode_scheme(scheme, name, builder.constants),
+        "zero_point": finer.zero_point,
+        "input_zero_point": source.params.zero_point,
+        "output": format_to_json(finer.format),
+        "clamp": None,
+        "axis": 1,
+    }
+    return builder.call("requantize", (source.name,), spec, attributes)
+
+
+def _scheme(builder: Builder, x: QParams, count: int) -> tuple[Any, QParams]:
     """Return what scales the sum of the codes, and the parameters of what it makes.
 
     TFLite's MEAN takes the count into its multiplier, others into the scale. A datapath that only
@@ -73,10 +127,10 @@ def _scheme(builder: Builder, count: int) -> tuple[Any, QParams]:
     from hw_models.mean import Division, over_count
     from hw_models.schemes import FixedPoint
 
-    target, match = builder.target, builder.match
-    x, y = match.operands[0].params, match.result.params
-    if target.requantize.scheme == "power_of_two" and count & (count - 1):
-        return Division(target.avg_pool.rounding), x
+    target, y = builder.target, builder.match.result.params
+    if _divides(target, count):
+        made = y if (x.scale, x.zero_point) == (y.scale, y.zero_point) else x
+        return Division(target.avg_pool.rounding), made
     rescale = derive.requantizer(target, x.scale, 1.0, y.scale)
     if not isinstance(rescale, FixedPoint) or target.requantize.rounding.startswith("tosa"):
         return derive.requantizer(target, x.scale, 1.0 / count, y.scale), y

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from qsim.lowering import warn_of_factors
 from qsim.patterns.pairs import both, broadcasts, pair_codes, require_plain_batch, why_not
 from qsim.program import encode_scheme
 from qsim.registry import Pattern, needs
@@ -18,6 +19,10 @@ def _lower(builder: Builder) -> None:
     match = builder.match
     a, b = match.operands
     scales = (a.params.scale, b.params.scale, match.result.params.scale)
+    reach = 1
+    for params in (a.params, b.params):
+        reach *= max(params.format.max - params.zero_point, params.zero_point - params.format.min)
+    warn_of_factors(builder, scales[0] * scales[1] / scales[2], reach, "mul")
     scheme = derive.requantizer(builder.target, *scales, operator="mul")
     attributes = {
         "scheme": encode_scheme(scheme, f"{match.anchor.name}.mul", builder.constants),

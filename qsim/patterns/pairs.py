@@ -60,6 +60,27 @@ def pair_codes(builder: Builder) -> dict[str, Json]:
     }
 
 
+def warn_of_alignment(builder: Builder) -> None:
+    """Say where an aligned addition needs a wider register than the target has."""
+    from math import frexp
+
+    target = builder.target
+    if target.add.formula != "aligned":
+        return
+    a, b = (operand.params for operand in builder.match.operands)
+    fraction = max(1 - frexp(p.scale)[1] for p in (a, b))
+    reach = 0
+    for params in (a, b):
+        shift = fraction - (1 - frexp(params.scale)[1])
+        reach += max(-params.format.min, params.format.max) << shift
+    register = target.sum.accumulator
+    if reach > register.max:
+        builder.warn(
+            f"its operands' scales {a.scale:g} and {b.scale:g} are aligned in "
+            f"{reach.bit_length() + 1} bits; the target's [sum] has {register.bits}"
+        )
+
+
 def require_plain_batch(builder: Builder) -> None:
     """Refuse operands that meet with the batch in another dimension than 0."""
     rank = len(builder.match.result.shape)

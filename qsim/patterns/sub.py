@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from qsim.patterns.add import check_term, why_no_term
-from qsim.patterns.pairs import both, pair_codes, require_plain_batch
+from qsim.patterns.pairs import both, pair_codes, require_plain_batch, warn_of_alignment
 from qsim.program import encode_scheme
 from qsim.registry import Pattern, needs
 from qsim.target import derive
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 def _lower(builder: Builder) -> None:
     require_plain_batch(builder)
+    warn_of_alignment(builder)
     match = builder.match
     a, b = match.operands
     scheme = derive.adder(builder.target, a.params.scale, b.params.scale, match.result.params.scale)

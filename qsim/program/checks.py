@@ -6,7 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from qsim.errors import ModelError
-from qsim.program.attributes import check_shape
+from qsim.program.attributes import INT64, check_shape
 from qsim.program.calls import TensorSpec
 from qsim.program.primitives import PRIMITIVES, Binding
 from qsim.program.values import show_shape
@@ -92,6 +92,8 @@ class _Checks:
         self.known.add(name)
 
     def _call(self, call: Call) -> None:
+        from hw_models import ContractError
+
         binding = PRIMITIVES.get(call.primitive) if isinstance(call.primitive, str) else None
         if binding is None:
             known = ", ".join(PRIMITIVES)
@@ -100,10 +102,14 @@ class _Checks:
             )
         self._operands(call, binding)
         self._attributes(call, binding)
+        operands = self.program.operands(call)
         try:
-            shape, codes = binding.infer(self.program.operands(call), call.attributes)
+            shape, codes = binding.infer(operands, call.attributes)
+            binding.require(operands, call.attributes, self.program.constants)
         except ModelError as error:
             raise ModelError.placed(error, call.where) from None
+        except ContractError as error:
+            raise ModelError(str(error), where=call.where) from None
         self._define(call.output, f"the output of call {call.name!r}")
         spec = self.program.tensors[call.output]
         if check_shape(shape, call.where) != spec.shape:
@@ -138,6 +144,13 @@ class _Checks:
             if array is not None and (array.dtype.kind == "f" or array.size == 0):
                 raise ModelError.of(
                     f"{operand} must hold integers", name, "one code or more", where=call.where
+                )
+            if array is not None and int(array.max()) >= INT64:
+                raise ModelError.of(
+                    f"{operand} must fit 64 bits, signed",
+                    int(array.max()),
+                    f"up to {INT64 - 1}",
+                    where=call.where,
                 )
 
     def _attributes(self, call: Call, binding: Binding) -> None:

@@ -106,7 +106,8 @@ def _freeze(array: Any, name: str) -> Array:
         raise ModelError.of(
             f"constant {name!r} must be an array of numbers", str(shown), "integers, fp32"
         )
-    frozen: Array = np.array(array, order="C")
+    # Compiled kernels and the stream take the machine's own byte order.
+    frozen: Array = np.array(array, array.dtype.newbyteorder("="), order="C")
     frozen.setflags(write=False)
     return frozen
 

@@ -10,16 +10,15 @@ is ``error``.
 
 from __future__ import annotations
 
-import copy
 import functools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qsim.errors import InputError, ModelError
 from qsim.program.calls import Call, Observer, TensorSpec
 from qsim.program.data import ProgramData
 from qsim.program.liveness import last_uses
-from qsim.program.values import check_codes
+from qsim.program.values import check_codes, in_native_order
 
 if TYPE_CHECKING:
     from hw_models import Ledger
@@ -67,10 +66,16 @@ class Program(ProgramData):
         """Return this Program with another memory; constants and kernels are shared."""
         if memory == self.memory:
             return self
-        other = copy.copy(self)
-        object.__setattr__(other, "memory", memory)
+        other = object.__new__(type(self))
+        other.__dict__.update(vars(self), memory=memory)
         other.__dict__.pop("_streams", None)
         return other
+
+    def __reduce__(self) -> tuple[Any, tuple[bytes]]:
+        """Have pickles and copies hold bytes as in a ``.qsim`` file, and what reads them."""
+        from qsim.network import program_from_bytes, program_to_bytes
+
+        return program_from_bytes, (program_to_bytes(self),)
 
     @functools.cached_property
     def _streams(self) -> Streams:
@@ -87,7 +92,8 @@ class Program(ProgramData):
         """Compute the outputs.
 
         Args:
-            arrays: one per input, any integer dtype and memory order; codes of the input's format.
+            arrays: one per input, any integer dtype, byte and memory order; codes of the input's
+                format.
             trace: called after every call with the call, its output and its Ledger. Without it,
                 the command stream runs and no ledger is kept.
             threads: of the command stream; Numba's number by default. The result does not depend
@@ -109,6 +115,7 @@ class Program(ProgramData):
         batch: int | None = None
         for name, array in zip(self.inputs, arrays, strict=True):
             batch = check_codes(array, self.tensors[name], batch)
+        arrays = tuple(map(in_native_order, arrays))
         if trace is None and batch != 0:
             return self._streams.run(arrays, 1 if batch is None else batch, threads)
         return self._interpret(arrays, trace)

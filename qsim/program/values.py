@@ -27,14 +27,25 @@ def is_tensor(value: object) -> bool:
     return torch is not None and isinstance(value, torch.Tensor)
 
 
+def in_native_order(array: Array) -> Array:
+    """Return an array in the machine's byte order: the other one is the same numbers."""
+    kind = getattr(array, "dtype", None)  # what is no array is told by who checks it
+    return (
+        array
+        if not isinstance(kind, np.dtype) or kind.isnative
+        else array.astype(kind.newbyteorder("="))
+    )
+
+
 def as_array(value: Any, spec: ValueSpec) -> Array:
-    """Return an input as an array, without a copy.
+    """Return an input as an array in the machine's byte order, without a copy where it has that.
 
     Raises:
         InputError: no tensor or array, of another dtype, or not dense in the CPU's memory.
     """
     where = f"input {spec.name!r}"
     accepted = f"a torch tensor or NumPy array of {spec.dtype}"
+    array: Array
     if is_tensor(value):
         found = str(value.dtype).removeprefix("torch.")
         if value.device.type != "cpu" or value.layout != sys.modules["torch"].strided:
@@ -44,12 +55,13 @@ def as_array(value: Any, spec: ValueSpec) -> Array:
                 accepted=accepted,
             )
         if found == spec.dtype:
-            array: Array = value.detach().resolve_conj().resolve_neg().numpy()
+            array = value.detach().resolve_conj().resolve_neg().numpy()
             return array
     elif isinstance(value, np.ndarray):
-        found = str(value.dtype)
+        array = in_native_order(value)
+        found = str(array.dtype)
         if found == spec.dtype:
-            return value
+            return array
     else:
         raise InputError(f"not {type(value).__name__}", where=where, accepted=accepted)
     raise InputError(f"dtype must be {spec.dtype}, not {found}", where=where, accepted=spec.dtype)
@@ -73,6 +85,33 @@ def check_input(array: Array, spec: ValueSpec, batch: int | None) -> int | None:
                 f"NaN at index {[int(i) for i in found]}", where=where, accepted="numbers"
             )
     return batch
+
+
+def check_output(value: Any, spec: ValueSpec) -> None:
+    """Require of an output what the network says of it: dtype, sizes but the batch, codes.
+
+    Raises:
+        ModelError: it is something else.
+    """
+    where = f"output {spec.name!r}"
+    if not isinstance(value, np.ndarray) and not is_tensor(value):
+        raise ModelError.of(
+            "the value must be a tensor", type(value).__name__, "a tensor", where=where
+        )
+    dtype, shape = str(value.dtype).removeprefix("torch."), tuple(value.shape)
+    symbolic = bool(spec.shape) and spec.shape[0] == -1
+    same = len(shape) == len(spec.shape) and shape[symbolic:] == spec.shape[symbolic:]
+    if dtype != spec.dtype or not same:
+        raise ModelError(
+            f"what is computed is {dtype} {show_shape(shape)}",
+            where=where,
+            accepted=f"what the network states, {spec.dtype} {show_shape(spec.shape)}",
+        )
+    if spec.format is not None:
+        try:
+            check_range(to_numpy(value, spec.name), spec.format, where)
+        except InputError as error:
+            raise ModelError.placed(error, error.where) from None
 
 
 def check_codes(array: Any, spec: TensorSpec, batch: int | None) -> int | None:

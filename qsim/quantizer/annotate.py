@@ -28,8 +28,10 @@ from torchao.quantization.pt2e.quantizer import (
 from torchao.quantization.pt2e.quantizer.quantizer import Q_ANNOTATION_KEY
 
 from qsim.graph import nodes
+from qsim.quantizer.alignment import align, aligned
 from qsim.quantizer.groups import Operator, Slot, drop_idle, groups, lone, slots
-from qsim.quantizer.specs import activation_spec, bias_need, bias_spec, weight_spec
+from qsim.quantizer.limits import Limit, Raised, Registers
+from qsim.quantizer.specs import activation_spec, bias_spec, bias_values, weight_spec
 from qsim.quantizer.stated import by_group
 from qsim.registry import patterns as registry
 
@@ -51,6 +53,7 @@ class TargetQuantizer(Quantizer):  # type: ignore[misc]  # torchao carries no ty
         target: the contract.
         config: overrides, checked against the target.
         host: names of the operators that were left in float, and why.
+        raised: tensors whose scales are larger than their values need; known after ``settle``.
     """
 
     def __init__(self, target: Target, config: QuantizeConfig) -> None:
@@ -58,7 +61,10 @@ class TargetQuantizer(Quantizer):  # type: ignore[misc]  # torchao carries no ty
         self.target = target
         self.config = config
         self.host: dict[str, str] = {}
-        self._limits: list[tuple[Slot, Slot, Floats]] = []
+        self.raised: tuple[Raised, ...] = ()
+        self._limits: list[tuple[Operator, Node, Floats | None]] = []
+        self._aligned: list[tuple[Slot, Slot]] = []
+        self._observers: dict[Slot, Any] = {}
 
     def annotate(self, model: GraphModule) -> GraphModule:
         """Write the annotations into the nodes' metadata."""
@@ -74,6 +80,7 @@ class TargetQuantizer(Quantizer):  # type: ignore[misc]  # torchao carries no ty
         }
         roots = groups(chosen)
         alone = lone(chosen, roots)
+        made_here = {roots[op.result] for op in chosen if op.result in roots}
         given = by_group(model, self.config, roots)
         firsts: dict[Node, Slot] = {}
         specs: dict[Slot, Any] = {}
@@ -83,9 +90,12 @@ class TargetQuantizer(Quantizer):  # type: ignore[misc]  # torchao carries no ty
                 if first is slot:
                     made = slot is op.result and slot in alone
                     fixed = given.get(roots[tensor])
-                    specs[slot] = activation_spec(self.target, op, made=made, given=fixed)
+                    out = roots[tensor] in made_here
+                    section = self.target.output if out else self.target.input
+                    specs[slot] = activation_spec(section, op, made=made, given=fixed)
                 else:
                     specs[slot] = SharedQuantizationSpec(first)
+        self._aligned = aligned(self.target, chosen)
         for op in chosen:
             inputs = {tensor: specs[tensor, op.node] for tensor in op.inputs}
             inputs.update(self._constants(model, op))
@@ -102,10 +112,22 @@ class TargetQuantizer(Quantizer):  # type: ignore[misc]  # torchao carries no ty
         model: GraphModule,  # noqa: ARG002  # PT2E passes it
         edge_or_node_to_obs_or_fq: dict[Slot, Any],
     ) -> None:
-        """Tell weight observers which bias has to fit at their scale."""
-        for weight, activation, scale in self._limits:
-            observer = edge_or_node_to_obs_or_fq[weight]
-            observer.limit(edge_or_node_to_obs_or_fq[activation], scale)
+        """Tell weight observers what has to fit at their scale."""
+        self._observers = edge_or_node_to_obs_or_fq
+        for op, weight, bias in self._limits:
+            x = self._observers[op.inputs[0], op.node]
+            y = self._observers.get(op.result)
+            registers = Registers.of(self.target, op.pattern.name)
+            self._observers[weight, op.node].limit(Limit(x, y, bias, registers))
+
+    def settle(self) -> None:
+        """Raise scales of activations that the datapath could not align; after calibration."""
+        pairs = [(self._observers[a], self._observers[b]) for a, b in self._aligned]
+        align(self.target, pairs)
+        # A bias has none: its scale follows from those of activation and weight.
+        observers = [item for item in self._observers.values() if hasattr(item, "raised")]
+        found = {id(item): item for item in observers}.values()
+        self.raised = tuple(one for item in found if (one := item.raised()) is not None)
 
     def _choose(self, model: GraphModule) -> list[Operator]:
         found: list[Operator] = []
@@ -161,13 +183,12 @@ class TargetQuantizer(Quantizer):  # type: ignore[misc]  # torchao carries no ty
         weight, bias = weights.weight, weights.bias
         spec = weight_spec(self.target, op, weights.axis)
         yield weight, spec
+        values = None if bias is None else bias_values(model, op, bias)
+        self._limits.append((op, weight, values))
         # PyTorch has no container for wider codes: such a bias is coded when it is lowered.
-        if bias is not None and self.target.bias.bits <= 32:
-            need = bias_need(self.target, model, op, bias)
-            if not self.target.bias.own_scale:
-                self._limits.append(((weight, op.node), (op.inputs[0], op.node), need))
+        if bias is not None and values is not None and self.target.bias.bits <= 32:
             per_channel = spec.ch_axis is not None
-            yield bias, bias_spec(self.target, op, weight, need, per_channel=per_channel)
+            yield bias, bias_spec(self.target, op, weight, values, per_channel=per_channel)
 
 
 def _activations(node: Node, pattern: Pattern) -> tuple[Any, ...]:

@@ -9,10 +9,10 @@ import io
 import json
 import re
 import zipfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from qsim.errors import FileFormatError, refusal
+from qsim import files
+from qsim.errors import FileFormatError
 from qsim.registry import entry_points
 from qsim.registry import patterns as registry
 
@@ -45,11 +45,15 @@ _TERM: Final = re.compile(
 )
 
 
-def read_members(path: str | os.PathLike[str]) -> dict[str, bytes]:
-    """Return every member by its name inside the archive's one folder, CRC checked."""
-    where = str(path)
+def read_members(source: str | os.PathLike[str] | bytes, where: str) -> dict[str, bytes]:
+    """Return every member by its name inside the archive's one folder, CRC checked.
+
+    Args:
+        source: a file's path, or its bytes.
+        where: what errors call it.
+    """
     try:
-        data = Path(path).read_bytes()
+        data = source if isinstance(source, bytes) else files.read(source, accepted=ACCEPTED)
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             infos = archive.infolist()
             roots = {info.filename.split("/")[0] for info in infos}
@@ -64,11 +68,7 @@ def read_members(path: str | os.PathLike[str]) -> dict[str, bytes]:
                 require(info.compress_type == zipfile.ZIP_STORED, "holds compressed members")
             return {n: archive.read(info) for n, info in zip(names, infos, strict=True)}
     except FileFormatError as error:
-        raise FileFormatError(error.message, where=where, accepted=ACCEPTED) from None
-    except OSError as error:
-        raise FileFormatError(
-            f"cannot be read: {refusal(error)}", where=where, accepted=ACCEPTED
-        ) from None
+        raise FileFormatError.placed(error, where) from None
     except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError, RuntimeError) as error:
         raise FileFormatError(
             f"is not an undamaged zip archive: {str(error)[:120]}", where=where, accepted=ACCEPTED

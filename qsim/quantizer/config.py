@@ -15,12 +15,11 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import fnmatch
-import tomllib
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
 
-from qsim.errors import UsageError
+from qsim import toml
+from qsim.errors import FileFormatError, UsageError
 from qsim.quantizer.stated import read_all
 from qsim.registry import patterns as registry
 from qsim.target import schemes_within
@@ -111,11 +110,9 @@ class QuantizeConfig:
             UsageError: the file cannot be read, is not TOML, or is not such a config.
         """
         try:
-            document = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError) as error:
-            raise UsageError(
-                f"is not a readable TOML file: {error}", where=str(path), accepted="a TOML file"
-            ) from None
+            document = toml.load(path)
+        except FileFormatError as error:
+            raise UsageError.placed(error, str(path)) from None
         return cls.from_dict(document, str(path))
 
     def to_dict(self) -> dict[str, Any]:

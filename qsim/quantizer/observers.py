@@ -5,11 +5,12 @@ are the same whatever found the range:
 
 * ``min_max``: the smallest and largest value seen. Nothing seen clips.
 * ``moving_average``: minimum and maximum of each batch, averaged with weight 0.01 for the newest.
-* ``histogram``: torchao's ``HistogramObserver`` (2048 bins): the range with the least expected
-  squared error, searched from both ends, told how many codes the format really has.
+* ``histogram``: the range with the least expected squared error, searched from both ends of a
+  histogram of 2048 to 4096 bins as torchao's ``HistogramObserver`` does, told how many codes the
+  format really has.
 * ``mse``: the range of ``min_max`` shrunk by the ratio (1.00, 0.99, ... 0.20) at which coding has
-  the least squared error, *after* the scale is snapped. Activations are kept as a histogram of 2048
-  bins, weights exactly and per channel. Ties take the wider range. Deterministic.
+  the least squared error, *after* the scale is snapped. Activations are kept as that histogram,
+  weights exactly and per channel. Ties take the wider range.
 
 The error that ``histogram`` and ``mse`` minimise is that of the tensor, not of the network.
 """
@@ -20,9 +21,11 @@ from typing import TYPE_CHECKING, Any, Final, assert_never
 
 import numpy as np
 import torch
-from torchao.quantization.pt2e import HistogramObserver, ObserverBase
+from torchao.quantization.pt2e import ObserverBase
 
 from qsim.errors import InputError, ModelError
+from qsim.quantizer.histogram import Histogram
+from qsim.quantizer.limits import Limit, Raised
 from qsim.quantizer.qparams import Codes, Coding, Floats, choose, quantize_error
 
 if TYPE_CHECKING:
@@ -43,7 +46,10 @@ class _TargetObserver(ObserverBase):  # type: ignore[misc]  # torchao carries no
         qscheme: torch's name for per tensor or per channel.
         ch_axis: the channel axis, or None.
         layer: module path, for messages.
+        coding: the codes and the scheme.
     """
+
+    exact = False  # whether ranges are known to the last bit
 
     def __init__(
         self,
@@ -61,7 +67,7 @@ class _TargetObserver(ObserverBase):  # type: ignore[misc]  # torchao carries no
         super().__init__(dtype, is_dynamic)
         self.quant_min, self.quant_max, self.qscheme = quant_min, quant_max, qscheme
         self.ch_axis, self.method, self.layer = ch_axis, method, layer
-        self.coding = Coding(quant_min, quant_max, scheme)
+        self.coding = Coding(quant_min, quant_max, scheme, self.exact)
 
     def _ranges(self) -> tuple[Floats, Floats]:
         raise NotImplementedError
@@ -86,13 +92,10 @@ class ActivationObserver(_TargetObserver):
         super().__init__(*args, **kwargs)
         # Scale and zero point that no data changes.
         self._fixed = fixed
+        self._least: Floats | None = None
         self.low, self.high = 0.0, 0.0
         self.batches = 0
-        self._histogram: Any = None
-        if self.method in ("histogram", "mse"):
-            self._histogram = HistogramObserver()
-            # Its own guess is the width of the container, not of the format.
-            self._histogram.dst_nbins = self.quant_max - self.quant_min + 1
+        self._histogram = Histogram() if self.method in ("histogram", "mse") else None
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Take note of one batch and hand it on.
@@ -117,15 +120,29 @@ class ActivationObserver(_TargetObserver):
         self.low, self.high = low, high
         self.batches += 1
         if self._histogram is not None:
-            self._histogram(x)
+            self._histogram.add(x, low, high)
         return x
 
     def qparams(self) -> tuple[Floats, Codes]:
         """Return scale and zero point: what data gave, or what they are fixed to."""
         if self._fixed is None:
-            return super().qparams()
+            return choose(*self._ranges(), self.coding, self._least)
         scale, zero = self._fixed
         return np.array([scale]), np.array([zero])
+
+    def raise_to(self, scale: float) -> bool:
+        """Let the scale be this at least; return whether that changed it."""
+        if self._fixed is not None or float(self.qparams()[0][0]) >= scale:
+            return False
+        self._least = np.array([scale])
+        return True
+
+    def raised(self) -> Raised | None:
+        """Return by how much ``raise_to`` changed the scale, if it did."""
+        if self._least is None:
+            return None
+        plain, _ = choose(*self._ranges(), self.coding)
+        return Raised.of(self.layer, "activation", self.qparams()[0] / plain)
 
     def _ranges(self) -> tuple[Floats, Floats]:
         if not self.batches:
@@ -135,41 +152,38 @@ class ActivationObserver(_TargetObserver):
                 accepted="at least one batch that is not empty",
             )
         low, high = np.array([self.low]), np.array([self.high])
+        seen = self._histogram
+        if seen is None or not self.low < self.high:
+            return low, high
         match self.method:
             case "min_max" | "moving_average":
                 return low, high
-            case "histogram" if self.low < self.high:
-                found = self._histogram._non_linear_param_search()  # noqa: SLF001  # no public way
-                low, high = (np.array([float(end)]) for end in found)
-                return low, high
             case "histogram":
-                return low, high
+                # Bins reach beyond the range by less than one.
+                found = seen.least_error(self.quant_max - self.quant_min + 1)
+                return np.maximum(low, found[0]), np.minimum(high, found[1])
             case "mse":
-                return self._least_error(low, high)
+                counts = seen.counts.astype(np.float64)
+                return _shrink(seen.centres()[None, :], counts[None, :], low, high, self.coding)
             case _:
                 assert_never(self.method)
-
-    def _least_error(self, low: Floats, high: Floats) -> tuple[Floats, Floats]:
-        counts = self._histogram.histogram.numpy().astype(np.float64)
-        width = (self.high - self.low) / counts.size
-        centres = self.low + (np.arange(counts.size) + 0.5) * width
-        return _shrink(centres[None, :], counts[None, :], low, high, self.coding)
 
 
 class WeightObserver(_TargetObserver):
     """Reads a constant once; one scale per tensor."""
 
+    exact = True
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._values: torch.Tensor | None = None
         self._found: tuple[Floats, Floats] | None = None
-        # The activation that a weight is multiplied with, and the scale per channel that the
-        # product must reach for the bias to fit its register.
-        self._bias_limit: tuple[ActivationObserver, Floats] | None = None
+        self._limit: Limit | None = None
+        self._chosen: tuple[Floats, Codes] | None = None
 
-    def limit(self, activation: ActivationObserver, product_scale: Floats) -> None:
-        """Keep ``s_x * s_w`` at or above product_scale, so that the bias at that scale fits."""
-        self._bias_limit = activation, product_scale
+    def limit(self, limit: Limit) -> None:
+        """Keep scales where the registers of the target hold what follows from them."""
+        self._limit = limit
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Take note of the constant and hand it on.
@@ -217,12 +231,22 @@ class WeightObserver(_TargetObserver):
 
     def qparams(self) -> tuple[Floats, Codes]:
         """Return scales (float64 arrays of fp32 values) and zero points, one per channel."""
-        floor = None
-        if self._bias_limit is not None:
-            activation, product_scale = self._bias_limit
-            floor = product_scale / activation.qparams()[0]
-            floor = floor if self.ch_axis is not None else floor.max(keepdims=True)
-        return choose(*self._ranges(), self.coding, floor)
+        if self._chosen is None:
+            low, high = self._ranges()
+            if self._limit is None:
+                self._chosen = choose(low, high, self.coding)
+            else:
+                self._chosen = self._limit.scales(self._rows(), low, high, self.coding)
+        return self._chosen
+
+    def raised(self) -> Raised | None:
+        """Return by how much a limit changed scales of channels that are not zero, if it did."""
+        if self._limit is None:
+            return None
+        low, high = self._ranges()
+        plain, _ = choose(low, high, self.coding)
+        factors = np.where(low < high, self.qparams()[0] / plain, 1.0)
+        return Raised.of(self.layer, "weight", factors)
 
 
 class PerChannelWeightObserver(WeightObserver):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -22,10 +23,15 @@ def fold_batch_norm(graph: GraphModule) -> None:
 
     Spelled out (a product and a sum with constants, on the host), because PT2E would fold it where
     it must not, and while a batch norm is left its convert searches for patterns of QAT: half a
-    minute of torch.export.
+    minute of torch.export. One without running statistics becomes torch's kernel of it.
     """
     for norm in list(graph.graph.nodes):
-        if norm.target is not _BATCH_NORM or not _is_constant(norm):
+        if norm.target is not _BATCH_NORM:
+            continue
+        if norm.args[5] is True:
+            _with_its_own_statistics(graph, norm)
+            continue
+        if not _is_constant(norm):
             continue
         producer = norm.args[0]
         factor, offset = _affine(graph, norm)
@@ -35,6 +41,24 @@ def fold_batch_norm(graph: GraphModule) -> None:
         else:
             _spell_out(graph, norm, factor, offset)
         graph.graph.erase_node(norm)
+
+
+def _with_its_own_statistics(graph: GraphModule, norm: Node) -> None:
+    """Write a batch norm that takes mean and variance from its batch as torch's kernel of it.
+
+    Exact: it is what ``batch_norm`` calls. PT2E takes every ``batch_norm`` for one with statistics.
+    """
+    held = norm.meta["val"]
+    args = (*norm.args[:3], None, None, True, *norm.args[6:8])
+    with graph.graph.inserting_before(norm):
+        whole = graph.graph.call_function(_aten.native_batch_norm.default, args)
+        result = graph.graph.call_function(operator.getitem, (whole, 0))
+    for node in (whole, result):
+        node.meta = dict(norm.meta)
+    per_channel = held.new_empty(held.shape[1:2])
+    whole.meta["val"] = (held, per_channel, per_channel)
+    norm.replace_all_uses_with(result)
+    graph.graph.erase_node(norm)
 
 
 def _is_constant(norm: Node) -> bool:
@@ -58,7 +82,8 @@ def _double(graph: GraphModule, node: Any) -> torch.Tensor:
 def _affine(graph: GraphModule, norm: Node) -> tuple[torch.Tensor, torch.Tensor]:
     """Return factor and offset per channel, in double: one rounding to fp32 comes at the end."""
     gamma, beta, mean, variance = norm.args[1:5]
-    factor = torch.rsqrt(_double(graph, variance) + float(str(norm.args[7])))
+    # Not rsqrt: a quotient and a root are rounded alike on every processor.
+    factor = 1.0 / torch.sqrt(_double(graph, variance) + float(str(norm.args[7])))
     factor = factor if gamma is None else factor * _double(graph, gamma)
     offset = -_double(graph, mean) * factor
     return factor, offset if beta is None else offset + _double(graph, beta)

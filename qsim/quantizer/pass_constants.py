@@ -7,28 +7,35 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from qsim.graph import nodes
+from qsim.quantizer.double import compute, float64_by_default, narrow, wide
 
 if TYPE_CHECKING:
     from torch.fx import GraphModule, Node
 
 
 def fold_constants(graph: GraphModule) -> None:
-    """Compute operators that read parameters and buffers only, or nothing; keep their results."""
+    """Compute operators that read parameters and buffers only, or nothing; keep their results.
+
+    Each in float64, its result rounded to float32 once: so a sum, a sine or a linspace is the same
+    on every processor, and a product, a quotient or a root is what float32 gives anyway.
+    """
     for node in list(graph.graph.nodes):
         schema = nodes.schema(node)
         if schema is None or not all(map(nodes.is_parameter, node.all_input_nodes)):
             continue
         if torch.Tag.nondeterministic_seeded in node.target.tags or len(schema.returns) != 1:
             continue
-        value = node.target(*_values(graph, node.args), **_values(graph, node.kwargs))
-        if isinstance(value, torch.Tensor):
+        with torch.no_grad(), float64_by_default():
+            found = compute(node.target, *_values(graph, (node.args, node.kwargs)))
+        if isinstance(found, torch.Tensor):
+            value = narrow(found, node.meta["val"].dtype)
             constant = add_constant(graph, node, f"{node.name}_folded", value)
             node.replace_all_uses_with(constant)
             graph.graph.erase_node(node)
 
 
 def _values(graph: GraphModule, arguments: Any) -> Any:
-    return torch.fx.node.map_arg(arguments, lambda node: nodes.attribute(graph, node))
+    return torch.fx.node.map_arg(arguments, lambda node: wide(nodes.attribute(graph, node)))
 
 
 def add_constant(graph: GraphModule, before: Node, name: str, value: torch.Tensor) -> Node:

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import torch
 
 from qsim.errors import ModelError
 from qsim.graph import nodes
+from qsim.quantizer.aliases import Aliases, aliases, arguments, in_place_shape, operands
 
 if TYPE_CHECKING:
     from torch.fx import GraphModule, Node
 
 _aten = torch.ops.aten
-# dropout in eval hands its input on, which its schema does not say.
-_ALIASES = frozenset({_aten.dropout.default})
 _RANDOM = frozenset(
     {"rand", "randn", "randint", "randperm", "rand_like", "randn_like", "randint_like"}
     | {"bernoulli", "exponential", "multinomial", "normal", "poisson", "uniform"}
 )
+_NEW: Final = "the operator that returns a new tensor"
 
 
 def refuse_random(graph: GraphModule) -> None:
@@ -35,65 +35,116 @@ def refuse_random(graph: GraphModule) -> None:
 
 
 def functional(graph: GraphModule) -> None:
-    """Replace operators that write into their first operand by those that return a new tensor."""
+    """Replace operators that write into their first operand by those that return a new tensor.
+
+    Exact, or refused: a write into memory that something else reads afterwards through another view
+    has no counterpart of one operator.
+    """
+    writes = [node for node in graph.graph.nodes if _written(node)]
+    for node in graph.graph.nodes:
+        _refuse_statistics(node)
+    if not writes:
+        return
+    found = aliases(graph)
     order = {node: index for index, node in enumerate(graph.graph.nodes)}
-    base: dict[Node, Node] = {}
-    for node in list(graph.graph.nodes):
-        base[node] = base.get(_aliased(node), node) if _aliased(node) is not None else node
-        if not _writes(node):
-            continue
+    for node in graph.graph.nodes:
+        _refuse_strides(node)
+    for node in writes:
+        plain = _functional(node)
         target = node.args[0]
-        assert isinstance(target, torch.fx.Node)  # noqa: S101  # for mypy: schemas say so
-        _check_write(node, target, base, order)
-        node.target = _functional(node)
+        assert isinstance(target, torch.fx.Node)  # noqa: S101  # for mypy: _functional says so
+        _check_write(node, target, found, order)
+        _check_type(node, plain, found)
+        node.target = plain
         later = {user for user in target.users if order[user] > order[node]}
         target.replace_all_uses_with(node, delete_user_cb=later.__contains__)
 
 
-def _aliased(node: Node) -> Any:
-    """Return the operand whose memory the node's result may share, or None."""
-    schema = nodes.schema(node)
-    if schema is None or not schema.arguments or not node.args:
-        return None
-    if node.target in _ALIASES or schema.arguments[0].alias_info is not None:
-        return node.args[0] if isinstance(node.args[0], torch.fx.Node) else None
-    return None
+def _written(node: Node) -> list[Node]:
+    """Return the operands that an operator writes into."""
+    writes = (
+        given
+        for argument, given in arguments(node)
+        if argument.alias_info is not None and argument.alias_info.is_write
+    )
+    return [operand for given in writes for operand in operands(given)]
 
 
-def _writes(node: Node) -> bool:
-    schema = nodes.schema(node)
-    if schema is None or not schema.arguments:
-        return False
-    info = schema.arguments[0].alias_info
-    return info is not None and info.is_write
+def _refuse_statistics(node: Node) -> None:
+    """Refuse norms that write into their running statistics, which no schema says."""
+    name = nodes.operator_name(node)
+    if node.op != "call_function" or name not in ("batch_norm", "instance_norm"):
+        return
+    held = nodes.argument(node, 3, "running_mean")
+    if held is not None and nodes.argument(node, 5, "training", False) is True:
+        _refuse_buffer(node, held)
 
 
-def _check_write(node: Node, target: Node, base: dict[Node, Node], order: dict[Node, int]) -> None:
-    root = base[target]
-    if nodes.is_parameter(root):
+def _refuse_strides(node: Node) -> None:
+    """Refuse what reads the memory behind a tensor, whatever tensor lies there."""
+    if node.op == "call_function" and nodes.operator_name(node).startswith("as_strided"):
         raise ModelError(
-            f"writes into its buffer {root.target!r} with {node.target}",
+            f"{node.target} reads memory by its strides in a graph that writes in place",
             where=nodes.layer(node),
-            accepted="a model without state: an accelerator starts every run alike",
+            accepted="views that select elements: slices, reshape, permute",
         )
-    for other, other_root in base.items():
-        stale = other_root is root and other not in (target, node)
-        if stale and any(order[user] > order[node] for user in other.users):
+
+
+def _refuse_buffer(node: Node, buffer: Node) -> None:
+    raise ModelError(
+        f"writes into its buffer {buffer.target!r} with {node.target}",
+        where=nodes.layer(node),
+        accepted="a model without state: an accelerator starts every run alike",
+    )
+
+
+def _check_write(node: Node, target: Node, found: Aliases, order: dict[Node, int]) -> None:
+    reads = [other for other in node.all_input_nodes if other is not target]
+    for other in sorted(found.groups[target], key=order.__getitem__):
+        # What is made later reads what is there by then.
+        if order[other] >= order[node] or not found.overlap(target, other):
+            continue
+        if nodes.is_parameter(other):
+            _refuse_buffer(node, other)
+        if other in reads:
+            raise ModelError(
+                f"{node.target} reads {other.name}, which shares memory with what it writes",
+                where=nodes.layer(node),
+                accepted=_NEW,
+            )
+        if other is not target and any(order[user] > order[node] for user in other.users):
             raise ModelError(
                 f"{node.target} writes into a view of {other.name}, which is read afterwards",
                 where=nodes.layer(node),
-                accepted="the operator that returns a new tensor",
+                accepted=_NEW,
             )
 
 
 def _functional(node: Node) -> Any:
+    """Return the operator that computes what ``node`` writes into its first operand."""
     name, overload = str(node.target).split(".")[1:]
     packet = getattr(_aten, name.removesuffix("_"), None)
-    found = getattr(packet, overload, None)
-    if found is None or not name.endswith("_"):
+    found = in_place_shape(node)
+    if found is None and torch.Tag.inplace_view not in node.target.tags:  # type: ignore[union-attr]
+        found = getattr(packet, overload, None)
+    if found is None or not name.endswith("_") or _written(node) != list(node.args[:1]):
         raise ModelError(
             f"{node.target} writes in place and has no counterpart that does not",
             where=nodes.layer(node),
-            accepted="the operator that returns a new tensor",
+            accepted=_NEW,
         )
     return found
+
+
+def _check_type(node: Node, plain: Any, found: Aliases) -> None:
+    """Refuse a write whose result would have another type: what is written to keeps its own."""
+    written = found.values[node]
+    with written.fake_mode, torch.no_grad():
+        args, kwargs = torch.fx.node.map_arg((node.args, node.kwargs), found.values.__getitem__)
+        made = plain(*args, **kwargs)
+    if made.dtype != written.dtype:
+        raise ModelError(
+            f"{node.target} writes {made.dtype} into {written.dtype}",
+            where=nodes.layer(node),
+            accepted="operands of the type that is written to",
+        )

@@ -1,4 +1,4 @@
-"""Passes that leave one spelling of each: arguments, pools, slices, moves, sized constants."""
+"""Passes that leave one spelling of each: arguments, pools, slices, moves, numbers."""
 
 from __future__ import annotations
 
@@ -17,11 +17,6 @@ if TYPE_CHECKING:
 _aten = torch.ops.aten
 _SLICE_END = 2**63 - 1
 _ELEMENTWISE = frozenset({_aten.add.Tensor, _aten.sub.Tensor, _aten.mul.Tensor})
-_FACTORIES = {
-    _aten.zeros.default: _aten.new_zeros.default,
-    _aten.ones.default: _aten.new_ones.default,
-    _aten.full.default: _aten.new_full.default,
-}
 
 
 def positional(graph: GraphModule) -> None:
@@ -108,18 +103,6 @@ def plain_moves(graph: GraphModule) -> None:
             sizes = [d if isinstance(d, int) else -1 for d in nodes.shape(node) or ()]
             if sizes.count(-1) <= 1:
                 node.target, node.args = _aten.reshape.default, (node.args[0], sizes)
-
-
-def plain_factories(graph: GraphModule) -> None:
-    """Make zeros, ones and full of a symbolic size from the tensor that has the size."""
-    for node in list(graph.graph.nodes):
-        new = _FACTORIES.get(node.target)
-        sizes = [n for n in node.all_input_nodes if n.target is _aten.sym_size.int]
-        if new is None or not sizes:
-            continue
-        dtype = node.meta["val"].dtype
-        node.target, node.args = new, (sizes[0].args[0], *node.args)
-        node.kwargs = {"dtype": dtype}
 
 
 def plain_numbers(graph: GraphModule) -> None:

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any, Final
 from qsim.errors import ModelError, QsimError
 from qsim.quantizer.pass_batch_norm import fold_batch_norm
 from qsim.quantizer.pass_constants import fold_constants
+from qsim.quantizer.pass_factories import plain_factories
 from qsim.quantizer.pass_functional import functional, refuse_random
 from qsim.quantizer.pass_spelling import (
     drop_whole_slices,
-    plain_factories,
     plain_moves,
     plain_numbers,
     positional,

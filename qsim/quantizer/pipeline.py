@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from torch.export import ExportedProgram
     from torch.fx import GraphModule
 
+    from qsim.quantizer.annotate import TargetQuantizer
+
     Batch = torch.Tensor | Sequence[torch.Tensor]
 
 
@@ -44,8 +46,8 @@ def quantize(
         progress: called after each calibration batch with the number of batches done.
 
     Returns:
-        The Q/DQ graph. The result depends on the arguments only: same arguments, same bits. To
-        this end torch calibrates on one thread, whatever its setting.
+        The Q/DQ graph. The result depends on the arguments only: same arguments, same bits, on
+        any processor. To this end calibration runs in float64 and scales lie on a grid.
 
     Raises:
         UsageError: an argument of the wrong type, or a config that matches nothing or asks for more
@@ -62,10 +64,13 @@ def quantize(
     checked.check(target)
     program, batch = capture(model, examples)
     with quiet(), one_torch_thread():
-        graph, float_graph, why = _convert(
+        graph, float_graph, quantizer = _convert(
             program, target, checked, examples, calibration, progress
         )
-    return Quantized(graph, float_graph, target, batch, examples, frozenset(why), why)
+    why = quantizer.host
+    return Quantized(
+        graph, float_graph, target, batch, examples, frozenset(why), why, quantizer.raised
+    )
 
 
 def _config(config: QuantizeConfig | Mapping[str, Any] | None) -> QuantizeConfig:
@@ -83,21 +88,24 @@ def _convert(
     examples: tuple[torch.Tensor, ...],
     calibration: Iterable[Batch] | None,
     progress: Callable[[int], None] | None,
-) -> tuple[GraphModule, GraphModule, Mapping[str, str]]:
+) -> tuple[GraphModule, GraphModule, TargetQuantizer]:
     from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 
     from qsim.quantizer.annotate import TargetQuantizer
+    from qsim.quantizer.host_operators import require_host_operators
     from qsim.quantizer.pass_constants import drop_unused
     from qsim.quantizer.passes import simplify
 
     # A copy: the exported program shares its parameters with the user's module.
     simple = simplify(copy.deepcopy(program.module(check_guards=False)), target)
+    require_host_operators(simple)
     float_graph = copy.deepcopy(simple)
     try:
         quantizer = TargetQuantizer(target, config)
         prepared = prepare_pt2e(simple, quantizer)
         _calibrate(prepared, examples, calibration, progress)
-        return drop_unused(convert_pt2e(prepared)), drop_unused(float_graph), quantizer.host
+        quantizer.settle()
+        return drop_unused(convert_pt2e(prepared)), drop_unused(float_graph), quantizer
     except QsimError:
         raise
     except Exception as error:
@@ -117,17 +125,19 @@ def _calibrate(
     import torch
 
     from qsim.graph import batch_of
+    from qsim.quantizer.double import Double, float64_by_default
 
     batches: Iterable[Batch] = (examples,) if calibration is None else calibration
     if isinstance(batches, torch.Tensor):
         raise UsageError("is one tensor", where="calibration", accepted="an iterable of batches")
     symbolic = _is_symbolic(prepared)
+    double = Double(prepared)
     done = 0
     for number, values in enumerate(batches):
         batch = batch_of(values, f"calibration[{number}]")
         check_batch(batch, examples, batch=symbolic)
-        with torch.no_grad():
-            prepared(*batch)
+        with torch.no_grad(), float64_by_default():
+            double.run(*batch)
         done = number + 1
         if progress is not None:
             progress(done)

@@ -20,6 +20,8 @@ has checked.
 
 from __future__ import annotations
 
+import copyreg
+import dataclasses
 import io
 import json
 import re
@@ -27,10 +29,12 @@ import zipfile
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
-from qsim.errors import FileFormatError, QsimError
+from qsim.errors import FileFormatError, QsimError, told
+from qsim.program import is_int
 from qsim.quantizer.archive import ACCEPTED, check_members, read_members, require, table
-from qsim.quantizer.quantized import Quantized
-from qsim.quantizer.saving import EXTRA, FORMAT
+from qsim.quantizer.limits import Raised
+from qsim.quantizer.quantized import Quantized, Recorded
+from qsim.quantizer.saving import EXTRA, FORMAT, to_bytes
 
 if TYPE_CHECKING:
     import os
@@ -56,14 +60,26 @@ def load_pt2(path: str | os.PathLike[str]) -> Quantized | ExportedProgram:
         FileFormatError: the file is missing, damaged, of another version, needs code to be loaded,
             or holds a network quantized by another program.
     """
-    where = str(path)
-    members = read_members(path)
+    return _read(path, str(path))
+
+
+def from_bytes(data: bytes) -> Quantized:
+    """Return the quantized network of a ``.pt2`` file's bytes; errors as of ``load_pt2``."""
+    where = "bytes of a .pt2 file"
+    read = _read(data, where)
+    if not isinstance(read, Quantized):
+        raise FileFormatError("it is not quantized", where=where, accepted="what qsim wrote")
+    return read
+
+
+def _read(source: str | os.PathLike[str] | bytes, where: str) -> Quantized | ExportedProgram:
+    members = read_members(source, where)
     try:
         check_members(members)
         programs = _load(members)
         extra = members.get(f"extra/{EXTRA}")
         if extra is not None:
-            return _quantized(programs, table(json.loads(extra)))
+            return _quantized(programs, table(json.loads(extra)), where)
         program = programs["model"]
         require(
             not any("quantized_decomposed" in str(node.target) for node in program.graph.nodes),
@@ -76,9 +92,8 @@ def load_pt2(path: str | os.PathLike[str]) -> Quantized | ExportedProgram:
         raise FileFormatError(str(error), where=where, accepted=ACCEPTED) from None
     except (Exception, RecursionError) as error:
         # torch's deserializer fails in as many ways as it has lines.
-        lines = str(error).splitlines() or [""]
         raise FileFormatError(
-            f"is not a readable .pt2 file: {type(error).__name__}: {lines[0][:120]}",
+            f"is not a readable .pt2 file: {type(error).__name__}: {told(error, 120)}",
             where=where,
             accepted=ACCEPTED,
         ) from None
@@ -120,7 +135,9 @@ def _check_target(op: str, target: Any) -> None:
         require(name != "from_file" and (reads or name in _FACTORIES), f"calls {target}")
 
 
-def _quantized(programs: Mapping[str, ExportedProgram], about: Mapping[str, Any]) -> Quantized:
+def _quantized(
+    programs: Mapping[str, ExportedProgram], about: Mapping[str, Any], where: str
+) -> Quantized:
     from qsim.target import Target
 
     require(
@@ -163,7 +180,38 @@ def _quantized(programs: Mapping[str, ExportedProgram], about: Mapping[str, Any]
         ),
         host=frozenset(host or ()),
         why=why,
+        raised=_raised(about.get("raised", [])),
+        recorded=_recorded(about, where),
     )
+
+
+def _raised(held: Any) -> tuple[Raised, ...]:
+    fault = f"has raised scales that qsim did not write in {EXTRA}"
+    names = {field.name for field in dataclasses.fields(Raised)}
+    found = []
+    require(isinstance(held, list), fault)
+    for item in held:
+        require(isinstance(item, dict) and set(item) == names, fault)
+        raised = Raised(**item)
+        words = (raised.layer, raised.tensor)
+        require(all(isinstance(text, str) and text.isprintable() for text in words), fault)
+        require(is_int(raised.channels) and isinstance(raised.factor, float), fault)
+        require(raised.channel is None or is_int(raised.channel), fault)
+        found.append(raised)
+    return tuple(found)
+
+
+def _recorded(about: Mapping[str, Any], where: str) -> Recorded | None:
+    digest, version = about.get("network_sha256"), about.get("qsim")
+    if digest is None:
+        return None
+    require(
+        isinstance(digest, str) and re.fullmatch("[0-9a-f]{64}", digest) is not None,
+        f"has network_sha256 {str(digest)[:80]!r} in {EXTRA}",
+        "64 hexadecimal digits",
+    )
+    require(isinstance(version, str) and version.isprintable(), f"names no version in {EXTRA}")
+    return Recorded(str(digest), str(version), where)
 
 
 def _renamed(graph: GraphModule, names: Iterable[str] | None) -> GraphModule:
@@ -181,3 +229,11 @@ def _renamed(graph: GraphModule, names: Iterable[str] | None) -> GraphModule:
         node.name = name
     graph.recompile()
     return graph
+
+
+def _reduced(quantized: Quantized) -> tuple[Any, tuple[bytes]]:
+    return from_bytes, (to_bytes(quantized),)
+
+
+# Pickles and copies hold the bytes of a file, and the name of what reads them: no code.
+copyreg.pickle(Quantized, _reduced)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from qsim.errors import InputError, UsageError
+from qsim.torch_threads import require_one_when_forked
 
 if TYPE_CHECKING:
     import os
@@ -14,7 +15,23 @@ if TYPE_CHECKING:
     import torch
     from torch.fx import GraphModule
 
+    from qsim.quantizer.limits import Raised
     from qsim.target import Target
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What a file says of the network in it.
+
+    Attributes:
+        digest: of the network that it is lowered to.
+        qsim: the version that wrote it.
+        file: for messages.
+    """
+
+    digest: str
+    qsim: str
+    file: str
 
 
 @dataclass(repr=False)
@@ -32,6 +49,9 @@ class Quantized:
             them or the config skips them. The graph alone does not tell: between two that are
             quantized, such an operator reads a dequantize and is read by a quantize too.
         why: the reason for each of them, in words for the report.
+        raised: tensors whose scales were raised so that codes fit the target's registers, and by
+            how much; files do not keep it.
+        recorded: the digest that the file says, where it came from one; lowering compares it.
     """
 
     graph: GraphModule
@@ -41,6 +61,8 @@ class Quantized:
     example_inputs: tuple[torch.Tensor, ...]
     host: frozenset[str] = frozenset()
     why: Mapping[str, str] = field(default_factory=dict)
+    raised: tuple[Raised, ...] = ()
+    recorded: Recorded | None = None
 
     def __repr__(self) -> str:
         shapes = ["x".join(map(str, x.shape[self.batch :])) for x in self.example_inputs]
@@ -52,14 +74,29 @@ class Quantized:
         """Run the Q/DQ graph, without gradients.
 
         Raises:
-            UsageError: the wrong number of inputs.
+            UsageError: the wrong number of inputs; a forked child in which torch has several
+                threads.
             InputError: an input of the wrong shape or dtype.
         """
         import torch
 
+        require_one_when_forked()
         self._check(inputs)
         with torch.no_grad():
             return self.graph(*inputs)
+
+    @property
+    def digest(self) -> str:
+        """The digest of the network that it is lowered to, for the target it was quantized for.
+
+        See ``qsim.network.digest``; ``qsim.lower(quantized).digest`` is the same.
+
+        Raises:
+            ModelError: it cannot be lowered.
+        """
+        from qsim.lowering import lower
+
+        return lower(self).digest
 
     def save_pt2(self, path: str | os.PathLike[str]) -> None:
         """Write a ``.pt2`` file that ``torch.export.load`` reads too; see ``qsim.quantizer.pt2``.

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 from typing import TYPE_CHECKING, Final
+
+from qsim.errors import ModelError
 
 if TYPE_CHECKING:
     import os
@@ -27,9 +30,16 @@ def save_pt2(quantized: Quantized, path: str | os.PathLike[str]) -> None:
     Raises:
         UsageError: the path cannot be written. Nothing is left behind then.
     """
+    from qsim.atomic import write_bytes
+
+    write_bytes(path, to_bytes(quantized))
+
+
+def to_bytes(quantized: Quantized) -> bytes:
+    """Return the bytes of a quantized network's ``.pt2`` file."""
     from torch.export.pt2_archive._package import package_pt2
 
-    from qsim.atomic import write_bytes
+    import qsim
     from qsim.graph import quiet
 
     with quiet():
@@ -43,6 +53,9 @@ def save_pt2(quantized: Quantized, path: str | os.PathLike[str]) -> None:
             "batch": quantized.batch,
             # The saved sample is doubled where the example's batch is 1.
             "samples": [i.shape[0] if i.dim() else 1 for i in quantized.example_inputs],
+            "network_sha256": _digest(quantized),
+            "qsim": qsim.__version__,
+            "raised": [dataclasses.asdict(item) for item in quantized.raised],
             "host": sorted(quantized.host),
             "why": dict(quantized.why),
             "names": {
@@ -52,7 +65,14 @@ def save_pt2(quantized: Quantized, path: str | os.PathLike[str]) -> None:
         }
         buffer = io.BytesIO()
         package_pt2(buffer, exported_programs=programs, extra_files={EXTRA: json.dumps(about)})
-    write_bytes(path, buffer.getvalue())
+    return buffer.getvalue()
+
+
+def _digest(quantized: Quantized) -> str | None:
+    try:
+        return quantized.digest
+    except ModelError:
+        return None  # no network, no digest; the graph is worth keeping all the same
 
 
 def _export(graph: GraphModule, quantized: Quantized) -> ExportedProgram:

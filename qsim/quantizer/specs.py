@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from hw_models import FixedFormat
     from qsim.quantizer.groups import Operator
     from qsim.quantizer.stated import Stated
-    from qsim.target import Scheme, Target
+    from qsim.target import Input, Output, Scheme, Target
 
 _WIDE: Final = 1.0 - 2.0**-20
 
@@ -50,10 +50,15 @@ def container(quant_min: int, quant_max: int) -> torch.dtype:
 
 
 def activation_spec(
-    target: Target, op: Operator, *, made: bool, given: Mapping[str, Stated] | None = None
+    section: Input | Output,
+    op: Operator,
+    *,
+    made: bool,
+    given: Mapping[str, Stated] | None = None,
 ) -> QuantizationSpec:
     """Return how the activations that an operator reads or makes are observed.
 
+    ``section`` is the target's for them: its output's where an operator makes one of them.
     ``made`` says that it is the result of the operator, and of no other: some patterns fix its
     parameters. ``given`` are parameters that the config fixes, by their place there; they agree.
 
@@ -61,8 +66,8 @@ def activation_spec(
         UsageError: parameters that the target does not have.
     """
     settings = op.settings
-    low, high = _codes(target.input.format, settings.activation_bits)
-    scheme = cast("Scheme", settings.activation_scheme or target.input.scheme)
+    low, high = _codes(section.format, settings.activation_bits)
+    scheme = cast("Scheme", settings.activation_scheme or section.scheme)
     affine = has_zero_point(scheme)
     rule = op.pattern.fixed if made else None
     fixed = None if rule is None else rule(low, high, scheme)
@@ -120,13 +125,12 @@ def _bias_format(target: Target) -> FixedFormat:
     return FixedFormat(min(target.bias.bits, 32))
 
 
-def bias_need(target: Target, model: GraphModule, op: Operator, bias: Node) -> Floats:
-    """Return the scale that each value of a bias needs in order to fit the target's format.
+def bias_values(model: GraphModule, op: Operator, bias: Node) -> Floats:
+    """Return a bias in float64.
 
     Raises:
-        ModelError: the bias holds a NaN or an infinity.
+        ModelError: it holds a NaN or an infinity.
     """
-    fmt = _bias_format(target)
     values = nodes.attribute(model, bias).to(torch.float64).numpy()
     if not np.isfinite(values).all():
         raise ModelError(
@@ -134,21 +138,27 @@ def bias_need(target: Target, model: GraphModule, op: Operator, bias: Node) -> F
             where=nodes.layer(op.node),
             accepted="finite weights",
         )
+    return values
+
+
+def _bias_need(target: Target, values: Floats) -> Floats:
+    """Return the scale that each value of a bias needs in order to fit the target's format."""
+    fmt = _bias_format(target)
     # Beyond 24 bits fp32 cannot clamp to the last codes.
     room = _WIDE if target.bias.bits > 24 else 1.0
     return symmetric_scale(values, values, fmt.min, fmt.max) / room
 
 
 def bias_spec(
-    target: Target, op: Operator, weight: Node, need: Floats, *, per_channel: bool
+    target: Target, op: Operator, weight: Node, values: Floats, *, per_channel: bool
 ) -> DerivedQuantizationSpec:
     """Return how the codes of a bias follow from the scales of activation and weight."""
     fmt = _bias_format(target)
     low, high = fmt.min, fmt.max
-    own = target.bias.own_scale
+    own = _bias_need(target, values) if target.bias.own_scale else None
 
     def derive(observers: list[Any]) -> tuple[torch.Tensor, torch.Tensor]:
-        return _bias_qparams(observers, need if own else None, per_channel=per_channel)
+        return _bias_qparams(observers, own, per_channel=per_channel)
 
     return DerivedQuantizationSpec(
         derived_from=[(op.inputs[0], op.node), (weight, op.node)],

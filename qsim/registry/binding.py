@@ -41,6 +41,11 @@ def no_macs(operands: Sequence[Operand], shape: tuple[int, ...]) -> int:
     return 0
 
 
+def nothing_more(operands: Sequence[Operand], attributes: Attributes, constants: Constants) -> None:
+    """Ask nothing of the constants but what ``infer`` asks."""
+    del operands, attributes, constants
+
+
 @dataclass(frozen=True, slots=True)
 class Binding:
     """One primitive.
@@ -53,6 +58,8 @@ class Binding:
         infer: operands and attributes to (shape, format) of the output.
         prepare: operands, attributes and constants to the function that computes a call; what can
             be packed or derived once (weights, multipliers) is.
+        require: what a call's function asks of constants, said when the Program is made; needed
+            where a command stream computes the primitive without that function.
         macs: multiply-accumulates of one sample, from the operands and the output shape.
         overwrites: operands whose place in memory the result may take, where both are of one size:
             element i depends on element i only, and is read before it is written.
@@ -64,6 +71,7 @@ class Binding:
     prepare: Callable[[Sequence[Operand], Attributes, Constants], Kernel]
     constant: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
+    require: Callable[[Sequence[Operand], Attributes, Constants], object] = nothing_more
     macs: Callable[[Sequence[Operand], tuple[int, ...]], int] = no_macs
     variadic: bool = False
     overwrites: tuple[str, ...] = ()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import lazy_loader
 
 if TYPE_CHECKING:
+    from qsim.report.classes import winners_of as winners_of
     from qsim.report.evaluate import Array as Array
     from qsim.report.evaluate import Arrays as Arrays
     from qsim.report.evaluate import Batch as Batch
@@ -15,8 +16,9 @@ if TYPE_CHECKING:
     from qsim.report.evaluate import group_layers as group_layers
     from qsim.report.evaluate import join as join
     from qsim.report.evaluate import outputs_digest as outputs_digest
-    from qsim.report.evaluate import winners_of as winners_of
     from qsim.report.html import render_html as render_html
+    from qsim.report.placement import Share as Share
+    from qsim.report.placement import by_reason as by_reason
     from qsim.report.result import Evaluation as Evaluation
     from qsim.report.result import Layer as Layer
     from qsim.report.table import delegate_layers as delegate_layers
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "classes": ["winners_of"],
         "evaluate": [
             "Array",
             "Arrays",
@@ -43,9 +46,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "group_layers",
             "join",
             "outputs_digest",
-            "winners_of",
         ],
         "html": ["render_html"],
+        "placement": ["Share", "by_reason"],
         "result": ["Evaluation", "Layer"],
         "table": ["delegate_layers", "headline", "run_report", "short_hash"],
         "timing": ["Timing"],

@@ -8,22 +8,28 @@ they do not depend on the batch size beyond the order of float64 sums.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from qsim.report.classes import Vote, classifies, winners_of
+from qsim.report.outputs import Outputs
+from qsim.report.placement import HostWork, Share
 from qsim.report.result import AccumulatorUse, Evaluation, Layer
 from qsim.report.timing import Timing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     import torch
 
+    from hw_models import Register
     from qsim.network import Lowered, Trace
     from qsim.program import Call, Program, TensorSpec
     from qsim.quantizer import Quantized
@@ -100,11 +106,24 @@ def _layer(anchor: str, calls: Sequence[Call], output: TensorSpec) -> Layer:
         tensor=output.name,
         shape=tuple(output.shape[1:]),
         accumulators=[
-            AccumulatorUse(call.name, int(str(register["bits"])), str(register["overflow"]))
+            AccumulatorUse(call.name, register["bits"], register["overflow"], watched=False)
             for call in calls
-            if isinstance(register := call.attributes.get("accumulator"), dict)
+            for register in _declared(call.attributes)
         ],
     )
+
+
+def _declared(value: Any) -> Iterator[dict[str, Any]]:
+    """Give every accumulator that a call's attributes describe, at whatever depth."""
+    if isinstance(value, Mapping):
+        if {"bits", "overflow"} <= set(value):
+            yield dict(value)
+        else:
+            for item in value.values():
+                yield from _declared(item)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _declared(item)
 
 
 def join(parts: Sequence[Array]) -> Array:
@@ -112,46 +131,6 @@ def join(parts: Sequence[Array]) -> Array:
     if parts[0].ndim and len({part.shape[1:] for part in parts}) == 1:
         return np.concatenate(parts)
     return np.concatenate([part.ravel() for part in parts])
-
-
-class _Vote:
-    """Counts right labels and equal argmaxes of one graph."""
-
-    def __init__(self) -> None:
-        self.right = self.labelled = self.agreeing = self.compared = 0
-
-    def add(self, outputs: Arrays | None, labels: Array | None, reference: Array | None) -> None:
-        winners = winners_of(outputs)
-        if winners is None:
-            return
-        if labels is not None and labels.shape == winners.shape:
-            self.right += int((winners == labels).sum())
-            self.labelled += labels.size
-        if reference is not None and reference.shape == winners.shape:
-            self.agreeing += int((winners == reference).sum())
-            self.compared += winners.size
-
-    @property
-    def accuracy(self) -> float | None:
-        return self.right / self.labelled if self.labelled else None
-
-    @property
-    def agreement(self) -> float | None:
-        return self.agreeing / self.compared if self.compared else None
-
-
-def winners_of(outputs: Arrays | None) -> Array | None:
-    """Return the argmax over axis 1 of the first output; NumPy's tie rule for every graph.
-
-    An output of positions (int64) is that argmax: the model took it itself. None where the first
-    output has no two classes, or there is none.
-    """
-    if outputs and outputs[0].ndim and outputs[0].dtype == np.int64:
-        return outputs[0]
-    if not outputs or outputs[0].ndim < 2 or outputs[0].shape[1] < 2:
-        return None
-    winners: Array = outputs[0].argmax(axis=1)
-    return winners
 
 
 class Evaluator:
@@ -172,18 +151,26 @@ class Evaluator:
         self.lowered = lowered
         self.qdq_graph = getattr(quantized, "graph", None)
         self.float_graph = getattr(quantized, "float_graph", None)
+        self._raised = getattr(quantized, "raised", ())
         self.layers, self._owners = group_layers(lowered.programs_in_order())
         self.samples = 0
         self.timing = Timing()
         self._on_trace = on_trace
         self._scales: dict[str, tuple[float, int]] = {}
         self._outputs: list[list[Array]] = []
-        self._votes = {"float": _Vote(), "qdq": _Vote(), "hardware": _Vote()}
+        self._votes = {"float": Vote(), "qdq": Vote(), "hardware": Vote()}
+        self._values = Outputs(lowered)
+        self._host, self._host_macs = HostWork(), 0
+        self._classifies = False
 
     def add(self, batch: Batch) -> None:
         """Run one batch through every graph and add it to the statistics."""
-        with self.timing.measure():
+        # What one sample costs is known after the first.
+        counted = self.samples == 0 and bool(self.lowered.host_operators)
+        with self._host.count() if counted else nullcontext(), self.timing.measure():
             trace = self.lowered.trace(*batch.hardware)
+        if counted:
+            self._host_macs = self._host.macs // batch.size
         outputs = as_arrays(trace.outputs)
         self._add_ledger(trace, batch.size)
         qdq = self._compare_qdq(trace, batch.reference)
@@ -191,6 +178,9 @@ class Evaluator:
         winners = winners_of(real)
         for name, result in (("float", real), ("qdq", qdq), ("hardware", outputs)):
             self._votes[name].add(result, batch.labels, winners)
+        self._values.add(outputs, qdq, real)
+        if self.samples == 0 and real and self.float_graph is not None:
+            self._classifies = classifies(self.float_graph, real[0], batch.reference)
         self._outputs.append(list(outputs))
         if self._on_trace is not None:
             self._on_trace(trace, self.samples)
@@ -212,6 +202,9 @@ class Evaluator:
         target = self.lowered.target
         accuracy = {name: vote.accuracy for name, vote in self._votes.items()}
         agreement = {name: self._votes[name].agreement for name in ("qdq", "hardware")}
+        labelled = any(value is not None for value in accuracy.values())
+        if not labelled and not self._classifies:
+            agreement = dict.fromkeys(agreement)
         if not self.layers:
             # All of it ran in torch: there is no hardware whose score this could be.
             accuracy["hardware"] = agreement["hardware"] = None
@@ -226,6 +219,12 @@ class Evaluator:
             seconds=self.timing.seconds,
             compiling_seconds=self.timing.compiling_seconds,
             layers=self.layers,
+            classification=labelled or self._classifies,
+            outputs=self._values.uses,
+            macs=Share(sum(layer.macs for layer in self.layers), self._host_macs),
+            network_sha256=self.lowered.digest,
+            raised=[dataclasses.asdict(item) for item in self._raised],
+            warnings=list(self.lowered.warnings),
         )
 
     def _add_ledger(self, trace: Trace, size: int) -> None:
@@ -242,15 +241,24 @@ class Evaluator:
                     layer.tensor = entry.tensor
                     if entry.spec.scale is not None:
                         self._scales[layer.node] = (entry.spec.scale, entry.spec.zero_point)
-            use = next((use for use in layer.accumulators if use.call == entry.call), None)
-            if use is None:
-                continue
-            use.bits_used = max(use.bits_used, ledger.bits_used)
-            if use.first is None and ledger.overflows and ledger.first is not None:
-                use.first = (self.samples + ledger.first[0], *ledger.first[1:])
-            use.overflows += ledger.overflows
+            for register in ledger.registers:
+                self._add_register(layer, entry.call, register)
         for layer in self.layers:
             layer.elements += trace.tensors[layer.tensor].size
+
+    def _add_register(self, layer: Layer, call: str, register: Register) -> None:
+        known = (
+            use for use in layer.accumulators if (use.call, use.register) == (call, register.name)
+        )
+        use = next(known, None)
+        if use is None:
+            use = AccumulatorUse(call, register.bits, register.overflow, register=register.name)
+            layer.accumulators.append(use)
+        use.watched = True
+        use.bits_used = max(use.bits_used, register.bits_used)
+        if use.first is None and register.first is not None:
+            use.first = (self.samples + register.first[0], *register.first[1:])
+        use.overflows += register.overflows
 
     def _compare_qdq(self, trace: Trace, inputs: Arrays) -> Arrays | None:
         if self.qdq_graph is None:

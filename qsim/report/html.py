@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from qsim.report import words
+from qsim.report.details import output_cells, register_rows
+from qsim.report.placement import by_reason
 from qsim.report.table import short_hash
 
 if TYPE_CHECKING:
@@ -80,7 +82,12 @@ def render_html(evaluation: Evaluation, target: Target, source: str, command: st
         cards=_cards(evaluation, layers),
         findings=words.findings(evaluation),
         nothing=words.nothing(evaluation),
-        host=words.host_lines(evaluation.host_operators),
+        took=words.took(evaluation),
+        reasons=by_reason(evaluation.host_operators),
+        no_oracle=words.NO_ORACLE,
+        registers=register_rows(evaluation.layers),
+        outputs=[output_cells(use) for use in evaluation.outputs],
+        compared=any(use.compared for use in evaluation.outputs),
         rows=_rows(layers, judged=not evaluation.random),
         chart_height=_ROW * len(layers) + 44,
         kernels=words.kernels(layers),
@@ -96,11 +103,16 @@ def _cards(evaluation: Evaluation, layers: Sequence[Layer]) -> list[tuple[str, s
         for name, value in evaluation.scores.items()
     ]
     overflowed = sum(1 for layer in layers if layer.overflows)
-    macs = words.compact(sum(layer.macs for layer in layers))
+    macs, operators = evaluation.macs, evaluation.operators
     return [
         *cards,
         ("samples", words.count(evaluation.samples), "run through every graph"),
-        ("MACs", macs, "per sample"),
+        ("MACs", words.compact(macs.total), "per sample, host included"),
+        (
+            "on the accelerator",
+            words.percent(macs.fraction),
+            f"of the MACs; {operators.accelerator:,} of {operators.total:,} operators",
+        ),
         ("overflows", f"{overflowed}/{len(layers)}", "layers that overflowed"),
     ]
 

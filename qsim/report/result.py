@@ -6,12 +6,15 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from qsim.report.outputs import OutputUse, decibels
+from qsim.report.placement import Share, by_reason
+
 SHAPE_ONLY: Final = frozenset({"reshape", "permute"})
 
 
 @dataclass
 class AccumulatorUse:
-    """One accumulator over all samples.
+    """One register over all samples: a call's accumulator, or one of its scheme.
 
     Attributes:
         call: the call that owns the register, such as ``conv2d_1.correlation``.
@@ -19,7 +22,9 @@ class AccumulatorUse:
         overflow: what the register does when it overflows: wrap, saturate, ...
         bits_used: the smallest width that would have been safe.
         overflows: output elements in which the overflow rule changed something.
-        first: (sample, *index) of the first of them.
+        first: (sample, *index) of the first of them, in C order of the call's output.
+        register: its name in the call's ledger.
+        watched: whether a run recorded it.
     """
 
     call: str
@@ -28,6 +33,14 @@ class AccumulatorUse:
     bits_used: int = 0
     overflows: int = 0
     first: tuple[int, ...] | None = None
+    register: str = "accumulator"
+    watched: bool = True
+
+    @property
+    def name(self) -> str:
+        """The primitive of the call and, where it is not the accumulator, the register."""
+        primitive = self.call.rsplit(".", 1)[-1]
+        return primitive if self.register == "accumulator" else f"{primitive} {self.register}"
 
 
 @dataclass
@@ -73,23 +86,22 @@ class Layer:
         """Signal to quantization noise against the float graph, in dB; inf where exact."""
         if not self.has_float:
             return None
-        if self.noise == 0.0:
-            return math.inf
-        return 10.0 * math.log10(self.signal / self.noise) if self.signal > 0.0 else -math.inf
+        return decibels(self.signal, self.noise)
 
     @property
     def accumulator(self) -> AccumulatorUse | None:
-        """The layer's accumulator with the least headroom."""
-        return min(self.accumulators, key=lambda use: use.bits - use.bits_used, default=None)
+        """The layer's register with the least headroom."""
+        seen = [use for use in self.accumulators if use.watched] or self.accumulators
+        return min(seen, key=lambda use: use.bits - use.bits_used, default=None)
 
     @property
     def overflows(self) -> int:
-        """Overflowing elements over the layer's accumulators."""
+        """Overflowing elements over the layer's registers."""
         return sum(use.overflows for use in self.accumulators)
 
     @property
     def first_overflow(self) -> tuple[int, ...] | None:
-        """(sample, *index) of the first overflow of the first accumulator that has one."""
+        """(sample, *index) of the first overflow of the first register that has one."""
         return next((use.first for use in self.accumulators if use.overflows), None)
 
     @property
@@ -126,6 +138,7 @@ class Layer:
                     "overflow": use.overflow,
                     "overflows": use.overflows,
                     "first": _list(use.first),
+                    "register": use.register,
                 }
                 for use in self.accumulators
             ],
@@ -142,12 +155,21 @@ class Evaluation:
             the accelerator.
         agreement: fractions of outputs whose argmax is that of the float graph, for ``qdq``
             and ``hardware``; None where there is no float graph or nothing to take an argmax of,
-            and for the hardware where nothing runs on the accelerator.
+            and for the hardware where nothing runs on the accelerator; None where the output is no
+            classification.
+        network_sha256: of all that decides the integers: see ``qsim.network.digest``.
         outputs_sha256: see :func:`outputs_digest`.
         seconds: wall time of the hardware part, without what its kernels took to be compiled.
         compiling_seconds: what they took to be compiled, or loaded from the disk.
         host_operators: what ran in torch: operator, layer, reason.
+        raised: scales that the quantizer raised so that codes fit registers: layer, tensor,
+            channels, channel, factor.
+        warnings: what lowering found that the datapath loses, in words.
         random: whether the samples are random: integers and widths mean something, quality not.
+        classification: whether there are labels, or the first output is a softmax or a linear of
+            rank 2.
+        outputs: what each output is worth.
+        macs: multiply-accumulates of one sample.
     """
 
     model: str
@@ -161,6 +183,17 @@ class Evaluation:
     compiling_seconds: float
     layers: list[Layer] = field(default_factory=list)
     random: bool = False
+    classification: bool = True
+    outputs: list[OutputUse] = field(default_factory=list)
+    macs: Share = Share(0, 0)  # noqa: RUF009  # frozen
+    network_sha256: str = ""
+    raised: list[dict[str, Any]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def operators(self) -> Share:
+        """Operators of the model: a layer is one, its fused activation included."""
+        return Share(len(self.layers), len(self.host_operators))
 
     @property
     def labelled(self) -> bool:
@@ -188,11 +221,19 @@ class Evaluation:
             "samples": self.samples,
             "accuracy": self.accuracy,
             "host_operators": self.host_operators,
+            "network_sha256": self.network_sha256,
             "outputs_sha256": self.outputs_sha256,
             "seconds": self.seconds,
             "compiling_seconds": self.compiling_seconds,
             "layers": [layer.to_dict() for layer in self.layers],
             "agreement": self.agreement,
+            "classification": self.classification,
+            "outputs": [use.to_dict() for use in self.outputs],
+            "macs": self.macs.to_dict(),
+            "operators": self.operators.to_dict(),
+            "host_reasons": [group.to_dict() for group in by_reason(self.host_operators)],
+            "raised_scales": self.raised,
+            "warnings": self.warnings,
         }
 
 

@@ -11,6 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from qsim.report import words
+from qsim.report.details import output_table, register_table
+from qsim.report.placement import by_reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -109,24 +111,37 @@ def run_report(
     """
     layers = [layer for layer in evaluation.layers if verbose or not layer.shape_only]
     parts: list[RenderableType] = [
-        Text(f"{source}; hardware model {evaluation.seconds:.2f} s", style="dim"),
+        Text(source, style="dim"),
+        Text(words.took(evaluation), style="dim"),
         Text(),
         _scores(evaluation),
+        _on_accelerator(evaluation),
     ]
+    if not evaluation.classification or len(evaluation.outputs) > 1:
+        parts += output_table(evaluation.outputs, columns)
     if layers:
         parts += [_layer_table(layers, columns, verbose=verbose)]
+        if any(layer.has_qdq for layer in layers):
+            parts.append(_note(words.NO_ORACLE, "dim"))
+        if verbose:
+            parts += register_table(layers, columns)
     else:
         parts += [Text(), _note(words.nothing(evaluation), "yellow")]
     if evaluation.layers and not evaluation.host_operators:
         parts.append(_note("Everything runs on the accelerator; no host operators."))
     if evaluation.host_operators:
-        lines = words.host_lines(evaluation.host_operators)
-        parts.append(_note(f"{words.plural(len(lines), 'operator')} on the host, in torch:"))
-        parts += [Padding(Text(line), (0, 0, 0, 4)) for line in lines]
+        number = words.plural(len(evaluation.host_operators), "operator")
+        parts.append(_note(f"{number} on the host, in torch, by reason:"))
+        groups = by_reason(evaluation.host_operators)
+        parts += [Padding(Text(words.reason_line(group)), (0, 0, 0, 4)) for group in groups]
     if layers:
         parts.append(_note(f"Kernels: {words.kernels(layers)}."))
-    digest = Text(f"Output sha256:{evaluation.outputs_sha256}", no_wrap=True, overflow="ellipsis")
-    parts.append(Padding(digest, (0, 0, 0, 2)))
+    for what, value in (
+        ("Network", evaluation.network_sha256),
+        ("Output", evaluation.outputs_sha256),
+    ):
+        digest = Text(f"{what} sha256:{value}", no_wrap=True, overflow="ellipsis")
+        parts.append(Padding(digest, (0, 0, 0, 2)))
     parts += [_note(finding, "bold yellow") for finding in words.findings(evaluation)]
     return parts
 
@@ -140,13 +155,22 @@ def _scores(evaluation: Evaluation) -> Text:
     if evaluation.random:
         return text.append("random samples: nothing to score", style="dim")
     if not evaluation.scores:
-        return text.append("no labels and no float graph: nothing to score against", style="dim")
+        none = "no labels and no float graph: nothing to score against"
+        if not evaluation.classification and any(use.compared for use in evaluation.outputs):
+            none = "no classification: what each output is worth stands below"
+        return text.append(none, style="dim")
     title = "accuracy" if evaluation.labelled else "argmax agrees with float"
     text.append(f"{title}  ", style="bold")
     for name, value in evaluation.scores.items():
         text.append(f"  {words.GRAPHS[name]} ")
         text.append(words.percent(value), style="bold green" if name == "hardware" else "bold")
     return text
+
+
+def _on_accelerator(evaluation: Evaluation) -> Text:
+    return (
+        Text("  ").append("accelerator", style="bold").append(f"    {words.placement(evaluation)}")
+    )
 
 
 def delegate_layers(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from qsim.report.result import Evaluation, Layer
+    from qsim.report.placement import Reason
+    from qsim.report.result import AccumulatorUse, Evaluation, Layer
 
 NONE: Final = "–"
 GRAPHS: Final = {"float": "float", "qdq": "Q/DQ", "hardware": "hardware"}
@@ -17,6 +18,11 @@ GRAPHS: Final = {"float": "float", "qdq": "Q/DQ", "hardware": "hardware"}
 LOW_SQNR_DB: Final = 10.0
 # A finding names so many layers; the table has them all.
 MOST_NAMED: Final = 5
+# What stands beside every figure that is taken against the Q/DQ graph.
+NO_ORACLE: Final = (
+    "max LSB and differing compare codes with the Q/DQ graph, which is float inside: it is no "
+    "oracle. The hardware's integers are the target's."
+)
 RANDOM: Final = (
     "The samples are random and not representative: integers, widths and overflows are exact, "
     "but SQNR and agreement say nothing about quality. Give --inputs (and --labels)."
@@ -69,9 +75,38 @@ def dimensions(shape: Sequence[int]) -> str:
 
 
 def bits(layer: Layer) -> str:
-    """Return the bits a layer's tightest accumulator used and has: ``19/32``."""
+    """Return the bits a layer's tightest register used and has: ``19/32``."""
     tight = layer.accumulator
-    return NONE if tight is None else f"{tight.bits_used}/{tight.bits}"
+    return NONE if tight is None else register_bits(tight)
+
+
+def register_bits(use: AccumulatorUse) -> str:
+    """Return the bits a register used and has; ``?/32`` where no run recorded it."""
+    return f"{use.bits_used if use.watched else '?'}/{use.bits}"
+
+
+def place(first: tuple[int, ...] | None) -> str:
+    """Return where something was first: ``sample 3 at [1, 2, 0]``."""
+    if first is None:
+        return NONE
+    return f"sample {first[0]} at [{', '.join(map(str, first[1:]))}]"
+
+
+def took(evaluation: Evaluation) -> str:
+    """Return how long the hardware model ran, and what that counts."""
+    return (
+        f"hardware model: {evaluation.seconds:.2f} s for all samples, traced, host operators "
+        "included, compiling not"
+    )
+
+
+def placement(evaluation: Evaluation) -> str:
+    """Return how much of the network is on the accelerator."""
+    macs, operators = evaluation.macs, evaluation.operators
+    shown = f"{compact(macs.accelerator)} of {compact(macs.total)} MACs per sample"
+    if macs.total:
+        shown += f" ({percent(macs.fraction)})"
+    return f"{shown}, {operators.accelerator:,} of {plural(operators.total, 'operator')}"
 
 
 def tail(text: str, length: int) -> str:
@@ -87,7 +122,25 @@ def plural(number: int, noun: str) -> str:
 def findings(evaluation: Evaluation) -> list[str]:
     """Return what a reader must know beyond the numbers, one sentence each."""
     quality = [RANDOM] if evaluation.random else _weak(evaluation.layers)
-    return [*_hints(evaluation), *overflowed(evaluation.layers), *quality]
+    layers = evaluation.layers
+    lost = [*_raised(evaluation.raised), *evaluation.warnings]
+    return [*_hints(evaluation), *overflowed(layers), *unwatched(layers), *lost, *quality]
+
+
+def _raised(items: Sequence[dict[str, Any]]) -> list[str]:
+    """Return which scales were raised so that codes fit their registers, the most raised first."""
+    if not items:
+        return []
+    ordered = sorted(items, key=lambda item: -float(item["factor"]))
+    named = []
+    for item in ordered[:MOST_NAMED]:
+        channel = "" if item["channel"] is None else f" of channel {item['channel']}"
+        more = f", {item['channels']} channels" if item["channels"] > 1 else ""
+        factor = f"{item['factor']:.3g} times{more}"
+        named.append(f"{item['layer']} {item['tensor']}{channel} ({factor})".strip())
+    rest = f"; and {len(ordered) - MOST_NAMED} more" if len(ordered) > MOST_NAMED else ""
+    noun = plural(len(ordered), "tensor")
+    return [f"Scales of {noun} were raised to fit the registers: {'; '.join(named)}{rest}."]
 
 
 def nothing(evaluation: Evaluation) -> str:
@@ -109,26 +162,37 @@ def _hints(evaluation: Evaluation) -> list[str]:
 
 
 def overflowed(layers: Sequence[Layer]) -> list[str]:
-    """Return which accumulators overflowed, how and where first, in words."""
-    by_verb: dict[str, list[str]] = {}
+    """Return which registers overflowed, how and where first, in words."""
+    kinds: dict[tuple[str, str], list[str]] = {}
     for layer in layers:
         for use in layer.accumulators:
             if use.overflows:
                 verb = _VERBS.get(use.overflow, "saturated")
-                first = ""
-                if use.first:
-                    place = ", ".join(map(str, use.first[1:]))
-                    first = f", the first in sample {use.first[0]} at [{place}]"
-                by_verb.setdefault(verb, []).append(
-                    f"{layer.name} {use.call.rsplit('.', 1)[-1]} "
-                    f"(needs {use.bits_used} bits, has {use.bits}; "
+                noun = "accumulator" if use.register == "accumulator" else "register"
+                first = f", the first in {place(use.first)}" if use.first else ""
+                kinds.setdefault((noun, verb), []).append(
+                    f"{layer.name} {use.name} (needs {use.bits_used} bits, has {use.bits}; "
                     f"{plural(use.overflows, 'output')}{first})"
                 )
     return [
-        f"{plural(len(items), 'accumulator')} {verb}: {'; '.join(items[:MOST_NAMED])}"
+        f"{plural(len(items), noun)} {verb}: {'; '.join(items[:MOST_NAMED])}"
         f"{f'; and {len(items) - MOST_NAMED} more' if len(items) > MOST_NAMED else ''}."
-        for verb, items in by_verb.items()
+        for (noun, verb), items in kinds.items()
     ]
+
+
+def unwatched(layers: Sequence[Layer]) -> list[str]:
+    """Return which declared registers no run recorded: an extension's ledger leaves them out."""
+    names = [
+        f"{layer.name} {use.name}"
+        for layer in layers
+        for use in layer.accumulators
+        if not use.watched
+    ]
+    if not names:
+        return []
+    verb = "is" if len(names) == 1 else "are"
+    return [f"{plural(len(names), 'register')} {verb} in no ledger: {', '.join(names)}."]
 
 
 def _weak(layers: Sequence[Layer]) -> list[str]:
@@ -154,6 +218,17 @@ def host_lines(operators: Sequence[dict[str, str]]) -> list[str]:
         f"{item.get('reason', '')}"
         for item in operators
     ]
+
+
+def reason_line(group: Reason, most: int = MOST_NAMED) -> str:
+    """Return host operators of one reason in a line: how many, why, which, and where."""
+    names = ", ".join(
+        f"{name}{f' ×{number}' if number > 1 else ''}" for name, number in group.operators.items()
+    )
+    layers = ", ".join(group.layers[:most])
+    rest = len(group.layers) - most
+    where = f" in {layers}{f' and {rest} more' if rest > 0 else ''}" if layers else ""
+    return f"{group.count:,}× {group.reason}: {names}{where}"
 
 
 def kernels(layers: Sequence[Layer]) -> str:

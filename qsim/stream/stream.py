@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from hw_models._aligned import address, aligned
+from hw_models._team import run_together
 from qsim.stream.compile import Compiled, compile_stream
-from qsim.stream.team import run_together
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

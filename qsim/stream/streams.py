@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import threading
+import weakref
 from typing import TYPE_CHECKING, Any, Final
 
+from hw_models._team import count, run_together
 from qsim.stream.constants import Constants
 from qsim.stream.source import Source
 from qsim.stream.stream import Stream
-from qsim.stream.team import run_together
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 _KEPT: Final = 4
 # Bytes of an arena that stays near the core.
 _CACHE: Final = 1 << 20
+# Those of this process, for its children.
+_all: weakref.WeakSet[Streams] = weakref.WeakSet()
 
 
 class Streams:
@@ -34,6 +38,15 @@ class Streams:
         self._kept: dict[Any, Any] = {}
         self._streams: dict[int, Stream] = {}
         self._lock = threading.Lock()
+        _all.add(self)
+
+    def forget(self) -> None:
+        """Drop what another thread was compiling in the process that this one was forked from."""
+        if self._lock.locked():
+            self._lock = threading.Lock()
+            self._constants = Constants()
+            self._kept = {}
+            self._streams = {}
 
     def get(self, batch: int) -> Stream:
         """Return the stream for a batch size, 1 or more."""
@@ -50,9 +63,7 @@ class Streams:
     def run(self, arrays: Sequence[Array], batch: int, threads: int | None) -> tuple[Array, ...]:
         """Compute the outputs for arrays that are known to fit the Program's inputs."""
         if threads is None:
-            from numba import get_num_threads
-
-            threads = get_num_threads()
+            threads = count()
         part = self._part(batch)
         stream = self.get(part)
         taken, made = stream.taken(arrays), stream.outputs(batch)
@@ -81,3 +92,12 @@ class Streams:
             return batch
         fitting = max(1, _CACHE // first.compiled.plan.size)
         return batch if fitting >= batch else 1 << (fitting.bit_length() - 1)
+
+
+def _after_fork() -> None:
+    for streams in list(_all):
+        streams.forget()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from qsim.errors import UsageError
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 # A linear layer is a 1x1 correlation on the same array: no datapath has one without the other.
 _ALIASES: Final = {"linear": "correlation"}
+# A description changes no bit: two files that differ in it alone are one datapath.
 _NOT_HASHED: Final = ("name", "reproduces", "notes")
 
 
@@ -59,6 +60,9 @@ class Target:
         requantize_linear, requantize_mul: sections that a file has only where linear layers and
             element-wise products are rescaled in another way.
         schema: version of the contract's form.
+        checked: which release of that system was compared, and how; empty where nobody says. It
+            describes a target's file: nothing that holds a target carries it, and targets that
+            differ in it alone are equal.
 
     Raises:
         TargetError: a field or a combination of fields is not acceptable.
@@ -84,6 +88,7 @@ class Target:
     requantize_linear: RequantizeLinear | None = None
     requantize_mul: RequantizeMul | None = None
     schema: int = SCHEMA
+    checked: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
         check(self)
@@ -139,7 +144,7 @@ class Target:
         return reading.names()
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the contract as JSON values, in the form of the TOML file."""
+        """Return the contract as JSON values, in the form of the TOML file, without ``checked``."""
         head = {"schema": self.schema, "name": self.name}
         head |= {"reproduces": self.reproduces, "notes": self.notes}
         sections = ((name, getattr(self, name)) for name in SECTIONS)
@@ -151,7 +156,7 @@ class Target:
 
     @property
     def hash(self) -> str:
-        """``sha256:`` and 64 hexadecimal digits over every field but name, reproduces, notes."""
+        """``sha256:`` and 64 hexadecimal digits over every field but name and descriptions."""
         fields = {k: v for k, v in self.to_dict().items() if k not in _NOT_HASHED}
         canonical = json.dumps(fields, sort_keys=True, separators=(",", ":"))
         return f"sha256:{hashlib.sha256(canonical.encode()).hexdigest()}"

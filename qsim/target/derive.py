@@ -9,6 +9,7 @@ PopulateConvolutionQuantizationParams), ONNX Runtime and PyTorch stay in float32
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, assert_never, cast
 
@@ -63,6 +64,62 @@ def requantizer(
         return _scheme(section, factor)
     except ContractError as error:
         raise TargetError(str(error), where=f"{target.name}: {section.section}.scheme") from None
+
+
+def smallest_factor(target: Target, operator: str = "") -> float:
+    """Return the smallest power of two above which every factor ``s_x * s_w / s_y`` is held.
+
+    Held is what differs from the factor by a sixteenth of it at most: below, a multiplier of a
+    fixed shift has few bits left, and in the end it is 0. 0.0 where floats are multiplied.
+
+    Args:
+        target: the contract.
+        operator: as for :func:`requantizer`.
+    """
+    return _smallest_factor(target.requantize_of(operator))
+
+
+@functools.cache  # thousands of factors are tried, and every layer asks for the same
+def _smallest_factor(section: Requantize) -> float:
+    if section.scheme in ("float_scale", "float64_scale"):
+        return 0.0
+    held = 1.0
+    for exponent in range(1, 64):
+        smaller = 2.0**-exponent
+        # Points of an octave; a datapath that shifts has its lower end alone.
+        count = 1 if section.scheme == "power_of_two" else 32
+        parts = (1.0 + part / count for part in range(count))
+        if not all(_holds(section, smaller * part) for part in parts):
+            break
+        held = smaller
+    return held
+
+
+def _holds(section: Requantize, factor: float) -> bool:
+    from hw_models.errors import ContractError
+
+    try:
+        scheme: Any = _scheme(section, np.asarray(factor))
+    except ContractError:
+        return False
+    multiplier = int(scheme.multipliers[0]) if hasattr(scheme, "multipliers") else 1
+    return abs(math.ldexp(multiplier, -int(scheme.shifts[0])) - factor) <= factor / 16
+
+
+def alignment(target: Target, coarse: int, fine: int) -> int:
+    """Return by how many places an aligned addition may shift codes so that the register holds.
+
+    Args:
+        target: the contract, with ``add.formula = "aligned"``.
+        coarse: the largest magnitude of the codes that are shifted.
+        fine: of the others.
+
+    Returns:
+        0..30; 0 too where the register does not hold the sum of unshifted codes.
+    """
+    register = target.sum.accumulator
+    room = min(register.max, -register.min) - fine
+    return max(0, min(30, (room // coarse).bit_length() - 1)) if room >= coarse else 0
 
 
 def _scheme(r: Requantize, factor: npt.NDArray[Any]) -> Requantizer:

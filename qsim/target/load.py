@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import difflib
 import os
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar, get_origin
 
-from qsim.errors import TargetError
+from qsim import toml
+from qsim.errors import FileFormatError, TargetError
 from qsim.target.fields import accepted, defaults, field_types, shown
 from qsim.target.sections import OPTIONAL, SECTIONS
 
@@ -24,9 +24,8 @@ T = TypeVar("T")
 SHIPPED: Final = Path(__file__).parent.parent / "targets"
 # A contract needs about 4 KiB.
 MAX_BYTES: Final = 64 * 1024
-# tomllib takes quadratic time on a dotted key: seconds for thousands of parts. No key spans lines.
-MAX_DOTS: Final = 256
 _HEAD: Final = ("schema", "name", "reproduces", "notes")
+_MAY_BE_SAID: Final = ("checked",)
 
 
 def names() -> tuple[str, ...]:
@@ -63,47 +62,19 @@ def load(target: str | os.PathLike[str], make: Callable[..., T]) -> T:
 
 def _load_file(path: Path, make: Callable[..., T], where: str) -> T:
     try:
-        if not path.exists():
-            raise TargetError("there is no such file", where=where, accepted="a target .toml file")
-        if not path.is_file():
-            raise TargetError("is not a file", where=where, accepted="a target .toml file")
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except (OSError, ValueError) as error:  # ValueError: a NUL character in the path
-        reason = getattr(error, "strerror", None) or str(error)
-        raise TargetError(f"cannot be read: {reason}", where=where) from None
-    if len(data) > MAX_BYTES:
-        raise TargetError(
-            "is too large for a target", where=where, accepted=f"at most {MAX_BYTES} bytes"
-        )
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise TargetError(
-            f"byte {error.start} is not UTF-8", where=where, accepted="TOML text in UTF-8"
-        ) from None
-    return from_toml(text, make, where)
+        document = toml.load(path, MAX_BYTES, "a target .toml file")
+    except FileFormatError as error:
+        raise TargetError.placed(error, where) from None
+    return from_dict(document, make, where)
 
 
 def from_toml(text: str, make: Callable[..., T], where: str = "") -> T:
     """Return the target that a TOML text states; ``where`` names it in errors."""
-    for number, line in enumerate(text.split("\n"), 1):
-        if line.count(".") > MAX_DOTS:
-            raise TargetError(
-                f"line {number} has {line.count('.')} dots",
-                where=where,
-                accepted=f"at most {MAX_DOTS}",
-            )
     try:
-        data = tomllib.loads(text)
-    except RecursionError:
-        raise TargetError(
-            "is nested too deeply", where=where, accepted="sections of fields"
-        ) from None
-    except ValueError as error:  # TOMLDecodeError, or an integer of thousands of digits
-        message = str(error).encode("ascii", "backslashreplace").decode()
-        raise TargetError(f"is not TOML: {message[:200]}", where=where) from None
-    return from_dict(data, make, where)
+        document = toml.parse(text)
+    except FileFormatError as error:
+        raise TargetError.placed(error, where) from None
+    return from_dict(document, make, where)
 
 
 def from_dict(data: Mapping[str, Any], make: Callable[..., T], where: str = "") -> T:
@@ -127,11 +98,13 @@ def _build(data: object, make: Callable[..., T]) -> T:
             where="schema",
             accepted="1",
         )
-    _check_keys(data, (*_HEAD, *SECTIONS), OPTIONAL, "", "a section or field")
+    known = (*_HEAD, *_MAY_BE_SAID, *SECTIONS)
+    _check_keys(data, known, (*_MAY_BE_SAID, *OPTIONAL), "", "a section or field")
     sections = {
         name: _section(name, cls, data[name]) for name, cls in SECTIONS.items() if name in data
     }
-    return make(**{name: data[name] for name in _HEAD}, **sections)
+    head = {name: data[name] for name in (*_HEAD, *_MAY_BE_SAID) if name in data}
+    return make(**head, **sections)
 
 
 def _section(name: str, cls: type[Any], values: object) -> Any:

@@ -76,7 +76,7 @@ def _check_head(target: Target) -> None:
             where="name",
             accepted="1 to 64 of a-z, 0-9, '.', '_' and '-', the first a letter or digit",
         )
-    for field in ("reproduces", "notes"):
+    for field in ("reproduces", "notes", "checked"):
         value = getattr(target, field)
         if not isinstance(value, str):
             raise TargetError(f"is {shown(value)}", where=field, accepted="text")

@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from functools import cache
-from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-PAGES = ("README.md", "golden/README.md", *sorted(f"docs/{p.name}" for p in ROOT.glob("docs/*.md")))
+from tools.docs.blocks import ROOT, Command, steps
+from tools.docs.blocks import blocks as fenced
+from tools.docs.scenes import PAGES
+
+__all__ = ["PAGES", "ROOT", "block", "blocks", "commands", "printed", "python"]
+
+
+def _lines(page: str) -> list[str]:
+    return (ROOT / page).read_text(encoding="utf-8").splitlines()
 
 
 @cache
 def blocks(page: str) -> tuple[tuple[str, str], ...]:
     """Return language and text of every fenced block of a page, in their order."""
-    found: list[tuple[str, str]] = []
-    language: str | None = None
-    lines: list[str] = []
-    for line in (ROOT / page).read_text(encoding="utf-8").splitlines():
-        if language is None and line.startswith("```"):
-            language, lines = line.removeprefix("```").strip(), []
-        elif line.rstrip() == "```":
-            found.append((language or "", "".join(f"{text}\n" for text in lines)))
-            language = None
-        else:
-            lines.append(line)
-    assert language is None, f"{page}: a block without an end"
-    return tuple(found)
+    return tuple((each.language, each.text) for each in fenced(_lines(page), page))
 
 
 def python(page: str) -> list[str]:
@@ -48,14 +41,7 @@ def printed(page: str, code: str) -> str:
     return text
 
 
-def output(page: str, command: str) -> str:
-    """Return what a page shows below a command line."""
-    (text,) = [t for _, t in blocks(page) if t.startswith(f"$ {command}\n")]
-    return text.partition("\n")[2]
-
-
-def commands(page: str) -> list[str]:
-    """Return the command lines of `qsim` in the plain blocks of a page, without their comments."""
-    plain = [text for language, text in blocks(page) if not language]
-    lines = [line.removeprefix("$ ") for text in plain for line in text.splitlines()]
-    return [re.split(r"\s{2,}|\s+#", line)[0] for line in lines if line.startswith("qsim ")]
+@cache
+def commands(page: str) -> tuple[str, ...]:
+    """Return the command lines of a page, without their prompts and comments."""
+    return tuple(each.text for each in steps(_lines(page), page) if isinstance(each, Command))

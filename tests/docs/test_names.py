@@ -71,3 +71,18 @@ def test_every_link_leads_to_a_page(page: Path) -> None:
 def test_every_name_is_there(page: Path) -> None:
     names = [name for name in named(page, NAME) if name not in OTHERS]
     assert [name for name in names if not found(name)] == []
+
+
+def test_every_arrow_of_the_architecture_is_there() -> None:
+    """``rooms: functions``: each is a name of one of these packages."""
+    drawing = (ROOT / "docs" / "architecture.md").read_text("utf-8").split("```")[1]
+    labels = [label.split(": ") for label in re.findall(r'\|"(\w[\w, ]*: [\w., ]+)"\|', drawing)]
+    assert len(labels) > 10
+    missing = [
+        (rooms, name)
+        for rooms, names in labels
+        for name in names.split(", ")
+        if rooms not in ("yes", "no")  # the fork below Lowered
+        and not any(found(f"qsim.{room}.{name}") for room in rooms.split(", "))
+    ]
+    assert missing == []

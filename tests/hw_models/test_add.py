@@ -78,7 +78,7 @@ def test_aligned_accumulator(overflow):
     over = (sums < adder.accumulator.min) | (sums > 127)
     assert (ledger.minimum, ledger.maximum) == (sums.min(), sums.max())
     assert ledger.overflows == over.sum()
-    assert ledger.first == tuple(np.argwhere(over)[0].tolist())
+    assert ledger.registers[0].first == tuple(np.argwhere(over)[0].tolist())
 
 
 def test_aligned_error_names_the_element():

@@ -23,6 +23,7 @@ from hw_models.schemes import (
     MulAddShift,
     PowerOfTwo,
 )
+from tests.hw_models.registers import Registers, of_requantizer
 
 I32 = (-(1 << 31), (1 << 31) - 1)
 I64 = (-(1 << 63), (1 << 63) - 1)
@@ -54,8 +55,13 @@ def check(x, scheme, axis=1, **kw):
     clamped = [v != c for v, c in zip(values, codes.reshape(-1).tolist(), strict=True)]
     first = np.unravel_index(clamped.index(True), x.shape) if any(clamped) else None
     assert (ledger.minimum, ledger.maximum) == (min(values), max(values))
-    assert (ledger.elements, ledger.clamped, ledger.overflows) == (x.size, sum(clamped), 0)
-    assert ledger.first == first
+    assert (ledger.elements, ledger.clamped) == (x.size, sum(clamped))
+    assert ledger.first_clamped == first
+    held, offset = Registers(), kw.get("input_zero_point", 0)
+    for index in np.ndindex(x.shape):
+        channel = index[axis] if scheme.channels else 0
+        held.hold(index, of_requantizer(scheme, int(x[index]) - offset, channel))
+    assert ledger.registers == held.all
 
 
 def ties(shift, scale=1, low=I32[0], high=I32[1]):

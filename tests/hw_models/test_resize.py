@@ -156,6 +156,16 @@ def test_scaled_as_tosa(mode):
             assert y.dtype == (wide if mode == "bilinear" else dtype)
 
 
+@pytest.mark.parametrize("mode", ["nearest", "bilinear"])
+def test_scaled_by_a_large_denominator(mode):
+    """Numerators are limited to 2048, denominators by them alone."""
+    scheme = ScaledResize((2048, 20480, 2048, 32767), (0, 1), (0, 0), mode)
+    x = np.random.default_rng(3).integers(-128, 128, (1, 1, 21, 17), np.int8)
+    y = resize(x, scheme)
+    assert y.shape == (1, 1, 3, 2)
+    assert y[0, 0].tolist() == tosa(x[0, 0].tolist(), scheme) == reference(x[0, 0].tolist(), scheme)
+
+
 def test_scaled_doubles_a_picture():
     """Half-pixel doubling: 4/2, offset -1, border 1; the sums are 16 times as large."""
     x = np.array([[[[0, 16], [32, 48]]]], np.int8)
@@ -231,8 +241,15 @@ PIXELS = np.zeros((1, 1, 4, 4), np.int64)
         (lambda: ScaledResize((2, 1, 2, 1), mode="area"), "mode must be one of"),
         (
             lambda: resize(np.zeros((1, 1, 20, 1), np.int8), ScaledResize((2048, 1, 1, 1))),
-            "at most 16384 long",
+            "output must be below 16384 long, not 38913",
         ),
+        (
+            lambda: resize(np.zeros((1, 1, 16384, 1), np.int8), ScaledResize((1, 1, 1, 1))),
+            "input must be below 16384 long, not 16384",
+        ),
+        (lambda: ScaledResize((2049, 1, 1, 1)), "numerators of up to 2048"),
+        (lambda: ScaledResize((2048, 32768, 1, 1)), "integer in 1..32767"),
+        (lambda: ScaledResize((2047, 32752, 1, 1)), "shrink by less than 16"),
     ],
 )
 def test_refusals(call, match):

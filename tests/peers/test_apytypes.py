@@ -59,6 +59,8 @@ def ours(x: np.ndarray, drop: int, out: int, rounding: str, overflow: str) -> np
     return np.asarray(form.wrap(wide.astype(np.int64)), np.int64)
 
 
+@pytest.mark.peer("apytypes", ["requantize"])
+@pytest.mark.peer("apytypes", ["requantize"], ["q7"], rounding="half_up", overflow="saturate")
 @pytest.mark.parametrize("overflow", OVERFLOWS)
 @pytest.mark.parametrize(("rounding", "mode"), PAIRS)
 def test_every_code_of_ten_bits(rounding: str, mode: str, overflow: str) -> None:
@@ -71,11 +73,15 @@ def test_every_code_of_ten_bits(rounding: str, mode: str, overflow: str) -> None
 
 
 def test_exception_jam_without_a_drop() -> None:
+    """JAM sets the last bit also where no bit is dropped; ours then does nothing."""
     x = np.arange(-8, 8, dtype=np.int32)
     assert cast(x, 4, 0, 4, "JAM", "wrap").tolist() == (x | 1).tolist()
     assert ours(x, 0, 4, "jam", "wrap").tolist() == x.tolist()
 
 
+@pytest.mark.peer(
+    "apytypes", ["requantize"], ["q7", "q15"], rounding="half_up", overflow="saturate"
+)
 @pytest.mark.parametrize("overflow", OVERFLOWS)
 @pytest.mark.parametrize(("rounding", "mode"), PAIRS)
 def test_wide_codes(rounding: str, mode: str, overflow: str) -> None:

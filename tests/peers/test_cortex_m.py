@@ -87,6 +87,9 @@ CONV = {  # channels, outputs, kernel, stride, padding, dilation, groups
 }
 
 
+@pytest.mark.peer(
+    "ExecuTorch Cortex-M", ["correlation", "bias_add", "requantize"], ["cmsis-nn", "tflite"]
+)
 @pytest.mark.parametrize("name", CONV)
 def test_convolution(name: str, ops: Any) -> None:
     channels, outputs, kernel, stride, padding, dilation, groups = CONV[name]
@@ -117,6 +120,7 @@ def test_convolution(name: str, ops: Any) -> None:
         same(actual, expected)
 
 
+@pytest.mark.peer("ExecuTorch Cortex-M", ["transposed_correlation"], ["cmsis-nn", "tflite"])
 @pytest.mark.parametrize(
     ("stride", "padding", "more", "dilation"),
     [((1, 1), (0, 0), (0, 0), (1, 1)), ((2, 2), (1, 1), (1, 0), (1, 1)),
@@ -144,6 +148,7 @@ def test_transposed_convolution(
         same(actual, hw.requantize(total, scheme, z_y, EIGHT, clamp))
 
 
+@pytest.mark.peer("ExecuTorch Cortex-M", ["linear", "requantize"], ["cmsis-nn", "tflite"])
 @pytest.mark.parametrize("form", ["bias", "none", "kernel_sum"])
 @pytest.mark.parametrize("k", [1, 33, 500])
 def test_linear(k: int, form: str, ops: Any) -> None:
@@ -168,6 +173,7 @@ def test_linear(k: int, form: str, ops: Any) -> None:
         same(ops.quantized_linear(tensor(x), tensor(w), *given, *rest), expected)
 
 
+@pytest.mark.peer("ExecuTorch Cortex-M", ["matmul"], ["cmsis-nn", "tflite", "int4"])
 @pytest.mark.parametrize("k", [1, 40, 255])
 def test_batch_matmul(k: int, ops: Any) -> None:
     rng = np.random.default_rng(k)
@@ -184,6 +190,7 @@ def test_batch_matmul(k: int, ops: Any) -> None:
         same(actual, hw.requantize(total, scheme, z_y, EIGHT))
 
 
+@pytest.mark.peer("ExecuTorch Cortex-M", ["add"], ["cmsis-nn", "tflite", "int4"])
 def test_add_every_pair_of_codes(ops: Any) -> None:
     a, b = (np.ascontiguousarray(v.astype(np.int8)) for v in np.mgrid[-128:128, -128:128])
     rng = np.random.default_rng(3)
@@ -199,6 +206,7 @@ def test_add_every_pair_of_codes(ops: Any) -> None:
         same(actual, hw.add(a, b, scheme, z_a, z_b, z_y, EIGHT, clamp))
 
 
+@pytest.mark.peer("ExecuTorch Cortex-M", ["mul"], ["cmsis-nn", "tflite", "int4"])
 def test_mul_every_pair_of_codes(ops: Any) -> None:
     a, b = (np.ascontiguousarray(v.astype(np.int8)) for v in np.mgrid[-128:128, -128:128])
     rng = np.random.default_rng(4)
@@ -210,6 +218,7 @@ def test_mul_every_pair_of_codes(ops: Any) -> None:
         same(actual, hw.mul(a, b, scheme, z_a, z_b, z_y, EIGHT))
 
 
+@pytest.mark.peer("ExecuTorch Cortex-M", ["lookup"])
 def test_lookup(ops: Any) -> None:
     rng = np.random.default_rng(5)
     x, table = int8(rng, 4, 300), int8(rng, 256)
@@ -217,12 +226,14 @@ def test_lookup(ops: Any) -> None:
     same(ops.quantized_activation(tensor(x), tensor(table)), hw.lookup(x, table, EIGHT, EIGHT))
 
 
+@pytest.mark.peer("ExecuTorch Cortex-M", ["minimum", "maximum"], ["cmsis-nn", "tflite", "int4"])
 def test_minimum_and_maximum(ops: Any) -> None:
     a, b = (np.ascontiguousarray(v.astype(np.int8)) for v in np.mgrid[-128:128, -128:128])
     same(ops.minimum(tensor(a), tensor(b)), hw.minimum(a, b))
     same(ops.maximum(tensor(a), tensor(b)), hw.maximum(a, b))
 
 
+@pytest.mark.peer("ExecuTorch Cortex-M", ["pad"], ["cmsis-nn", "tflite", "int4"])
 def test_pad(ops: Any) -> None:
     rng = np.random.default_rng(6)
     x = int8(rng, 2, 3, 5, 4)
@@ -231,6 +242,7 @@ def test_pad(ops: Any) -> None:
         same(ops.pad(tensor(x), before, after, -77), expected)
 
 
+@pytest.mark.peer("ExecuTorch Cortex-M", ["max_pool", "clamp"], ["cmsis-nn", "tflite", "int4"])
 @pytest.mark.parametrize("kernel", [(2, 2), (3, 3), (3, 1)])
 def test_max_pool(kernel: tuple[int, int], ops: Any) -> None:
     rng = np.random.default_rng(7)

@@ -70,6 +70,19 @@ def litert(
     return run(model, *arrays, kernels=kernels)[0]["y"]
 
 
+@pytest.mark.peer(
+    "LiteRT reference",
+    ["sub"],
+    ["litert-reference", "tflite", "int4"],
+    kernels="reference",
+    dtype="int8",
+)
+@pytest.mark.peer(
+    "LiteRT optimized", ["sub"], ["litert-optimized"], kernels="optimized", dtype="int8"
+)
+@pytest.mark.peer(
+    "LiteRT reference", ["sub"], ["tflite-int16x8"], kernels="reference", dtype="int16"
+)
 @KERNELS
 @pytest.mark.parametrize("dtype", FORMATS)
 @pytest.mark.parametrize("scales", SCALES)
@@ -92,6 +105,19 @@ def test_sub_tells_the_negated_term() -> None:
     assert (hw.sub(a, b, adder) != hw.sub(a, b, adder, negate="operand")).any()
 
 
+@pytest.mark.peer(
+    "LiteRT reference",
+    ["mul"],
+    ["litert-reference", "tflite", "int4"],
+    kernels="reference",
+    dtype="int8",
+)
+@pytest.mark.peer(
+    "LiteRT optimized", ["mul"], ["litert-optimized"], kernels="optimized", dtype="int8"
+)
+@pytest.mark.peer(
+    "LiteRT reference", ["mul"], ["tflite-int16x8"], kernels="reference", dtype="int16"
+)
 @KERNELS
 @pytest.mark.parametrize("dtype", FORMATS)
 @pytest.mark.parametrize("scales", SCALES)
@@ -109,6 +135,15 @@ def averaged(dtype: str) -> np.ndarray:
     return np.random.default_rng(1).integers(-128, 128, (2, 7, 6, 300)).astype(dtype)
 
 
+@pytest.mark.peer(
+    "LiteRT reference",
+    ["mean"],
+    ["litert-reference", "tflite", "int4"],
+    kernels="reference",
+    dtype="int8",
+)
+@pytest.mark.peer("LiteRT reference", ["mean"], kernels="reference", dtype="int16")
+@pytest.mark.peer("LiteRT optimized", ["mean"], kernels="optimized")
 @KERNELS
 @pytest.mark.parametrize("dtype", FORMATS)
 @pytest.mark.parametrize("axes", [(1, 2), (3,), (2,), (1, 3)])
@@ -127,6 +162,10 @@ def test_mean(kernels: str, dtype: str, axes: tuple[int, ...], sx: float, so: fl
     np.testing.assert_array_equal(hw.mean(x, axes, scheme, zx, zo, FORMATS[dtype]), theirs)
 
 
+@pytest.mark.peer(
+    "LiteRT reference", ["mean"], ["litert-reference", "tflite", "int4"], kernels="reference"
+)
+@pytest.mark.peer("LiteRT optimized", ["mean"], kernels="optimized")
 @KERNELS
 @pytest.mark.parametrize(
     ("sx", "so", "zx", "zo"),
@@ -156,6 +195,29 @@ def test_mean_that_keeps_height_and_width(
     np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.peer(
+    "LiteRT reference",
+    ["minimum", "maximum"],
+    ["litert-reference", "tflite", "int4"],
+    kernels="reference",
+    dtype="int8",
+)
+@pytest.mark.peer(
+    "LiteRT optimized",
+    ["minimum", "maximum"],
+    ["litert-optimized"],
+    kernels="optimized",
+    dtype="int8",
+)
+@pytest.mark.peer(
+    "LiteRT reference",
+    ["minimum", "maximum"],
+    ["tflite-int16x8"],
+    kernels="reference",
+    dtype="int16",
+)
+@pytest.mark.peer("LiteRT reference", ["concat"], kernels="reference")
+@pytest.mark.peer("LiteRT optimized", ["concat"], kernels="optimized")
 @KERNELS
 @pytest.mark.parametrize("dtype", FORMATS)
 def test_operators_that_pick_codes(kernels: str, dtype: str) -> None:
@@ -171,6 +233,16 @@ def test_operators_that_pick_codes(kernels: str, dtype: str) -> None:
     np.testing.assert_array_equal(joined, theirs)
 
 
+@pytest.mark.peer(
+    "LiteRT reference",
+    ["pad"],
+    ["litert-reference", "tflite", "int4"],
+    kernels="reference",
+    mode="constant",
+)
+@pytest.mark.peer(
+    "LiteRT optimized", ["pad"], ["litert-optimized"], kernels="optimized", mode="constant"
+)
 @KERNELS
 @pytest.mark.parametrize("mode", ["constant", "reflect", "symmetric"])
 def test_pad(kernels: str, mode: Any) -> None:
@@ -190,6 +262,10 @@ def test_pad(kernels: str, mode: Any) -> None:
     np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.peer(
+    "LiteRT reference", ["argmax"], ["litert-reference", "tflite", "int4"], kernels="reference"
+)
+@pytest.mark.peer("LiteRT optimized", ["argmax"], ["litert-optimized"], kernels="optimized")
 @KERNELS
 @pytest.mark.parametrize("axis", [1, 2, 3])
 def test_argmax(kernels: str, axis: int) -> None:
@@ -203,6 +279,7 @@ def test_argmax(kernels: str, axis: int) -> None:
     np.testing.assert_array_equal(ours, run(model, x, kernels=kernels)[0]["y"])
 
 
+@pytest.mark.peer("PyTorch", ["mul"], ["pytorch"])
 @pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor:UserWarning")
 @pytest.mark.parametrize("scales", SCALES[:3])
 def test_torch_mul(scales: tuple[float, float, float]) -> None:

@@ -34,6 +34,7 @@ GEOMETRIES = [
 ]
 
 
+@pytest.mark.peer("PyTorch FBGEMM", ["requantize", "bias_add"], ["pytorch"])
 @pytest.mark.parametrize("engine", [e for e in ENGINES if e == "fbgemm"], indirect=True)
 @pytest.mark.parametrize("geometry", GEOMETRIES, ids=lambda g: g.name)
 @pytest.mark.parametrize("per_channel", [False, True], ids=["tensor", "channel"])
@@ -58,6 +59,7 @@ def test_pytorch(engine: str, geometry: Geometry, per_channel: bool) -> None:
         np.testing.assert_array_equal(run_torch(layer), expected)
 
 
+@pytest.mark.peer("ONNX Runtime", ["requantize"], ["onnxruntime"])
 @pytest.mark.parametrize("per_column", [False, True], ids=["tensor", "column"])
 def test_onnxruntime(per_column: bool) -> None:
     target = Target.load("onnxruntime")
@@ -76,6 +78,8 @@ def test_onnxruntime(per_column: bool) -> None:
         np.testing.assert_array_equal(actual, expected)
 
 
+@pytest.mark.peer("PyTorch", ["add"], ["pytorch"], name="pytorch")
+@pytest.mark.peer("ONNX Runtime", ["add"], ["onnxruntime"], name="onnxruntime")
 @pytest.mark.parametrize("name", ["pytorch", "onnxruntime"])
 def test_add(name: str) -> None:
     """Whole vectors: torch computes the codes after the last one in another way."""

@@ -39,6 +39,8 @@ def microsoft(operator: str, inputs: list[Any], fed: tuple[int, ...], **attribut
     return run(operator, inputs, "uint8", fed=fed, domain="com.microsoft", **attributes)
 
 
+@pytest.mark.peer("PyTorch", ["mul"], ["pytorch"], name="pytorch")
+@pytest.mark.peer("ONNX Runtime", ["mul"], ["onnxruntime"], name="onnxruntime")
 @NAMES
 @pytest.mark.parametrize("seed", range(4))
 def test_mul(name: str, seed: int) -> None:
@@ -55,6 +57,8 @@ def test_mul(name: str, seed: int) -> None:
     np.testing.assert_array_equal(hw.mul(a, b, scheme, *z, BYTES), theirs)
 
 
+@pytest.mark.peer("PyTorch", ["concat"], ["pytorch"], name="pytorch")
+@pytest.mark.peer("ONNX Runtime", ["concat"], ["onnxruntime"], name="onnxruntime")
 @NAMES
 @pytest.mark.parametrize("seed", range(4))
 def test_concat(name: str, seed: int) -> None:
@@ -73,6 +77,7 @@ def test_concat(name: str, seed: int) -> None:
     np.testing.assert_array_equal(hw.concat(parts, 1, schemes, z[:2], z[2], BYTES), theirs)
 
 
+@pytest.mark.peer("ONNX Runtime", ["lookup"], ["onnxruntime"])
 @pytest.mark.parametrize("seed", range(4))
 def test_tables_of_onnxruntime(seed: int) -> None:
     _, s, z = drawn(seed)
@@ -87,6 +92,7 @@ def test_tables_of_onnxruntime(seed: int) -> None:
     np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.peer("PyTorch", ["lookup"], ["pytorch"])
 @pytest.mark.parametrize("seed", range(4))
 def test_tables_of_pytorch(seed: int) -> None:
     _, s, z = drawn(seed)
@@ -104,6 +110,7 @@ def test_tables_of_pytorch(seed: int) -> None:
         np.testing.assert_array_equal(ours, theirs.int_repr().numpy())
 
 
+@pytest.mark.peer("ONNX Runtime", ["mean"], ["onnxruntime"])
 @pytest.mark.parametrize("size", [7, 8])
 def test_mean_of_onnxruntime(size: int) -> None:
     for seed in range(4):
@@ -138,6 +145,8 @@ def softmax_of(name: str, x: np.ndarray, s: Any, z: int) -> np.ndarray:
     return np.asarray(session.run(None, {"x": x})[0])
 
 
+@pytest.mark.peer("PyTorch", ["softmax"], ["pytorch"], name="pytorch")
+@pytest.mark.peer("ONNX Runtime", ["softmax"], ["onnxruntime"], name="onnxruntime")
 @NAMES
 @pytest.mark.parametrize("length", [4, 20, 100])
 def test_softmax(name: str, length: int) -> None:
@@ -159,6 +168,7 @@ def test_exception_a_tie_of_a_softmax(name: str) -> None:
     assert set(softmax_of(name, x, F32(0.05), 3).ravel()) == {0}
 
 
+@pytest.mark.peer("PyTorch FBGEMM", ["transposed_correlation"], ["pytorch"])
 @pytest.mark.parametrize("engine", [e for e in ENGINES if e == "fbgemm"], indirect=True)
 @pytest.mark.parametrize("seed", range(4))
 def test_transposed_convolution_of_pytorch(engine: str, seed: int) -> None:

@@ -188,6 +188,63 @@ def test_a_release_that_the_lock_does_not_have_stops_the_set_up(
         install.install("run", {})
 
 
+def editable(site: Path, root: Path) -> None:
+    """Say that qsim was installed from a folder."""
+    record = site / "qsim-1.dist-info"
+    record.mkdir(exist_ok=True)
+    (record / "direct_url.json").write_text(json.dumps({"url": root.as_uri()}))
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_link_to_an_environment_of_another_checkout_is_left_alone(
+    root: Path, site: Path, asked: list[object]
+) -> None:
+    other = root / "other"
+    (root / ".venv").rename(other)
+    state.VENV.symlink_to(other)
+    state.Stamp("run", "old", str(root / "elsewhere")).write()
+    before = contents(other)
+    with pytest.raises(SystemExit, match=f"is a link to {other}, so it belongs to another") as told:
+        bootstrap.main(["test"])
+    assert "\n" not in str(told.value)
+    assert contents(other) == before
+    assert asked == []
+
+
+def test_a_link_to_an_environment_of_this_checkout_is_its_own(
+    root: Path, site: Path, asked: list[object]
+) -> None:
+    (root / ".venv").rename(root / "on another disk")
+    state.VENV.symlink_to(root / "on another disk")
+    assert bootstrap.main(["test"]) == 0
+
+
+def test_an_install_from_another_checkout_is_left_alone(
+    root: Path, site: Path, asked: list[object]
+) -> None:
+    other = root / "an other"
+    other.mkdir()
+    (other / "pyproject.toml").touch()
+    editable(site, other)
+    state.Stamp("run", "old", str(other)).write()
+    with pytest.raises(SystemExit, match=f"has qsim installed from {other}, so it belongs"):
+        bootstrap.main(["test"])
+    assert asked == []
+    editable(site, root)
+    assert bootstrap.main(["test"]) == 0
+    assert len(asked) == 1
+
+
+def test_a_moved_checkout_is_set_up_anew(root: Path, site: Path, asked: list[object]) -> None:
+    editable(site, root / "where it was")
+    state.Stamp("run", state.digest(), str(root / "where it was")).write()
+    assert bootstrap.main(["run"]) == 0
+    assert len(asked) == 1
+
+
 @pytest.mark.parametrize("arguments", [[], ["models"], ["run", "test"]])
 def test_other_arguments_are_refused(root: Path, arguments: list[str]) -> None:
     with pytest.raises(SystemExit, match="expected one of run, test"):

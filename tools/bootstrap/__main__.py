@@ -6,7 +6,7 @@ What is installed is the lock, `requirements/run.txt` or `requirements/test.txt`
 them). The environment is complete when its stamp says so, every package still has the release that
 the lock gave it, *and* every file that its packages recorded is there with its recorded size.
 Anything else (an interrupted install, a deleted package, another Python, a renewed lock) is told in
-one line and rebuilt or brought up to date.
+one line and rebuilt or brought up to date. An environment of another checkout is left alone.
 """
 
 from __future__ import annotations
@@ -24,6 +24,12 @@ def main(arguments: list[str]) -> int:
         sys.exit(f"bootstrap: Python 3.11 or newer is needed, this is {sys.version.split()[0]}")
     if len(arguments) != 1 or arguments[0] not in SETS:
         sys.exit(f"bootstrap: expected one of {', '.join(SETS)}, not: {' '.join(arguments)}")
+    foreign = state.foreign()
+    if foreign:
+        sys.exit(
+            f"bootstrap: {foreign}, so it belongs to another checkout and stays as it is "
+            "(accepted: no .venv here; it is made then)"
+        )
     wanted, digest = SETS.index(arguments[0]), state.digest()
     lacking = system.lacking_tools() if arguments[0] == "test" else []
     if lacking:

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import unquote, urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -119,6 +120,24 @@ def damage(site: Path) -> str:
 def site_packages() -> Path:
     """Return the environment's package folder."""
     return VENV / "lib" / f"python3.{sys.version_info.minor}" / "site-packages"
+
+
+def foreign() -> str:
+    """Return why the environment is that of another checkout, or an empty string.
+
+    A checkout that was moved has an editable install of a folder that is gone: it is set up anew.
+    """
+    if VENV.is_symlink() and stamp().root != str(ROOT):
+        return f".venv is a link to {VENV.readlink()}"
+    for record in site_packages().glob("qsim-*.dist-info/direct_url.json"):
+        try:
+            url = str(json.loads(record.read_text(encoding="utf-8"))["url"])
+        except (OSError, ValueError, TypeError, KeyError):
+            continue
+        place = Path(unquote(urlsplit(url).path))
+        if (place / "pyproject.toml").is_file() and not place.samefile(ROOT):
+            return f".venv has qsim installed from {place}"
+    return ""
 
 
 def why_broken() -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rich.padding import Padding
 from rich.text import Text
 
+from qsim.cli.golden.tables import digest_lines
 from qsim.cli.listing import add_row, plain_table
 from qsim.cli.output import quiet
 from qsim.report import count, plural
@@ -41,7 +42,7 @@ def _print(checked: Checked, output: Output) -> None:
         head = Text(str(golden.directory), "bold")
         head.append(f" · {golden.model or 'directed vectors'} on {golden.target.name} ")
         head.append(golden.target.short_hash, "cyan")
-        parts: list[RenderableType] = [head, _table(checked)]
+        parts: list[RenderableType] = [head, *digest_lines(golden), _table(checked)]
         for result in checked.differing:
             parts += _difference(result)
         cases = plural(len(checked.results), "case")
@@ -56,6 +57,7 @@ def _print(checked: Checked, output: Output) -> None:
             "directory": str(golden.directory),
             "target": {"name": golden.target.name, "hash": golden.target.hash},
             "model": golden.model,
+            "network_sha256": golden.network,
             "seed": golden.manifest["seed"],
             "ok": checked.ok,
             "elements": checked.elements,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from qsim.cli.build import DEFAULT_TARGET, build, check_model_name, target_of
-from qsim.cli.golden.tables import class_table, elements, primitive_table
+from qsim.cli.golden.tables import class_table, digest_lines, elements, primitive_table
 from qsim.cli.output import quiet
 from qsim.errors import ModelError, UsageError
 from qsim.report import plural
@@ -138,6 +138,7 @@ def _run(options: RecordOptions, output: Output) -> tuple[GoldenSet, str]:
             options.directory,
             network.target,
             model=options.what,
+            network=network.digest,
             seed=options.seed,
             force=options.force,
         )
@@ -181,6 +182,7 @@ def _print(golden: GoldenSet, source: str, options: RecordOptions, output: Outpu
             f"{options.directory}: {plural(len(golden.entries), 'case')}, {total:,} elements, "
             f"{size:,} bytes, {target.name} {target.short_hash}",
             f"From {source}.",
+            *digest_lines(golden),
             class_table(classes) if classes else primitive_table(golden),
         )
     output.json(
@@ -188,6 +190,7 @@ def _print(golden: GoldenSet, source: str, options: RecordOptions, output: Outpu
             "directory": str(options.directory),
             "target": {"name": target.name, "hash": target.hash},
             "model": golden.model,
+            "network_sha256": golden.network,
             "seed": golden.manifest["seed"],
             "source": source,
             "elements": total,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from rich.text import Text
+
 from qsim.cli.listing import add_row, plain_table
 from qsim.report import count
 
@@ -20,6 +22,13 @@ if TYPE_CHECKING:
 def elements(shape: Iterable[int]) -> int:
     """Return how many elements an array of this shape has."""
     return math.prod(shape)
+
+
+def digest_lines(golden: GoldenSet) -> list[Text]:
+    """Return the digest of the network whose run was recorded, on a line; none for vectors."""
+    if golden.network is None:
+        return []
+    return [Text(f"Network sha256:{golden.network}", no_wrap=True, overflow="ellipsis")]
 
 
 def class_table(classes: Counter[str]) -> Table:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from qsim.cli.pte import facts
-from qsim.report import join, outputs_digest, winners_of
+from qsim.report import Share, by_reason, join, outputs_digest, winners_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -88,6 +88,13 @@ class Result:
         """Return the JSON object: the keys of the other forms of MODEL, and what a ``.pte`` has."""
         opened = self.opened
         target = opened.target()
+        outside: list[dict[str, Any]] = [
+            {"operator": name, "layer": "", "reason": "outside the delegates", "calls": calls}
+            for name, calls in facts.outside(opened.method).items()
+        ]
+        layers = self.layers()
+        macs = Share(sum(layer.macs for _, layer in layers), 0).to_dict()
+        operators = Share(len(layers), sum(item["calls"] for item in outside))
         return {
             "model": str(opened.path),
             "target": None if target is None else facts.named(target),
@@ -98,15 +105,18 @@ class Result:
                 "hardware": self.accuracy if self.delegated else None,
                 "program": self.accuracy,
             },
-            "host_operators": [
-                {"operator": name, "layer": "", "reason": "outside the delegates", "calls": calls}
-                for name, calls in facts.outside(opened.method).items()
-            ],
+            "host_operators": outside,
             "outputs_sha256": self.outputs_sha256,
             "seconds": self.timing.seconds,
             "compiling_seconds": self.timing.compiling_seconds,
-            "layers": [self._layer(index, layer) for index, layer in self.layers()],
+            "layers": [self._layer(index, layer) for index, layer in layers],
             "agreement": {"qdq": None, "hardware": None},
+            "classification": None,
+            "outputs": None,
+            # Nobody counts what ExecuTorch's own kernels multiply.
+            "macs": macs | (dict.fromkeys(("host", "share")) if outside else {}),
+            "operators": operators.to_dict(),
+            "host_reasons": [group.to_dict() for group in by_reason(outside)],
             "source": self.source,
             "quantized_io": opened.integer_io,
             "method": opened.method.name,

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from qsim.atomic import refused
+from qsim.cli.npy import write_npy
 from qsim.cli.traces import TraceDirectory, TraceWriter
 from qsim.errors import ModelError
 from qsim.executorch.pte import DelegateCall
@@ -99,7 +101,9 @@ class DelegateTracer(TraceDirectory):
                 # In a loop or after a branch the order of the file is not that of the run.
                 known = next(part.index for part in self._parts if part.network is network)
             path = self._directory / f"{self._at:02d}_delegate{known}"
-            writer = self._stack.enter_context(TraceWriter(path, network, self._samples))
+            writer = self._stack.enter_context(
+                TraceWriter(path, network, self._samples, self._told)
+            )
             self._sites.append(_Site(known, network, writer))
         site = self._sites[self._at] if self._at < len(self._sites) else None
         if site is None or site.network is not network:
@@ -124,7 +128,8 @@ class DelegateTracer(TraceDirectory):
         """
         for side, arrays in (("input", inputs), ("output", outputs)):
             for position, array in enumerate(arrays):
-                np.save(self._directory / f"{side}{position}.npy", array, allow_pickle=False)
+                with refused(self._told):
+                    write_npy(self._directory / f"{side}{position}.npy", np.asarray(array))
         for position, site in enumerate(self._sites):
             site.writer.finish({"position": position, "delegate": site.delegate})
         self._write(document)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from pathlib import Path
 from typing import Any, Final, assert_never
 
+from qsim import toml
 from qsim.cosim.dut.binding import HANDSHAKES, ORDERS, Binding, Dut, Handshake, Stream
-from qsim.errors import UsageError
+from qsim.errors import FileFormatError, UsageError
 from qsim.target import shown
 
 SCHEMA: Final = 1
@@ -113,17 +113,9 @@ def load(path: str | Path) -> Dut:
     file = Path(path)
     where = str(path)
     try:
-        with file.open("rb") as stream:
-            data = stream.read(MAX_BYTES + 1)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise UsageError(f"cannot be read: {reason}", where=where) from None
-    if len(data) > MAX_BYTES:
-        raise UsageError("is too large", where=where, accepted=f"at most {MAX_BYTES} bytes")
-    try:
-        document = tomllib.loads(data.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"is not TOML: {str(error)[:200]}", where=where) from None
+        document = toml.load(file, MAX_BYTES)
+    except FileFormatError as error:
+        raise UsageError.placed(error, where) from None
     return _read(_Table(document, where), file.resolve().parent)
 
 

@@ -10,11 +10,15 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from qsim.errors import UsageError
+from qsim import files
+from qsim.errors import FileFormatError, UsageError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from qsim.cosim.dut.binding import Dut
 
+MOST_BYTES: Final = 1 << 26  # of a source
 _COMMENTS: Final = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"', re.DOTALL)
 _RANGES: Final = re.compile(r"\[[^\[\]]*\]")
 _WORDS: Final = re.compile(r"[A-Za-z_][\w$]*|[^\s\w]|\d[\w']*")
@@ -37,12 +41,19 @@ def modules(dut: Dut) -> dict[str, str]:
     """Return the text of every module in the sources, without comments, by name."""
     found = {}
     for source in dut.sources:
-        text = _COMMENTS.sub(" ", source.read_text(encoding="utf-8", errors="replace"))
+        text = _COMMENTS.sub(" ", _text(source))
         for match in re.finditer(
             r"\bmodule\s+(?:automatic\s+)?(\w+)(.*?)\bendmodule\b", text, re.S
         ):
             found[match[1]] = match[2]
     return found
+
+
+def _text(source: Path) -> str:
+    try:
+        return files.read(source, MOST_BYTES, "a SystemVerilog file").decode("utf-8", "replace")
+    except FileFormatError as error:
+        raise UsageError.placed(error, error.where) from None
 
 
 def declared(dut: Dut) -> Declared | None:

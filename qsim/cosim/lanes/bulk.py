@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import secrets
-import tempfile
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, assert_never
 
 import numpy as np
 
-from qsim.atomic import write_bytes
+from qsim.atomic import refused, scratch
 from qsim.cosim.lanes.interface import LaneResult, SimulationError, Stimulus, Window
 from qsim.cosim.lanes.results import Expectation, read_results
+from qsim.cosim.lanes.waves import keep_waves
 from qsim.cosim.simulators import RTL_TB, Build, Design, Recipe, process
 from qsim.errors import UsageError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from qsim.cosim.jobs import Flags, Job, Layout, Words
     from qsim.cosim.simulators import Simulator
     from qsim.cosim.simulators.toolchain import SimulatorName
@@ -86,10 +87,10 @@ def run_bulk(
         raise UsageError(f"a build of lane {build.lane!r} (waves: {build.waves}) does not fit")
     if len(stimulus.resets) > _RESETS:
         raise UsageError(f"{len(stimulus.resets)} resets", accepted=f"at most {_RESETS}")
-    with tempfile.TemporaryDirectory(prefix="qsim-bulk-") as name:
-        folder = Path(name)
+    with scratch("bulk") as folder:
         started = time.perf_counter()
-        _write(folder, job, stimulus, hexadecimal=hexadecimal)
+        with refused(folder):
+            _write(folder, job, stimulus, hexadecimal=hexadecimal)
         nonce = secrets.token_hex(8)
         arguments = _plusargs(job, stimulus, window, limit) | {"nonce": nonce}
         arguments["hex"] = str(int(hexadecimal))
@@ -101,8 +102,8 @@ def run_bulk(
             timeout=timeout,
         )
         seconds = time.perf_counter() - started
-        if window is not None and (folder / "waves.vcd").is_file():
-            write_bytes(window.path, (folder / "waves.vcd").read_bytes())
+        if window is not None:
+            keep_waves(folder, window)
         if done.timed_out or done.status:
             raise SimulationError(
                 f"{build.simulator.name} {done.how}{process.last_words(done.text)}",

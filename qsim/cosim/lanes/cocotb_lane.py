@@ -9,9 +9,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import shutil
 import sys
-import tempfile
 import time
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -19,8 +17,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, assert_never
 
+from qsim.atomic import refused, scratch
 from qsim.cosim.lanes.interface import LaneResult, SimulationError, Stimulus, Window
 from qsim.cosim.lanes.results import Expectation, read_results
+from qsim.cosim.lanes.waves import keep_waves
 from qsim.cosim.simulators import RTL_TB, Build, Design, Recipe, process
 from qsim.errors import MissingToolError, UsageError
 
@@ -127,8 +127,7 @@ def run_cocotb(
         SimulationError: the simulator ended early, was killed, or took too long.
         UsageError: the build is of another lane, or has no waves.
     """
-    with tempfile.TemporaryDirectory(prefix="qsim-cocotb-") as name:
-        folder = Path(name)
+    with scratch("cocotb") as folder:
         started = time.perf_counter()
         nonce = play(
             job, build, LANE, folder, stimulus, window=window, timeout=timeout, limit=limit
@@ -178,7 +177,8 @@ def play(
     if build.lane != "cocotb" or (window is not None and not build.waves):
         raise UsageError(f"a build of lane {build.lane!r} (waves: {build.waves}) does not fit")
     nonce = secrets.token_hex(8)
-    _write(folder, job, stimulus, window, limit, nonce)
+    with refused(folder):
+        _write(folder, job, stimulus, window, limit, nonce)
     done = process.run(
         _command(build, stimulus.seed),
         cwd=folder,
@@ -186,8 +186,8 @@ def play(
         log=folder / "log.txt",
         timeout=timeout,
     )
-    if window is not None and (folder / "waves.vcd").is_file():
-        shutil.copyfile(folder / "waves.vcd", window.path)
+    if window is not None:
+        keep_waves(folder, window)
     if done.timed_out or done.status:
         raise SimulationError(
             f"{build.simulator.name} {done.how}{process.last_words(done.text)}",

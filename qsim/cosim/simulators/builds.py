@@ -9,12 +9,10 @@ checked before it runs; a damaged build is made again.
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from qsim.atomic import refused, scratch
 from qsim.cosim.simulators import cache, process
 from qsim.cosim.simulators.compilers import compile_design
 from qsim.cosim.simulators.recipes import Build
@@ -22,6 +20,7 @@ from qsim.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from pathlib import Path
 
     from qsim.cosim.simulators.recipes import Recipe
 
@@ -38,14 +37,12 @@ def build(recipe: Recipe) -> Build:
     found = _open(place, recipe)
     if found is not None:
         return found
-    temporary = Path(tempfile.mkdtemp(prefix=f".{key[:16]}.", dir=place.parent))
-    try:
+    with scratch(key[:16], place.parent) as temporary:
         names = compile_design(recipe, temporary)
         if recipe.key() != key:
             raise UsageError("sources changed while they were compiled", accepted="a second try")
-        cache.publish(temporary, place, names)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        with refused(place.parent):
+            cache.publish(temporary, place, names)
     cache.prune(place.parent, keep=place)
     made = _open(place, recipe)
     if made is None:

@@ -7,14 +7,14 @@ import json
 import os
 import shutil
 import stat
-import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from qsim.atomic import write_bytes
-from qsim.errors import UsageError
+from qsim import files
+from qsim.atomic import scratch, write_bytes
+from qsim.errors import FileFormatError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -87,10 +87,8 @@ def publish(temporary: Path, place: Path, names: Iterable[str]) -> None:
         except OSError:
             if contents(place):
                 return
-            aside = Path(tempfile.mkdtemp(prefix=".old.", dir=place.parent))
-            with suppress(OSError):
+            with scratch("old", place.parent) as aside, suppress(OSError):
                 place.rename(aside / "build")
-            shutil.rmtree(aside, ignore_errors=True)
         else:
             return
     raise UsageError("a build cannot be put in its place", where=str(place))
@@ -103,10 +101,9 @@ def digest(path: Path) -> tuple[str, str]:
         UsageError: it cannot be read.
     """
     try:
-        return path.name, hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        reason = (error.strerror or "unreadable").lower()
-        raise UsageError(f"a source cannot be read: {reason}", where=str(path)) from None
+        return path.name, hashlib.sha256(files.read(path)).hexdigest()
+    except FileFormatError as error:
+        raise UsageError.placed(error, error.where) from None
 
 
 def prune(place: Path, keep: Path, now: float | None = None) -> None:

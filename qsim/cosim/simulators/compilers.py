@@ -7,18 +7,18 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 import threading
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, assert_never
 
+from qsim.atomic import refused, scratch
 from qsim.cosim.simulators import cache, process
 from qsim.cosim.simulators.compile_errors import BuildError, first_error
 from qsim.cosim.simulators.recipes import MAKE, VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from qsim.cosim.simulators.recipes import Recipe
 
@@ -29,8 +29,9 @@ _runtime = threading.Lock()
 def compile_design(recipe: Recipe, folder: Path) -> tuple[str, ...]:
     """Compile into a folder; return the names of the files to keep, the program first."""
     texts = {"dut.sv": recipe.design.wrapper, **recipe.texts}
-    for name, text in texts.items():
-        (folder / name).write_text(text, encoding="utf-8")
+    with refused(folder.parent):
+        for name, text in texts.items():
+            (folder / name).write_text(text, encoding="utf-8")
     sources = [*recipe.design.sources, *(folder / name for name in texts), *recipe.bench]
     match recipe.simulator.name:
         case "icarus":
@@ -118,8 +119,9 @@ def _alone(lock: Path) -> Iterator[None]:
 def restore(kept: Path, folder: Path) -> bool:
     """Copy a kept runtime, newer than what it would be made from."""
     names = cache.contents(kept)
-    for name in names:
-        shutil.copyfile(kept / name, folder / name)
+    with refused(kept.parent):
+        for name in names:
+            shutil.copyfile(kept / name, folder / name)
     with suppress(OSError):
         os.utime(kept)
     return bool(names)
@@ -127,14 +129,11 @@ def restore(kept: Path, folder: Path) -> bool:
 
 def keep(folder: Path, kept: Path) -> None:
     """Keep the compiled runtime of a folder."""
-    temporary = Path(tempfile.mkdtemp(prefix=".runtime.", dir=kept.parent))
-    try:
+    with scratch("runtime", kept.parent) as temporary, refused(kept.parent):
         objects = sorted(folder.glob("verilated*.o"))
         for path in objects:
             shutil.copyfile(path, temporary / path.name)
         cache.publish(temporary, kept, [path.name for path in objects])
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _run(recipe: Recipe, command: Sequence[str], folder: Path) -> None:
@@ -150,7 +149,7 @@ def _run(recipe: Recipe, command: Sequence[str], folder: Path) -> None:
     if done.status or done.timed_out:
         place, message = first_error(done.text)
         # The folder goes; what the compiler said stays.
-        log = log.replace(folder.parent / f"{folder.name.strip('.')}.log")
+        log = log.replace(folder.parent / f"{recipe.key()[:16]}.log")
         raise BuildError(
             f"{recipe.simulator.name}: {message or f'the compiler {done.how}'}",
             where=place.replace(f"{folder}/", ""),

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import stat
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from qsim import files
 from qsim.errors import FileFormatError
 from qsim.executorch import adapter
 from qsim.executorch.pte import flatbuffers
@@ -48,16 +47,7 @@ def read_bytes(path: str | os.PathLike[str], kind: str) -> bytes:
     Raises:
         FileFormatError: it is missing, unreadable, or no regular file.
     """
-    where = str(path)
-    try:
-        if not stat.S_ISREG(Path(path).stat().st_mode):
-            raise FileFormatError("it is not a regular file", where=where, accepted=kind)
-        return Path(path).read_bytes()
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        reason = getattr(error, "strerror", None) or str(error)
-        raise FileFormatError(
-            f"cannot be read: {reason.lower()}", where=where, accepted=kind
-        ) from None
+    return files.read(path, accepted=kind)
 
 
 def read_pte(data: bytes) -> Container:

@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import tempfile
 from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from qsim.atomic import refused, scratch
 from qsim.errors import InputError, MissingToolError, ModelError
 from qsim.executorch import registry
 from qsim.executorch.vendors import tosa_graph
@@ -80,8 +80,8 @@ def model(
     program = _program()
     graph = tosa_graph.read(bytes(blob))
     arrays = _arrays(graph.inputs, inputs)
-    with tempfile.TemporaryDirectory(prefix="qsim-tosa-") as folder:
-        return _run(program, Path(folder), bytes(blob), graph, arrays)
+    with scratch("tosa") as folder:
+        return _run(program, folder, bytes(blob), graph, arrays)
 
 
 def _arrays(
@@ -117,11 +117,13 @@ def _run(
 ) -> list[np.ndarray[Any, Any]]:
     import numpy as np
 
-    (folder / "graph.tosa").write_bytes(blob)
+    with refused(folder):
+        (folder / "graph.tosa").write_bytes(blob)
     takes = [f"in{at}.npy" for at in range(len(graph.inputs))]
     makes = [f"out{at}.npy" for at in range(len(graph.outputs))]
     for name, array in zip(takes, arrays, strict=True):
-        np.save(folder / name, array, allow_pickle=False)
+        with refused(folder):
+            np.save(folder / name, array, allow_pickle=False)
     command = [program, "--tosa_file", "graph.tosa", "--flatbuffer_dir", ".", "--output_dir", "."]
     for side, tensors, files in (("ifm", graph.inputs, takes), ("ofm", graph.outputs, makes)):
         command += [f"--{side}_name", ",".join(tensor.name for tensor in tensors)]

@@ -106,6 +106,7 @@ CODE_MAKERS: Final[Mapping[str, Binding]] = {
         },
         _infer_requantize,
         _prepare_requantize,
+        require=_prepare_requantize,
         overwrites=("acc",),
     ),
     "clamp": Binding(

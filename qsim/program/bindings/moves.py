@@ -120,10 +120,8 @@ def _prepare_permute(
 
 def _count(x: Array, ledger: Ledger | None) -> None:
     if ledger is not None:
-        ledger.elements, ledger.kernel = x.size, "view"
-        ledger.reason = "no arithmetic: the codes are moved, not changed"
-        if x.size:
-            ledger.minimum, ledger.maximum = int(x.min()), int(x.max())
+        ends = (int(x.min()), int(x.max())) if x.size else (0, 0)
+        ledger.fill(x.size, ends, "view", "no arithmetic: the codes are moved, not changed")
 
 
 _POOL: Final[dict[str, Check]] = {

@@ -38,6 +38,17 @@ def _infer_correlation(
     return shapes.correlation(x.shape, weight.shape, attributes), accumulated(attributes)
 
 
+def require_weight(
+    operands: Sequence[Operand], attributes: Attributes, constants: Constants
+) -> None:
+    """Require codes of 32 bits, and one zero point or one per output."""
+    from hw_models.products.geometry import check_codes, check_zero_points
+
+    weight = check_codes("weight", operands[1].constant)
+    points = resolve(attributes["weight_zero_point"], constants)
+    check_zero_points("weight_zero_point", points, weight.shape[0])
+
+
 def _prepare_correlation(
     operands: Sequence[Operand], attributes: Attributes, constants: Constants
 ) -> Kernel:
@@ -122,6 +133,16 @@ def _infer_bias_add(
     return acc.shape, accumulated(attributes)
 
 
+def _require_bias(
+    operands: Sequence[Operand], attributes: Attributes, constants: Constants
+) -> None:
+    """Require values of 64 bits, signed."""
+    from hw_models.bias_add import require_bias
+
+    del attributes, constants
+    require_bias(operands[1].constant)
+
+
 def _prepare_bias_add(
     operands: Sequence[Operand], attributes: Attributes, constants: Constants
 ) -> Kernel:
@@ -152,6 +173,7 @@ SUMS: Final[Mapping[str, Binding]] = {
         _infer_correlation,
         _prepare_correlation,
         constant=("weight",),
+        require=require_weight,
         macs=_macs_correlation,
     ),
     "linear": Binding(
@@ -160,6 +182,7 @@ SUMS: Final[Mapping[str, Binding]] = {
         _infer_linear,
         _prepare_linear,
         constant=("weight",),
+        require=require_weight,
         macs=_macs_matmul,
     ),
     "matmul": Binding(
@@ -175,6 +198,7 @@ SUMS: Final[Mapping[str, Binding]] = {
         _infer_bias_add,
         _prepare_bias_add,
         constant=("bias",),
+        require=_require_bias,
         overwrites=("acc",),
     ),
 }

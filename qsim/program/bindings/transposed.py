@@ -67,6 +67,15 @@ def _infer(
     return output_shape(x.shape, weight.shape, attributes), accumulated(attributes)
 
 
+def _require(operands: Sequence[Operand], attributes: Attributes, constants: Constants) -> None:
+    """Require codes of 32 bits, and one zero point or one per output."""
+    from hw_models.products.geometry import check_codes, check_zero_points
+
+    weight = check_codes("weight", operands[1].constant)
+    points = resolve(attributes["weight_zero_point"], constants)
+    check_zero_points("weight_zero_point", points, weight.shape[1] * attributes["groups"])
+
+
 def _prepare(operands: Sequence[Operand], attributes: Attributes, constants: Constants) -> Kernel:
     from hw_models.transposed_correlation import transposed_correlation_plan
 
@@ -107,6 +116,7 @@ TRANSPOSED: Final[Mapping[str, Binding]] = {
         _infer,
         _prepare,
         constant=("weight",),
+        require=_require,
         macs=_macs,
     ),
 }

@@ -50,7 +50,7 @@ def test_kernels_follow_edits_in_other_files(tmp_path):
     before, events, _ = finish(start(PROGRAM, tmp_path, tmp_path / "cache"))
     assert before[1:] == [[2, 4], [[1200] * 3] * 2]
     kernels = {name for name, state in events if state == "compiled"}
-    assert {"shifted", "_divide_all", "_pairs_serial"} <= kernels
+    assert {"shifted", "_divide_all", "_pairs"} <= kernels
     again, events, _ = finish(start(PROGRAM, tmp_path, tmp_path / "cache"))
     assert again == before
     assert {state for _, state in events} == {"loaded"}
@@ -59,6 +59,6 @@ def test_kernels_follow_edits_in_other_files(tmp_path):
     warm, events, _ = finish(start(PROGRAM, tmp_path, tmp_path / "cache"))
     assert warm[0] != before[0]
     assert warm[1:] == [[1, 3], [[2400] * 3] * 2]
-    assert {"shifted", "_divide_all", "_pairs_serial"} <= {name for name, _ in events}
+    assert {"shifted", "_divide_all", "_pairs"} <= {name for name, _ in events}
     cold, _, _ = finish(start(PROGRAM, tmp_path, tmp_path / "empty"))
     assert warm == cold

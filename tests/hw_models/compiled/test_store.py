@@ -106,6 +106,18 @@ def test_the_last_keys_of_each_module_stay(root):
     assert other.exists()
 
 
+def test_what_a_killed_process_was_writing_goes(root):
+    folder = fill(root, "m", KEYS[0], 1000)
+    left, fresh = folder / "f-1.0.1.nbc.tmp.0123456789abcdef", folder / "f-1.0.nbi.tmp.0"
+    for path in (left, fresh):
+        path.write_bytes(b"half")
+    os.utime(left, (1000, 1000))
+    store.find("m", KEYS[0])
+    assert not left.exists()
+    assert fresh.exists()
+    assert (folder / "f-1.0.1.nbc").exists()
+
+
 def test_use_keeps_a_key(root):
     first, second, *_ = [fill(root, "m", key, used) for used, key in enumerate(KEYS[:8], 1000)]
     store.find("m", KEYS[0])

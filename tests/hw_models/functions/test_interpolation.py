@@ -46,7 +46,15 @@ def test_every_code_as_tflite(seed):
     entries = table.tolist()
     assert y.tolist() == [lut_lookup(v, entries) for v in EVERY.tolist()]
     assert y.dtype == np.int16
-    assert (ledger.elements, ledger.clamped, ledger.overflows) == (65536, 0, 0)
+    slopes = np.diff(table)
+    outside = (slopes < -32768) | (slopes > 32767)
+    slope, result = ledger.registers
+    assert (ledger.elements, ledger.clamped) == (65536, 0)
+    assert (slope.minimum, slope.maximum) == (slopes.min(), slopes.max())
+    # 128 codes share a slope.
+    assert (slope.overflows, slope.first) == (outside.sum() * 128, (outside.argmax() * 128,))
+    # A slope that is kept stays between two entries; a wrapped one may lead past the format.
+    assert result.overflows <= slope.overflows
     assert (ledger.minimum, ledger.maximum) == (int(y.min()), int(y.max()))
     for v in EVERY[::509].tolist():
         assert reference(v, entries) == lut_lookup(v, entries)

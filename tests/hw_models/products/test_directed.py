@@ -8,7 +8,7 @@ import pytest
 from hw_models.correlation import correlation, correlation_plan, reference
 from hw_models.errors import AccumulatorOverflowError
 from hw_models.formats import Accumulator
-from hw_models.ledger import Ledger
+from hw_models.ledger import Ledger, Register
 
 BOTH = pytest.mark.parametrize("function", [reference, correlation])
 
@@ -219,7 +219,7 @@ def test_empty_batch_and_no_outputs(function, at):
         ((0, 3, 5, 5), (2, 3, 3, 3), (0, 2, 3, 3)),
         ((2, 3, 5), (0, 3, 3), (2, 0, 3)),
     ):
-        ledger = Ledger(minimum=7, maximum=9, overflows=3, first=(1,))
+        ledger = Ledger(7, 7, 9, registers=(Register("stale", 8, "wrap", 7, 9, 3, (1,)),))
         acc = function(
             np.zeros(x_shape, np.int8), np.zeros(w_shape, np.int8), accumulator=accumulator,
             ledger=ledger,

@@ -47,9 +47,9 @@ def element_ledger(
         "elements": len(values),
         "minimum": min(values, default=0),
         "maximum": max(values, default=0),
-        "overflows": 0,
         "clamped": len(changed),
-        "first": first,
+        "first_clamped": first,
+        "registers": (),
     }
 
 

@@ -47,8 +47,8 @@ def by_matrix(reference: Any, *arguments: Any) -> Any:
 
     def defined(ledger: hw.Ledger | None) -> Any:
         out = reference(*arguments, ledger)
-        if ledger is not None and ledger.first is not None:
-            ledger.first = ledger.first[:-1]
+        if ledger is not None:
+            ledger.place(lambda index: index[:-1])
         return out
 
     return defined

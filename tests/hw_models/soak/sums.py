@@ -109,11 +109,18 @@ def compare_sums(call: Any, reference: Any, sums: Sums, register: hw.Accumulator
                 problem = ledger_difference(
                     ledger,
                     elements=sums.values.size,
-                    overflows=int(sums.flags.sum()),
                     first=sums.first,
                     minimum=sums.minimum,
                     maximum=sums.maximum,
                     clamped=0,
+                    registers=(
+                        hw.Register.of(
+                            register,
+                            (sums.minimum, sums.maximum),
+                            int(sums.flags.sum()),
+                            sums.first,
+                        ),
+                    ),
                 )
                 problem = problem and f"{label}: {problem} ({ledger.kernel})"
             if problem:

@@ -32,6 +32,11 @@ def pooled(x: np.ndarray, border: int, kernel: int, stride: int, kernels: str) -
     return results[output.name]
 
 
+@pytest.mark.peer(
+    "LiteRT reference", ["max_pool"], ["litert-reference", "tflite", "int4"], kernels="reference"
+)
+@pytest.mark.peer("LiteRT optimized", ["max_pool"], ["litert-optimized"], kernels="optimized")
+@pytest.mark.peer("LiteRT with XNNPACK", ["max_pool"], ["xnnpack"], kernels="xnnpack")
 @pytest.mark.parametrize("kernels", KERNELS)
 @pytest.mark.parametrize(("kernel", "stride"), [(3, 2), (3, 1), (2, 2)])
 def test_max_pool(kernel: int, stride: int, kernels: str) -> None:

@@ -52,6 +52,15 @@ def product(kernels: str, scales: list) -> FixedPoint | FloatScale:
     return FloatScale(factor) if kernels == "xnnpack" else FixedPoint.from_scale(float(factor))
 
 
+@pytest.mark.peer("LiteRT reference", ["add"], ["litert-reference", "tflite", "int4"], name="ADD")
+@pytest.mark.peer("LiteRT optimized", ["add"], ["litert-optimized"], name="ADD")
+@pytest.mark.peer("LiteRT with XNNPACK", ["add"], ["xnnpack"], name="ADD")
+@pytest.mark.peer("LiteRT reference", ["sub"], ["litert-reference", "tflite", "int4"], name="SUB")
+@pytest.mark.peer("LiteRT optimized", ["sub"], ["litert-optimized"], name="SUB")
+@pytest.mark.peer("LiteRT with XNNPACK", ["sub"], ["xnnpack"], name="SUB")
+@pytest.mark.peer("LiteRT reference", ["mul"], ["litert-reference", "tflite", "int4"], name="MUL")
+@pytest.mark.peer("LiteRT optimized", ["mul"], ["litert-optimized"], name="MUL")
+@pytest.mark.peer("LiteRT with XNNPACK", ["mul"], ["xnnpack"], name="MUL")
 @pytest.mark.parametrize("name", OPTIONS)
 def test_int8(name: str) -> None:
     rng = np.random.default_rng(1)
@@ -75,6 +84,8 @@ def test_int8(name: str) -> None:
     assert different > 100
 
 
+@pytest.mark.peer("LiteRT reference", ["sub"], ["tflite-int16x8"], name="SUB")
+@pytest.mark.peer("LiteRT reference", ["mul"], ["tflite-int16x8"], name="MUL")
 @pytest.mark.parametrize("name", ["SUB", "MUL"])
 def test_int16(name: str) -> None:
     rng = np.random.default_rng(2)
@@ -104,6 +115,7 @@ def add16(a: np.ndarray, b: np.ndarray, scales: list, *, runs: bool) -> np.ndarr
     )
 
 
+@pytest.mark.peer("LiteRT reference", ["add"], ["tflite-int16x8"])
 def test_int16_addition() -> None:
     """Pairs where one rounding of an operand and two differ are one in 100,000: they are sought."""
     rng = np.random.default_rng(3)
@@ -147,6 +159,9 @@ def test_rescale() -> None:
     assert different == {"optimized", "xnnpack"}
 
 
+@pytest.mark.peer("LiteRT reference", ["quantize"], ["litert-reference", "int4"])
+@pytest.mark.peer("LiteRT optimized", ["quantize"], ["litert-optimized"])
+@pytest.mark.peer("LiteRT with XNNPACK", ["quantize"], ["xnnpack"])
 def test_quantize() -> None:
     """QUANTIZE from float32: the reference divides and rounds away, the others multiply."""
     rng = np.random.default_rng(5)

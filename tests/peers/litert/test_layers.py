@@ -45,6 +45,13 @@ def compare(net: Net, left_over: set[str]) -> None:
             np.testing.assert_array_equal(codes, expected[name], f"{kernels}: {name}")
 
 
+@pytest.mark.peer(
+    "LiteRT reference", ["correlation", "bias_add", "requantize"], ["litert-reference", "tflite"]
+)
+@pytest.mark.peer(
+    "LiteRT optimized", ["correlation", "bias_add", "requantize"], ["litert-optimized"]
+)
+@pytest.mark.peer("LiteRT with XNNPACK", ["correlation", "bias_add", "requantize"], ["xnnpack"])
 @pytest.mark.parametrize("ties", [False, True], ids=["random", "ties"])
 @pytest.mark.parametrize("name", CONV)
 def test_conv(name: str, ties: bool) -> None:
@@ -54,6 +61,13 @@ def test_conv(name: str, ties: bool) -> None:
     compare(net, set())
 
 
+@pytest.mark.peer(
+    "LiteRT reference", ["correlation", "bias_add", "requantize"], ["litert-reference", "tflite"]
+)
+@pytest.mark.peer(
+    "LiteRT optimized", ["correlation", "bias_add", "requantize"], ["litert-optimized"]
+)
+@pytest.mark.peer("LiteRT with XNNPACK", ["correlation", "bias_add", "requantize"], ["xnnpack"])
 @pytest.mark.parametrize("ties", [False, True], ids=["random", "ties"])
 @pytest.mark.parametrize("name", DEPTHWISE)
 def test_depthwise(name: str, ties: bool) -> None:
@@ -72,6 +86,13 @@ def test_mean(size: tuple[int, int], keep: bool) -> None:
         compare(net, set())
 
 
+@pytest.mark.peer(
+    "LiteRT reference", ["transposed_correlation", "requantize"], ["litert-reference", "tflite"]
+)
+@pytest.mark.peer(
+    "LiteRT optimized", ["transposed_correlation", "requantize"], ["litert-optimized"]
+)
+@pytest.mark.peer("LiteRT with XNNPACK", ["transposed_correlation", "requantize"], ["xnnpack"])
 @pytest.mark.parametrize("padding", PADDINGS)
 @pytest.mark.parametrize(("kernel", "stride"), [(3, 2), (2, 2), (4, 1)])
 def test_transpose_conv(kernel: int, stride: int, padding: str) -> None:
@@ -105,6 +126,9 @@ def test_transpose_conv(kernel: int, stride: int, padding: str) -> None:
             np.testing.assert_array_equal(results[output.name], expected, kernels)
 
 
+@pytest.mark.peer(
+    "LiteRT reference", ["matmul", "requantize"], ["litert-reference", "tflite", "int4"]
+)
 def test_batch_matmul() -> None:
     """Zero points on both sides. One scheme: the optimized kernel rounds as the reference."""
     rng = np.random.default_rng(4)
@@ -143,6 +167,8 @@ def bilinear11(x: np.ndarray, size: tuple[int, int], rule: str) -> np.ndarray:
     return ((x + (1 << 21)) >> 22).astype(np.int8)
 
 
+@pytest.mark.peer("LiteRT reference", ["resize"], ["litert-reference", "tflite", "int4"])
+@pytest.mark.peer("LiteRT optimized", ["resize"], ["litert-optimized"])
 @pytest.mark.parametrize("rule", ["", "align_corners", "half_pixel_centers"])
 @pytest.mark.parametrize("mode", ["nearest", "bilinear"])
 def test_resize(mode: str, rule: str) -> None:
@@ -171,6 +197,24 @@ def test_resize(mode: str, rule: str) -> None:
             np.testing.assert_array_equal(results[output.name], expected, f"{kernels} {old} {new}")
 
 
+@pytest.mark.peer(
+    "LiteRT reference", ["maximum"], ["litert-reference", "tflite", "int4"], name="MAXIMUM"
+)
+@pytest.mark.peer("LiteRT optimized", ["maximum"], ["litert-optimized"], name="MAXIMUM")
+@pytest.mark.peer("LiteRT with XNNPACK", ["maximum"], ["xnnpack"], name="MAXIMUM")
+@pytest.mark.peer(
+    "LiteRT reference", ["minimum"], ["litert-reference", "tflite", "int4"], name="MINIMUM"
+)
+@pytest.mark.peer("LiteRT optimized", ["minimum"], ["litert-optimized"], name="MINIMUM")
+@pytest.mark.peer("LiteRT with XNNPACK", ["minimum"], ["xnnpack"], name="MINIMUM")
+@pytest.mark.peer(
+    "LiteRT reference", ["argmax"], ["litert-reference", "tflite", "int4"], name="ARG_MAX"
+)
+@pytest.mark.peer("LiteRT optimized", ["argmax"], ["litert-optimized"], name="ARG_MAX")
+@pytest.mark.peer("LiteRT with XNNPACK", ["argmax"], ["xnnpack"], name="ARG_MAX")
+@pytest.mark.peer("LiteRT reference", ["concat"], name="CONCATENATION")
+@pytest.mark.peer("LiteRT optimized", ["concat"], name="CONCATENATION")
+@pytest.mark.peer("LiteRT with XNNPACK", ["concat"], name="CONCATENATION")
 @pytest.mark.parametrize("name", ["MAXIMUM", "MINIMUM", "CONCATENATION", "ARG_MAX"])
 def test_moves(name: str) -> None:
     """One scale and zero point for all operands: LiteRT refuses others."""

@@ -11,6 +11,7 @@ import pytest
 import qsim
 from hw_models.quantize import quantize
 from qsim.models import load
+from tests.peers.evidence.observed import compared
 from tests.peers.litert.convert import Converter
 from tests.peers.litert.run import KERNELS, run
 
@@ -70,6 +71,24 @@ def add_borders(converted: Converter, values: dict[str, np.ndarray]) -> None:
             values[output.name] = np.pad(values[x.name], sizes.data, constant_values=value)
 
 
+@pytest.mark.peer(
+    "LiteRT reference",
+    ["correlation", "linear", "bias_add", "requantize", "add", "max_pool", "avg_pool", "reshape"],
+    ["litert-reference"],
+    name="digits",
+)
+@pytest.mark.peer(
+    "LiteRT optimized",
+    ["correlation", "linear", "bias_add", "requantize", "add", "max_pool", "avg_pool", "reshape"],
+    ["litert-optimized"],
+    name="digits",
+)
+@pytest.mark.peer(
+    "LiteRT with XNNPACK",
+    ["correlation", "linear", "bias_add", "requantize", "add", "max_pool", "avg_pool", "reshape"],
+    ["xnnpack"],
+    name="digits",
+)
 @pytest.mark.parametrize("name", BATCHES)
 def test_every_tensor(name: str) -> None:
     """Each kernel set gives the trace of the network lowered for the target of that name."""
@@ -85,7 +104,9 @@ def test_every_tensor(name: str) -> None:
     images = np.ascontiguousarray(channels_last(x))
     results = {}
     for chosen, kernels in TARGETS.items():
-        (lowered,) = qsim.lower(quantized, qsim.Target.load(chosen)).programs
+        own = qsim.Target.load(chosen)
+        (lowered,) = qsim.lower(quantized, own).programs
+        compared(lowered, own)
         expected = trace(lowered, x)
         add_borders(converted, values := {entry: images, **expected})
         del values[entry]

@@ -16,6 +16,17 @@ NETWORKS = {f.__name__: f for f in (resnet, mobilenet, autoencoder)}
 NOT_XNNPACK = {"AVERAGE_POOL_2D"}
 
 
+@pytest.mark.peer(
+    "LiteRT reference", ["add", "avg_pool"], ["litert-reference", "tflite", "int4"], name="resnet"
+)
+@pytest.mark.peer("LiteRT optimized", ["add", "avg_pool"], ["litert-optimized"], name="resnet")
+@pytest.mark.peer("LiteRT with XNNPACK", ["add", "avg_pool"], ["xnnpack"], name="resnet")
+@pytest.mark.peer("LiteRT reference", ["linear"], ["litert-reference"], name="autoencoder")
+@pytest.mark.peer("LiteRT optimized", ["linear"], ["litert-optimized"], name="autoencoder")
+@pytest.mark.peer("LiteRT with XNNPACK", ["linear"], ["xnnpack"], name="autoencoder")
+@pytest.mark.peer(
+    "LiteRT reference", ["requantize_linear"], ["litert-reference"], name="autoencoder"
+)
 @pytest.mark.parametrize("ties", [False, True], ids=["random", "ties"])
 @pytest.mark.parametrize("per_channel", [False, True], ids=["tensor", "channel"])
 @pytest.mark.parametrize("name", NETWORKS)

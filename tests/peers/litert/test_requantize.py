@@ -78,6 +78,15 @@ def one_operator(
     return model, output, np.full(size, zeros[0], dtype)
 
 
+@pytest.mark.peer(
+    "LiteRT reference", ["requantize"], ["litert-reference", "tflite", "int4"], kind="CONV_2D"
+)
+@pytest.mark.peer("LiteRT optimized", ["requantize"], ["litert-optimized"], kind="CONV_2D")
+@pytest.mark.peer("LiteRT with XNNPACK", ["requantize"], ["xnnpack"], kind="CONV_2D")
+@pytest.mark.peer(
+    "LiteRT reference", ["requantize_linear"], ["litert-reference"], kind="FULLY_CONNECTED"
+)
+@pytest.mark.peer("LiteRT reference", ["requantize"], ["tflite-int16x8"], kind="CONV_2D/int16")
 @pytest.mark.parametrize("per_channel", [False, True], ids=["tensor", "channel"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_accumulators(kind: str, per_channel: bool) -> None:

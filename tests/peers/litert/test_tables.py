@@ -56,6 +56,9 @@ def draw(rng: np.random.Generator, trial: int) -> tuple[np.float32, np.float32]:
     return a, b
 
 
+@pytest.mark.peer("LiteRT reference", ["lookup"], ["litert-reference", "tflite", "int4"])
+@pytest.mark.peer("LiteRT optimized", ["lookup"], ["litert-optimized"])
+@pytest.mark.peer("LiteRT with XNNPACK", ["lookup"], ["xnnpack"])
 @pytest.mark.parametrize("name", ["LOGISTIC", "TANH"])
 def test_curves_int8(name: str) -> None:
     """A table of float32 values: rounded half away, by XNNPACK half even."""
@@ -72,6 +75,7 @@ def test_curves_int8(name: str) -> None:
             np.testing.assert_array_equal(codes[0], entries, f"{kernels} {s_x} {z_x}")
 
 
+@pytest.mark.peer("LiteRT reference", ["lookup"])
 @pytest.mark.parametrize("name", ["LOGISTIC", "TANH"])
 def test_curves_int16(name: str) -> None:
     """A scale of 2**-12 or 2**-11 goes to other kernels in the optimized set."""
@@ -135,6 +139,9 @@ def tie_rows(rng: np.random.Generator) -> tuple[np.float32, np.ndarray]:
     return F32(exact * (1 + rng.integers(-3, 4) * 2.0**-25)), row
 
 
+@pytest.mark.peer("LiteRT reference", ["softmax"], ["litert-reference", "tflite", "int4"])
+@pytest.mark.peer("LiteRT optimized", ["softmax"], ["litert-optimized"])
+@pytest.mark.peer("LiteRT with XNNPACK", ["softmax"], ["xnnpack"])
 def test_softmax_int8() -> None:
     """gemmlowp's fixed point in the reference; float32, half up, in the optimized kernel."""
     rng = np.random.default_rng(5)
@@ -160,6 +167,7 @@ def test_softmax_int8() -> None:
     assert different > 20
 
 
+@pytest.mark.peer("LiteRT reference", ["softmax"], ["tflite-int16x8"])
 def test_softmax_int16() -> None:
     rng = np.random.default_rng(6)
     form = FixedFormat(16)

@@ -18,6 +18,7 @@ from onnxruntime.quantization import QuantFormat, QuantType
 import qsim
 from qsim import models
 from qsim.network.trace import Trace
+from tests.peers.evidence.observed import compared
 from tests.peers.onnxruntime.network_export import export, run_all
 from tests.peers.onnxruntime.network_static import Replay, images, quantized_model
 
@@ -49,6 +50,12 @@ def network(name: str) -> tuple[qsim.Quantized, qsim.network.lowered.Lowered, to
     return quantized, lowered, x, lowered.trace(x)
 
 
+@pytest.mark.peer(
+    "ONNX Runtime",
+    ["correlation", "linear", "bias_add", "requantize", "add", "max_pool", "avg_pool", "reshape"],
+    ["onnxruntime"],
+    name="digits",
+)
 @pytest.mark.parametrize(  # changes first: a network is quantized once for all three
     ("qdq", "optimized"),
     [(False, False), (False, True), (True, True)],
@@ -59,6 +66,7 @@ def test_qsim_network(name: str, qdq: bool, optimized: bool) -> None:
     quantized, lowered, x, trace = network(name)
     actual = run_all(export(quantized, lowered, qdq=qdq), x, optimized=optimized)
     (program,) = lowered.programs
+    compared(program, lowered.target)
     codes = [n for n, spec in program.tensors.items() if spec.scale is not None]
     assert set(actual) == set(codes)
     assert len(codes) > 10

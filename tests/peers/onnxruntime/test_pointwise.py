@@ -45,6 +45,8 @@ def floats(rng: np.random.Generator, shape: tuple[int, ...], s: Any, dtype: str)
     return x
 
 
+@pytest.mark.peer("ONNX Runtime", ["quantize"], ["onnxruntime"], dtype="uint8")
+@pytest.mark.peer("ONNX Runtime", ["dequantize"])
 @pytest.mark.parametrize("dtype", ALL)
 @pytest.mark.parametrize("layout", ["tensor", "axis0", "axis1", "axis-1", "block"])
 def test_quantize_and_dequantize(dtype: str, layout: str) -> None:
@@ -96,6 +98,7 @@ def test_dequantize_accumulator() -> None:
         np.testing.assert_array_equal(back.view(np.uint32), dequantize(q, s).view(np.uint32))
 
 
+@pytest.mark.peer("ONNX Runtime", ["add"], ["onnxruntime"], dtype="uint8")
 @pytest.mark.parametrize("dtype", EIGHT)
 @pytest.mark.parametrize("scalar_b", [False, True])
 def test_qlinear_add(dtype: str, scalar_b: bool) -> None:
@@ -174,6 +177,7 @@ def test_average_pool(dtype: str, channels_last: int) -> None:
         np.testing.assert_array_equal(actual, expected)
 
 
+@pytest.mark.peer("ONNX Runtime", ["max_pool"], ["onnxruntime"], dtype="uint8")
 @pytest.mark.parametrize("dtype", EIGHT)
 @pytest.mark.parametrize("ceil_mode", [0, 1])
 def test_max_pool(dtype: str, ceil_mode: int) -> None:

@@ -82,6 +82,12 @@ def scale(rng: np.random.Generator, acc: np.ndarray, per_channel: bool) -> tuple
     return s_x, (s_w if per_channel else s_w[0]), s_y
 
 
+@pytest.mark.peer(
+    "ONNX Runtime",
+    ["correlation", "bias_add", "requantize"],
+    ["onnxruntime"],
+    dtypes=("uint8", "int8"),
+)
 @pytest.mark.parametrize("dtypes", PAIRS, ids="-".join)
 @pytest.mark.parametrize("per_channel", [False, True], ids=["tensor", "channel"])
 @pytest.mark.parametrize("name", CONV)
@@ -109,6 +115,7 @@ def test_qlinear_conv(name: str, per_channel: bool, dtypes: tuple[str, str]) -> 
         np.testing.assert_array_equal(actual, expected)
 
 
+@pytest.mark.peer("ONNX Runtime", ["matmul"], ["onnxruntime"], dtypes=("uint8", "uint8"))
 @pytest.mark.parametrize("dtypes", PAIRS, ids="-".join)
 @pytest.mark.parametrize("per_column", [False, True], ids=["tensor", "column"])
 @pytest.mark.parametrize("k", [1, 7, 64, 1300])
@@ -145,6 +152,7 @@ def test_qlinear_matmul_batched() -> None:
     np.testing.assert_array_equal(run("QLinearMatMul", inputs, "uint8", fed=(0, 3)), expected)
 
 
+@pytest.mark.peer("ONNX Runtime", ["matmul"])
 @pytest.mark.parametrize("dtypes", PAIRS, ids="-".join)
 @pytest.mark.parametrize("k", [1, 6, 130, 2000])
 def test_matmul_integer(k: int, dtypes: tuple[str, str]) -> None:
@@ -163,6 +171,7 @@ def test_matmul_integer(k: int, dtypes: tuple[str, str]) -> None:
         np.testing.assert_array_equal(actual, expected)
 
 
+@pytest.mark.peer("ONNX Runtime", ["correlation"])
 @pytest.mark.parametrize("name", CONV)
 def test_conv_integer(name: str) -> None:
     """uint8 only: ONNX Runtime's CPU provider has no signed ConvInteger."""

@@ -61,6 +61,20 @@ def same(engine: str, layer: Layer) -> None:
         np.testing.assert_array_equal(run_torch(one), expected(engine, one), str(one))
 
 
+@pytest.mark.peer("PyTorch FBGEMM", ["correlation"], ["pytorch"], engine="fbgemm", geometry="3x3")
+@pytest.mark.peer("PyTorch FBGEMM", ["linear"], ["pytorch"], engine="fbgemm", geometry="linear64")
+@pytest.mark.peer(
+    "PyTorch QNNPACK", ["correlation", "requantize"], engine="qnnpack", geometry="3x3"
+)
+@pytest.mark.peer(
+    "PyTorch QNNPACK", ["linear", "requantize"], engine="qnnpack", geometry="linear64"
+)
+@pytest.mark.peer(
+    "PyTorch oneDNN", ["correlation", "float_requantize"], engine="onednn", geometry="3x3"
+)
+@pytest.mark.peer(
+    "PyTorch oneDNN", ["linear", "float_requantize"], engine="onednn", geometry="linear64"
+)
 @engines
 @granularity
 @pytest.mark.parametrize("geometry", LINEAR + CONV, ids=lambda g: g.name)

@@ -100,6 +100,8 @@ def test_quantize_per_tensor(engine: str, dtype: str) -> None:
                 np.testing.assert_array_equal(back, dequantize(expected, s, z))
 
 
+@pytest.mark.peer("PyTorch", ["quantize"], ["pytorch"], dtype="uint8", axis=None)
+@pytest.mark.peer("PyTorch", ["dequantize"])
 @pytest.mark.parametrize("dtype", ["uint8", "int8", "int16", "int32"])
 @pytest.mark.parametrize("axis", [None, 0, 1, 2])
 def test_decomposed(dtype: str, axis: int | None) -> None:
@@ -140,6 +142,8 @@ def add_tail(a: np.ndarray, b: np.ndarray, s: tuple[Any, ...], z: tuple[int, ...
     return float_requantize(offset[None, :], scheme, z[2], out, clamp)[0]
 
 
+@pytest.mark.peer("PyTorch", ["add"], ["pytorch"], engine="fbgemm", dtype="uint8")
+@pytest.mark.peer("PyTorch QNNPACK", ["add"], engine="qnnpack", dtype="uint8")
 @engines
 @pytest.mark.parametrize("dtype", ["uint8", "int8"])
 @pytest.mark.parametrize("relu", [False, True])
@@ -185,6 +189,7 @@ def draw_image(
 layouts = pytest.mark.parametrize("layout", ["contiguous_format", "channels_last"])
 
 
+@pytest.mark.peer("PyTorch", ["max_pool"], ["pytorch"], engine="fbgemm", dtype="uint8")
 @engines
 @pytest.mark.parametrize("dtype", ["uint8", "int8"])
 @layouts
@@ -206,6 +211,9 @@ def test_max_pool(engine: str, dtype: str, layout: str) -> None:
         np.testing.assert_array_equal(y.int_repr().numpy(), expected)
 
 
+@pytest.mark.peer(
+    "PyTorch", ["avg_pool"], ["pytorch"], engine="fbgemm", dtype="uint8", layout="contiguous_format"
+)
 @engines
 @pytest.mark.parametrize("dtype", ["uint8", "int8"])
 @layouts

@@ -23,6 +23,7 @@ def table(x: Any, entries: Any, dtype: Any, output: Any) -> Any:
     return tosa.run("TABLE", operands, x.shape, output, lambda a: a.TableAttribute())
 
 
+@pytest.mark.peer("TOSA reference model", ["lookup"])
 def test_table_of_bytes() -> None:
     rng = np.random.default_rng(0)
     entries = tosa.codes(rng, INT8, 256)
@@ -31,6 +32,7 @@ def test_table_of_bytes() -> None:
     np.testing.assert_array_equal(table(x, entries, INT8, INT8), expected)
 
 
+@pytest.mark.peer("TOSA reference model", ["interpolate"])
 def test_table_of_words() -> None:
     """Every 16-bit code; neighbours in the table as far apart as TOSA admits, and no further."""
     rng = np.random.default_rng(1)
@@ -51,6 +53,7 @@ def test_a_table_too_steep_is_refused_by_both(neighbours: tuple[int, int]) -> No
         interpolate(np.arange(3, dtype=np.int16), entries, result="exact")
 
 
+@pytest.mark.peer("TOSA reference model", ["shift_right"])
 @pytest.mark.parametrize("rounding", ["floor", "half_up"])
 @pytest.mark.parametrize(("dtype", "bits"), [(INT8, 8), (INT16, 16), (INT32, 32)])
 def test_arithmetic_right_shift(dtype: Any, bits: int, rounding: Any) -> None:
@@ -79,6 +82,7 @@ def mul(a: Any, b: Any, dtype: Any, shift: int) -> Any:
     )
 
 
+@pytest.mark.peer("TOSA reference model", ["mul"])
 @pytest.mark.parametrize("shift", [0, 1, 7, 31, 32, 47, 62])
 def test_mul_of_words_with_shift(shift: int) -> None:
     """The product, 64 bits, shifted with ties up; what leaves int32 is for the next test."""
@@ -93,6 +97,7 @@ def test_mul_of_words_with_shift(shift: int) -> None:
     np.testing.assert_array_equal(mul(a, b, INT32, shift), expected)
 
 
+@pytest.mark.peer("TOSA reference model", ["mul"])
 @pytest.mark.parametrize("dtype", [INT8, INT16])
 def test_mul_of_narrow_codes(dtype: Any) -> None:
     rng = np.random.default_rng(3)
@@ -101,6 +106,8 @@ def test_mul_of_narrow_codes(dtype: Any) -> None:
     np.testing.assert_array_equal(mul(a, b, dtype, 0), expected)
 
 
+@pytest.mark.peer("TOSA reference model", ["minimum"], operator="MINIMUM")
+@pytest.mark.peer("TOSA reference model", ["maximum"], operator="MAXIMUM")
 @pytest.mark.parametrize("operator", ["MINIMUM", "MAXIMUM"])
 def test_extremes(operator: str) -> None:
     rng = np.random.default_rng(4)
@@ -117,6 +124,7 @@ def test_extremes(operator: str) -> None:
     np.testing.assert_array_equal(actual, expected)
 
 
+@pytest.mark.peer("TOSA reference model", ["argmax"], ["tosa"], dtype="INT8")
 @pytest.mark.parametrize("dtype", [INT8, INT16])
 @pytest.mark.parametrize("axis", [0, 1, 2])
 def test_argmax(axis: int, dtype: Any) -> None:
@@ -139,9 +147,11 @@ RESIZES = [  # size, scale (y_n, y_d, x_n, x_d), offset, border
     ((7, 5), (16, 6, 4, 2), (0, 1), (0, 1)),
     ((9, 8), (3, 4, 5, 7), (0, 0), (0, 0)),
     ((4, 3), (6, 2, 8, 2), (3, -3), (1, 3)),
+    ((11, 17), (2048, 20480, 2048, 32767), (0, 1), (0, 0)),
 ]
 
 
+@pytest.mark.peer("TOSA reference model", ["resize_scaled"], ["tosa"], dtype="INT8")
 @pytest.mark.parametrize("mode", ["nearest", "bilinear"])
 @pytest.mark.parametrize(("dtype", "accumulator"), [(INT8, INT32), (INT16, INT48)])
 @pytest.mark.parametrize(("size", "scale", "offset", "border"), RESIZES)

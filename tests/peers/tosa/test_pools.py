@@ -41,6 +41,7 @@ def average(x: Any, dtype: Any, pool: Any, zeros: tuple[int, int], shape: Any) -
     return tosa.nchw(actual)
 
 
+@pytest.mark.peer("TOSA reference model", ["avg_pool"], ["tosa"], bits=8)
 @pytest.mark.parametrize(("dtype", "bits"), DTYPES, ids=["i8", "i16"])
 @pytest.mark.parametrize("name", POOLS)
 def test_avg_pool2d(name: str, dtype: Any, bits: int) -> None:
@@ -70,6 +71,7 @@ def test_every_tie_of_every_window() -> None:
         np.testing.assert_array_equal(actual, expected)
 
 
+@pytest.mark.peer("TOSA reference model", ["max_pool"], ["tosa"], bits=8)
 @pytest.mark.parametrize(("dtype", "bits"), DTYPES, ids=["i8", "i16"])
 @pytest.mark.parametrize("name", POOLS)
 def test_max_pool2d(name: str, dtype: Any, bits: int) -> None:

@@ -98,6 +98,7 @@ def draw(mode: str, channels: int, source: Any, rng: np.random.Generator) -> hw.
     return hw.FixedPoint(multipliers, shifts, rounding, bits)
 
 
+@pytest.mark.peer("TOSA reference model", ["requantize"], ["tosa"], mode="single", output="INT8")
 @pytest.mark.parametrize("per_channel", [False, True], ids=["tensor", "channel"])
 @pytest.mark.parametrize(
     ("mode", "source", "output"),

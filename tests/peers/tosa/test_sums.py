@@ -70,6 +70,7 @@ def flat(pairs: Any) -> list[int]:
     return [size for pair in pairs for size in pair]
 
 
+@pytest.mark.peer("TOSA reference model", ["correlation", "bias_add"], ["tosa"], types="i8")
 @pytest.mark.parametrize("kind", ["any", "ends"])
 @pytest.mark.parametrize("types", TYPES)
 @pytest.mark.parametrize("name", CONV)
@@ -93,6 +94,7 @@ def test_conv2d(name: str, types: str, kind: str) -> None:
     np.testing.assert_array_equal(tosa.nchw(actual), expected)
 
 
+@pytest.mark.peer("TOSA reference model", ["correlation", "bias_add"], ["tosa"], types="i8")
 @pytest.mark.parametrize("types", TYPES)
 @pytest.mark.parametrize("name", DEPTHWISE)
 def test_depthwise_conv2d(name: str, types: str) -> None:
@@ -118,6 +120,7 @@ def test_depthwise_conv2d(name: str, types: str) -> None:
     np.testing.assert_array_equal(tosa.nchw(actual), expected)
 
 
+@pytest.mark.peer("TOSA reference model", ["transposed_correlation"], ["tosa"], types="i8")
 @pytest.mark.parametrize("types", TYPES)
 @pytest.mark.parametrize("name", TRANSPOSED)
 def test_transpose_conv2d(name: str, types: str) -> None:
@@ -160,6 +163,7 @@ def matmul(a: Any, b: Any, dtype: Any, zeros: tuple[int, int]) -> Any:
     )
 
 
+@pytest.mark.peer("TOSA reference model", ["matmul"], ["tosa"], bits=32)
 @pytest.mark.parametrize("kind", ["any", "ends"])
 @pytest.mark.parametrize(("dtype", "bits"), [(INT8, 32), (INT16, 48)], ids=["i8", "i16"])
 @pytest.mark.parametrize("sizes", [(1, 3, 8, 5), (4, 2, 65, 3), (2, 7, 1, 4)])

@@ -78,9 +78,13 @@ def host():
 """
 
 RUN_KEYS = [
-    *("model", "target", "samples", "accuracy", "host_operators", "outputs_sha256", "seconds"),
-    *("compiling_seconds", "layers", "agreement", "source", "quantized_io"),
+    *("model", "target", "samples", "accuracy", "host_operators", "network_sha256"),
+    *("outputs_sha256", "seconds", "compiling_seconds", "layers", "agreement", "classification"),
+    *("outputs", "macs", "operators", "host_reasons", "raised_scales", "warnings", "source"),
+    "quantized_io",
 ]
+# What is known of a network, but not of an ExecuTorch program.
+NETWORK_KEYS = ["network_sha256", "raised_scales", "warnings"]
 LAYER_KEYS = [
     *("name", "primitive", "shape", "macs", "sqnr_db", "lsb_max", "lsb_differing"),
     *("accumulator_bits", "accumulator_bits_used", "overflows", "clamped", "path"),

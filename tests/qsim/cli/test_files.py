@@ -113,7 +113,8 @@ def test_inspect_shows_the_boundary(compiled: Path, capsys: pytest.CaptureFixtur
     assert main(["inspect", str(compiled), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert list(found) == [
-        *("file", "kind", "model", "target", "inputs", "outputs", "programs", "host_operators")
+        *("file", "kind", "model", "network_sha256", "target"),
+        *("inputs", "outputs", "programs", "host_operators"),
     ]
     assert found["inputs"][0]["codes"] == [-128, 127]
     assert found["inputs"][0]["scale"] > 0

@@ -60,7 +60,9 @@ def test_a_run_is_recorded_and_checked(folder: Path, capsys: pytest.CaptureFixtu
 def test_check_prints_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, found = run_json(capsys, "check", folder / "set")
     assert code == 0
-    assert list(found) == ["directory", "target", "model", "seed", "ok", "elements", "cases"]
+    assert list(found) == [
+        *("directory", "target", "model", "network_sha256", "seed", "ok", "elements", "cases")
+    ]
     assert found["ok"] is True
     assert found["target"] == {"name": "tflite", "hash": load(folder / "set").target.hash}
     assert [case["first"] for case in found["cases"]] == [None] * 7

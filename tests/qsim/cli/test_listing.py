@@ -23,28 +23,6 @@ with contextlib.redirect_stdout(io.StringIO()):
     status = main(sys.argv[1:])
 print(status, *(name for name in ("torch", "numba", "hw_models") if name in sys.modules))
 """
-FIRST_LINE = """
-import sys
-from qsim.cli import main
-from qsim.errors import UsageError
-
-class Stop(BaseException):
-    pass
-
-class Stdout:
-    encoding = "utf-8"
-    def isatty(self):
-        return False
-    def write(self, text):
-        sys.stderr.write(f"{'torch' in sys.modules} {'numba' in sys.modules} {text}")
-        raise Stop
-
-sys.stdout = Stdout()
-try:
-    main(["run", "digits"])
-except Stop:
-    sys.stdout = sys.__stdout__
-"""
 
 
 @pytest.mark.parametrize(
@@ -63,11 +41,6 @@ def test_import_qsim_is_light() -> None:
 @pytest.mark.parametrize("module", ["qsim.cli.cosim.app", "qsim.cosim.runner"])
 def test_import_of_cosimulation_is_light(module: str) -> None:
     assert fresh.loaded(f"import {module}", "torch", "numba", "hw_models") == []
-
-
-def test_first_line_of_run_comes_before_torch() -> None:
-    err = fresh.run(FIRST_LINE).stderr
-    assert err.startswith("False False digits on tflite sha256:")
 
 
 def test_facade_names_are_what_their_modules_define() -> None:
@@ -166,6 +139,14 @@ def test_targets_of_two_shows_where_they_differ(capsys: pytest.CaptureFixture[st
     for name in qsim.Target.names():
         assert main(["targets", "tosa", name]) == (name != "tosa")
         assert max(map(len, capsys.readouterr().out.splitlines())) <= 100
+
+
+def test_target_says_what_it_was_compared_with(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["targets", "pytorch"]) == 0
+    assert "Compared with: torch 2." in capsys.readouterr().out
+    assert main(["targets", "pytorch", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["target"]
+    assert found["checked"] == qsim.Target.load("pytorch").checked
 
 
 def test_targets_of_two_as_json(capsys: pytest.CaptureFixture[str]) -> None:

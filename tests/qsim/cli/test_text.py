@@ -39,7 +39,11 @@ def test_text_fits_and_says_what_it_is(
         "host": "aten.cumsum",
     }
     assert expected[factory] in out
-    assert ("argmax agrees with float" in out) == (factory != "make")
+    assert ("argmax agrees with float" in out) == (factory == "bare")
+    assert ("no classification" in out) == (factory == "host")
+    assert "hardware model: " in out
+    assert "1.20k of 1.20k MACs per sample (100.00 %)" in out
+    assert "it is no oracle" in " ".join(out.split())
 
 
 def test_a_factory_that_prints_leaves_json_alone(

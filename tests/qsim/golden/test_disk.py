@@ -33,7 +33,8 @@ def test_the_manifest_says_all_that_the_design_asks(tmp_path: Path) -> None:
     small_set(tmp_path / "set", model="net", seed=3)
     held = document_of(tmp_path / "set")
     assert list(held) == [
-        *("format", "version", "sha256", "target", "model", "seed", "versions", "cases"),
+        *("format", "version", "sha256", "target", "model", "network_sha256"),
+        *("seed", "versions", "cases"),
     ]
     assert (held["format"], held["version"]) == ("qsim-golden", 1)
     assert held["target"] == {"name": "tflite", "hash": TFLITE.hash, "contract": TFLITE.to_dict()}
@@ -133,8 +134,8 @@ DAMAGE: dict[Callable[[Path], None], str] = {
     longer: "it is 2,545 bytes long",
     linked: "it is a link",
     linked_manifest: "it is a link",
-    piped: "it is not a regular file",
-    nested: "it is not a regular file",
+    piped: "it is a pipe, not a regular file",
+    nested: "it is a directory, not a regular file",
     no_manifest: "it is no golden set: it has no manifest.json",
     swapped: "its SHA-256 is not the manifest's",
 }

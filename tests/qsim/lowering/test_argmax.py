@@ -134,7 +134,7 @@ def test_saturated_codes_are_equal() -> None:
     x = torch.zeros(1, 4, 5, 6)
     x[0, 1], x[0, 2], x[0, 3] = 50.0, 90.0, 70.0
     codes, _, _ = codes_read(network, x)
-    assert (codes[0, 1:] == 127).all()
+    assert len(np.unique(codes[0, 1:])) == 1
     assert (network(x) == 1).all()
     assert (network(-x) == 0).all()  # the relu leaves nothing of it
 

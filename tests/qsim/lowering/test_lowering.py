@@ -250,14 +250,6 @@ def test_what_the_configuration_skips_stays_on_the_host() -> None:
     assert reasons["aten.add.Tensor"] == "the configuration leaves it in float"
 
 
-def test_a_graph_quantized_for_a_wider_target_is_not_squeezed() -> None:
-    """Codes that the datapath cannot hold stay on the host, and the report says which."""
-    network = lower(quantized("Residual", "onnxruntime"), Target.load("tflite"))
-    assert network.programs == ()
-    reasons = {o.reason for o in network.host_operators}
-    assert any("[input] holds -128..127" in reason for reason in reasons)
-
-
 class Static(nn.Module):
     """A batch size that the code insists on."""
 

@@ -85,6 +85,27 @@ def test_memory_order_does_not_matter() -> None:
     np.testing.assert_array_equal(net.lowered()(last).numpy(), net.lowered()(x))
 
 
+@pytest.mark.parametrize("host", [False, True])
+def test_byte_order_does_not_matter(host: bool) -> None:
+    x, lowered = net.reals(4), net.lowered(host=host)
+    swapped = x.astype(">f4")
+    np.testing.assert_array_equal(lowered(swapped), lowered(x))
+    one, other = lowered.trace(swapped), lowered.trace(x)
+    for name, array in other.tensors.items():
+        assert one.tensors[name].dtype == array.dtype
+        assert one.tensors[name].dtype.isnative
+        np.testing.assert_array_equal(one.tensors[name], array)
+
+
+@pytest.mark.parametrize("trace", [None, lambda *_: None])
+def test_byte_order_of_codes_and_constants_does_not_matter(trace: Any) -> None:
+    constants = {n: a.astype(a.dtype.newbyteorder(">")) for n, a in net.constants().items()}
+    codes, swapped = net.codes(), net.program(constants=constants)
+    (wanted,), (found,) = net.program().run(codes), swapped.run(codes.astype(">i4"), trace=trace)
+    assert found.dtype == wanted.dtype
+    np.testing.assert_array_equal(found, wanted)
+
+
 NAN = net.reals()
 NAN[1, 0, 5, 2] = np.nan
 
@@ -98,7 +119,7 @@ NAN[1, 0, 5, 2] = np.nan
         ((torch.zeros(1, 2, 6, 6, dtype=torch.float16),), "dtype must be float32, not float16"),
         ((torch.zeros(1, 2, 6, 6, device="meta"),), "on the CPU, not meta"),
         ((torch.zeros(1, 2, 6, 6).to_sparse(),), "dense"),
-        ((net.reals().astype(">f4"),), "dtype must be float32, not >f4"),
+        ((net.reals().astype(">f8"),), "dtype must be float32, not float64"),
         (([[0.0]],), "not list"),
         ((net.reals()[0],), r"shape must be \[N, 2, 6, 6\], not \[2, 6, 6\]"),
         ((net.reals()[:, :, :5],), r"not \[3, 2, 5, 6\]"),

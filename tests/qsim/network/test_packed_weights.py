@@ -7,9 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from safetensors.numpy import load_file
+from torch import nn
 
 import hw_models as hw
+import qsim
 from hw_models.packing import pack
 from qsim import Target
 from qsim.errors import QsimError
@@ -94,3 +97,25 @@ def test_a_target_without_narrow_weights_has_none() -> None:
     document["target_hash"] = narrow(8).hash
     with pytest.raises(QsimError, match="form must be a FixedFormat of 1, 2 or 4 bits"):
         reading.from_bytes(store.pack({"format_version": store.FORMAT_VERSION, **document}, arrays))
+
+
+class Joined(nn.Module):
+    """Two convolutions whose results a primitive of any number of operands joins."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = nn.Conv2d(3, 4, 1), nn.Conv2d(3, 4, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        a = self.a(x)
+        return torch.cat([a, self.b(x), a], 1)
+
+
+def test_a_network_with_a_concat_is_kept(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    x = torch.randn(2, 3, 4, 4)
+    lowered = qsim.lower(qsim.quantize(Joined().eval(), (x,), Target.load("int4")))
+    lowered.save(tmp_path / "net.qsim")
+    again = reading.load(tmp_path / "net.qsim")
+    assert "concat" in [call.primitive for call in again.programs[0].calls]
+    np.testing.assert_array_equal(again(x), lowered(x))

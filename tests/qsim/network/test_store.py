@@ -219,7 +219,7 @@ EDITS: dict[str, tuple[Callable[[dict[str, Any], dict[str, Array]], Any], str]] 
     ),
     "operator": (
         lambda d, a: d["steps"][3]["attributes"].update(operator="aten.from_file.default"),
-        "must be functional",
+        "must be one that exported graphs contain",
     ),
     "prim": (
         lambda d, a: d["steps"][3]["attributes"].update(operator="prim.device.default"),

@@ -271,6 +271,7 @@ def test_means_of_centered_codes_are_means_of_codes_where_that_is_the_same(
     module: nn.Module, wanted: dict[str, object]
 ) -> None:
     tosa = target("tosa")
+    torch.manual_seed(0)  # or the zero point may be 0, where centered codes are codes
     _, network, x = build(nn.Sequential(nn.Conv2d(4, 4, 1), module), tosa)
     trace = network.trace(x)
     ((program, call),) = [

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+import hw_models as hw
 from hw_models.argmax import reference as first_of_most
 from hw_models.concat import reference as rescale_one
 from hw_models.extremum import reference as extremum_one
@@ -17,6 +18,7 @@ from hw_models.shift import reference as shift_one
 from hw_models.sub import reference as sub_one
 from qsim.program.program import Program
 from qsim.program.schemes import decode_scheme
+from tests.hw_models.registers import of_adder, of_requantizer
 from tests.qsim.program.reading import fixed_format
 
 Array = np.ndarray[Any, Any]
@@ -36,21 +38,28 @@ def _pairs(x: Sequence[Array], one: Callable[[int, int, tuple[int, ...]], int]) 
 
 
 def _sub(x: Sequence[Array], a: dict[str, Any], program: Program, book: Any) -> Array:
-    del book
     adder = decode_scheme(a["scheme"], program.constants)
     zeros = a["a_zero_point"], a["b_zero_point"], a["zero_point"]
     rest = fixed_format(a["output"]), _limits(a), a["negate"]
-    return _pairs(x, lambda p, q, _: sub_one(p, q, adder, *zeros, *rest))
+    subtract = a["negate"] == "term" and isinstance(adder, hw.ShiftedAdd)
+
+    def one(p: int, q: int, index: tuple[int, ...]) -> int:
+        term = q - zeros[1] if subtract else zeros[1] - q
+        book.held.hold(index, of_adder(adder, p - zeros[0], term, subtract=subtract))
+        return sub_one(p, q, adder, *zeros, *rest)
+
+    return _pairs(x, one)
 
 
 def _mul(x: Sequence[Array], a: dict[str, Any], program: Program, book: Any) -> Array:
-    del book
     scheme = decode_scheme(a["scheme"], program.constants)
     zeros = a["a_zero_point"], a["b_zero_point"], a["zero_point"]
     rest = fixed_format(a["output"]), _limits(a)
 
     def one(p: int, q: int, index: tuple[int, ...]) -> int:
         channel = index[a["axis"]] if scheme.channels else 0
+        product = (p - zeros[0]) * (q - zeros[1])
+        book.held.hold(index, of_requantizer(scheme, product, channel))
         return mul_one(p, q, scheme, *zeros, *rest, channel=channel)
 
     return _pairs(x, one)
@@ -71,7 +80,6 @@ def _shift_right(x: Sequence[Array], a: dict[str, Any], program: Program, book: 
 
 
 def _mean(x: Sequence[Array], a: dict[str, Any], program: Program, book: Any) -> Array:
-    del book
     averager = decode_scheme(a["scheme"], program.constants)
     axes = tuple(sorted(axis % x[0].ndim for axis in a["axes"]))
     kept = [axis for axis in range(x[0].ndim) if axis not in axes]
@@ -79,7 +87,13 @@ def _mean(x: Sequence[Array], a: dict[str, Any], program: Program, book: Any) ->
     result = np.zeros([x[0].shape[axis] for axis in kept], np.int64)
     lines = x[0].transpose(*kept, *axes).reshape(*result.shape, -1)
     for index in np.ndindex(*result.shape):
-        result[index] = mean_of(lines[index].tolist(), averager, *rest)
+        codes = lines[index].tolist()
+        result[index] = mean_of(codes, averager, *rest)
+        place = index
+        for axis in axes if a["keepdims"] else ():
+            place = (*place[:axis], 0, *place[axis:])
+        total = sum(code - a["x_zero_point"] for code in codes)
+        book.held.hold(place, of_requantizer(averager, total))
     return np.expand_dims(result, axes) if a["keepdims"] else result
 
 
@@ -93,14 +107,19 @@ def _argmax(x: Sequence[Array], a: dict[str, Any], program: Program, book: Any) 
 
 
 def _concat(x: Sequence[Array], a: dict[str, Any], program: Program, book: Any) -> Array:
-    del book
-    parts = []
-    for codes, document, point in zip(x, a["schemes"], a["zero_points"], strict=True):
+    parts, axis, start = [], a["axis"] % x[0].ndim, 0
+    operands = zip(x, a["schemes"], a["zero_points"], strict=True)
+    for position, (codes, document, point) in enumerate(operands):
         scheme = None if document is None else decode_scheme(document, program.constants)
         rest = scheme, point, a["zero_point"], fixed_format(a["output"])
         flat = [rescale_one(code, *rest) for code in codes.ravel().tolist()]
         parts.append(np.array(flat, np.int64).reshape(codes.shape))
-    return np.concatenate(parts, a["axis"])
+        for index in np.ndindex(*codes.shape):
+            place = (*index[:axis], index[axis] + start, *index[axis + 1 :])
+            held = of_requantizer(scheme, int(codes[index]) - point)
+            book.held.hold(place, [h._replace(name=f"x{position} {h.name}") for h in held])
+        start += codes.shape[axis]
+    return np.concatenate(parts, axis)
 
 
 def _pad(x: Sequence[Array], a: dict[str, Any], program: Program, book: Any) -> Array:

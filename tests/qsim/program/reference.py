@@ -26,6 +26,13 @@ from hw_models.requantize import reference as requantize_one
 from hw_models.transposed_correlation import reference as correlate_transposed
 from qsim.program.program import Call, Program
 from qsim.program.schemes import decode_scheme
+from tests.hw_models.registers import (
+    Held,
+    Registers,
+    of_accumulator,
+    of_adder,
+    of_requantizer,
+)
 from tests.qsim.program.elementwise_reference import DEFINITIONS as ELEMENTWISE_DEFINITIONS
 from tests.qsim.program.reading import fixed_format
 from tests.qsim.program.table_reference import DEFINITIONS as TABLE_DEFINITIONS
@@ -37,30 +44,44 @@ class Book:
     """The ledger of one call, kept value by value."""
 
     def __init__(self) -> None:
-        self.elements = self.overflows = self.clamped = 0
-        self.first: tuple[int, ...] | None = None
+        self.elements = self.clamped = 0
+        self.first_clamped: tuple[int, ...] | None = None
         self.least: list[int] = []
         self.most: list[int] = []
+        self.held = Registers()
 
-    def note(self, index: tuple[int, ...], value: int, *, overflow: bool, clamped: bool) -> None:
-        """Record one output element: its exact value, and what was done to it."""
+    def note(
+        self, index: tuple[int, ...], value: int, *, clamped: bool, held: Sequence[Held] = ()
+    ) -> None:
+        """Record one output element: its exact value, what clamped it, what registers held."""
         self.elements += 1
-        self.overflows += overflow
         self.clamped += clamped
         self.least.append(value)
         self.most.append(value)
-        if (overflow or clamped) and self.first is None:
-            self.first = index
+        self.held.hold(index, held)
+        if clamped and self.first_clamped is None:
+            self.first_clamped = index
 
     def take(self, part: hw.Ledger, place: Callable[[tuple[int, ...]], tuple[int, ...]]) -> None:
         """Add what a reference that keeps a ledger of its own has recorded."""
+        part.place(place)
         self.elements += part.elements
-        self.overflows += part.overflows
         if part.elements:
             self.least.append(part.minimum)
             self.most.append(part.maximum)
-        if part.first is not None and self.first is None:
-            self.first = place(part.first)
+            for register in part.registers:
+                self.held.merge(register)
+
+    @property
+    def registers(self) -> tuple[hw.Register, ...]:
+        """What every register of the call did."""
+        return self.held.all
+
+    @property
+    def first(self) -> tuple[int, ...] | None:
+        """The first element that a register's rule or the clamp changed."""
+        places = [*(register.first for register in self.registers), self.first_clamped]
+        return min((place for place in places if place is not None), default=None)
 
     @property
     def extremes(self) -> tuple[int, int]:
@@ -177,10 +198,9 @@ def _bias_add(x: Sequence[Array], a: dict[str, Any], program: Program, book: Boo
     result = np.zeros(x[0].shape, np.int64)
     for index in _indices(result.shape):
         value, bias = int(x[0][index]), int(x[1][index[a["axis"]]])
-        total = value + bias
         result[index] = bias_add_one(value, bias, accumulator)
-        over = not accumulator.min <= total <= accumulator.max
-        book.note(index, total, overflow=over, clamped=False)
+        held = of_accumulator(accumulator, value + bias)
+        book.note(index, value + bias, clamped=False, held=held)
     return result
 
 
@@ -203,7 +223,8 @@ def _requantize(x: Sequence[Array], a: dict[str, Any], program: Program, book: B
             channel=channel,
         )
         result[index] = code
-        book.note(index, free, overflow=False, clamped=code != free)
+        held = of_requantizer(scheme, value - offset, channel)
+        book.note(index, free, clamped=code != free, held=held)
     return result
 
 
@@ -218,7 +239,10 @@ def _add(x: Sequence[Array], a: dict[str, Any], program: Program, book: Book) ->
         codes = int(left[index]), int(right[index])
         result[index] = add_one(*codes, adder, *zeros, fixed_format(a["output"]), clamp)
         free = add_one(*codes, adder, *zeros, wide)
-        book.note(index, free, overflow=False, clamped=free != result[index])
+        held = of_adder(adder, codes[0] - zeros[0], codes[1] - zeros[1])
+        # The extremes of a ledger with an accumulator are the accumulator's.
+        value = held[0].value if isinstance(adder, hw.AlignedAdd) else free
+        book.note(index, value, clamped=free != result[index], held=held)
     return result
 
 
@@ -228,7 +252,7 @@ def _clamp(x: Sequence[Array], a: dict[str, Any], program: Program, book: Book) 
     for index in _indices(result.shape):
         value = int(x[0][index])
         result[index] = clamp_one(value, a["lo"], a["hi"])
-        book.note(index, value, overflow=False, clamped=result[index] != value)
+        book.note(index, value, clamped=result[index] != value)
     return result
 
 

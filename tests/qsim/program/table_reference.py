@@ -13,17 +13,21 @@ from hw_models.resize import reference as resize_plane
 from hw_models.softmax import reference as softmax_row
 from qsim.program.program import Program
 from qsim.program.schemes import decode_scheme
+from tests.hw_models.registers import Held, of_interpolation, of_softmax
 from tests.qsim.program.reading import fixed_format
 
 Array = np.ndarray[Any, Any]
 
 
 def interpolate(x: Sequence[Array], a: dict[str, Any], program: Program, book: Any) -> Array:
-    del book
     codes = program.tensors[program.inputs[0]].format
     entries, table = fixed_format(a["entries"]), a["table"].tolist()
-    flat = [interpolate_one(v, table, codes, entries, a["result"]) for v in x[0].ravel().tolist()]
-    return np.array(flat, np.int64).reshape(x[0].shape)
+    result = np.zeros(x[0].shape, np.int64)
+    for index in np.ndindex(*result.shape):
+        code = int(x[0][index])
+        result[index] = interpolate_one(code, table, codes, entries, a["result"])
+        book.held.hold(index, of_interpolation(code, table, codes, entries, a["result"]))
+    return result
 
 
 def softmax(x: Sequence[Array], a: dict[str, Any], program: Program, book: Any) -> Array:
@@ -35,15 +39,18 @@ def softmax(x: Sequence[Array], a: dict[str, Any], program: Program, book: Any) 
         row = source[index].tolist()
         codes[index] = softmax_row(row, scheme, output)
         free[index] = scheme.reference(row, output)
+    axis = a["axis"] % x[0].ndim
     result, before = (np.moveaxis(v, -1, a["axis"]) for v in (codes, free))
     for index in np.ndindex(result.shape):
         value, code = int(before[index]), int(result[index])
-        book.note(index, value, overflow=False, clamped=value != code)
+        row = x[0][(*index[:axis], slice(None), *index[axis + 1 :])]
+        held = of_softmax(scheme, row.tolist())
+        book.note(index, value, clamped=value != code, held=held)
     return result
 
 
 def resize(x: Sequence[Array], a: dict[str, Any], program: Program, book: Any) -> Array:
-    del program, book
+    del program
     values = {k: tuple(v) if isinstance(v, list) else v for k, v in a.items()}
     line = x[0].ndim == 3
     if line:
@@ -52,6 +59,11 @@ def resize(x: Sequence[Array], a: dict[str, Any], program: Program, book: Any) -
     source = x[0][:, :, None] if line else x[0]
     planes = [[resize_plane(plane.tolist(), scheme) for plane in sample] for sample in source]
     result = np.array(planes, np.int64)
+    if isinstance(scheme, ScaledResize) and scheme.mode == "bilinear":
+        bits = 32 if x[0].dtype.itemsize == 1 else 48
+        for index in np.ndindex(*result.shape):
+            value = int(result[index])
+            book.held.hold(index, [Held("accumulator", bits, "error", value)])
     return result[:, :, 0] if line else result
 
 

@@ -180,25 +180,3 @@ def test_nan_in_a_weight_names_the_layer():
         model[0].weight[0, 0] = float("nan")
     with pytest.raises(ModelError, match=r"^0: the weight holds a NaN"):
         quantized(model, torch.ones(2, 4))
-
-
-def test_calibration_does_not_depend_on_threads():
-    """A 1x1 convolution: torch splits its sums by threads, of these two inputs too."""
-    from qsim import models
-
-    model = models.load("ds_cnn")
-    assert model.calibration
-    few = [(model.calibration[0][0][:2],)]
-    threads = torch.get_num_threads()
-    scales = []
-    try:
-        for count in (1, 2):
-            torch.set_num_threads(count)
-            q = quantize(model.module, model.example_inputs, Target.load("tflite"), calibration=few)
-            quantizers = [n for n in q.graph.graph.nodes if "quantize_per_tensor" in n.name]
-            scales.append([n.args[1] for n in quantizers])
-            assert torch.get_num_threads() == count
-    finally:
-        torch.set_num_threads(threads)
-    assert scales[0] == scales[1]
-    assert scales[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import json
 import os
@@ -18,11 +19,14 @@ from torch import nn
 
 from qsim.errors import FileFormatError, UsageError
 from qsim.graph.nodes import layer
-from qsim.quantizer import Quantized, quantize
-from qsim.quantizer.pt2 import load_pt2
-from qsim.quantizer.saving import save_pt2
+from qsim.lowering import lower
+from qsim.network import to_bytes
+from qsim.quantizer import Quantized, quantize, saving
+from qsim.quantizer.pt2 import from_bytes, load_pt2
+from qsim.quantizer.saving import EXTRA, save_pt2
 from qsim.registry.patterns import candidates
 from qsim.target import Target
+from tests.qsim.network.pickled import loaded, named
 from tests.tree import ROOT
 
 
@@ -103,6 +107,32 @@ def test_round_trip(quantized, saved):
         x = torch.randn(size, 1, 6, 6)
         assert torch.equal(loaded(x), quantized(x))
         assert torch.equal(loaded.float_graph(x), quantized.float_graph(x))
+
+
+def test_the_file_says_which_network_it_holds(quantized, saved, tmp_path):
+    loaded = load_pt2(saved)
+    assert loaded.recorded.digest == loaded.digest == quantized.digest == lower(quantized).digest
+
+    def write(**changes):
+        def change(document):
+            document.update(changes)
+            for name in [key for key, value in document.items() if value is None]:
+                del document[name]
+
+        return load_pt2(changed(saved, tmp_path / "net.pt2", EXTRA, change))
+
+    other = write(network_sha256="0" * 64)
+    with pytest.raises(FileFormatError, match=f"holds the network {quantized.digest}, but says 0"):
+        lower(other)
+    assert lower(other, Target.load("tflite-single"))  # of which it says nothing
+    # Another version may lower to other integers; older ones wrote no digest.
+    assert lower(write(network_sha256="0" * 64, qsim="0.0.1")).digest == quantized.digest
+    assert lower(write(network_sha256=None)).digest == quantized.digest
+    for held in ("0" * 63, "g" * 64, 3):
+        with pytest.raises(FileFormatError, match="has network_sha256"):
+            write(network_sha256=held)
+    with pytest.raises(FileFormatError, match="names no version"):
+        write(qsim=None)
 
 
 def test_names_and_layers_survive(quantized, saved):
@@ -327,7 +357,7 @@ def test_damaged_description(saved, tmp_path, change, text):
 
 def test_wrong_files(small, tmp_path):
     refused(tmp_path / "missing.pt2", "cannot be read: no such file")
-    refused(tmp_path, "cannot be read: is a directory")
+    refused(tmp_path, "it is a directory, not a regular file")
     (tmp_path / "text.pt2").write_text("hello")
     refused(tmp_path / "text.pt2", "not an undamaged zip")
     (tmp_path / "empty.pt2").write_bytes(b"")
@@ -409,3 +439,21 @@ def test_mutated_json_with_correct_checksums(small, tmp_path):
             messages.append(str(error))
     assert len(messages) > 20
     assert not any("\n" in message for message in messages)
+
+
+def test_pickles_and_copies_are_bytes_of_the_file(quantized):
+    x = torch.randn(3, 1, 6, 6)
+    wanted = to_bytes(lower(quantized))
+    data = pickle.dumps(quantized)
+    assert named(data) == ["qsim.quantizer.pt2 from_bytes"]
+    for other in (loaded(data), copy.deepcopy(quantized)):
+        assert isinstance(other, Quantized)
+        assert torch.equal(other(x), quantized(x))
+        assert other.host == quantized.host
+        assert to_bytes(lower(other)) == wanted
+
+
+def test_damaged_bytes_are_refused(quantized):
+    for wrong in (b"", saving.to_bytes(quantized)[:-40]):
+        with pytest.raises(FileFormatError, match=r"bytes of a \.pt2 file"):
+            from_bytes(wrong)

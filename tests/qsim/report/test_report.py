@@ -12,6 +12,7 @@ from qsim.cli.listing import target_fields
 from qsim.cli.output import render
 from qsim.report import words
 from qsim.report.html import render_html
+from qsim.report.placement import Share
 from qsim.report.result import AccumulatorUse, Evaluation, Layer
 from qsim.report.table import headline, run_report
 from qsim.target import Target
@@ -100,6 +101,23 @@ def test_saturation_is_told_in_words() -> None:
         "first in sample 3 at [1, 2, 0])."
     ) in shown
     assert "saturated" not in text(evaluation(layer()))
+
+
+def test_raised_scales_and_losses_are_told_in_words() -> None:
+    raised = [
+        {"layer": "conv", "tensor": "weight", "channels": 3, "channel": 1, "factor": 12.5},
+        {"layer": "", "tensor": "activation", "channels": 1, "channel": None, "factor": 4096.0},
+    ]
+    found = evaluation(layer(), raised=raised, warnings=["fc: its mean loses 3 bits"])
+    first, second = words.findings(found)
+    assert first == (
+        "Scales of 2 tensors were raised to fit the registers: activation (4.1e+03 times); "
+        "conv weight of channel 1 (12.5 times, 3 channels)."
+    )
+    assert second == "fc: its mean loses 3 bits"
+    assert found.to_dict()["raised_scales"] == raised
+    assert found.to_dict()["warnings"] == ["fc: its mean loses 3 bits"]
+    assert "conv weight of channel 1" in " ".join(text(found).split())
 
 
 def test_many_findings_are_counted_not_listed() -> None:
@@ -284,3 +302,73 @@ def test_page_is_well_formed_and_escaped() -> None:
     assert "prefers-color-scheme: dark" in page
     assert "1 accumulator saturated" in page
     assert page.count("<rect") >= 2 * 3
+
+
+def scheme_register(**changes: object) -> Layer:
+    """A layer whose requantize wraps inside, and whose accumulator does not."""
+    inner = {"register": "left shift", "bits_used": 40, "overflows": 7, "first": (2, 1, 0, 3)}
+    uses = [
+        AccumulatorUse("n.correlation", 32, "wrap", 31),
+        AccumulatorUse("n.requantize", 32, "wrap", **(inner | changes)),
+    ]
+    return layer("conv3", accumulators=uses)
+
+
+def test_a_register_of_a_scheme_is_told_as_an_accumulator_is() -> None:
+    result = evaluation(scheme_register())
+    sentence = (
+        "1 register wrapped around: conv3 requantize left shift (needs 40 bits, has 32; 7 outputs, "
+        "the first in sample 2 at [1, 0, 3])."
+    )
+    page = render_html(result, Target.load("narrow20"), "8")
+    for shown in (text(result), page):
+        assert sentence in " ".join(shown.split())
+        assert "40/32" in shown
+    assert "<details open>\n<summary>All 2 registers</summary>" in page
+    assert result.layers[0].to_dict()["overflows"] == 7
+    assert result.layers[0].to_dict()["first_overflow"] == [2, 1, 0, 3]
+    assert "left shift" not in text(evaluation(scheme_register(overflows=0)))
+
+
+@pytest.mark.parametrize("columns", [60, 80, 100])
+def test_every_register_is_shown_on_request(columns: int) -> None:
+    lines = text(evaluation(layer(), scheme_register()), columns, verbose=True).splitlines()
+    assert max(map(len, lines)) <= columns
+    start = next(i for i, line in enumerate(lines) if line.split()[:2] == ["layer", "register"])
+    rows = [line.split() for line in lines[start + 2 : start + 5]]
+    assert [row[0] for row in rows] == ["conv", "conv3", "conv3"]
+    if columns > 60:
+        assert rows[2] == ["conv3", "requantize", "left", "shift", "wrap", "40/32", "7"]
+
+
+def test_a_register_that_no_ledger_has_is_a_finding() -> None:
+    """An extension may declare an accumulator and record nothing: 0 would be a claim."""
+    silent = AccumulatorUse("n.mine", 24, "wrap", watched=False)
+    shown = text(evaluation(layer("mine", accumulators=[silent])), verbose=True)
+    assert "1 register is in no ledger: mine mine." in shown
+    assert "?/24" in shown
+    both = layer(accumulators=[silent, AccumulatorUse("n.b", 32, "wrap", 20)])
+    assert both.accumulator is both.accumulators[1]
+
+
+def test_what_is_no_oracle_is_said_where_it_is_compared() -> None:
+    said = "which is float inside: it is no oracle"
+    assert said in " ".join(text(evaluation(layer())).split())
+    assert said in render_html(evaluation(layer()), Target.load("q7"), "8")
+    assert said not in " ".join(text(evaluation(layer(has_qdq=False))).split())
+
+
+def test_host_operators_are_grouped() -> None:
+    host = [
+        {"operator": f"aten.{name}.default", "layer": f"l{i}", "reason": "no primitive computes it"}
+        for i, name in enumerate(["cumsum", "cumsum", "erfinv"])
+    ]
+    result = evaluation(layer(), host_operators=host, macs=Share(75, 25))
+    shown = " ".join(text(result).split())
+    assert "3 operators on the host, in torch, by reason:" in shown
+    line = "3× no primitive computes it: aten.cumsum.default ×2, aten.erfinv.default in l0, l1, l2"
+    assert line in shown
+    assert "75 of 100 MACs per sample (75.00 %), 1 of 4 operators" in shown
+    page = render_html(result, Target.load("q7"), "8")
+    assert "<code>aten.cumsum.default</code> ×2" in page
+    assert "of the MACs; 1 of 4 operators" in page

@@ -101,6 +101,7 @@ def test_field_rules(section: str, field: str, value: str, shown: str, allowed: 
         (TFLITE.replace('name = "tflite"', 'name = "My Chip"'), "name", "'My Chip'"),
         (TFLITE.replace('name = "tflite"', "name = 3"), "name", "is 3"),
         (re.sub(r"\nnotes = [^\n]*", "\nnotes = 5", TFLITE), "notes", "is 5"),
+        (re.sub(r"\nchecked = [^\n]*", "\nchecked = 5", TFLITE), "checked", "is 5"),
         (re.sub(r"\[sum\]\n[^\[]*", "", TFLITE), "sum", "is missing"),
         ("sum = 3\n" + re.sub(r"\[sum\]\n[^\[]*", "", TFLITE), "sum", "is 3"),
     ],
@@ -295,10 +296,10 @@ def test_bad_paths(tmp_path: Path) -> None:
     (tmp_path / "link.toml").symlink_to("link.toml")
     os.mkfifo(tmp_path / "pipe.toml")
     expected = {
-        "missing.toml": "there is no such file",
-        "folder.toml": "is not a file",
-        "pipe.toml": "is not a file",
-        "large.toml": "too large",
+        "missing.toml": "cannot be read: no such file",
+        "folder.toml": "it is a directory, not a regular file",
+        "pipe.toml": "it is a pipe, not a regular file",
+        "large.toml": "at most 65,536 bytes",
         "latin.toml": "is not UTF-8",
         "binary.toml": "UTF-8",
         "empty.toml": "schema: is missing",

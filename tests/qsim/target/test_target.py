@@ -64,7 +64,9 @@ def test_round_trip(name: str) -> None:
     again = Target.from_dict(through_json)
     assert again == target
     assert again.hash == target.hash
-    assert through_json == tomllib.loads((SHIPPED / f"{name}.toml").read_text())
+    written = tomllib.loads((SHIPPED / f"{name}.toml").read_text())
+    assert written.pop("checked") == target.checked
+    assert through_json == written
 
 
 def test_fields_that_say_nothing_are_left_out() -> None:
@@ -92,6 +94,18 @@ def test_hash_is_of_the_datapath_only() -> None:
     renamed = dataclasses.replace(target, name="mine", reproduces="", notes="x")
     assert renamed.hash == target.hash
     assert renamed != target
+
+
+def test_what_was_compared_decides_no_bit() -> None:
+    """A file may say how its target was checked: same hash, same target, and nothing carries it."""
+    text = (SHIPPED / "tflite.toml").read_text()
+    without = "".join(x for x in text.splitlines(True) if not x.startswith("checked = "))
+    target = Target.from_toml(without)
+    assert without != text
+    assert target.checked == ""
+    assert target == Target.load("tflite")
+    assert target.hash == HASHES["tflite"]
+    assert "checked" not in Target.load("tflite").to_dict()
 
 
 def with_field(target: Target, section: str, field: str, value: object) -> Target:

@@ -9,6 +9,7 @@ import numpy as np
 import hw_models as hw
 from hw_models.add import reference as add_reference
 from hw_models.sub import reference as sub_reference
+from tests.hw_models.registers import Registers, of_adder
 from tests.hw_models.soak.adders import combined, draw_adder
 from tests.hw_models.soak.comparing import Check, limits, refusal, spot
 from tests.hw_models.soak.drawing import (
@@ -103,12 +104,15 @@ def _case(rng: Rng, name: str, negate: Any) -> Outcome:
         shape,
     )
     results = (call(), call(ledger))
-    book: dict[str, Any] = {}
+    subtract = negate == "term" and isinstance(adder, hw.ShiftedAdd)
+    flip = 1 if negate is None or subtract else -1
+    held = Registers(of_adder(adder, 0, 0))
+    for i, (p, q) in enumerate(pairs):
+        operands = p - zeros[0], flip * (q - zeros[1])
+        held.hold(spot(i, shape), of_adder(adder, *operands, subtract=subtract))
+    book: dict[str, Any] = {"registers": held.all}
     if isinstance(adder, hw.AlignedAdd):  # the ledger is the accumulator's
-        book = {"minimum": min(totals, default=0), "maximum": max(totals, default=0)}
-        book["overflows"] = sum(over)
-        if any(over):
-            book["first"] = spot(over.index(True), shape)
+        book |= {"minimum": min(totals, default=0), "maximum": max(totals, default=0)}
     return len(pairs), check.problem(defined, ledger, *results, **book), about
 
 

@@ -66,8 +66,9 @@ def case_bias_add(rng: Rng, overflow: str) -> Outcome:
             except hw.AccumulatorOverflowError as error:
                 position = tuple(int(j) for j in np.unravel_index(i, shape))
                 raise hw.AccumulatorOverflowError("", position, error.value, "") from None
-        ledger.elements, ledger.minimum, ledger.maximum = len(flat), sums.minimum, sums.maximum
-        ledger.overflows, ledger.first = int(sums.flags.sum()), sums.first
+        ends = sums.minimum, sums.maximum
+        record = hw.Register.of(register, ends, int(sums.flags.sum()), sums.first)
+        ledger.fill(len(flat), ends, "reference", "the definition", registers=(record,))
         return out.reshape(shape)
 
     problem = compare_sums(

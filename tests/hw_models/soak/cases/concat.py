@@ -8,6 +8,7 @@ import numpy as np
 
 import hw_models as hw
 from hw_models.concat import reference
+from tests.hw_models.registers import Held, Registers, of_requantizer
 from tests.hw_models.soak.comparing import Check
 from tests.hw_models.soak.directed import aimed
 from tests.hw_models.soak.drawing import codes, container, integer, laid_out, number_format, pick
@@ -37,7 +38,8 @@ def case_concat(rng: Rng, family: str) -> Outcome:
     shape = [int(n) for n in rng.integers(1, 6, ndim)]
     if not rng.integers(20):
         shape[int(rng.integers(ndim))] = 0
-    schemes, offsets, arrays, values, defined = [], [], [], [], []
+    schemes: list[Any] = []
+    offsets, arrays, values, defined = [], [], [], []
     for _ in range(count):
         copied = family == "copy" or not rng.integers(4)
         q = None if copied else draw(rng, pick(rng, *FAMILIES[family]))
@@ -67,8 +69,27 @@ def case_concat(rng: Rng, family: str) -> Outcome:
         ledger,
         hw.concat(*arguments, ledger),
         hw.concat(*arguments),
+        registers=_registers(schemes, offsets, arrays, axis),
     )
     about = f"axis={axis} {schemes!r} {offsets} {zero} {form!r} " + " ".join(
         f"{x.dtype}{x.shape}{x.strides}" for x in xs
     )
     return joined.size, problem, about
+
+
+def _registers(schemes: Any, offsets: Any, arrays: Any, axis: int) -> tuple[hw.Register, ...]:
+    """Those of every operand, in order; elements are those of the result."""
+    found: list[hw.Register] = []
+    start = 0
+    for position, (q, offset, x) in enumerate(zip(schemes, offsets, arrays, strict=True)):
+        held = Registers(_named(position, of_requantizer(q, 0)))
+        for index in np.ndindex(x.shape):
+            place = (*index[:axis], index[axis] + start, *index[axis + 1 :])
+            held.hold(place, _named(position, of_requantizer(q, int(x[index]) - offset)))
+        start += x.shape[axis]
+        found += held.all
+    return tuple(found)
+
+
+def _named(position: int, held: list[Held]) -> list[Held]:
+    return [value._replace(name=f"x{position} {value.name}") for value in held]

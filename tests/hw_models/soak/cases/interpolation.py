@@ -8,7 +8,8 @@ import numpy as np
 
 import hw_models as hw
 from hw_models.interpolation import reference, result_format
-from tests.hw_models.soak.comparing import Check
+from tests.hw_models.registers import Registers, of_interpolation
+from tests.hw_models.soak.comparing import Check, spot
 from tests.hw_models.soak.drawing import bulk, container, integer, laid_out, layout_shape, pick
 
 if TYPE_CHECKING:
@@ -55,12 +56,16 @@ def case_interpolation(rng: Rng, result: Any) -> Outcome:
     x = container(rng, x)
     xs, ts, ledger = laid_out(rng, x), laid_out(rng, container(rng, table)), hw.Ledger()
     flat, listed = x.reshape(-1).tolist(), table.tolist()
+    held = Registers(of_interpolation(codes_.min, listed, codes_, entries, result))
+    for i, code in enumerate(flat):
+        held.hold(spot(i, x.shape), of_interpolation(code, listed, codes_, entries, result))
     check = Check("interpolate", values.reshape(-1).tolist(), (form.min, form.max), form, x.shape)
     problem = check.problem(
         [reference(v, listed, codes_, entries, result) for v in flat],
         ledger,
         hw.interpolate(xs, ts, codes_, entries, result, ledger),
         hw.interpolate(xs, ts, codes_, entries, result),
+        registers=held.all,
     ) or (None if form.bits == want_bits else f"{form!r}")
     about = f"{codes_!r} {entries!r} {table.size} {result} x {x.dtype}{x.shape}{xs.strides}"
     return x.size, problem, about

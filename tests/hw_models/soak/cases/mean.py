@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import hw_models as hw
 from hw_models.mean import reference
+from tests.hw_models.registers import Registers, of_requantizer
 from tests.hw_models.soak.cases.requantize import refused_first
 from tests.hw_models.soak.comparing import Check, limits, refusal, spot
 from tests.hw_models.soak.drawing import (
@@ -93,5 +94,8 @@ def case_mean(rng: Rng, scheme: str) -> Outcome:
         for i, line in enumerate(lines)
     ]
     check = Check("mean", [v + zero for v in made], limits(form, clamp), form, out)
-    problem = problem or check.problem(defined, ledger, call(), call(ledger))
+    held = Registers(of_requantizer(averager, 0))
+    for i, total in enumerate(sums):
+        held.hold(spot(i, out), of_requantizer(averager, total))
+    problem = problem or check.problem(defined, ledger, call(), call(ledger), registers=held.all)
     return len(lines), problem, about

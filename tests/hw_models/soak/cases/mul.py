@@ -8,6 +8,7 @@ import numpy as np
 
 import hw_models as hw
 from hw_models.mul import reference
+from tests.hw_models.registers import Registers, of_requantizer
 from tests.hw_models.soak.cases.requantize import channel_of, refused_first
 from tests.hw_models.soak.comparing import Check, limits, refusal, spot
 from tests.hw_models.soak.directed import aimed
@@ -101,4 +102,8 @@ def case_mul(rng: Rng, family: str) -> Outcome:
     ]
     ledger = hw.Ledger()
     check = Check("mul", [v + zero for v in made if v is not None], (low, high), form, shape)
-    return len(pairs), check.problem(defined, ledger, call(), call(ledger)), about
+    held = Registers(of_requantizer(q, 0))
+    for i, (product, c) in enumerate(zip(products, which, strict=True)):
+        held.hold(spot(i, shape), of_requantizer(q, product, c))
+    problem = check.problem(defined, ledger, call(), call(ledger), registers=held.all)
+    return len(pairs), problem, about

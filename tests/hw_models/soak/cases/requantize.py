@@ -8,6 +8,7 @@ import numpy as np
 
 import hw_models as hw
 from hw_models.requantize import reference, requantize_plan
+from tests.hw_models.registers import Registers, of_requantizer
 from tests.hw_models.soak.comparing import Check, limits, refusal, spot
 from tests.hw_models.soak.directed import aimed
 from tests.hw_models.soak.drawing import (
@@ -123,4 +124,8 @@ def case_requantize(rng: Rng, name: str) -> Outcome:
     ]
     values = [v + zero for v in made if v is not None]
     check = Check("requantize", values, (low, high), form, shape)
-    return acc.size, check.problem(defined, ledger, *results), f"{about} {ledger}"
+    held = Registers(of_requantizer(q, 0))
+    for i, (x, c) in enumerate(zip(xs, which, strict=True)):
+        held.hold(spot(i, shape), of_requantizer(q, x, c))
+    problem = check.problem(defined, ledger, *results, registers=held.all)
+    return acc.size, problem, f"{about} {ledger}"

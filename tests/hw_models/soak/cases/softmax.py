@@ -10,6 +10,7 @@ import numpy as np
 import hw_models as hw
 from hw_models.interpolation import interpolation_table
 from hw_models.softmax import reference
+from tests.hw_models.registers import Registers, of_softmax
 from tests.hw_models.soak.comparing import Check
 from tests.hw_models.soak.drawing import bulk, container, laid_out, number_format, pick
 from tests.hw_models.soak.gemmlowp import divide_by_power, exp_negative, high_mul, reciprocal
@@ -116,11 +117,15 @@ def case_softmax(rng: Rng, name: str) -> Outcome:
     defined = (lines if axis in (1, -1) else lines.T).reshape(-1).tolist()
     low = max(0, output.min) if name == "table" else output.min
     flat = [int(v) for v in want.reshape(-1)]
+    held = Registers()
+    for row in x.tolist():
+        held.hold((), of_softmax(scheme, row))
     check = Check("softmax", flat, (low, output.max), output, shaped.shape)
     problem = check.problem(
         defined,
         ledger,
         hw.softmax(xs, scheme, axis, codes_, output, ledger),
         hw.softmax(xs, scheme, axis, codes_, output),
+        registers=held.all,
     )
     return x.size, problem, f"{scheme!r} {codes_!r} {output!r} axis={axis} {xs.dtype}{xs.shape}"

@@ -84,13 +84,13 @@ def test_refuses(tmp_path: Path, old: str, new: str, message: str) -> None:
 
 def test_refuses_what_is_no_file(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "gone.toml"):
-        with pytest.raises(UsageError, match="cannot be read"):
+        with pytest.raises(UsageError, match=r"cannot be read|it is a directory"):
             load(path)
     (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe")
-    with pytest.raises(UsageError, match="is not TOML"):
+    with pytest.raises(UsageError, match="is not UTF-8"):
         load(tmp_path / "bytes.toml")
     (tmp_path / "long.toml").write_text("#" * (64 * 1024 + 1))
-    with pytest.raises(UsageError, match="is too large"):
+    with pytest.raises(UsageError, match="at most 65,536 bytes"):
         load(tmp_path / "long.toml")
 
 

@@ -72,7 +72,10 @@ def test_the_layer_of_digits_is_right_and_reproducible(tmp_path: Path) -> None:
     assert check(GOLDEN / "digits-layer", target=Target.load("tflite")).ok
     full = tmp_path / "full"
     assert main(["golden", "record", "digits", "-o", str(full), "--samples", "1"]) == 0
-    kept = load(GOLDEN / "digits-layer").cases
+    committed = load(GOLDEN / "digits-layer")
+    # Recorded on another processor: the whole network is the same here.
+    assert committed.network == load(full).network
+    kept = committed.cases
     assert [case.primitive for case in kept] == ["correlation", "bias_add", "requantize"]
     for found, wanted in zip(kept, load(full).cases, strict=False):
         same(found, wanted)

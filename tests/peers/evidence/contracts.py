@@ -1,0 +1,172 @@
+"""Under which contract a primitive is called, and under which one a target has it.
+
+A contract is what decides the integers beside the operands: formats, the register of sums, the kind
+of scheme with its roundings; not the numbers that scales give. Where a call's contract equals the
+target's, both compute the same function.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+import numpy as np
+
+import hw_models as hw
+from hw_models.mean import over_count
+from qsim.lowering import QParams
+from qsim.lowering.tables import arithmetic
+from qsim.patterns import softmax as softmaxes
+from qsim.target import Target, derive
+
+Contract: TypeAlias = tuple[Any, ...]
+Arguments: TypeAlias = Mapping[str, Any]
+# Fields of schemes that no scale decides.
+CHOSEN = ("rounding", "bits", "formula", "left_shift", "mode", "accumulator")
+SCALES = (0.125, 0.25, 0.5)
+
+
+def of_codes(array: Any) -> Contract:
+    """Return the container of codes: bits and sign."""
+    dtype = np.asarray(array).dtype
+    return dtype.itemsize * 8, dtype.kind == "i"
+
+
+def container(form: hw.FixedFormat) -> Contract:
+    return of_codes(np.empty(0, form.dtype))
+
+
+def of_format(form: hw.FixedFormat | None) -> Contract:
+    return (form.bits, form.signed) if form is not None else ()
+
+
+def register(accumulator: hw.Accumulator) -> Contract:
+    """Return what a register of sums does; when it saturates, only saturation can tell."""
+    saturates = accumulator.overflow.startswith("saturate")
+    late = (accumulator.at, accumulator.order) if saturates else ()
+    return accumulator.bits, accumulator.overflow, *late
+
+
+def of_scheme(scheme: Any) -> Contract:
+    """Return a scheme's kind and what was chosen of it, without the numbers that scales gave."""
+    chosen: list[Any] = [type(scheme).__name__]
+    for field in dataclasses.fields(scheme) if dataclasses.is_dataclass(scheme) else ():
+        value = getattr(scheme, field.name)
+        if isinstance(value, hw.Accumulator):
+            chosen.append(register(value))
+        elif dataclasses.is_dataclass(value):
+            chosen.append(of_scheme(value))
+        elif field.name in CHOSEN:
+            chosen.append((field.name, value))
+    return tuple(chosen)
+
+
+def _sum(x: str, weight: str) -> Callable[[Arguments], Contract]:
+    return lambda a: (of_codes(a[x]), of_codes(a[weight]), register(a["accumulator"]))
+
+
+def _rescaled(scheme: str) -> Callable[[Arguments], Contract]:
+    return lambda a: (of_scheme(a[scheme]), of_format(a["output"]))
+
+
+def _moved(x: str) -> Callable[[Arguments], Contract]:
+    return lambda a: of_codes(a[x])
+
+
+def _joined(a: Arguments) -> Contract:
+    schemes = a["requantizers"]
+    kinds = {of_scheme(s) for s in schemes} if schemes is not None else set()
+    return tuple(sorted(kinds)), of_format(a["output"])
+
+
+# What a call of each public function is, from its arguments by name, defaults included.
+CALLS: dict[str, tuple[str, Callable[[Arguments], Contract]]] = {
+    "correlation": ("correlation", _sum("x", "weight")),
+    "linear": ("linear", _sum("x", "weight")),
+    "matmul": ("matmul", _sum("a", "b")),
+    "transposed_correlation": ("transposed_correlation", _sum("x", "weight")),
+    "bias_add": ("bias_add", lambda a: register(a["accumulator"])),
+    "requantize": ("requantize", _rescaled("requantizer")),
+    "mul": ("mul", _rescaled("requantizer")),
+    "mean": ("mean", _rescaled("averager")),
+    "add": ("add", _rescaled("adder")),
+    "sub": ("sub", _rescaled("adder")),
+    "softmax": ("softmax", _rescaled("scheme")),
+    "concat": ("concat", _joined),
+    "avg_pool": ("avg_pool", lambda a: (of_codes(a["x"]), a["rounding"], a["centered"])),
+    "max_pool": ("max_pool", _moved("x")),
+    "minimum": ("minimum", _moved("a")),
+    "maximum": ("maximum", _moved("a")),
+    "argmax": ("argmax", _moved("x")),
+    "clamp": ("clamp", _moved("x")),
+    "pad": ("pad", lambda a: (of_codes(a["x"]), a["mode"])),
+    "resize": ("resize", lambda a: (type(a["scheme"]).__name__, of_codes(a["x"]))),
+    "lookup": ("lookup", lambda a: ("entries", of_format(a["input"]), of_format(a["output"]))),
+    "table": ("lookup", lambda a: (a["arithmetic"], of_format(a["input"]), of_format(a["output"]))),
+    "unit_table": ("lookup", lambda a: (of_scheme(a["unit"]), of_format(a["input"]))),
+    "interpolate": ("interpolate", lambda a: (a["result"], of_codes(a["x"]))),
+    "shift_right": ("shift_right", lambda a: (a["rounding"], of_format(a["output"]))),
+    "quantize": ("quantize", lambda a: (a["formula"], of_format(a["output"]))),
+    "dequantize": ("dequantize", lambda a: of_codes(a["q"])),
+    "float_requantize": ("float_requantize", lambda a: of_scheme(a["scheme"])),
+}
+
+
+def of_target(target: Target, primitive: str) -> Contract:
+    """Return the contract under which a target has a primitive.
+
+    Raises:
+        KeyError: nobody has said yet what it is, and no test can be about it on a target.
+    """
+    x, w, y = target.input.format, target.weight.format, target.output.format
+    if primitive in ("correlation", "linear", "transposed_correlation"):
+        return container(x), container(w), register(target.correlation.accumulator)
+    if primitive == "matmul":
+        return container(x), container(x), register(target.correlation.accumulator)
+    if primitive == "bias_add":
+        return register(target.sum.accumulator)
+    if primitive in ("max_pool", "minimum", "maximum", "argmax", "clamp"):
+        return container(x)
+    return TARGETS[primitive](target, y)
+
+
+def _requantizer(operator: str) -> Callable[[Target, hw.FixedFormat], Contract]:
+    return lambda t, y: (
+        of_scheme(derive.requantizer(t, *SCALES, operator=operator)),
+        of_format(y),
+    )
+
+
+def _adder(target: Target, y: hw.FixedFormat) -> Contract:
+    return of_scheme(derive.adder(target, *SCALES)), of_format(y)
+
+
+def _mean(target: Target, y: hw.FixedFormat) -> Contract:
+    scheme: Any = derive.requantizer(target, 0.125, 1.0, 0.125)
+    own = isinstance(scheme, hw.FixedPoint) and not target.requantize.rounding.startswith("tosa")
+    return of_scheme(over_count(scheme, 4) if own else scheme), of_format(y)
+
+
+def _softmax(target: Target, y: hw.FixedFormat) -> Contract:
+    params = QParams(2.0**-y.bits, y.min, y)
+    scheme, made = softmaxes._scheme(target, dataclasses.replace(params, zero_point=0), params)
+    return of_scheme(scheme), of_format(made.format)
+
+
+TARGETS: dict[str, Callable[[Target, hw.FixedFormat], Contract]] = {
+    "requantize": _requantizer(""),
+    "requantize_linear": _requantizer("linear"),
+    "mul": _requantizer("mul"),
+    "concat": lambda t, y: ((of_scheme(derive.requantizer(t, 0.5, 1.0, 0.25)),), of_format(y)),
+    "add": _adder,
+    "sub": _adder,
+    "mean": _mean,
+    "softmax": _softmax,
+    "avg_pool": lambda t, y: (container(y), t.avg_pool.rounding, t.avg_pool.centered),
+    "pad": lambda _, y: (container(y), "constant"),
+    "resize": lambda _, y: (hw.SizedResize.__name__, container(y)),
+    "resize_scaled": lambda _, y: (hw.ScaledResize.__name__, container(y)),
+    "lookup": lambda t, y: (arithmetic(t), of_format(t.input.format), of_format(y)),
+    "quantize": lambda t, _: (t.quantize.formula, of_format(t.input.format)),
+}

@@ -1,0 +1,133 @@
+"""What stays in torch: taken where a host step can be it, refused before the calibration else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F  # noqa: N812  # torch's own name for it
+from torch import nn
+
+import qsim
+from tests.qsim.quantizer.graphs import Fn
+
+
+@pytest.fixture(autouse=True)
+def _no_gradients() -> Iterator[None]:
+    torch.manual_seed(0)
+    with torch.no_grad():
+        yield
+
+
+def without(primitive: str) -> qsim.Target:
+    document = qsim.Target.load("tflite").to_dict()
+    document["primitives"]["available"].remove(primitive)
+    return qsim.Target.from_dict(document)
+
+
+def after_conv(function: Callable[..., Any], **modules: nn.Module) -> nn.Module:
+    def forward(self: Any, x: torch.Tensor) -> Any:
+        return function(self, self.conv(x))
+
+    return Fn(forward, conv=nn.Conv2d(2, 4, 3, padding=1), **modules).eval()
+
+
+def batch(size: int = 4) -> torch.Tensor:
+    torch.manual_seed(size)
+    return torch.randn(size, 2, 6, 6)
+
+
+SIZES = [batch(size) for size in (1, 3, 5)]
+
+
+def exact(y: torch.Tensor, factor: float = 2) -> torch.Tensor:
+    return F.interpolate(y, scale_factor=factor, mode="nearest-exact")
+
+
+def smoothed(y: torch.Tensor, mode: str) -> torch.Tensor:
+    return F.interpolate(y, size=(4, 4), mode=mode, antialias=True)
+
+
+RESIZED: dict[str, Callable[..., Any]] = {
+    "exact of one dimension": lambda self, y: exact(y.flatten(2)),
+    "exact": lambda self, y: exact(y),
+    "exact of three": lambda self, y: exact(y[:, :, None]),
+    "to no whole factor": lambda self, y: exact(y, 1.3),
+    "smoothed": lambda self, y: smoothed(y, "bilinear"),
+    "cubic, smoothed": lambda self, y: smoothed(y, "bicubic"),
+}
+
+
+@pytest.mark.parametrize("case", RESIZED)
+def test_resizing_without_the_primitive_stays_in_torch(case: str) -> None:
+    model = after_conv(RESIZED[case])
+    quantized = qsim.quantize(model, (batch(),), without("resize"), SIZES)
+    lowered = qsim.lower(quantized)
+    assert any("_upsample" in operator.operator for operator in lowered.host_operators)
+    for size in (1, 3):
+        torch.testing.assert_close(lowered(batch(size)), model(batch(size)), atol=0.1, rtol=0)
+
+
+@pytest.mark.parametrize("affine", [True, False])
+def test_a_batch_norm_of_its_own_statistics_stays_in_torch(affine: bool) -> None:
+    norm = nn.BatchNorm2d(4, affine=affine, track_running_stats=False)
+    model = after_conv(lambda self, y: self.norm(y), norm=norm)
+    quantized = qsim.quantize(model, (batch(),), qsim.Target.load("tflite"), SIZES)
+    lowered = qsim.lower(quantized)
+    assert [o.operator for o in lowered.host_operators] == ["aten.native_batch_norm.default"]
+    for size in (1, 5):
+        x = batch(size)
+        assert torch.equal(quantized.float_graph(x), model(x))
+        torch.testing.assert_close(lowered(x), model(x), atol=0.1, rtol=0)
+
+
+INDICES: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    "end": lambda y: torch.arange(y.shape[0]),
+    "start": lambda y: torch.arange(0, y.shape[0]),
+    "step": lambda y: torch.arange(0, y.shape[0], 1),
+    "another type": lambda y: torch.arange(y.shape[0], dtype=torch.float32),
+}
+
+
+@pytest.mark.parametrize("case", INDICES)
+def test_an_index_over_the_batch_is_counted(case: str) -> None:
+    model = after_conv(lambda self, y: y + INDICES[case](y).float().view(-1, 1, 1, 1))
+    quantized = qsim.quantize(model, (batch(),), qsim.Target.load("tflite"))
+    lowered = qsim.lower(quantized)
+    for size in (1, 3, 9):
+        assert torch.equal(quantized.float_graph(batch(size)), model(batch(size)))
+        assert lowered(batch(size)).shape == (size, 4, 6, 6)
+    assert np.diff(lowered(torch.zeros(3, 2, 6, 6)).mean((1, 2, 3)).numpy()).min() > 0.5
+
+
+def calibration() -> Iterator[torch.Tensor]:
+    raise AssertionError("it was calibrated")
+    yield batch()
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (
+            lambda self, y: y + torch.arange(y.shape[0] * 2).float().sum(),
+            r"^arange: a host operator must.*not 'aten\.arange\.default' \(it stays in torch\)",
+        ),
+        (
+            lambda self, y: self.inner(y),
+            r"^inner: a host operator must be one that exported graphs contain.*not 'aten\.arange",
+        ),
+    ],
+)
+def test_what_no_step_can_be_is_refused_before_the_calibration(
+    function: Callable[..., Any], message: str
+) -> None:
+    class Inner(nn.Module):
+        def forward(self, y: torch.Tensor) -> torch.Tensor:
+            return y + torch.arange(0, y.shape[0] + 3).float().sum()
+
+    model = after_conv(function, inner=Inner())
+    with pytest.raises(qsim.ModelError, match=message):
+        qsim.quantize(model, (batch(),), qsim.Target.load("tflite"), calibration())

@@ -1,0 +1,174 @@
+"""Writes in place through views: exactly what eager torch computes, or refused."""
+
+from __future__ import annotations
+
+import collections
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+import qsim
+from qsim.graph import capture, quiet
+from qsim.quantizer.passes import simplify
+from tests.qsim.quantizer.graphs import Fn
+from tests.qsim.quantizer.programs import draw, example
+
+TFLITE = qsim.Target.load("tflite")
+
+
+@pytest.fixture(autouse=True)
+def _no_gradients():
+    with torch.no_grad():
+        yield
+
+
+def passed(exported: Any) -> Any:
+    """Return an exported program's graph after all passes."""
+    with quiet():
+        return simplify(copy.deepcopy(exported.module(check_guards=False)), TFLITE)
+
+
+def simplified(model: nn.Module, x: torch.Tensor) -> Any:
+    return passed(capture(model, (x,))[0])
+
+
+def outcome(seed: int) -> str:
+    """Say what becomes of a random program; what it computes must be what eager torch computes."""
+    program = draw(seed).eval()
+    try:
+        program(example(seed))
+        exported, batched = capture(program, (example(seed),))
+    except (RuntimeError, qsim.ModelError):
+        return "no program of torch's"
+    try:
+        graph = passed(exported)
+    except qsim.ModelError:
+        return "refused"
+    for batch in (4, 1, 3) if batched else (4,):
+        expected, got = program(example(seed, batch)), graph(example(seed, batch))
+        assert all(map(torch.equal, expected, got)), f"seed {seed}, batch {batch}"
+    return "writes" if program.writes else "equal"
+
+
+def test_random_programs_equal_eager_torch_or_are_refused() -> None:
+    found = collections.Counter(map(outcome, range(24)))
+    assert found["writes"] >= 3
+    assert found["refused"] >= 3
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("first", range(24, 2024, 100))
+def test_many_random_programs_equal_eager_torch_or_are_refused(first: int) -> None:
+    found = collections.Counter(map(outcome, range(first, first + 100)))
+    assert found["writes"] >= 10
+
+
+def first_of(split: Callable[[torch.Tensor], Any]) -> Callable[..., torch.Tensor]:
+    def forward(self: Any, x: torch.Tensor) -> torch.Tensor:
+        y = self.linear(x)
+        split(y)[0].relu_()
+        return y  # type: ignore[no-any-return]
+
+    return forward
+
+
+def add_out(self: Any, x: torch.Tensor) -> torch.Tensor:
+    y = self.linear(x)
+    torch.add(x, x, out=y)
+    return y  # type: ignore[no-any-return]
+
+
+def many_at_once(self: Any, x: torch.Tensor) -> torch.Tensor:
+    y = self.linear(x)
+    torch._foreach_add_([y, x], 1.0)
+    return y  # type: ignore[no-any-return]
+
+
+def wider(self: Any, x: torch.Tensor) -> torch.Tensor:
+    y = self.linear(x)
+    y.mul_(torch.full((8,), 0.1, dtype=torch.float64))
+    return y  # type: ignore[no-any-return]
+
+
+def own_part(self: Any, x: torch.Tensor) -> torch.Tensor:
+    y = self.linear(x)
+    y.add_(y[:, :1])
+    return y  # type: ignore[no-any-return]
+
+
+def strides(self: Any, x: torch.Tensor) -> torch.Tensor:
+    y = self.linear(x)
+    y.relu_()
+    return y.as_strided((2, 2), (1, 8))  # type: ignore[no-any-return]
+
+
+REFUSED = {
+    "chunk": (first_of(lambda y: y.chunk(2, 1)), "writes into a view of linear"),
+    "split": (first_of(lambda y: y.split([3, 5], 1)), "writes into a view of linear"),
+    "unbind": (first_of(lambda y: y.unbind(1)), "writes into a view of linear"),
+    "tensor_split": (first_of(lambda y: y.tensor_split(3, 1)), "writes into a view of linear"),
+    "nested": (
+        first_of(lambda y: y.chunk(2, 1)[1].reshape(-1, 2, 2).unbind(1)),
+        "writes into a view of linear",
+    ),
+    "a slice": (first_of(lambda y: [y[:, ::2]]), "writes into a view of linear"),
+    "einsum": (first_of(lambda y: [torch.einsum("ij->ji", y)]), "writes into a view of linear"),
+    "copied for some batches": (first_of(lambda y: [y.t().reshape(-1)]), "into a view of linear"),
+    "out": (add_out, r"aten\.add\.out writes in place and has no counterpart"),
+    "a list": (many_at_once, "_foreach_add_.*writes in place and has no counterpart"),
+    "another type": (wider, r"mul_.*writes torch.float64 into torch.float32"),
+    "its own part": (own_part, "add_.*reads slice_1, which shares memory"),
+    "strides": (strides, "as_strided.*reads memory by its strides"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_write_that_another_view_reads_is_refused(case: str) -> None:
+    forward, message = REFUSED[case]
+    with pytest.raises(qsim.ModelError, match=message):
+        simplified(Fn(forward, linear=nn.Linear(8, 8)).eval(), torch.randn(4, 8))
+
+
+def disjoint(self: Any, x: torch.Tensor) -> torch.Tensor:
+    gates = self.linear(x)
+    first, second = gates.chunk(2, 1)
+    first.relu_()
+    second.sigmoid_()
+    return torch.cat([second, first], 1)
+
+
+def a_view_of_a_part(self: Any, x: torch.Tensor) -> torch.Tensor:
+    parts = self.linear(x).tensor_split(3, 1)
+    part = parts[0].view(-1, 3).unsqueeze(1)
+    part.mul_(2.0)
+    return torch.cat([parts[1], parts[2], part.squeeze(1)], 1)
+
+
+def over_again(self: Any, x: torch.Tensor) -> torch.Tensor:
+    y = self.linear(x)
+    y += x
+    y.relu_()
+    y.unsqueeze_(1)
+    y.copy_(y * 2)
+    return y  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("forward", [disjoint, a_view_of_a_part, over_again])
+def test_writes_that_nothing_else_sees_are_kept(forward: Callable[..., torch.Tensor]) -> None:
+    model, x = Fn(forward, linear=nn.Linear(8, 8)).eval(), torch.randn(4, 8)
+    graph = simplified(model, x)
+    assert torch.equal(graph(x), model(x))
+
+
+@pytest.mark.parametrize("norm", ["batch_norm", "instance_norm"])
+def test_a_norm_that_writes_its_statistics_is_refused(norm: str) -> None:
+    def forward(self: Any, x: torch.Tensor) -> torch.Tensor:
+        mean, variance = self.norm.running_mean, self.norm.running_var
+        return getattr(nn.functional, norm)(x, mean, variance, None, None, True)  # type: ignore[no-any-return]
+
+    with pytest.raises(qsim.ModelError, match=r"writes into its buffer 'norm\.running_mean'"):
+        simplified(Fn(forward, norm=nn.BatchNorm1d(3)).eval(), torch.randn(4, 3, 5))

@@ -1,0 +1,256 @@
+"""One call of every primitive, with every rule of its accumulator and every scheme that it takes.
+
+Values are chosen so that every register that can overflow does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+
+import hw_models as hw
+from hw_models.formats import ATS, OVERFLOWS
+from hw_models.schemes.fixed_point import FIXED_ROUNDINGS
+from qsim.network.lowered import Lowered
+from qsim.network.steps import Step, ValueSpec
+from qsim.program.primitives import PRIMITIVES
+from qsim.program.program import Call, Program, TensorSpec
+from qsim.program.schemes import encode_scheme
+from qsim.target import Target
+
+Array = np.ndarray[Any, Any]
+INT8, INT16, INT32 = hw.FixedFormat(8), hw.FixedFormat(16), hw.FixedFormat(32)
+SAMPLES: Final = 3
+
+
+@dataclass
+class Case:
+    """One call.
+
+    Attributes:
+        primitive: its name.
+        variant: the rule, or the kind of scheme, that it is there for.
+        arrays: the inputs, the samples along dimension 0.
+        attributes: of the call.
+        constants: operands (named ``operand...``) and what the attributes name.
+        form: of the inputs.
+        overflows: whether a register that does not raise must overflow.
+    """
+
+    primitive: str
+    variant: str
+    arrays: list[Array]
+    attributes: dict[str, Any]
+    constants: dict[str, Array] = field(default_factory=dict)
+    form: hw.FixedFormat = INT8
+    overflows: bool = False
+
+    @property
+    def program(self) -> Program:
+        """The call as a Program."""
+        names = tuple(f"x{i}" for i in range(len(self.arrays)))
+        operands = (*names, *(name for name in self.constants if name.startswith("operand")))
+        specs = {
+            name: TensorSpec(name, (-1, *array.shape[1:]), self.form)
+            for name, array in zip(names, self.arrays, strict=True)
+        }
+        call = Call(f"it.{self.primitive}", "it", self.primitive, operands, "y", self.attributes)
+        probe = Program("p", names, names, specs, self.constants, ())
+        shape, made = PRIMITIVES[self.primitive].infer(probe.operands(call), call.attributes)
+        tensors = {**specs, "y": TensorSpec("y", shape, made)}
+        return Program("p", names, ("y",), tensors, self.constants, (call,))
+
+    def lowered(self) -> Lowered:
+        """The call as a network of integers."""
+        program = self.program
+        ends = [
+            tuple(
+                ValueSpec(name, spec.shape, str(spec.format.dtype), 1.0, 0, spec.format)
+                for name in names
+                for spec in [program.tensors[name]]
+            )
+            for names in (program.inputs, program.outputs)
+        ]
+        step = Step("program", "p", program.inputs, program.outputs, {"program": 0})
+        return Lowered(
+            target=Target.load("tflite"), inputs=ends[0], outputs=ends[1], steps=(step,),
+            programs=(program,), constants={}, host_operators=(), model="one call",
+        )  # fmt: skip
+
+
+def _codes(*shape: int, seed: int = 0, form: hw.FixedFormat = INT8) -> Array:
+    rng = np.random.default_rng(seed)
+    codes = rng.integers(form.min, form.max + 1, shape).astype(form.dtype)
+    codes.reshape(-1)[:2] = form.max, form.min
+    return codes
+
+
+def _accumulators() -> Iterator[tuple[str, dict[str, Any], bool]]:
+    """Give every rule: a register that is too narrow, where that does not raise."""
+    for overflow in OVERFLOWS:
+        for at in ATS:
+            raises = overflow == "error"
+            register = {"bits": 32 if raises else 12, "overflow": overflow, "at": at}
+            yield f"{overflow}-{at}", register | {"order": "channel_first"}, not raises
+
+
+def _sums() -> Iterator[Case]:
+    x, weight = _codes(SAMPLES, 2, 5, 5), _codes(4, 2, 3, 3, seed=1)
+    plain = {"x_zero_point": 3, "weight_zero_point": 0}
+    moves = {"stride": [2, 1], "padding": [[1, 1], [0, 1]], "dilation": [1, 1], "groups": 1}
+    spread = {"stride": 2, "padding": 1, "output_padding": 1, "dilation": 1, "groups": 1}
+    rows, columns = _codes(SAMPLES, 4, 6), _codes(SAMPLES, 6, 5, seed=2)
+    matrix, turned = _codes(5, 6, seed=3), _codes(2, 3, 3, 3, seed=4)
+    for name, register, over in _accumulators():
+        end = {"accumulator": register}
+        yield Case("correlation", name, [x], moves | plain | {"pad_value": None} | end,
+                   {"operand": weight}, overflows=over)  # fmt: skip
+        yield Case("transposed_correlation", name, [x], spread | plain | end,
+                   {"operand": turned}, overflows=over)  # fmt: skip
+        yield Case("linear", name, [rows], plain | end, {"operand": matrix}, overflows=over)
+        points = {"a_zero_point": 1, "b_zero_point": -2}
+        yield Case("matmul", name, [rows, columns], points | end, overflows=over)
+        bias = np.array([2000, -2000, 2047, 0], np.int32)
+        narrow = {key: register[key] for key in ("bits", "overflow")}
+        yield Case("bias_add", name, [rows], {"axis": 1, "accumulator": narrow},
+                   {"operand": bias}, overflows=over)  # fmt: skip
+
+
+def requantizers(reach: int) -> Iterator[tuple[Any, bool]]:
+    """Give every scheme, and whether a value of so many bits makes a register of it overflow."""
+    for rounding in FIXED_ROUNDINGS:
+        if rounding in ("double", "double-half-up"):
+            yield hw.FixedPoint(1 << 30, reach - 2, rounding), True
+            yield hw.FixedPoint(1 << 30, 40, rounding), False
+        elif rounding == "tosa-single":
+            yield hw.FixedPoint(1 << 14, 24, rounding, 16), False
+            yield hw.FixedPoint(1 << 30, 34, rounding), False
+        else:
+            yield hw.FixedPoint(1 << 30, 36, rounding), False
+    yield hw.PowerOfTwo(4), False
+    yield hw.MulAddShift(77, 11, 9), False
+    yield hw.Converter(5, 99, 9), False
+    yield hw.FloatScale(0.05), False
+    yield hw.Float64Scale(0.05), False
+
+
+def adders() -> Iterator[tuple[Any, bool]]:
+    """Give every scheme of an addition."""
+    for overflow in OVERFLOWS:
+        raises = overflow == "error"
+        register = hw.Accumulator(32 if raises else 10, overflow)
+        yield hw.AlignedAdd(5, 0, hw.PowerOfTwo(4), register), not raises
+    for rounding in FIXED_ROUNDINGS:
+        if rounding == "s64-reduced":
+            half = hw.FixedPoint(1 << 30, 31, rounding)
+        else:
+            half = hw.FixedPoint(1 << 30, 32, rounding)
+        yield hw.ShiftedAdd(8, half, half, half), False
+    wide = hw.FixedPoint(1 << 30, 9)  # shifts left by 22
+    yield hw.ShiftedAdd(8, hw.FixedPoint(1 << 30, 32), wide, wide), True
+    yield hw.MultiplierAdd.from_scales(0.1, 0.2, 0.05), False
+    yield hw.FloatAdd(0.1, 0.2, 0.05), False
+
+
+def _kind(scheme: Any) -> str:
+    return f"{type(scheme).__name__} {getattr(scheme, 'rounding', '')}".strip()
+
+
+_OUT: Final = {"bits": 8, "signed": True, "narrow": False}
+_END: Final = {"zero_point": 4, "output": _OUT, "clamp": [-100, 100]}
+_PAIR: Final = {"a_zero_point": 1, "b_zero_point": -2}
+
+
+def _rescaled() -> Iterator[Case]:
+    wide = _codes(SAMPLES, 4, 5, seed=5, form=hw.FixedFormat(20)).astype(np.int32)
+    a, b = _codes(SAMPLES, 4, 5), _codes(SAMPLES, 1, 5, seed=1)
+    for scheme, over in requantizers(20):
+        constants: dict[str, Array] = {}
+        attributes = {"scheme": encode_scheme(scheme, "s", constants), **_END}
+        attributes |= {"input_zero_point": 7, "axis": 1}
+        yield Case("requantize", _kind(scheme), [wide], attributes, constants, INT32, over)
+    for scheme, over in requantizers(15):
+        attributes = {"scheme": encode_scheme(scheme, "s", {}), **_END, **_PAIR, "axis": 1}
+        yield Case("mul", _kind(scheme), [a, b], attributes, overflows=over)
+    for scheme, over in (*requantizers(8), (hw.Division(), False)):
+        for axes, keepdims in (([2], True), ([1], False)):
+            attributes = {"scheme": encode_scheme(scheme, "s", {}), **_END, "x_zero_point": 2}
+            attributes |= {"axes": axes, "keepdims": keepdims}
+            yield Case("mean", _kind(scheme), [a], attributes, overflows=over)
+    for scheme, over in requantizers(7):
+        attributes = {
+            "axis": 1, "schemes": [encode_scheme(scheme, "s", {}), None], "zero_point": 4,
+            "zero_points": [3, 0], "output": _OUT,
+        }  # fmt: skip
+        yield Case("concat", _kind(scheme), [a, b], attributes, overflows=over)
+
+
+def _added() -> Iterator[Case]:
+    a, b = _codes(SAMPLES, 4, 5), _codes(SAMPLES, 1, 5, seed=1)
+    for scheme, over in adders():
+        attributes = {"scheme": encode_scheme(scheme, "s", {}), **_END, **_PAIR}
+        yield Case("add", _kind(scheme), [a, b], attributes, overflows=over)
+        for negate in ("term", "operand"):
+            yield Case("sub", _kind(scheme), [a, b], attributes | {"negate": negate},
+                       overflows=over)  # fmt: skip
+
+
+def _tables() -> Iterator[Case]:
+    x = _codes(SAMPLES, 2, 6)
+    plane = _codes(SAMPLES, 1, 3, 4)
+    for signed in (True, False):
+        entries = hw.FixedFormat(8, signed=signed)
+        table = _codes(17, seed=6, form=entries)
+        table[3:5] = entries.min, entries.max
+        for result in ("rounded", "exact"):
+            # The slopes of an exact table fit, and rise where the entries have no sign.
+            held = table if result == "rounded" else np.sort(table >> 1)
+            attributes = {
+                "table": {"constant": "t"}, "intervals": 16, "result": result,
+                "entries": {"bits": 8, "signed": signed, "narrow": False},
+            }  # fmt: skip
+            yield Case("interpolate", f"{result} {entries}", [x], attributes, {"t": held},
+                       overflows=result == "rounded")  # fmt: skip
+    for softmax in (
+        hw.FixedSoftmax.from_scale(0.1),
+        hw.FloatSoftmax(0.1),
+        hw.TableSoftmax.from_scale(0.1),
+    ):
+        attributes = {"scheme": encode_scheme(softmax, "s", {}), "axis": 1, "output": _OUT}
+        yield Case("softmax", _kind(softmax), [x], attributes)
+    for mode in ("nearest", "bilinear"):
+        sized = {"size": [6, 8], "mode": mode, "align_corners": False, "half_pixel_centers": True}
+        yield Case("resize", mode, [plane], sized)
+        scaled = {"scale": [4, 2, 4, 2], "offset": [-1, -1], "border": [1, 1], "mode": mode}
+        yield Case("resize_scaled", mode, [plane], scaled)
+    wide = _codes(SAMPLES, 1, 3, 4, form=INT16)
+    yield Case("resize_scaled", "bilinear of 16 bits", [wide], scaled, form=INT16)
+    table = _codes(256, seed=7)
+    yield Case("lookup", "", [x], {"table": {"constant": "t"}, "output": _OUT}, {"t": table})
+
+
+def _plain() -> Iterator[Case]:
+    x, y = _codes(SAMPLES, 2, 6), _codes(SAMPLES, 2, 6, seed=1)
+    plane = _codes(SAMPLES, 2, 4, 4)
+    pool = {"kernel": [2, 2], "stride": [2, 2], "padding": [0, 0], "ceil_mode": False}
+    average = {"rounding": "half_away", "count_include_pad": False, "zero_point": 0}
+    yield Case("clamp", "", [x], {"lo": -20, "hi": 90})
+    yield Case("max_pool", "", [plane], pool | {"dilation": [1, 1]})
+    yield Case("avg_pool", "", [plane], pool | average | {"output": {**_OUT, "bits": 4}})
+    yield Case("reshape", "", [x], {"shape": [0, -1]})
+    yield Case("permute", "", [x], {"dims": [0, 2, 1]})
+    yield Case("minimum", "", [x, y], {})
+    yield Case("maximum", "", [x, y], {})
+    yield Case("shift_right", "", [x, (y & 7).astype(np.int8) - 4],
+               {"rounding": "half_even", "output": _OUT})  # fmt: skip
+    yield Case("argmax", "", [x], {"axis": 2, "keepdims": False, "output": _OUT})
+    pads = [[0, 0], [1, 0], [0, 2]]
+    yield Case("pad", "", [x], {"pads": pads, "value": 3, "mode": "constant"})
+
+
+def cases() -> list[Case]:
+    """Every call."""
+    return [*_sums(), *_rescaled(), *_added(), *_tables(), *_plain()]

@@ -1,0 +1,1 @@
+"""docs/evidence.md: what stands behind each primitive and target, by tests, RTL and proofs."""

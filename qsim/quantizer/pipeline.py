@@ -95,6 +95,7 @@ def _convert(
     from qsim.quantizer.host_operators import require_host_operators
     from qsim.quantizer.pass_constants import drop_unused
     from qsim.quantizer.passes import simplify
+    from qsim.quantizer.results import in_order
 
     # A copy: the exported program shares its parameters with the user's module.
     simple = simplify(copy.deepcopy(program.module(check_guards=False)), target)
@@ -105,7 +106,8 @@ def _convert(
         prepared = prepare_pt2e(simple, quantizer)
         _calibrate(prepared, examples, calibration, progress)
         quantizer.settle()
-        return drop_unused(convert_pt2e(prepared)), drop_unused(float_graph), quantizer
+        converted = in_order(drop_unused(convert_pt2e(prepared)))
+        return converted, in_order(drop_unused(float_graph)), quantizer
     except QsimError:
         raise
     except Exception as error:

@@ -34,6 +34,7 @@ from qsim.program import is_int
 from qsim.quantizer.archive import ACCEPTED, check_members, read_members, require, table
 from qsim.quantizer.limits import Raised
 from qsim.quantizer.quantized import Quantized, Recorded
+from qsim.quantizer.results import in_order
 from qsim.quantizer.saving import EXTRA, FORMAT, to_bytes
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ def _quantized(
     require("float" in programs, "holds no program called 'float'")
     names = table(about.get("names"))
     graphs = {
-        name: _renamed(programs[name].module(check_guards=False), names.get(name))
+        name: _renamed(in_order(programs[name].module(check_guards=False)), names.get(name))
         for name in ("model", "float")
     }
     batch = about.get("batch")

@@ -50,7 +50,7 @@ class Quantized:
             quantized, such an operator reads a dequantize and is read by a quantize too.
         why: the reason for each of them, in words for the report.
         raised: tensors whose scales were raised so that codes fit the target's registers, and by
-            how much; files do not keep it.
+            how much.
         recorded: the digest that the file says, where it came from one; lowering compares it.
     """
 

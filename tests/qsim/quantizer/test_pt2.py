@@ -135,6 +135,44 @@ def test_the_file_says_which_network_it_holds(quantized, saved, tmp_path):
         write(qsim=None)
 
 
+class Halves(nn.Module):
+    """Operators of several results: of one all are read, of the others not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(1, 4, 1)
+        self.norm = nn.BatchNorm2d(2, track_running_stats=False)
+
+    def forward(self, x):
+        first, second = self.conv(x).chunk(2, 1)
+        _, last, more = first.unbind(2)[:3]
+        return torch.cat([torch.relu(first), self.norm(second)], 1), last + more
+
+
+def test_operators_of_several_results_keep_their_names(tmp_path):
+    torch.manual_seed(0)
+    x = torch.randn(2, 1, 4, 4)
+    quantized = quantize(Halves(), x, Target.load("tflite"))
+    quantized.save_pt2(tmp_path / "halves.pt2")
+    loaded = load_pt2(tmp_path / "halves.pt2")
+    for graph, again in (
+        (quantized.graph, loaded.graph),
+        (quantized.float_graph, loaded.float_graph),
+    ):
+        assert [
+            (node.name, str(node.target))
+            for node in graph.graph.nodes
+            if node.op == "call_function"
+        ] == [
+            (node.name, str(node.target))
+            for node in again.graph.nodes
+            if node.op == "call_function"
+        ]
+    assert lower(loaded).digest == quantized.digest
+    for one, other in zip(quantized(x), loaded(x), strict=True):
+        assert torch.equal(one, other)
+
+
 def test_names_and_layers_survive(quantized, saved):
     loaded = load_pt2(saved)
 

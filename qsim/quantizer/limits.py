@@ -9,6 +9,9 @@ channel is raised, and bits of its small weights lost, until
   sum. Where that correlation alone does not fit it, whatever the bias, data decide, and the report
   of a run says what they did; there the bias keeps to half of the register;
 * the requantizer has a multiplier and a shift for the factor, right to a sixteenth.
+
+A weight of zeros has no scale of its own. Its result is the bias alone, so it begins with the scale
+at which the accumulator is ``2**-8`` of the result's step.
 """
 
 from __future__ import annotations
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 
 _ROUNDS: Final = 64
 _ABOVE: Final = 1.0 + 2.0**-20
+_FINER: Final = 2.0**-8
 # Beyond 24 bits fp32 cannot clamp to the last codes.
 _WIDE: Final = 1.0 - 2.0**-20
 
@@ -94,6 +98,9 @@ class Limit:
             s_y = float(self.y.qparams()[0][0])
             # A scale is rounded to fp32, maybe down.
             floor = floor + self.registers.factor * _ABOVE * s_y / s_x
+            if not rows.any():
+                # Zeros leave the scale open: of 1, that of a bias could be coarser than the result.
+                high = np.full(high.shape, coding.quant_max * s_y / s_x * _FINER)
         if self.bias is None:
             return choose(low, high, coding, floor)
         bias = self._by_row(low.size)

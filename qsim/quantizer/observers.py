@@ -245,7 +245,8 @@ class WeightObserver(_TargetObserver):
             return None
         low, high = self._ranges()
         plain, _ = choose(low, high, self.coding)
-        factors = np.where(low < high, self.qparams()[0] / plain, 1.0)
+        # Of one value or of equal ones, both ends are the same and need not be zero.
+        factors = np.where((low != 0.0) | (high != 0.0), self.qparams()[0] / plain, 1.0)
         return Raised.of(self.layer, "weight", factors)
 
 

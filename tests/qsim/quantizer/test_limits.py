@@ -255,6 +255,34 @@ def test_huge_weights_do_not_make_nonsense(method, size):
     assert float((found - wanted).square().mean() / wanted.square().mean()) < 1e-3
 
 
+@pytest.mark.parametrize("wide", [1e-3, 1.0, 1e3])
+def test_a_weight_of_zeros_leaves_its_bias(wide):
+    target = made()
+    linear = nn.Linear(3, 4)
+    with torch.no_grad():
+        linear.weight.zero_()
+        linear.bias.copy_(torch.tensor([1.0, -2.0, 3.0, 0.1]))
+    x = torch.linspace(-wide, wide, 12).reshape(4, 3)
+    quantized = quantize(linear, x, target)
+    lowered = qsim.lower(quantized)
+    step = lowered.programs[0].tensors[lowered.programs[0].outputs[0]].scale
+    assert not lowered.host_operators
+    with torch.no_grad():
+        difference = lowered(x) - linear(x)
+    assert float(difference.abs().max()) <= step * (0.5 + 2.0**-8)
+    assert not quantized.raised
+
+
+def test_a_raised_weight_of_equal_values_is_said():
+    linear = nn.Linear(1, 4)
+    with torch.no_grad():
+        linear.weight.copy_(torch.tensor([[1.0], [1e-9], [0.0], [-1e-9]]))
+        linear.bias.copy_(torch.tensor([0.0, 2.0, 0.0, 1.0]))
+    (raised,) = quantize(linear, torch.linspace(-1, 1, 4)[:, None], made()).raised
+    assert (raised.channels, raised.channel) == (2, 1)
+    assert raised.factor > 10.0
+
+
 def test_a_raised_weight_in_words():
     assert Raised.of("a", "weight", np.array([1.0, 1.0])) is None
     assert str(Raised.of("", "weight", np.array([2.0]))) == "weight: the scale by 2"

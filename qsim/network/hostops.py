@@ -28,6 +28,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from qsim.errors import MissingToolError, ModelError
+from qsim.network.hazards import require_survivable
 from qsim.network.limits import MAX_INTEGER, bind, require_small
 from qsim.network.operators import ALLOWED, require_deterministic
 from qsim.program import INT64, MAX_DEPTH, Array, Json, check_keys, is_int, to_tensor
@@ -316,5 +317,6 @@ def _apply(name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
             raise ModelError.of("a size must fit 64 bits", result, "-2**63..2**63-1")
         return result
     found = resolve_operator(name)
+    require_survivable(name, bind(found, args, kwargs))
     require_small(name, found, args, kwargs)
     return found(*args, **kwargs)

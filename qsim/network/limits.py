@@ -123,7 +123,7 @@ def _broadcast(bound: Mapping[str, Any]) -> int:
 
 
 def _positions(bound: Mapping[str, Any]) -> int:
-    tensor = bound["self"]
+    tensor = bound.get("self", bound.get("condition"))
     return int(tensor.numel()) * max(1, int(tensor.ndim))
 
 
@@ -144,16 +144,41 @@ def _repeated(bound: Mapping[str, Any]) -> int:
     return rows if dim is None else rows * (int(tensor.numel()) // max(1, along))
 
 
+def _as_many(bound: Mapping[str, Any]) -> int:
+    return int(bound["self"].numel())
+
+
+def _packed(bound: Mapping[str, Any]) -> int:
+    return int(bound["data"].shape[0]) * max(int(each.shape[0]) for each in bound["params"])
+
+
+def _frames(bound: Mapping[str, Any]) -> int:
+    """Frames are at most twice as long as their half spectrum; a length is padded to."""
+    tensor, length = bound["self"], bound.get("length") or 0
+    return max(2 * int(tensor.numel()), math.prod(tensor.shape[:-2]) * int(length))
+
+
+# What reads values on the way, or has no kernel for tensors without memory.
 _BY_VALUE: Final[Mapping[str, Callable[[Mapping[str, Any]], int]]] = {
     "aten.argwhere.default": _positions,
+    "aten.fake_quantize_per_channel_affine.default": _as_many,
+    "aten.fake_quantize_per_tensor_affine.default": _as_many,
+    "aten.fake_quantize_per_tensor_affine.tensor_qparams": _as_many,
+    "aten.gru.data": _packed,
+    "aten.istft.default": _frames,
     "aten.item.default": lambda _bound: 1,
+    "aten.lstm.data": _packed,
     "aten.masked_select.default": _broadcast,
+    "aten.narrow.Tensor": _as_many,
     "aten.nonzero.default": _positions,
     "aten.one_hot.default": _classes,
     "aten.repeat_interleave.Tensor": _repeated,
     "aten.repeat_interleave.self_Tensor": _repeated,
+    "aten.rnn_relu.data": _packed,
+    "aten.rnn_tanh.data": _packed,
     "aten.unique_consecutive.default": _positions,
     "aten.unique_dim.default": _positions,
+    "aten.where.default": _positions,
 }
 
 

@@ -145,6 +145,8 @@ LARGE: list[tuple[str, tuple[Any, ...]]] = [
     ("aten.adaptive_avg_pool2d.default", (X[None], [1 << 15, 1 << 15])),
     ("aten.histc.default", (X, HUGE + 1)),
     ("aten.einsum.default", ("a,b->ab", [torch.ones(1 << 16), torch.ones(1 << 15)])),
+    ("aten.istft.default",
+     (torch.ones(5, 9) * 1j, 8, None, None, torch.ones(8), True, False, None, HUGE + 1)),
     # Its result is small; what it makes on the way is not.
     ("aten.pairwise_distance.default", (torch.ones(1 << 16, 1), torch.ones(1, 1 << 15))),
     ("aten.masked_select.default", (torch.ones(1 << 16, 1), torch.ones(1 << 15) > 0)),
@@ -189,6 +191,7 @@ def test_a_size_that_a_step_made_is_a_size_like_any_other() -> None:
         run_torch_step(attributes, {"x": X, "n": 1 << 30}, {})
 
 
+SPECTRUM = torch.stft(torch.linspace(0, 1, 64), 8, window=torch.ones(8), return_complex=True)
 HONEST: list[tuple[str, tuple[Any, ...]]] = [
     ("aten.index.Tensor", (X, [MASK])),
     ("aten.index.Tensor", (X, [None, torch.tensor([True, False, True])])),
@@ -221,6 +224,14 @@ HONEST: list[tuple[str, tuple[Any, ...]]] = [
     ("aten.scatter_add.default", (X, 1, torch.zeros(2, 3, 4, dtype=torch.long), X)),
     ("aten.gru_cell.default", (X[0], X[0], torch.ones(12, 4), torch.ones(12, 4))),
     ("aten.where.self", (MASK, X, torch.tensor(0.0))),
+    ("aten.where.default", (MASK,)),
+    ("aten.narrow.Tensor", (X, 1, torch.tensor(1), 2)),
+    ("aten.istft.default", (SPECTRUM, 8, None, None, torch.ones(8))),
+    ("aten.fake_quantize_per_tensor_affine.default", (X, 0.1, 0, -8, 7)),
+    ("aten.fake_quantize_per_tensor_affine.tensor_qparams",
+     (X, torch.tensor([0.1]), torch.tensor([0], dtype=torch.int32), -8, 7)),
+    ("aten.fake_quantize_per_channel_affine.default",
+     (X, torch.ones(3), torch.zeros(3, dtype=torch.int32), 1, -8, 7)),
     ("aten.sym_size.int", (X, 1)),
     ("aten.stack.default", ([X, X],)),
     ("aten.roll.default", (X, [1])),
@@ -231,7 +242,7 @@ HONEST: list[tuple[str, tuple[Any, ...]]] = [
 
 @pytest.mark.parametrize(("name", "args"), HONEST, ids=[name for name, _ in HONEST])
 def test_honest_operators_run(name: str, args: tuple[Any, ...]) -> None:
-    if "quantize_per_channel" in name:
+    if name.startswith("quantized_decomposed."):
         args = (*args, torch.int8)
         expected = hostops.resolve_operator(name)(*args)
         found = limited(name, args)

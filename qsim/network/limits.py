@@ -149,13 +149,14 @@ def _as_many(bound: Mapping[str, Any]) -> int:
 
 
 def _packed(bound: Mapping[str, Any]) -> int:
-    return int(bound["data"].shape[0]) * max(int(each.shape[0]) for each in bound["params"])
+    rows = [int(each.shape[0]) for each in bound["params"]]
+    return int(bound["data"].shape[0]) * max(rows, default=1)
 
 
 def _frames(bound: Mapping[str, Any]) -> int:
     """Frames are at most twice as long as their half spectrum; a length is padded to."""
     tensor, length = bound["self"], bound.get("length") or 0
-    return max(2 * int(tensor.numel()), math.prod(tensor.shape[:-2]) * int(length))
+    return max(2 * int(tensor.numel()), int(length) * math.prod(map(int, tensor.shape[:-2])))
 
 
 # What reads values on the way, or has no kernel for tensors without memory.

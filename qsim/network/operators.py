@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _ATEN: Final = """
+__and__.Scalar __and__.Tensor __or__.Scalar __or__.Tensor __xor__.Scalar __xor__.Tensor
+__lshift__.Scalar __lshift__.Tensor __rshift__.Scalar __rshift__.Tensor
 _adaptive_avg_pool2d _adaptive_avg_pool3d _log_softmax _native_batch_norm_legit_no_training
 _safe_softmax _softmax _to_copy _unsafe_view _upsample_bicubic2d_aa _upsample_bicubic2d_aa.vec
 _upsample_bilinear2d_aa _upsample_bilinear2d_aa.vec _upsample_nearest_exact1d
@@ -62,6 +64,8 @@ isin.Tensor_Scalar isin.Tensor_Tensor isinf isnan isneginf isposinf isreal istft
 kthvalue layer_norm lcm ldexp.Tensor le.Scalar le.Tensor leaky_relu lerp.Scalar lerp.Tensor
 less.Scalar less.Tensor less_equal.Scalar less_equal.Tensor lgamma lift lift_fresh
 lift_fresh_copy linalg_cholesky linalg_cross linalg_det linalg_diagonal linalg_inv linalg_matmul
+linalg_eigvalsh linalg_qr linalg_solve_triangular linalg_svdvals frexp.Tensor nextafter
+huber_loss l1_loss mse_loss smooth_l1_loss trapezoid.dx trapezoid.x
 linalg_matrix_norm linalg_matrix_norm.str_ord linalg_matrix_power linalg_multi_dot linalg_norm
 linalg_norm.ord_str linalg_solve linalg_vecdot linalg_vector_norm linear log log10 log1p log2
 log_sigmoid log_softmax.int logaddexp logaddexp2 logcumsumexp logical_and logical_not logical_or

@@ -56,9 +56,9 @@ def _count(graph: GraphModule, node: Node, size: Node) -> None:
     """Write ``arange`` up to a size as a running sum of ones, in steps from its start."""
     args = list(node.args)
     start, end, step = args if len(args) == 3 else [*([0] if len(args) == 1 else []), *args, 1]
-    if not all(isinstance(each, int) for each in (start, step)) or step < 1:
+    if not (isinstance(start, int) and isinstance(step, int) and isinstance(end, torch.fx.Node)):
         return
-    if not isinstance(end, torch.fx.Node):
+    if step < 1:
         return
     with graph.graph.inserting_before(node):
         many = end

@@ -112,8 +112,8 @@ def calibration() -> Iterator[torch.Tensor]:
     ("function", "message"),
     [
         (
-            lambda self, y: y + torch.arange(y.shape[0] * 2).float().sum(),
-            r"^arange: a host operator must.*not 'aten\.arange\.default' \(it stays in torch\)",
+            lambda self, y: y + torch.arange(y.shape[0], 0, -1).float().sum(),
+            r"^arange: a host operator must.*not 'aten\.arange\.start_step' \(it stays in torch\)",
         ),
         (
             lambda self, y: self.inner(y),
@@ -126,7 +126,7 @@ def test_what_no_step_can_be_is_refused_before_the_calibration(
 ) -> None:
     class Inner(nn.Module):
         def forward(self, y: torch.Tensor) -> torch.Tensor:
-            return y + torch.arange(0, y.shape[0] + 3).float().sum()
+            return y + torch.arange(y.shape[0] + 3, 0, -1).float().sum()
 
     model = after_conv(function, inner=Inner())
     with pytest.raises(qsim.ModelError, match=message):

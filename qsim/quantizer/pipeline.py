@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import sys
 from typing import TYPE_CHECKING, Any
 
 from qsim.errors import InputError, ModelError, QsimError, UsageError
@@ -116,6 +117,19 @@ def _convert(
             f"cannot be quantized: {type(error).__name__}: {lines[0][:200]}",
             accepted="a model that PT2E can convert",
         ) from error
+    finally:
+        _forget_graphs()
+
+
+def _forget_graphs() -> None:
+    """Empty torch's and torchao's caches of graphs: they keep every weight that was observed."""
+    for module, name in (
+        ("torch.ao.quantization.fx.utils", "assert_and_get_unique_device"),
+        ("torchao.utils", "_assert_and_get_unique_device"),
+    ):
+        clear = getattr(getattr(sys.modules.get(module), name, None), "cache_clear", None)
+        if clear is not None:
+            clear()
 
 
 def _calibrate(

@@ -7,10 +7,20 @@ bits. Every kernel here is kept by the content of all that it is built from inst
 
 from __future__ import annotations
 
-from hw_models.compiled import forks, store
+from hw_models.compiled import forks, instructions, store
 from hw_models.compiled.adapter import SUPPORTED
 from hw_models.compiled.decorators import kernel, part
 from hw_models.compiled.observer import Event, Tally, observe, tally
 
 forks.register()
-__all__ = ["SUPPORTED", "Event", "Tally", "kernel", "observe", "part", "store", "tally"]
+__all__ = [
+    "SUPPORTED",
+    "Event",
+    "Tally",
+    "instructions",
+    "kernel",
+    "observe",
+    "part",
+    "store",
+    "tally",
+]

@@ -26,8 +26,7 @@ from numba.core.registry import cpu_target
 from numba.core.sigutils import normalize_signature
 from numba.extending import is_jitted
 
-from hw_models import instructions
-from hw_models.compiled import store
+from hw_models.compiled import instructions, store
 from hw_models.compiled.observer import Event, observed, tell
 
 if TYPE_CHECKING:

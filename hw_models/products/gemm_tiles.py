@@ -19,7 +19,7 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-from hw_models import instructions
+from hw_models.compiled import instructions
 from hw_models.errors import ContractError
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from hw_models import instructions
+from hw_models.compiled import instructions
 from hw_models.requantization.modes import (
     FLOAT,
     LANES,

@@ -15,7 +15,7 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-from hw_models import instructions
+from hw_models.compiled import instructions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

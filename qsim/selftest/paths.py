@@ -44,7 +44,7 @@ class Path:
 
 def paths() -> tuple[Path, ...]:
     """Return every path, the one that this processor chooses among them."""
-    from hw_models.instructions import FEATURES
+    from hw_models.compiled.instructions import FEATURES
 
     own = next(name for name, needed, _ in _KINDS if needed <= FEATURES)
     return tuple(_path(name, needed, model, own, FEATURES) for name, needed, model in _KINDS)

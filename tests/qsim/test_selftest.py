@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from hw_models.instructions import FEATURES, NATIVE
+from hw_models.compiled.instructions import FEATURES, NATIVE
 from qsim import selftest
 from qsim.cli import main
 from qsim.selftest import items, run
@@ -117,7 +117,7 @@ def test_a_path_that_ends_early_is_told(
 
 MODELLED = """
 import sys
-from hw_models import instructions
+from hw_models.compiled import instructions
 assert instructions.VNNI and "avx512vnni" in instructions.MODELLED
 from qsim.selftest import items
 from qsim.selftest.compute import compute
@@ -161,7 +161,7 @@ def test_all_paths_by_models(monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a processor that has none of the instructions."""
     for name, value in (("NUMBA_CPU_NAME", "generic"), ("NUMBA_CPU_FEATURES", "")):
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr("hw_models.instructions.FEATURES", frozenset())
+    monkeypatch.setattr("hw_models.compiled.instructions.FEATURES", frozenset())
     assert [path.ran for path in selftest.paths()] == [False, False, False, True]
     assert selftest.examine().equal
 

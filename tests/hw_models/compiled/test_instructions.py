@@ -14,7 +14,7 @@ import pytest
 from llvmlite import ir
 from numba.core.registry import cpu_target
 
-from hw_models.instructions import INSTRUCTIONS, NATIVE, call
+from hw_models.compiled.instructions import INSTRUCTIONS, NATIVE, call
 
 Array = np.ndarray[Any, Any]
 

@@ -21,8 +21,9 @@ from hw_models import (
 from hw_models.bias_add import reference as add_bias
 from hw_models.correlation import reference as correlate
 from hw_models.requantize import reference as requantize
-from qsim.program import Call, Program, TensorSpec, encode_scheme, format_to_json
+from qsim.program import Call, Program, TensorSpec
 from qsim.selftest import sums
+from qsim.selftest.scalings import requantizing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,26 +95,17 @@ def _program(
     code: tuple[int, FixedFormat, tuple[int, int] | None],
     sizes: tuple[int, ...],
 ) -> Program:
-    zero, output, clamp = code
     constants: dict[str, Array] = {"w": weight, "b": np.array(bias, np.int32)}
-    attributes: dict[str, Any] = {
-        "scheme": encode_scheme(scheme, "scheme", constants),
-        "zero_point": zero,
-        "input_zero_point": 0,
-        "output": format_to_json(output),
-        "clamp": None if clamp is None else list(clamp),
-        "axis": 1,
-    }
     adding: dict[str, Any] = {"axis": 1, "accumulator": {"bits": 32, "overflow": "wrap"}}
     tensors = {
         "x": TensorSpec("x", (shape.images, shape.channels, *shape.size), shape.x),
         "acc": TensorSpec("acc", sizes, _ACC.format),
         "sum": TensorSpec("sum", sizes, _ACC.format),
-        "y": TensorSpec("y", sizes, output),
+        "y": TensorSpec("y", sizes, code[1]),
     }
     calls = (
         sums.call(shape, "acc"),
         Call("bias_add", "", "bias_add", ("acc", "b"), "sum", adding),
-        Call("requantize", "", "requantize", ("sum",), "y", attributes),
+        requantizing(scheme, code, "sum", constants),
     )
     return Program("chain", ("x",), ("y",), tensors, constants, calls)

@@ -83,7 +83,7 @@ def vectors(*, chosen: bool, reduced: bool) -> Iterator[Vector]:
             for index in np.ndindex(acc.shape):
                 x, channel = int(acc[index]), index[1]
                 expected[index] = reference(x, scheme, zero, output, clamp, channel=channel)
-            program = _program(scheme, output, zero, clamp, acc)
+            program = _program(scheme, (zero, output, clamp), acc)
             yield f"requantize.{name}{suffix}", program, acc, expected
 
 
@@ -110,14 +110,21 @@ def _held(value: int) -> int:
     return max(-(1 << 31) + 1, min(value, (1 << 31) - 1))
 
 
-def _program(
+def requantizing(
     scheme: Requantizer,
-    output: FixedFormat,
-    zero: int,
-    clamp: tuple[int, int] | None,
-    acc: Array,
-) -> Program:
-    constants: dict[str, Array] = {}
+    code: tuple[int, FixedFormat, tuple[int, int] | None],
+    source: str,
+    constants: dict[str, Array],
+) -> Call:
+    """Return the call that requantizes a tensor of int32 into ``y``.
+
+    Args:
+        scheme: how.
+        code: zero point, format and clamp of the results.
+        source: the tensor.
+        constants: takes the scheme's arrays.
+    """
+    zero, output, clamp = code
     attributes: dict[str, Any] = {
         "scheme": encode_scheme(scheme, "scheme", constants),
         "zero_point": zero,
@@ -126,9 +133,16 @@ def _program(
         "clamp": None if clamp is None else list(clamp),
         "axis": 1,
     }
+    return Call("requantize", "", "requantize", (source,), "y", attributes)
+
+
+def _program(
+    scheme: Requantizer, code: tuple[int, FixedFormat, tuple[int, int] | None], acc: Array
+) -> Program:
+    constants: dict[str, Array] = {}
+    call = requantizing(scheme, code, "acc", constants)
     tensors = {
         "acc": TensorSpec("acc", acc.shape, FixedFormat(32)),
-        "y": TensorSpec("y", acc.shape, output),
+        "y": TensorSpec("y", acc.shape, code[1]),
     }
-    call = Call("requantize", "", "requantize", ("acc",), "y", attributes)
     return Program("requantize", ("acc",), ("y",), tensors, constants, (call,))

@@ -124,7 +124,7 @@ KINDS: dict[str, Kind] = {
         },
         wrong={"late": wrong(), "twice": wrong(2)},
     ),
-    "arrays": Kind(wrong={"wrong": wrong(), "turned": other("acc", unpacked="descending")}),
+    "arrays": Kind(wrong={"wrong": wrong(), "turned": other("bias", unpacked="ascending")}),
     "bus": Kind(),
     "clocks": Kind(wrong={"one rate": changed(clocks={"fast": 1, "out_clk": 1})}),
     "loaded": Kind((products, fewer)),

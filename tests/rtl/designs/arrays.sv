@@ -1,9 +1,9 @@
-// bias_add of two operations a beat: unpacked arrays, counted from either end, and a packed one.
+// bias_add of two operations a beat: a packed array, and unpacked ones that count from either end.
 module arrays #(parameter WRONG = 0) (
     input clk,
-    input signed [19:0] acc [2],
+    input [1:0][19:0] acc,
     input signed [19:0] bias [1:0],
-    output logic [1:0][19:0] sum
+    output logic signed [19:0] sum [2]
 );
   always_ff @(posedge clk) begin
     sum[0] <= acc[0] + bias[WRONG];

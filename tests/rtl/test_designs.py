@@ -45,6 +45,10 @@ def matrices(dut: Dut) -> Job:
     return job(dut, case, TARGET)
 
 
+def inputs(dut: Dut) -> Job:
+    return job(dut, make.linear((3, 5), (4, 5), x_zero_point=0), TARGET)
+
+
 def windows(dut: Dut) -> Job:
     return job(dut, make.pool("max_pool", (1, 2, 6, 6)), TARGET)
 
@@ -148,6 +152,7 @@ KINDS: dict[str, Kind] = {
     ),
     "loaded": Kind((products, fewer)),
     "vectors": Kind((matrices,)),
+    "matrix": Kind((matrices, inputs)),
     "maximum": Kind((windows,)),
     "lasts": Kind(),
 }

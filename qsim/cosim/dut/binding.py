@@ -69,6 +69,7 @@ class Binding:
         loaded: sent for a whole packet before the packet's other operands.
         unpacked: of a port that is an unpacked array, one element per lane: the direction of its
             range; empty where the port is a vector.
+        sizes: of an unpacked array of several dimensions, the last one fastest; empty of one.
     """
 
     ports: tuple[str, ...]
@@ -83,6 +84,7 @@ class Binding:
     shared: bool = False
     loaded: bool = False
     unpacked: Range = ""
+    sizes: tuple[int, ...] = ()
 
     @property
     def plain(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -82,6 +83,12 @@ def _require_lanes(dut: Dut, where: str, field: Field, binding: Binding) -> None
             f"one port, or one per lane, is needed, not {len(binding.ports)} ports",
             where=f"{dut.where}: {where}.port",
             accepted=f"1 port or {lanes} ports",
+        )
+    if binding.sizes and math.prod(binding.sizes) != lanes:
+        raise UsageError(
+            f"an array of {' x '.join(map(str, binding.sizes))} has not {lanes} lanes",
+            where=f"{dut.where}: {where}.sizes",
+            accepted=f"sizes whose product is {lanes}",
         )
 
 

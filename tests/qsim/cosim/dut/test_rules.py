@@ -78,6 +78,8 @@ REFUSED = [
     ("loaded", '"valid" }', '"valid", loaded = true }', "operands.x.loaded: an operand must"),
     ("arrays", 'port = "bias"', 'port = ["a", "b"]', "operands.bias.unpacked: an unpacked"),
     ("arrays", '"ascending"', '"up"', "unpacked must not be 'up'"),
+    ("shared", "port = \"bias\"", 'sizes = [2], port = "bias"', "operands.bias.sizes: only an unp"),
+    ("matrix", "[2, 2]", "[2, 0]", "sizes must not be [2, 0]"),
     ("encoded", "scale = 2", "scale = 0", "scale must not be 0"),
     ("encoded", "add = 1", "add = 1.5", "add must not be 1.5"),
     ("encoded", 'bits = 20, signed = true', 'bits = 20, signed = true, add = 1', "no field 'add'"),
@@ -128,6 +130,13 @@ def test_refuses_an_array_that_is_a_vector_for_another_field(tmp_path: Path) -> 
     dut = changed(tmp_path, "arrays", old, new)
     with pytest.raises(UsageError, match="an array for one field and a vector for another"):
         wrapper(dut, sums(4).unit)
+
+
+def test_refuses_sizes_of_other_lanes(tmp_path: Path) -> None:
+    dut = changed(tmp_path, "matrix", "sizes = [2, 2]", "sizes = [2, 3]")
+    work = job(dut, make.linear((2, 6), (2, 6), x_zero_point=0), make.target(3, 3))
+    with pytest.raises(UsageError, match="an array of 2 x 3 has not 4 lanes"):
+        design(dut, work.unit)
 
 
 def test_interfaces_are_refused_on_icarus_before_anything_is_built() -> None:

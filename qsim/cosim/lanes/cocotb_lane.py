@@ -134,7 +134,12 @@ def run_cocotb(
         )
         seconds = time.perf_counter() - started
         expectation = Expectation(
-            nonce, job.unit.outputs.width, len(job.beats), len(job.expected), stimulus
+            nonce,
+            job.unit.outputs.width,
+            len(job.beats),
+            len(job.expected),
+            stimulus,
+            build.watched,
         )
         try:
             return read_results(folder / "results.txt", expectation, seconds)
@@ -178,7 +183,10 @@ def play(
         raise UsageError(f"a build of lane {build.lane!r} (waves: {build.waves}) does not fit")
     nonce = secrets.token_hex(8)
     with refused(folder):
-        _write(folder, job, stimulus, window, limit, nonce)
+        document = _document(job, stimulus, window) | {"nonce": nonce, "limit": limit}
+        document["last"] = build.watched is None
+        (folder / "job.json").write_text(json.dumps(document), encoding="utf-8")
+        _write(folder, job)
     done = process.run(
         _command(build, stimulus.seed),
         cwd=folder,
@@ -197,21 +205,23 @@ def play(
     return nonce
 
 
-def _write(
-    folder: Path, job: Job, stimulus: Stimulus, window: Window | None, limit: int, nonce: str
-) -> None:
+def _document(job: Job, stimulus: Stimulus, window: Window | None) -> dict[str, Any]:
+    """Return what the bench's description says of a job and how it is played."""
     unit = job.unit
-    document = {
-        "nonce": nonce,
+    idle_limit, idle_factor = stimulus.patience
+    played = asdict(stimulus) | {"idle_limit": idle_limit, "idle_factor": idle_factor}
+    return {
         "primitive": job.primitive,
         "parameters": dict(unit.parameters),
         "inputs": _fields(unit.inputs),
         "outputs": _fields(unit.outputs),
-        "stimulus": asdict(stimulus),
-        "limit": limit,
+        "stimulus": played,
         "window": None if window is None else [window.first, window.last],
     }
-    (folder / "job.json").write_text(json.dumps(document), encoding="utf-8")
+
+
+def _write(folder: Path, job: Job) -> None:
+    unit = job.unit
     (folder / "in.hex").write_bytes(unit.inputs.to_hex(job.beats, job.last))
     (folder / "out.hex").write_bytes(unit.outputs.to_hex(job.expected, job.expected_last))
 

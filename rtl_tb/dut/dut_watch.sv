@@ -1,0 +1,152 @@
+// Watches one handshake of somebody else's design on the design's own nets, and tells what broke.
+//
+// What it finds goes to the file watch.<ID>.txt when the simulation ends:
+//   rule <name> <cycle> <times> <before> <now>    a broken rule: first cycle, how often, two values
+//   state <valid> <ready> <since> <taken> <at> <outstanding>
+//   end
+// A cycle is a rising edge of clk, counted from 0 at the first one with rst low, as the benches do.
+// `state` is that of the last edge with rst low: both levels, the cycle since which they have not moved, how many
+// transfers were made since the last reset, the cycle of the last one (-1: none), and operations
+// that were taken and have not been answered.
+//
+// Rules of an output (the design drives valid, data and last):
+//   unknown    valid is x or z
+//   withdrawn  valid fell before ready
+//   changed    data changed while valid waited for ready: what it was, what it is
+//   reset      valid is not low at the last edge of a reset that lasts two cycles or more
+//   surplus    a result was given while no operation was outstanding
+//   last       last is not what the operation had: what it must be, what it is
+// Rules of an input (the design drives ready):
+//   unknown    ready is x or z while valid is high
+`timescale 1ns / 1ns
+// One process does everything, with blocking assignments; nothing in the design sees them.
+/* verilator lint_off BLKSEQ */
+module dut_watch #(
+    parameter int ID = 0,
+    parameter int W = 1,       // bits of data
+    parameter bit OUTPUT = 1,  // whether the design drives valid and data, or ready
+    parameter bit LAST = 0     // whether the design has a last
+) (
+    input logic         clk,
+    input logic         rst,
+    input logic         valid,
+    input logic         ready,
+    input logic [W-1:0] data,
+    input logic         last,
+    input logic         wanted,  // what last must be
+    input logic         asked    // an operation that makes a result is taken at this edge
+);
+`ifndef SYNTHESIS
+  localparam int RULES = 6;
+  localparam int UNKNOWN = 0, WITHDRAWN = 1, CHANGED = 2, RESET = 3, SURPLUS = 4, WRONG_LAST = 5;
+
+  integer cycle = 0;
+  reg started = 0;
+  integer first[0:RULES-1];
+  integer times[0:RULES-1];
+  reg waiting = 0;
+  reg [W:0] waited, before, now;
+  reg was = 0, is = 0;
+  integer in_reset = 0;  // edges that reset has been high
+  reg high = 0;          // valid was not low at the last of them
+  reg [1:0] levels = 0;
+  integer since = 0, taken = 0, at = -1, outstanding = 0;
+
+  integer i, file;
+  initial
+    for (i = 0; i < RULES; i = i + 1) begin
+      first[i] = -1;
+      times[i] = 0;
+    end
+
+  task broken(input integer rule);
+    begin
+      if (times[rule] == 0) begin
+        first[rule] = cycle;
+        if (rule == CHANGED) begin
+          before = waited;
+          now = {last, data};
+        end
+        if (rule == WRONG_LAST) begin
+          was = wanted;
+          is = last;
+        end
+      end
+      times[rule] = times[rule] + 1;
+    end
+  endtask
+
+  task result;
+    begin
+      if (asked) outstanding = outstanding + 1;
+      if (valid === 1'bx || valid === 1'bz) broken(UNKNOWN);
+      if (waiting && valid === 1'b0) broken(WITHDRAWN);
+      if (waiting && valid === 1'b1 && {last, data} !== waited) broken(CHANGED);
+      if (valid === 1'b1 && ready === 1'b1) begin
+        if (outstanding == 0) broken(SURPLUS);
+        else begin
+          outstanding = outstanding - 1;
+          if (LAST && last !== wanted) broken(WRONG_LAST);
+        end
+      end
+      waiting = valid === 1'b1 && ready === 1'b0;
+      waited = {last, data};
+    end
+  endtask
+
+  always @(posedge clk) begin
+    if (rst) begin
+      high = in_reset > 0 && valid !== 1'b0;
+      in_reset = in_reset + 1;
+      waiting = 0;
+    end else begin
+      if (OUTPUT && high) broken(RESET);
+      high = 0;
+      if (in_reset > 0) begin  // not before: the run may end with a reset
+        in_reset = 0;
+        taken = 0;
+        at = -1;
+        outstanding = 0;
+        since = cycle;
+      end
+      if (OUTPUT) result;
+      else if (valid === 1'b1 && (ready === 1'bx || ready === 1'bz)) broken(UNKNOWN);
+      if (valid === 1'b1 && ready === 1'b1) begin
+        taken = taken + 1;
+        at = cycle;
+      end
+      if ({valid, ready} !== levels) since = cycle;
+      levels = {valid, ready};
+      started = 1;
+    end
+    if (started) cycle = cycle + 1;
+  end
+
+  task tell(input integer rule, input [8*9-1:0] name);
+    if (times[rule] != 0) begin
+      $fwrite(file, "rule %0s %0d %0d ", name, first[rule], times[rule]);
+      case (rule)
+        CHANGED: $fdisplay(file, "%b %b", before, now);
+        WRONG_LAST: $fdisplay(file, "%b %b", was, is);
+        default: $fdisplay(file, "- -");
+      endcase
+    end
+  endtask
+
+  reg [8*24-1:0] name;
+  final begin
+    $sformat(name, "watch.%0d.txt", ID);
+    file = $fopen(name, "w");
+    tell(RESET, "reset");
+    tell(UNKNOWN, "unknown");
+    tell(WITHDRAWN, "withdrawn");
+    tell(CHANGED, "changed");
+    tell(SURPLUS, "surplus");
+    tell(WRONG_LAST, "last");
+    $fdisplay(file, "state %b %b %0d %0d %0d %0d", levels[1], levels[0], since, taken, at,
+              outstanding);
+    $fdisplay(file, "end");
+    $fclose(file);
+  end
+`endif
+endmodule

@@ -2,11 +2,14 @@
 //
 // A group is handed on when it is full, after a beat with tlast, or when no beat came for IDLE
 // cycles. Lanes that no beat filled repeat the first one: operands stay within their ranges.
+// THROUGH, for one lane: beats reach the design in their own cycle, with the stalls of the bench, and
+// with what the bench has on its data while valid is low.
 module dut_gather #(
     parameter int W = 8,
     parameter int LANES = 1,
     parameter int COUNT_W = 8,
-    parameter int IDLE = 16
+    parameter int IDLE = 16,
+    parameter bit THROUGH = 0
 ) (
     input  logic               clk,
     input  logic               rst,
@@ -20,35 +23,45 @@ module dut_gather #(
     output logic [COUNT_W-1:0] g_count,
     output logic               g_last
 );
-  localparam logic [COUNT_W-1:0] FULL = COUNT_W'(LANES);
-  localparam logic [7:0] LIMIT = 8'(IDLE);
-  logic [7:0] waited;
-  logic [COUNT_W-1:0] start;
+  if (THROUGH) begin : g_through
+    // Nothing may depend on ready while valid is low, where the design's may be unknown.
+    assign s_ready = !s_valid || g_ready;
+    assign g_valid = s_valid;
+    assign g_data  = s_data;
+    assign g_count = COUNT_W'(1);
+    assign g_last  = s_last;
+    wire unused = &{1'b0, clk, rst};
+  end else begin : g_groups
+    localparam logic [COUNT_W-1:0] FULL = COUNT_W'(LANES);
+    localparam logic [7:0] LIMIT = 8'(IDLE);
+    logic [7:0] waited;
+    logic [COUNT_W-1:0] start;
 
-  assign s_ready = !g_valid || g_ready;
-  assign start   = g_valid ? '0 : g_count;  // a group that leaves makes room at once
+    assign s_ready = !g_valid || g_ready;
+    assign start   = g_valid ? '0 : g_count;  // a group that leaves makes room at once
 
-  always_ff @(posedge clk)
-    if (rst) begin
-      g_valid <= 1'b0;
-      g_count <= '0;
-      g_last  <= 1'b0;
-      waited  <= '0;
-    end else if (s_valid && s_ready) begin
-      for (int lane = 0; lane < LANES; lane++)
-        if (COUNT_W'(lane) >= start) g_data[lane*W+:W] <= start == '0 || COUNT_W'(lane) == start
-            ? s_data : g_data[0+:W];
-      g_count <= start + 1'b1;
-      g_last  <= s_last;
-      g_valid <= s_last || start + 1'b1 == FULL;
-      waited  <= '0;
-    end else begin
-      if (g_valid && g_ready) begin
+    always_ff @(posedge clk)
+      if (rst) begin
         g_valid <= 1'b0;
         g_count <= '0;
-      end else if (!g_valid && g_count != '0) begin
-        waited <= waited + 1'b1;
-        if (waited == LIMIT) g_valid <= 1'b1;
+        g_last  <= 1'b0;
+        waited  <= '0;
+      end else if (s_valid && s_ready) begin
+        for (int lane = 0; lane < LANES; lane++)
+          if (COUNT_W'(lane) >= start) g_data[lane*W+:W] <= start == '0 || COUNT_W'(lane) == start
+              ? s_data : g_data[0+:W];
+        g_count <= start + 1'b1;
+        g_last  <= s_last;
+        g_valid <= s_last || start + 1'b1 == FULL;
+        waited  <= '0;
+      end else begin
+        if (g_valid && g_ready) begin
+          g_valid <= 1'b0;
+          g_count <= '0;
+        end else if (!g_valid && g_count != '0) begin
+          waited <= waited + 1'b1;
+          if (waited == LIMIT) g_valid <= 1'b1;
+        end
       end
-    end
+  end
 endmodule

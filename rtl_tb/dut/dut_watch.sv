@@ -45,7 +45,7 @@ module dut_watch #(
   integer first[0:RULES-1];
   integer times[0:RULES-1];
   reg waiting = 0;
-  reg [W:0] waited, before, now;
+  reg [W:0] waited, old, now;
   reg was = 0, is = 0;
   integer in_reset = 0;  // edges that reset has been high
   reg high = 0;          // valid was not low at the last of them
@@ -64,7 +64,7 @@ module dut_watch #(
       if (times[rule] == 0) begin
         first[rule] = cycle;
         if (rule == CHANGED) begin
-          before = waited;
+          old = waited;
           now = {last, data};
         end
         if (rule == WRONG_LAST) begin
@@ -122,27 +122,22 @@ module dut_watch #(
     if (started) cycle = cycle + 1;
   end
 
-  task tell(input integer rule, input [8*9-1:0] name);
-    if (times[rule] != 0) begin
-      $fwrite(file, "rule %0s %0d %0d ", name, first[rule], times[rule]);
-      case (rule)
-        CHANGED: $fdisplay(file, "%b %b", before, now);
-        WRONG_LAST: $fdisplay(file, "%b %b", was, is);
-        default: $fdisplay(file, "- -");
-      endcase
-    end
-  endtask
-
   reg [8*24-1:0] name;
-  final begin
+  final begin  // it can call no task
     $sformat(name, "watch.%0d.txt", ID);
     file = $fopen(name, "w");
-    tell(RESET, "reset");
-    tell(UNKNOWN, "unknown");
-    tell(WITHDRAWN, "withdrawn");
-    tell(CHANGED, "changed");
-    tell(SURPLUS, "surplus");
-    tell(WRONG_LAST, "last");
+    if (times[RESET] != 0)
+      $fdisplay(file, "rule reset %0d %0d - -", first[RESET], times[RESET]);
+    if (times[UNKNOWN] != 0)
+      $fdisplay(file, "rule unknown %0d %0d - -", first[UNKNOWN], times[UNKNOWN]);
+    if (times[WITHDRAWN] != 0)
+      $fdisplay(file, "rule withdrawn %0d %0d - -", first[WITHDRAWN], times[WITHDRAWN]);
+    if (times[CHANGED] != 0)
+      $fdisplay(file, "rule changed %0d %0d %b %b", first[CHANGED], times[CHANGED], old, now);
+    if (times[SURPLUS] != 0)
+      $fdisplay(file, "rule surplus %0d %0d - -", first[SURPLUS], times[SURPLUS]);
+    if (times[WRONG_LAST] != 0)
+      $fdisplay(file, "rule last %0d %0d %b %b", first[WRONG_LAST], times[WRONG_LAST], was, is);
     $fdisplay(file, "state %b %b %0d %0d %0d %0d", levels[1], levels[0], since, taken, at,
               outstanding);
     $fdisplay(file, "end");

@@ -74,13 +74,15 @@ def read_results(path: Path, wanted: Expectation, seconds: float) -> LaneResult:
         raise SimulationError("the simulator's result is not of this run")
     cycles, sent, taken, differing = map(int, end.groups()[1:])
     told, states = read_watch(path.parent, wanted.watched) if wanted.watched else ([], [])
+    # What the design's own nets showed is not told again of the stream behind them; how a reset must
+    # end is for their watchers alone.
+    silent = {problem.kind for problem in told} | ({"reset"} if wanted.watched else set())
     differences, problems = [], list(told)
     for line in lines[1:-1]:
         found = _PROBLEM.fullmatch(line)
         if found and int(found[1]) < len(_KINDS):
             kind = _KINDS[int(found[1])]
-            # What the design's own nets showed is not told again of the stream behind them.
-            if kind not in {problem.kind for problem in told}:
+            if kind not in silent:
                 cycle, idle = int(found[2]), int(found[3])
                 problems.append(_problem(kind, cycle, idle, wanted, (sent, taken), states))
         else:

@@ -59,7 +59,8 @@ class State:
         if self.valid == "1" and self.ready != "1":
             return f"{names.valid} has waited for {names.ready} {since}"
         if names.output and self.valid != "1":
-            owed = f"{self.outstanding} operations in the design" if self.outstanding else ""
+            many = "s" if self.outstanding > 1 else ""
+            owed = f"{self.outstanding} operation{many} in the design" if self.outstanding else ""
             level = "low" if self.valid == "0" else self.valid
             told = f"{names.valid} has been {level} {since}"
             if self.ready == "0":

@@ -13,6 +13,7 @@ _LOG_DEPTH: Final = 8  # base 2: 256 results in flight, more than the longest la
 
 def head(dut: Dut, unit: Unit) -> str:
     """Return the ports, and everything between them and the nets g_* and r_*."""
+    through = dut.handshake == "axi_stream" and dut.lanes == 1
     produces = "1'b1"
     if dut.reduces:
         produces = "g_last"
@@ -36,6 +37,7 @@ module dut (
   localparam int M_W = {unit.outputs.width};
   localparam int LANES = {dut.lanes};
   localparam int COUNT_W = 8;
+  localparam bit THROUGH = 1'b{through:d};  // the benches' handshakes are the design's own
   localparam int LOG_DEPTH = {_LOG_DEPTH};
   logic g_valid, g_ready, g_last, r_valid, r_ready, issue, tag_empty, tag_full;
   logic [LANES*S_W-1:0] g_data;
@@ -44,19 +46,22 @@ module dut (
   logic [COUNT_W:0] tag;
   wire produces = {produces};
 
-  dut_gather #(.W(S_W), .LANES(LANES), .COUNT_W(COUNT_W)) gather (
+  dut_gather #(.W(S_W), .LANES(LANES), .COUNT_W(COUNT_W), .THROUGH(THROUGH)) gather (
       .clk, .rst, .s_valid(s_axis_tvalid), .s_ready(s_axis_tready), .s_data(s_axis_tdata),
       .s_last(s_axis_tlast), .g_valid, .g_ready, .g_data, .g_count, .g_last);
 
-  // What is known of a result before it comes: how many beats, and tlast.
+  // What is known of a result before it comes: how many beats, and tlast. One that comes in the
+  // cycle of its operation needs no place.
   dut_fifo #(.W(COUNT_W + 1), .LOG_DEPTH(LOG_DEPTH)) tags (
-      .clk, .rst, .push(issue && produces), .data({{g_last, g_count}}), .pop(r_valid && r_ready),
+      .clk, .rst, .push(issue && produces && !(tag_empty && r_valid && r_ready)),
+      .data({{g_last, g_count}}), .pop(r_valid && r_ready),
       .head(tag), .empty(tag_empty), .full(tag_full));
 
   // A result that nothing asked for is passed on: the bench says so.
-  dut_scatter #(.W(M_W), .LANES(LANES), .COUNT_W(COUNT_W)) scatter (
+  dut_scatter #(.W(M_W), .LANES(LANES), .COUNT_W(COUNT_W), .THROUGH(THROUGH)) scatter (
       .clk, .rst, .r_valid, .r_ready, .r_data,
-      .r_count(tag_empty ? COUNT_W'(1) : tag[COUNT_W-1:0]), .r_last(!tag_empty && tag[COUNT_W]),
+      .r_count(!tag_empty ? tag[COUNT_W-1:0] : issue && produces ? g_count : COUNT_W'(1)),
+      .r_last(tag_empty ? issue && produces && g_last : tag[COUNT_W]),
       .m_valid(m_axis_tvalid), .m_ready(m_axis_tready), .m_data(m_axis_tdata),
       .m_last(m_axis_tlast));
 """

@@ -23,7 +23,7 @@ def instance(dut: Dut, unit: Unit) -> Iterator[str]:
         ports |= {stream.valid: f"in_{index}", stream.ready: f"ready_{index}"}
         ports |= {stream.last: "g_last"}
     output = dut.output
-    ports |= {output.valid: "out_valid", output.ready: "out_ready"}
+    ports |= {output.valid: "out_valid", output.ready: "out_ready", output.last: "out_last"}
     names = list(dict.fromkeys(p for b in dut.operands.values() for p in b.ports))
     ports |= {port: f"p_{port}" for port in names}
     lanes = {field.name: field.lanes * dut.lanes for field in unit.outputs.fields}
@@ -34,6 +34,8 @@ def instance(dut: Dut, unit: Unit) -> Iterator[str]:
         yield "  wire out_valid;"
     if output.ready:
         yield "  wire out_ready;"
+    if output.last:
+        yield "  wire out_last;"
     values = ", ".join(f".{name}({value})" for name, value in dut.parameters.items())
     yield f"  {dut.top} {f'#({values}) ' if values else ''}theirs ("
     yield ",\n".join(f"      .{port}({net})" for port, net in ports.items() if port)

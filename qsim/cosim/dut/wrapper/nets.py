@@ -62,5 +62,7 @@ def _outputs(dut: Dut) -> Iterator[Net]:
         yield Net(output.valid, "out_valid", "valid", "output")
     if output.ready:
         yield Net(output.ready, "out_ready", "ready", "output")
+    if output.last:
+        yield Net(output.last, "out_last", "last", "output")
     for port in dict.fromkeys(port for b in dut.results.values() for port in b.ports):
         yield Net(port, f"p_{port}", "data", "output")

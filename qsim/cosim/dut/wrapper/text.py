@@ -11,6 +11,7 @@ from qsim.cosim.dut.wrapper.head import head
 from qsim.cosim.dut.wrapper.instance import instance
 from qsim.cosim.dut.wrapper.issue import issue
 from qsim.cosim.dut.wrapper.results import results
+from qsim.cosim.dut.wrapper.watch import watch, watched
 from qsim.cosim.simulators import RTL_TB, Design
 
 if TYPE_CHECKING:
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
     from qsim.cosim.jobs import Unit
 
 # What the wrapper instantiates.
+_HELPERS: Final = ("dut_fifo.sv", "dut_gather.sv", "dut_scatter.sv", "dut_watch.sv")
 HELPERS: Final = tuple(
-    RTL_TB / "dut" / name for name in ("dut_fifo.sv", "dut_gather.sv", "dut_scatter.sv")
+    RTL_TB / "dut" / name for name in _HELPERS
 )
 
 
@@ -37,6 +39,7 @@ def design(dut: Dut, unit: Unit) -> Design:
         unit.outputs.width,
         dut.include,
         dut.defines,
+        watched(dut, unit),
     )
 
 
@@ -48,5 +51,5 @@ def wrapper(dut: Dut, unit: Unit) -> str:
     """
     require_unit(dut, unit)
     parts = [head(dut, unit), *issue(dut), *drive(dut, unit), *instance(dut, unit)]
-    parts += results(dut, unit)
+    parts += [*results(dut, unit), *watch(dut, unit)]
     return "\n".join([*parts, "endmodule", ""])

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from qsim.cosim import jobs, lanes
-from qsim.cosim.dut import explain, require_values
+from qsim.cosim.dut import explain, require_values, widened
 from qsim.cosim.findings import findings
 from qsim.cosim.lanes import LaneName, Stimulus, Window
 from qsim.cosim.report import CallResult, Report, Skipped
@@ -46,6 +46,8 @@ class Settings:
         simulator: ``icarus`` or ``verilator``.
         lane: ``bulk`` or ``cocotb``.
         stimulus: stalls and seed.
+        stalled: how a call that agrees is played once more, where a design that is not ours has a
+            handshake to stall; None: not at all.
         workers: builds, and simulations, side by side.
         wrap: makes ``dut`` around what serves a unit; the repository's RTL unless given.
         dut: somebody else's design behind ``wrap``, which serves one primitive; or None.
@@ -59,6 +61,7 @@ class Settings:
     simulator: str
     lane: LaneName = "bulk"
     stimulus: Stimulus = field(default_factory=Stimulus)
+    stalled: Stimulus | None = None
     workers: int = 2
     wrap: Wrap = design
     dut: Dut | None = None
@@ -77,10 +80,11 @@ class _Planned:
     recipe: Recipe
 
 
-def _job(cases: tuple[Case, ...], target: Target) -> Job:
+def _job(cases: tuple[Case, ...], target: Target, dut: Dut | None) -> Job:
     """Return the beats of one call, or of the calls of a whole layer."""
     if len(cases) == 1:
-        return jobs.job(cases[0], target)
+        made = jobs.job(cases[0], target)
+        return made if dut is None else widened(dut, made)
     from qsim.cosim.jobs import conv_engine  # it loads Numba
 
     return conv_engine.job(cases, target)
@@ -137,7 +141,7 @@ def _plan(
         reason = _not_served(group[0], settings)
         if not reason:
             try:
-                job = _job(group, target)
+                job = _job(group, target, settings.dut)
             except UsageError as error:
                 reason = error.message
         if reason:
@@ -186,7 +190,7 @@ def _simulate(
     planned: Sequence[_Planned], builds: dict[str, Build], target: Target, settings: Settings
 ) -> list[CallResult]:
     def one(each: _Planned) -> CallResult:
-        job = _job(each.cases, target) if each.job is None else each.job
+        job = _job(each.cases, target, settings.dut) if each.job is None else each.job
         return simulate(job, builds[each.recipe.key()], settings)
 
     results: list[CallResult] = []
@@ -213,12 +217,12 @@ def _add_waves(
     wrong = [(i, each, each.cycle) for i, each in enumerate(results) if each.cycle is not None]
     for index, result, cycle in wrong[:MOST_WAVES]:
         each = planned[index]
-        job = _job(each.cases, target) if each.job is None else each.job
+        job = _job(each.cases, target, settings.dut) if each.job is None else each.job
         build = build_one(replace(each.recipe, waves=True))
         path = folder / f"{_file_name(result.name)}-cycle-{cycle}.vcd"
         window = Window(max(0, cycle - BEFORE), cycle + AFTER, path)
         run = lanes.runner(settings.lane)
-        run(job, build, settings.stimulus, window=window, timeout=settings.timeout)
+        run(job, build, result.stimulus, window=window, timeout=settings.timeout)
         results[index] = replace(result, waves=path)
 
 
@@ -233,7 +237,15 @@ def simulate(job: Job, build: Build, settings: Settings) -> CallResult:
         SimulationError: the simulation did not run to its end.
     """
     run = lanes.runner(settings.lane)
-    result = run(job, build, settings.stimulus, timeout=settings.timeout)
+    stimulus, stalled = settings.stimulus, settings.stalled
+    result = run(job, build, stimulus, timeout=settings.timeout)
+    seconds, note = result.seconds, ()
+    if result.agrees and stalled is not None and build.watched and build.watched.handshakes:
+        again = run(job, build, stalled, timeout=settings.timeout)
+        seconds += again.seconds
+        if not again.agrees:
+            result, stimulus = again, stalled
+            note = (f"it agrees at full rate; all this is seen with {stalled.stalls}",)
     found = findings(job, result)
     problems = [problem.message for problem in result.problems]
     if result.differing > len(result.differences):
@@ -254,7 +266,8 @@ def simulate(job: Job, build: Build, settings: Settings) -> CallResult:
         cycles=result.cycles,
         mismatches=0 if found.mismatch is None else found.mismatch.count,
         first=found.mismatch,
-        problems=(*problems, *found.others),
-        seconds=result.seconds,
+        problems=(*problems, *found.others, *note),
+        seconds=seconds,
         cycle=min(cycles, default=None),
+        stimulus=stimulus,
     )

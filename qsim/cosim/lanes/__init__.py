@@ -16,6 +16,7 @@ from qsim.cosim.lanes.interface import (
     Stimulus,
     Window,
 )
+from qsim.cosim.lanes.played import played
 from qsim.cosim.lanes.names import recipe, require_lane, runner
 from qsim.cosim.simulators import LANES, LaneName
 
@@ -33,6 +34,7 @@ __all__ = [
     "cocotb_recipe",
     "find_cocotb",
     "play",
+    "played",
     "recipe",
     "require_lane",
     "run_bulk",

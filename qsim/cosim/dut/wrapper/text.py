@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from qsim.cosim.dut.binding import require_unit
 from qsim.cosim.dut.ports import require_ports
+from qsim.cosim.dut.widths import widened_unit
 from qsim.cosim.dut.wrapper.drive import drive
 from qsim.cosim.dut.wrapper.head import head
 from qsim.cosim.dut.wrapper.instance import instance
@@ -28,10 +29,13 @@ HELPERS: Final = tuple(
 def design(dut: Dut, unit: Unit) -> Design:
     """Return somebody else's module as the benches build it.
 
+    Results are as wide as the design's ports (see ``qsim.cosim.dut.widths``).
+
     Raises:
         UsageError: the design does not fit the unit, or leaves an input open.
     """
     require_ports(dut)
+    unit = widened_unit(dut, unit)
     return Design(
         wrapper(dut, unit),
         (*HELPERS, *dut.sources),

@@ -239,13 +239,13 @@ def simulate(job: Job, build: Build, settings: Settings) -> CallResult:
     run = lanes.runner(settings.lane)
     stimulus, stalled = settings.stimulus, settings.stalled
     result = run(job, build, stimulus, timeout=settings.timeout)
-    seconds, note = result.seconds, ()
+    seconds, note = result.seconds, ""
     if result.agrees and stalled is not None and build.watched and build.watched.handshakes:
         again = run(job, build, stalled, timeout=settings.timeout)
         seconds += again.seconds
         if not again.agrees:
             result, stimulus = again, stalled
-            note = (f"it agrees at full rate; all this is seen with {stalled.stalls}",)
+            note = f"it agrees at full rate; all this is seen with {stalled.stalls}"
     found = findings(job, result)
     problems = [problem.message for problem in result.problems]
     if result.differing > len(result.differences):
@@ -266,7 +266,7 @@ def simulate(job: Job, build: Build, settings: Settings) -> CallResult:
         cycles=result.cycles,
         mismatches=0 if found.mismatch is None else found.mismatch.count,
         first=found.mismatch,
-        problems=(*problems, *found.others, *note),
+        problems=(*problems, *found.others, *filter(None, [note])),
         seconds=seconds,
         cycle=min(cycles, default=None),
         stimulus=stimulus,

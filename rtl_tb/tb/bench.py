@@ -88,7 +88,7 @@ class Bench:
         self._stimulus = stimulus
         self._source = Source(job.rows, ports.words, stimulus.stall_input, offers)
         self._sink = Sink(stimulus.stall_output, takes, wait_for_valid=stimulus.wait_for_valid)
-        self._rules = Rules()
+        self._rules = Rules(compare_last=compare_last)
         self._board = Scoreboard(job.expected, limit, compare_last=compare_last)
         self._resets = list(stimulus.resets)
         self._idle = 0
@@ -113,13 +113,15 @@ class Bench:
         self._drive()
         read = self._ports.read
         cycle = 0
+        if begin == 0:
+            self._ports.dump()
         while True:
             yield
             if cycle == begin:
                 self._watched = True
                 self._outcome.window.append(f"C {cycle} {self._ports.time()}")
             going = self._cycle(read(), cycle)
-            if cycle == begin:
+            if cycle == begin - 1:  # what the first cycle finds has been there since then
                 self._ports.dump()
             if not going or cycle == end:
                 break
@@ -152,11 +154,7 @@ class Bench:
                 outcome.problem(broken, cycle, self._idle)
         if source.valid:
             if seen[0] == "1":
-                if self._watched:
-                    outcome.window.append(f"A {cycle} {source.accepted}")
-                source.accept()
-                outcome.beats_in += 1
-                self._moved()
+                self._accept(cycle)
             else:
                 outcome.happened("input_held")
         elif source.offered < len(self._job.rows):
@@ -165,19 +163,29 @@ class Bench:
             if board.left <= 0:
                 outcome.problem("extra", cycle, self._idle)
             if ready:
-                if self._watched:
-                    outcome.window.append(f"T {cycle} {board.taken}")
-                if board.left > 0:  # one that nobody expects is no progress: it could come for ever
-                    self._moved()
-                board.take(seen[2:], cycle)
-                outcome.beats_out += 1
-                outcome.cycles = cycle + 1
+                self._take(seen[2:], cycle)
             else:
                 outcome.happened("output_held")
         if not self._sink.always:
             self._sink.decide(waiting=result and not ready)
         # While beats move by the rules there is nothing to end.
         return (not self._idle and not outcome.problems) or self._goes_on(cycle)
+
+    def _accept(self, cycle: int) -> None:
+        if self._watched:
+            self._outcome.window.append(f"A {cycle} {self._source.accepted}")
+        self._source.accept()
+        self._outcome.beats_in += 1
+        self._moved()
+
+    def _take(self, payload: str, cycle: int) -> None:
+        if self._watched:
+            self._outcome.window.append(f"T {cycle} {self._board.taken}")
+        if self._board.left > 0:  # one that nobody expects is no progress: it could come for ever
+            self._moved()
+        self._board.take(payload, cycle)
+        self._outcome.beats_out += 1
+        self._outcome.cycles = cycle + 1
 
     def _moved(self) -> None:
         """Note that a beat was accepted or taken."""

@@ -16,8 +16,8 @@ from qsim.cosim.lanes.interface import (
     Stimulus,
     Window,
 )
-from qsim.cosim.lanes.played import played
 from qsim.cosim.lanes.names import recipe, require_lane, runner
+from qsim.cosim.lanes.stimuli import played
 from qsim.cosim.simulators import LANES, LaneName
 
 __all__ = [

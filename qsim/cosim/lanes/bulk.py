@@ -11,7 +11,7 @@ import numpy as np
 from qsim.atomic import refused, scratch
 from qsim.cosim.lanes.interface import LaneResult, SimulationError, Stimulus, Window
 from qsim.cosim.lanes.results import Expectation, read_results
-from qsim.cosim.lanes.waves import keep_waves
+from qsim.cosim.lanes.waves import keep_waves, mark_waves
 from qsim.cosim.simulators import RTL_TB, Build, Design, Recipe, process
 from qsim.errors import UsageError
 
@@ -120,11 +120,14 @@ def run_bulk(
             build.watched,
         )
         try:
-            return read_results(folder / "results.txt", expectation, seconds)
+            result = read_results(folder / "results.txt", expectation, seconds)
         except SimulationError as error:
             raise SimulationError(
                 f"{error.message}{process.last_words(done.text)}", where=job.name
             ) from None
+        if window is not None:
+            mark_waves(folder, window, job, result, build.watched)
+        return result
 
 
 def _command(build: Build, arguments: dict[str, str], seed: int) -> list[str]:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, assert_never
 from qsim.atomic import refused, scratch
 from qsim.cosim.lanes.interface import LaneResult, SimulationError, Stimulus, Window
 from qsim.cosim.lanes.results import Expectation, read_results
-from qsim.cosim.lanes.waves import keep_waves
+from qsim.cosim.lanes.waves import keep_waves, mark_waves
 from qsim.cosim.simulators import RTL_TB, Build, Design, Recipe, process
 from qsim.errors import MissingToolError, UsageError
 
@@ -142,10 +142,13 @@ def run_cocotb(
             build.watched,
         )
         try:
-            return read_results(folder / "results.txt", expectation, seconds)
+            result = read_results(folder / "results.txt", expectation, seconds)
         except SimulationError as error:
             said = process.last_words((folder / "log.txt").read_text("utf-8", "replace"))
             raise SimulationError(f"{error.message}{said}", where=job.name) from None
+        if window is not None:
+            mark_waves(folder, window, job, result, build.watched)
+        return result
 
 
 def play(

@@ -74,8 +74,8 @@ def read_results(path: Path, wanted: Expectation, seconds: float) -> LaneResult:
         raise SimulationError("the simulator's result is not of this run")
     cycles, sent, taken, differing = map(int, end.groups()[1:])
     told, states = read_watch(path.parent, wanted.watched) if wanted.watched else ([], [])
-    # What the design's own nets showed is not told again of the stream behind them; how a reset must
-    # end is for their watchers alone.
+    # What the design's own nets showed is not told again of the stream behind them; how a reset
+    # must end is for their watchers alone.
     silent = {problem.kind for problem in told} | ({"reset"} if wanted.watched else set())
     differences, problems = [], list(told)
     for line in lines[1:-1]:
@@ -87,7 +87,7 @@ def read_results(path: Path, wanted: Expectation, seconds: float) -> LaneResult:
                 problems.append(_problem(kind, cycle, idle, wanted, (sent, taken), states))
         else:
             differences.append(_difference(line, wanted))
-    problems.sort(key=lambda problem: problem.cycle)
+    problems = _without_consequences(problems, differences)
     if len(differences) > differing:
         raise SimulationError("the simulator counts fewer differences than it wrote")
     return LaneResult(
@@ -100,6 +100,19 @@ def read_results(path: Path, wanted: Expectation, seconds: float) -> LaneResult:
         problems=tuple(problems),
         seconds=seconds,
     )
+
+
+def _without_consequences(
+    problems: Sequence[Problem], differences: Sequence[Difference]
+) -> list[Problem]:
+    """Return problems in the order of cycles, without what follows from results that moved.
+
+    Behind a result that was lost, or came twice, every last belongs to another one.
+    """
+    moved = {"extra", "hang"} & {problem.kind for problem in problems}
+    begin = differences[0].cycle if moved and differences else None
+    kept = [p for p in problems if p.kind != "last" or begin is None or p.cycle < begin]
+    return sorted(kept, key=lambda problem: problem.cycle)
 
 
 def _difference(line: str, wanted: Expectation) -> Difference:
@@ -128,10 +141,10 @@ def _problem(
     message = f"the design {Problem.EXPLAINED[kind]}"
     match kind:
         case "hang":
+            owed = f"{wanted.outputs - taken} of {wanted.outputs} results outstanding"
             parts = [
                 f"cycle {cycle}",
-                f"{sent} of {wanted.inputs} beats accepted, "
-                f"{wanted.outputs - taken} of {wanted.outputs} results outstanding",
+                f"{sent} of {wanted.inputs} beats accepted, {owed}",
                 *filter(None, (state.stuck() for state in states)),
             ]
             message += f" for {idle} cycles ({'; '.join(parts)})"

@@ -58,14 +58,13 @@ class State:
         names, since = self.handshake, f"since cycle {self.since}"
         if self.valid == "1" and self.ready != "1":
             return f"{names.valid} has waited for {names.ready} {since}"
-        if names.output and self.valid != "1":
+        if names.output and self.outstanding:
             many = "s" if self.outstanding > 1 else ""
-            owed = f"{self.outstanding} operation{many} in the design" if self.outstanding else ""
             level = "low" if self.valid == "0" else self.valid
-            told = f"{names.valid} has been {level} {since}"
+            told = f"{self.outstanding} operation{many} in the design, {names.valid} {level} {since}"
             if self.ready == "0":
-                told += f" while {names.ready} is low, for which it must not wait"
-            return f"{told}{f', {owed}' if owed else ''}"
+                told += f" with {names.ready} low, for which it must not wait"
+            return told
         return ""
 
 

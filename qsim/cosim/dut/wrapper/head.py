@@ -61,7 +61,7 @@ module dut (
   dut_scatter #(.W(M_W), .LANES(LANES), .COUNT_W(COUNT_W), .THROUGH(THROUGH)) scatter (
       .clk, .rst, .r_valid, .r_ready, .r_data,
       .r_count(!tag_empty ? tag[COUNT_W-1:0] : issue && produces ? g_count : COUNT_W'(1)),
-      .r_last(tag_empty ? issue && produces && g_last : tag[COUNT_W]),
+      .r_last(tag_empty ? g_last : tag[COUNT_W]),
       .m_valid(m_axis_tvalid), .m_ready(m_axis_tready), .m_data(m_axis_tdata),
       .m_last(m_axis_tlast));
 """

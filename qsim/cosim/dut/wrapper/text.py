@@ -21,9 +21,7 @@ if TYPE_CHECKING:
 
 # What the wrapper instantiates.
 _HELPERS: Final = ("dut_fifo.sv", "dut_gather.sv", "dut_scatter.sv", "dut_watch.sv")
-HELPERS: Final = tuple(
-    RTL_TB / "dut" / name for name in _HELPERS
-)
+HELPERS: Final = tuple(RTL_TB / "dut" / name for name in _HELPERS)
 
 
 def design(dut: Dut, unit: Unit) -> Design:

@@ -62,4 +62,3 @@ def watch(dut: Dut, unit: Unit) -> Iterator[str]:
         yield f"      .clk, .rst, .valid({net['valid']}), .ready({net.get('ready', _ALWAYS)}),"
         yield f"      .data({values}), .last({last}),"
         yield "      .wanted(tag_empty ? g_last : tag[COUNT_W]), .asked(issue && produces));"
-

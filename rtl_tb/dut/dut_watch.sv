@@ -79,7 +79,7 @@ module dut_watch #(
   task result;
     begin
       if (asked) outstanding = outstanding + 1;
-      if (valid === 1'bx || valid === 1'bz) broken(UNKNOWN);
+      if (^valid === 1'bx) broken(UNKNOWN);
       if (waiting && valid === 1'b0) broken(WITHDRAWN);
       if (waiting && valid === 1'b1 && {last, data} !== waited) broken(CHANGED);
       if (valid === 1'b1 && ready === 1'b1) begin
@@ -110,7 +110,7 @@ module dut_watch #(
         since = cycle;
       end
       if (OUTPUT) result;
-      else if (valid === 1'b1 && (ready === 1'bx || ready === 1'bz)) broken(UNKNOWN);
+      else if (valid === 1'b1 && ^ready === 1'bx) broken(UNKNOWN);
       if (valid === 1'b1 && ready === 1'b1) begin
         taken = taken + 1;
         at = cycle;

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from qsim.cosim import jobs, lanes
-from qsim.cosim.dut import explain, require_values, widened
+from qsim.cosim.dut import explain, require_values
+from qsim.cosim.dut import job as job_of
 from qsim.cosim.findings import findings
 from qsim.cosim.lanes import LaneName, Stimulus, Window
 from qsim.cosim.report import CallResult, Report, Skipped
@@ -80,11 +81,12 @@ class _Planned:
     recipe: Recipe
 
 
-def _job(cases: tuple[Case, ...], target: Target, dut: Dut | None) -> Job:
+def _job(cases: tuple[Case, ...], target: Target, settings: Settings) -> Job:
     """Return the beats of one call, or of the calls of a whole layer."""
+    if settings.dut is not None:
+        return job_of(settings.dut, cases[0], target)
     if len(cases) == 1:
-        made = jobs.job(cases[0], target)
-        return made if dut is None else widened(dut, made)
+        return jobs.job(cases[0], target)
     from qsim.cosim.jobs import conv_engine  # it loads Numba
 
     return conv_engine.job(cases, target)
@@ -141,7 +143,7 @@ def _plan(
         reason = _not_served(group[0], settings)
         if not reason:
             try:
-                job = _job(group, target, settings.dut)
+                job = _job(group, target, settings)
             except UsageError as error:
                 reason = error.message
         if reason:
@@ -190,7 +192,7 @@ def _simulate(
     planned: Sequence[_Planned], builds: dict[str, Build], target: Target, settings: Settings
 ) -> list[CallResult]:
     def one(each: _Planned) -> CallResult:
-        job = _job(each.cases, target, settings.dut) if each.job is None else each.job
+        job = _job(each.cases, target, settings) if each.job is None else each.job
         return simulate(job, builds[each.recipe.key()], settings)
 
     results: list[CallResult] = []
@@ -217,7 +219,7 @@ def _add_waves(
     wrong = [(i, each, each.cycle) for i, each in enumerate(results) if each.cycle is not None]
     for index, result, cycle in wrong[:MOST_WAVES]:
         each = planned[index]
-        job = _job(each.cases, target, settings.dut) if each.job is None else each.job
+        job = _job(each.cases, target, settings) if each.job is None else each.job
         build = build_one(replace(each.recipe, waves=True))
         path = folder / f"{_file_name(result.name)}-cycle-{cycle}.vcd"
         window = Window(max(0, cycle - BEFORE), cycle + AFTER, path)

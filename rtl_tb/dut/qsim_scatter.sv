@@ -1,6 +1,6 @@
 // Sends the results of a group one after the other; only `count` lanes of it hold any.
-// THROUGH, for one lane: valid and ready are those of the design, in the same cycle.
-module dut_scatter #(
+// THROUGH, of one lane: valid and ready are those of the design, in the same cycle.
+module qsim_scatter #(
     parameter int W = 8,
     parameter int LANES = 1,
     parameter int COUNT_W = 8,

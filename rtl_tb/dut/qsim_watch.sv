@@ -21,7 +21,7 @@
 `timescale 1ns / 1ns
 // One process does everything, with blocking assignments; nothing in the design sees them.
 /* verilator lint_off BLKSEQ */
-module dut_watch #(
+module qsim_watch #(
     parameter int ID = 0,
     parameter int W = 1,       // bits of data
     parameter bit OUTPUT = 1,  // whether the design drives valid and data, or ready

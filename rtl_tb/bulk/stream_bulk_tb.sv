@@ -14,7 +14,7 @@
 //   bulk <nonce>
 //   D <beat> <cycle> <expected tlast> <expected tdata> <tlast> <tdata>    differing beat
 //   P <kind> <cycle> <cycles since the last beat>                         broken rule
-//   end <nonce> <cycles> <beats accepted> <beats taken> <differing beats>
+//   end <nonce> <cycles> <beats accepted> <beats taken> <differing beats> <time of cycle 0>
 // Beats are counted from the last reset, cycles and differences from the first.
 // A cycle is a rising edge of clk, counted from 0 at the first one with rst low.
 // With waves, window.txt says what happened in them:
@@ -69,6 +69,7 @@ module qsim_stream_bulk_tb #(
   integer results, in_file, out_file;
   integer events = 0;  // the file of the window, once it has begun
   integer cycle = 0;  // of this edge
+  reg [63:0] zero = 0;  // time of cycle 0
   integer cycles = 0;  // up to the last beat taken, this one included
   integer sent = 0;  // beats accepted since the last reset
   integer offered = 0;  // beats put on the port since the last reset
@@ -158,7 +159,7 @@ module qsim_stream_bulk_tb #(
   task finish;
     if (!finished) begin
       finished = 1;
-      $fdisplay(results, "end %h %0d %0d %0d %0d", nonce, cycles, sent, taken, differing);
+      $fdisplay(results, "end %h %0d %0d %0d %0d %0d", nonce, cycles, sent, taken, differing, zero);
       $fclose(results);
       if (events != 0) $fclose(events);
       $finish(0);
@@ -315,6 +316,7 @@ module qsim_stream_bulk_tb #(
         m_ready <= stall_out == 0 && wait_valid == 0;
       end
     end else begin
+      if (cycle == 0) zero = $time;
       rules;
       if (cycle == dump_first) begin
         events = $fopen("window.txt", "w");

@@ -1,19 +1,18 @@
 // Watches one handshake of somebody else's design on the design's own nets, and tells what broke.
 //
 // What it finds goes to the file watch.<ID>.txt when the simulation ends:
-//   rule <name> <cycle> <times> <before> <now>    a broken rule: first cycle, how often, two values
-//   state <valid> <ready> <since> <taken> <at> <outstanding>
+//   rule <name> <time> <times> <before> <now>    a broken rule: first edge, how often, two values
+//   state <valid> <ready> <since> <outstanding>
 //   end
-// A cycle is a rising edge of clk, counted from 0 at the first one with rst low, as the benches do.
-// `state` is that of the last edge with rst low: both levels, the cycle since which they have not moved, how many
-// transfers were made since the last reset, the cycle of the last one (-1: none), and operations
-// that were taken and have not been answered.
+// Times are those of rising edges of clk, in ns: the benches may count cycles of another clock.
+// `state` is that of the last edge with rst low: both levels, the time since which they have not
+// moved, and operations that were taken and have not been answered.
 //
 // Rules of an output (the design drives valid, data and last):
 //   unknown    valid is x or z
 //   withdrawn  valid fell before ready
 //   changed    data changed while valid waited for ready: what it was, what it is
-//   reset      valid is not low at the last edge of a reset that lasts two cycles or more
+//   reset      valid is active, or unknown, at the last edge of a reset that lasts two cycles or more
 //   surplus    a result was given while no operation was outstanding
 //   last       last is not what the operation had: what it must be, what it is
 // Rules of an input (the design drives ready):
@@ -40,9 +39,7 @@ module qsim_watch #(
   localparam int RULES = 6;
   localparam int UNKNOWN = 0, WITHDRAWN = 1, CHANGED = 2, RESET = 3, SURPLUS = 4, WRONG_LAST = 5;
 
-  integer cycle = 0;
-  reg started = 0;
-  integer first[0:RULES-1];
+  reg [63:0] first[0:RULES-1];  // time
   integer times[0:RULES-1];
   reg waiting = 0;
   reg [W:0] waited, old, now;
@@ -50,19 +47,20 @@ module qsim_watch #(
   integer in_reset = 0;  // edges that reset has been high
   reg high = 0;          // valid was not low at the last of them
   reg [1:0] levels = 0;
-  integer since = 0, taken = 0, at = -1, outstanding = 0;
+  reg [63:0] since = 0;
+  integer outstanding = 0;
 
   integer i, file;
   initial
     for (i = 0; i < RULES; i = i + 1) begin
-      first[i] = -1;
+      first[i] = 0;
       times[i] = 0;
     end
 
   task broken(input integer rule);
     begin
       if (times[rule] == 0) begin
-        first[rule] = cycle;
+        first[rule] = $time;
         if (rule == CHANGED) begin
           old = waited;
           now = {last, data};
@@ -104,22 +102,14 @@ module qsim_watch #(
       high = 0;
       if (in_reset > 0) begin  // not before: the run may end with a reset
         in_reset = 0;
-        taken = 0;
-        at = -1;
         outstanding = 0;
-        since = cycle;
+        since = $time;
       end
       if (OUTPUT) result;
       else if (valid === 1'b1 && ^ready === 1'bx) broken(UNKNOWN);
-      if (valid === 1'b1 && ready === 1'b1) begin
-        taken = taken + 1;
-        at = cycle;
-      end
-      if ({valid, ready} !== levels) since = cycle;
+      if ({valid, ready} !== levels) since = $time;
       levels = {valid, ready};
-      started = 1;
     end
-    if (started) cycle = cycle + 1;
   end
 
   reg [8*24-1:0] name;
@@ -138,8 +128,7 @@ module qsim_watch #(
       $fdisplay(file, "rule surplus %0d %0d - -", first[SURPLUS], times[SURPLUS]);
     if (times[WRONG_LAST] != 0)
       $fdisplay(file, "rule last %0d %0d %b %b", first[WRONG_LAST], times[WRONG_LAST], was, is);
-    $fdisplay(file, "state %b %b %0d %0d %0d %0d", levels[1], levels[0], since, taken, at,
-              outstanding);
+    $fdisplay(file, "state %b %b %0d %0d", levels[1], levels[0], since, outstanding);
     $fdisplay(file, "end");
     $fclose(file);
   end

@@ -41,6 +41,7 @@ class Outcome:
         differences: the first of them.
         problems: for each kind of broken rule, the cycle in which it was first seen, and how many
             cycles had passed without a beat.
+        zero: time of cycle 0, in ns.
         window: events of the waves, in the format of ``stream_bulk_tb.sv``.
         events: how often each thing happened that coverage asks for.
     """
@@ -52,6 +53,7 @@ class Outcome:
     differing: int = 0
     differences: list[Difference] = field(default_factory=list)
     problems: dict[str, tuple[int, int]] = field(default_factory=dict)
+    zero: int = 0
     window: list[str] = field(default_factory=list)
     events: dict[str, int] = field(default_factory=dict)
 
@@ -117,6 +119,8 @@ class Bench:
             self._ports.dump()
         while True:
             yield
+            if cycle == 0:
+                self._outcome.zero = self._ports.time()
             if cycle == begin:
                 self._watched = True
                 self._outcome.window.append(f"C {cycle} {self._ports.time()}")

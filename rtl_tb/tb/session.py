@@ -39,6 +39,7 @@ def write_results(outcome: Outcome) -> None:
     ]
     lines.append(
         f"end {nonce} {outcome.cycles} {outcome.beats_in} {outcome.beats_out} {outcome.differing}"
+        f" {outcome.zero}"
     )
     if outcome.window:
         write("window.txt", "\n".join([*outcome.window, ""]))

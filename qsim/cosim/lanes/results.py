@@ -31,7 +31,7 @@ _DIFFERENCE: Final = re.compile(
     r"D (\d+) (\d+) ([01]) ([0-9a-f]+) ([01xz]) ([0-9a-f]+|b[01xz]+)", re.ASCII
 )
 _PROBLEM: Final = re.compile(r"P (\d) (\d+) (\d+)", re.ASCII)
-_END: Final = re.compile(r"end ([0-9a-f]{16}) (\d+) (\d+) (\d+) (\d+)", re.ASCII)
+_END: Final = re.compile(r"end ([0-9a-f]{16}) (\d+) (\d+) (\d+) (\d+) (\d+)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +72,8 @@ def read_results(path: Path, wanted: Expectation, seconds: float) -> LaneResult:
         raise SimulationError("the simulator ended before the bench did")
     if end[1] != wanted.nonce:
         raise SimulationError("the simulator's result is not of this run")
-    cycles, sent, taken, differing = map(int, end.groups()[1:])
-    told, states = read_watch(path.parent, wanted.watched) if wanted.watched else ([], [])
+    cycles, sent, taken, differing, zero = map(int, end.groups()[1:])
+    told, states = read_watch(path.parent, wanted.watched, zero) if wanted.watched else ([], [])
     # What the design's own nets showed is not told again of the stream behind them; how a reset
     # must end is for their watchers alone.
     silent = {problem.kind for problem in told} | ({"reset"} if wanted.watched else set())

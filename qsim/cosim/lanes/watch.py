@@ -1,4 +1,4 @@
-"""What ``rtl_tb/dut/dut_watch.sv`` saw on the nets of somebody else's design, in its ports' names.
+"""What ``rtl_tb/dut/qsim_watch.sv`` saw on the nets of somebody else's design, in its ports' names.
 
 The format is in that file's header; it is read strictly.
 """
@@ -29,7 +29,8 @@ _KINDS: Final[Mapping[Rule, ProblemKind]] = {
 _RULE: Final = re.compile(
     rf"rule ({'|'.join(get_args(Rule))}) (\d+) (\d+) ([01xz]+|-) ([01xz]+|-)", re.ASCII
 )
-_STATE: Final = re.compile(r"state ([01xz]) ([01xz]) (\d+) (\d+) (-1|\d+) (\d+)", re.ASCII)
+_STATE: Final = re.compile(r"state ([01xz]) ([01xz]) (\d+) (\d+)", re.ASCII)
+_PERIOD: Final = 10  # ns, of a cycle of either bench
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +41,6 @@ class State:
         handshake: which.
         valid, ready: levels at the last edge: 0, 1, x or z.
         since: the cycle since which they have not moved.
-        taken: transfers since the last reset.
-        at: cycle of the last one, or -1.
         outstanding: of an output: operations without a result.
     """
 
@@ -49,27 +48,34 @@ class State:
     valid: str
     ready: str
     since: int
-    taken: int
-    at: int
     outstanding: int
 
     def stuck(self) -> str:
         """Return what this handshake waits for, or nothing."""
         names, since = self.handshake, f"since cycle {self.since}"
         if self.valid == "1" and self.ready != "1":
+            if names.busy:
+                return f"{names.ready} has held {names.valid} back {since}"
             return f"{names.valid} has waited for {names.ready} {since}"
         if names.output and self.outstanding:
             many = "s" if self.outstanding > 1 else ""
-            level = "low" if self.valid == "0" else self.valid
-            told = f"{self.outstanding} operation{many} in the design, {names.valid} {level} {since}"
+            level = {"0": "inactive", "1": "active"}.get(self.valid, self.valid)
+            told = (
+                f"{self.outstanding} operation{many} in the design, {names.valid} {level} {since}"
+            )
             if self.ready == "0":
-                told += f" with {names.ready} low, for which it must not wait"
+                told += f" with {names.ready} inactive, for which it must not wait"
             return told
         return ""
 
 
-def read_watch(folder: Path, watched: Watched) -> tuple[list[Problem], list[State]]:
+def read_watch(folder: Path, watched: Watched, zero: int) -> tuple[list[Problem], list[State]]:
     """Return the rules that a design broke, and its handshakes at the end.
+
+    Args:
+        folder: where the simulation ran.
+        watched: what was watched.
+        zero: time of cycle 0, in ns.
 
     Raises:
         SimulationError: a watcher left no file, or one that it does not write.
@@ -83,24 +89,25 @@ def read_watch(folder: Path, watched: Watched) -> tuple[list[Problem], list[Stat
         *rules, state, end = text.splitlines() if text.count("\n") > 1 else ["", ""]
         if end != "end":
             raise SimulationError("the simulator ended before its watchers did")
-        problems += [_problem(handshake, line) for line in rules]
-        states.append(_state(handshake, state))
+        problems += [_problem(handshake, line, zero) for line in rules]
+        states.append(_state(handshake, state, zero))
     return problems, states
 
 
-def _state(handshake: Handshake, line: str) -> State:
+def _state(handshake: Handshake, line: str, zero: int) -> State:
     found = _STATE.fullmatch(line)
     if found is None:
         raise SimulationError(f"a watcher's result has a line {line[:80]!r}")
-    return State(handshake, found[1], found[2], *map(int, found.groups()[2:]))
+    since = (int(found[3]) - zero) // _PERIOD
+    return State(handshake, found[1], found[2], since, int(found[4]))
 
 
-def _problem(handshake: Handshake, line: str) -> Problem:
+def _problem(handshake: Handshake, line: str, zero: int) -> Problem:
     found = _RULE.fullmatch(line)
     if found is None:
         raise SimulationError(f"a watcher's result has a line {line[:80]!r}")
     rule: Rule = next(name for name in get_args(Rule) if name == found[1])
-    cycle, times = int(found[2]), int(found[3])
+    cycle, times = (int(found[2]) - zero) // _PERIOD, int(found[3])
     when = f"cycle {cycle}" + (f", the first of {times} times" if times > 1 else "")
     return Problem(_KINDS[rule], cycle, f"{_told(handshake, rule, found[4], found[5])} ({when})")
 
@@ -110,14 +117,16 @@ def _told(names: Handshake, rule: Rule, before: str, now: str) -> str:
         case "unknown":
             if names.output:
                 return f"{names.valid} is x or z"
-            return f"{names.ready} is x or z while {names.valid} is high"
+            if names.busy:
+                return f"{names.ready} is x or z while an operation waits for {names.valid}"
+            return f"{names.ready} is x or z while {names.valid} is active"
         case "withdrawn":
             return f"{names.valid} was taken back before {names.ready} came"
         case "changed":
             moved = "; ".join(_changes(names, before, now))
             return f"{moved} while {names.valid} waited for {names.ready}"
         case "reset":
-            return f"{names.valid} is not low at the end of reset"
+            return f"{names.valid} is active, or unknown, at the end of reset"
         case "surplus":
             return f"{names.valid} gave a result that no operation asked for"
         case "last":

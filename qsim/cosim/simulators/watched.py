@@ -11,11 +11,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Handshake:
-    """One handshake, which an instance of ``dut_watch.sv`` watches.
+    """One handshake, which an instance of ``qsim_watch.sv`` watches.
 
     Attributes:
         output: whether the design drives valid and data, or ready.
         valid, ready, last: names of ports; empty where the design has none.
+        busy: whether ready is the port that says no: it is active while nothing may start.
         data: ports that an output's valid speaks for, with their bits, the lowest first.
     """
 
@@ -24,6 +25,7 @@ class Handshake:
     ready: str = ""
     last: str = ""
     data: tuple[tuple[str, int], ...] = ()
+    busy: bool = False
 
 
 @dataclass(frozen=True, slots=True)

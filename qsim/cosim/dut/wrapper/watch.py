@@ -66,9 +66,7 @@ def _watchers(dut: Dut, unit: Unit) -> Iterator[_Watcher]:
         yield _Watcher(start, "g_valid && go && !running", "!busy")
 
 
-def _output(
-    dut: Dut, unit: Unit, by_kind: dict[str, Net], data: list[Net]
-) -> Iterator[_Watcher]:
+def _output(dut: Dut, unit: Unit, by_kind: dict[str, Net], data: list[Net]) -> Iterator[_Watcher]:
     # Of done, which may stay, what counts is that a result was made.
     valid = by_kind.get("valid") or by_kind.get("done")
     if valid is None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _FIRST_RESET: Final = 16  # cycles: pipelines without a reset run empty
 _DRAIN: Final = 64  # cycles in which superfluous results may still come
 _KNOWN: Final = frozenset({"00", "01", "10", "11"})
-KINDS: Final = ("hang", "extra", "unstable", "dropped", "unknown", "reset")
+KINDS: Final = ("hang", "extra", "unstable", "dropped", "unknown", "reset", "last")
 
 
 @dataclass

@@ -2,8 +2,8 @@
 
 The description is JSON: ``nonce``, ``primitive``, ``parameters``, ``inputs`` and ``outputs``
 (fields of a beat, the least significant first: name, bits, signed, lanes), ``stimulus``,
-``limit``, ``last`` (whether tlast is compared), and ``window`` or null. Beside it lie ``in.hex`` and
-``out.hex``, one ``{tlast, tdata}`` a line.
+``limit``, ``last`` (whether tlast is compared), and ``window`` or null. Beside it lie ``in.hex``
+and ``out.hex``, one ``{tlast, tdata}`` a line.
 """
 
 from __future__ import annotations

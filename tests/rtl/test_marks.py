@@ -10,7 +10,7 @@ import pytest
 
 from qsim.cosim.lanes import Stimulus, Window, runner
 from qsim.cosim.lanes.vcd import Signal, merged
-from tests.rtl import sums
+from tests.rtl import faulted
 
 if TYPE_CHECKING:
     from qsim.cosim.lanes import LaneName
@@ -70,8 +70,8 @@ class Dump:
 def test_the_wrong_result_is_marked_with_its_operands(
     simulator: str, lane: LaneName, tmp_path: Path
 ) -> None:
-    build = sums.made("held_adder", simulator, lane, waves=True)
-    work = sums.job(40, {AT: 13})
+    build = faulted.made("held_adder", simulator, lane, waves=True)
+    work = faulted.job(40, {AT: 13})
     held = Stimulus(3, stall_output=0.5)
     cycle = runner(lane)(work, build, held).differences[0].cycle
     path = tmp_path / "marked.vcd"
@@ -106,8 +106,8 @@ def test_the_wrong_result_is_marked_with_its_operands(
 
 
 def test_a_broken_rule_is_marked(tmp_path: Path) -> None:
-    build = sums.made("held_adder", "icarus", "bulk", waves=True)
-    work, held = sums.job(40, {AT: 4}), Stimulus(3, stall_output=0.5, wait_for_valid=True)
+    build = faulted.made("held_adder", "icarus", "bulk", waves=True)
+    work, held = faulted.job(40, {AT: 4}), Stimulus(3, stall_output=0.5, wait_for_valid=True)
     (problem,) = runner("bulk")(work, build, held).problems
     path = tmp_path / "marked.vcd"
 
@@ -122,8 +122,8 @@ def test_a_broken_rule_is_marked(tmp_path: Path) -> None:
 
 
 def test_a_wrong_first_cycle_is_in_the_waves(tmp_path: Path) -> None:
-    build = sums.made("through_adder", "icarus", "bulk", waves=True)
-    work = sums.job(4)
+    build = faulted.made("through_adder", "icarus", "bulk", waves=True)
+    work = faulted.job(4)
     work.expected[0, 0] ^= 1
     path = tmp_path / "marked.vcd"
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from qsim.cosim.lanes import Stimulus, run_bulk, run_cocotb, runner
-from tests.rtl import sums
+from tests.rtl import faulted
 
 if TYPE_CHECKING:
     from qsim.cosim.lanes import LaneName, LaneResult
@@ -47,25 +47,25 @@ SIMULATORS = ("icarus", "verilator")
 
 
 def play(build: Build, fault: int, stimulus: Stimulus, name: str = "held_adder") -> LaneResult:
-    job = sums.wide(name, sums.job(40, {AT: fault}))
+    job = faulted.wide(name, faulted.job(40, {AT: fault}))
     return runner(build.lane)(job, build, stimulus)
 
 
 @pytest.fixture(scope="module", params=SIMULATORS)
 def held(request: pytest.FixtureRequest) -> Build:
-    return sums.made("held_adder", request.param, "bulk")
+    return faulted.made("held_adder", request.param, "bulk")
 
 
 @pytest.fixture(scope="module")
 def icarus() -> Build:
-    return sums.made("held_adder", "icarus", "bulk")
+    return faulted.made("held_adder", "icarus", "bulk")
 
 
 @pytest.fixture(
     scope="module", params=("icarus", pytest.param("verilator", marks=pytest.mark.soak))
 )
 def slow(request: pytest.FixtureRequest) -> Build:
-    return sums.made("held_adder", request.param, "cocotb")
+    return faulted.made("held_adder", request.param, "cocotb")
 
 
 @pytest.mark.parametrize("stimulus", [FULL, HELD, RESET], ids=["full", "held", "reset"])
@@ -115,7 +115,7 @@ def test_a_wrong_sum_alone_breaks_no_rule(held: Build) -> None:
 
 
 def test_the_cocotb_lane_tells_the_same(slow: Build) -> None:
-    job = sums.job(40, {5: 8, AT: 4, 15: 2, 20: 3, 31: 12})
+    job = faulted.job(40, {5: 8, AT: 4, 15: 2, 20: 3, 31: 12})
     result = run_cocotb(job, slow, HELD)
     told = {problem.kind: problem.message for problem in result.problems}
     assert set(told) == {"last", "unstable", "extra", "hang"}
@@ -123,14 +123,14 @@ def test_the_cocotb_lane_tells_the_same(slow: Build) -> None:
     assert "sum_valid gave a result that no operation asked for" in told["extra"]
     assert "op_valid has waited for op_ready since cycle" in told["hang"]
     assert play(slow, 0, HELD).agrees
-    reset = run_cocotb(sums.job(40, {3: 3}), slow, RESET).problems
+    reset = run_cocotb(faulted.job(40, {3: 3}), slow, RESET).problems
     assert [p.message for p in reset] == [
         "sum_valid is active, or unknown, at the end of reset (cycle 64)"
     ]
 
 
 def test_the_cocotb_lane_tells_what_is_unknown() -> None:
-    build = sums.made("held_adder", "icarus", "cocotb")
+    build = faulted.made("held_adder", "icarus", "cocotb")
     for fault in (6, 7):
         (problem,) = play(build, fault, HELD).problems
         assert problem.message.startswith(UNKNOWN[fault].split(" (")[0])
@@ -141,12 +141,12 @@ def test_the_cocotb_lane_tells_what_is_unknown() -> None:
 )
 def test_a_design_without_a_register_is_not_blamed(lane: LaneName, stimulus: Stimulus) -> None:
     """Its ready depends on the operands; its sum leaves in the cycle of its operation."""
-    build = sums.made("through_adder", "icarus", lane)
+    build = faulted.made("through_adder", "icarus", lane)
     assert play(build, 0, stimulus, "through_adder").agrees
 
 
 def test_a_wrong_last_of_a_design_without_a_register_is_told() -> None:
-    build = sums.made("through_adder", "icarus", "bulk")
+    build = faulted.made("through_adder", "icarus", "bulk")
     (problem,) = play(build, 8, HELD, "through_adder").problems
     assert problem.message.startswith("sum_last is 1, not 0, with a result (cycle ")
 
@@ -162,7 +162,7 @@ def test_a_wrong_last_of_a_design_without_a_register_is_told() -> None:
 def test_a_design_that_cannot_be_held_up_is_watched(
     fault: int, stimulus: Stimulus, message: str
 ) -> None:
-    build = sums.made("piped_adder", "icarus", "bulk")
+    build = faulted.made("piped_adder", "icarus", "bulk")
     assert play(build, 0, stimulus, "piped_adder").agrees
     problems = play(build, fault, stimulus, "piped_adder").problems
     assert problems[0].message.startswith(message)
@@ -192,12 +192,12 @@ def test_a_result_is_compared_in_the_full_width_of_its_port(
 @pytest.fixture
 def build(request: pytest.FixtureRequest) -> Build:
     simulator, lane = request.param
-    return sums.made("piped_adder", simulator, lane)
+    return faulted.made("piped_adder", simulator, lane)
 
 
 def test_a_long_pause_is_no_hang_where_pauses_are_long(icarus: Build) -> None:
     """A sender that offers a beat every ten thousand cycles does not make a design hang."""
-    job = sums.job(12)
+    job = faulted.job(12)
     rare = Stimulus(1, stall_input=0.9995)
     result = run_bulk(job, icarus, rare)
     assert result.agrees
@@ -205,7 +205,7 @@ def test_a_long_pause_is_no_hang_where_pauses_are_long(icarus: Build) -> None:
 
 
 def test_patience_grows_with_the_pauses_seen(icarus: Build) -> None:
-    job = sums.job(40, {30: 12})
+    job = faulted.job(40, {30: 12})
     quick = run_bulk(job, icarus, Stimulus()).problems[0]
     assert "no progress for 20050 cycles" in quick.message
     (stated,) = run_bulk(job, icarus, Stimulus(idle_limit=77)).problems

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from qsim.cosim.lanes import Stimulus, run_bulk, run_cocotb, runner
+from qsim.cosim.runner import Settings, simulate
 from tests.rtl import faulted
 
 if TYPE_CHECKING:
@@ -210,3 +211,21 @@ def test_patience_grows_with_the_pauses_seen(icarus: Build) -> None:
     assert "no progress for 20050 cycles" in quick.message
     (stated,) = run_bulk(job, icarus, Stimulus(idle_limit=77)).problems
     assert "no progress for 77 cycles" in stated.message
+
+
+def test_a_design_is_played_once_more_with_stalls(icarus: Build) -> None:
+    job = faulted.job(40, {AT: 4})
+    told = simulate(job, icarus, Settings("icarus", stimulus=FULL, stalled=HELD))
+    rule, note = told.problems
+    assert rule == TOLD[4]
+    assert note == f"it agrees at full rate; all this is seen with {HELD.stalls}"
+    assert told.stimulus == HELD
+    assert simulate(job, icarus, Settings("icarus", stimulus=FULL)).agrees
+    assert simulate(faulted.job(40), icarus, Settings("icarus", stalled=HELD)).agrees
+
+
+def test_what_is_wrong_at_full_rate_is_told_without_stalls(icarus: Build) -> None:
+    job = faulted.job(40, {AT: 8})
+    told = simulate(job, icarus, Settings("icarus", stimulus=FULL, stalled=HELD))
+    assert told.problems == ("sum_last is 1, not 0, with a result (cycle 49)",)
+    assert told.stimulus == FULL

@@ -10,10 +10,10 @@ from qsim.cosim.dut.wrapper.places import ports_of
 from qsim.cosim.simulators import Handshake, Watched
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from qsim.cosim.dut.binding import Dut
-    from qsim.cosim.dut.wrapper.nets import Net
+    from qsim.cosim.dut.wrapper.nets import Kind, Net
     from qsim.cosim.jobs import Unit
 
 
@@ -66,8 +66,9 @@ def _watchers(dut: Dut, unit: Unit) -> Iterator[_Watcher]:
         yield _Watcher(start, "g_valid && go && !running", "!busy")
 
 
-def _output(dut: Dut, unit: Unit, by_kind: dict[str, Net], data: list[Net]) -> Iterator[_Watcher]:
-    # Of done, which may stay, what counts is that a result was made.
+def _output(
+    dut: Dut, unit: Unit, by_kind: Mapping[Kind, Net], data: list[Net]
+) -> Iterator[_Watcher]:
     valid = by_kind.get("valid") or by_kind.get("done")
     if valid is None:
         return
@@ -82,6 +83,7 @@ def _output(dut: Dut, unit: Unit, by_kind: dict[str, Net], data: list[Net]) -> I
     )
     yield _Watcher(
         names,
+        # Of done, which may stay, what counts is that a result was made.
         valid.net if valid.kind == "valid" else "out_made",
         "1'b1" if ready is None else ready.net,
         f"{{{', '.join(net.net for net in reversed(data))}}}",

@@ -33,9 +33,9 @@ def require_unit(dut: Dut, unit: Unit) -> None:
         UsageError: a field without a port, a field that the unit does not have, lanes that do not
             divide into ports, or operations side by side where beats form packets.
     """
-    if unit.primitive != dut.primitive:
+    if unit.primitive not in dut.serves:
         raise UsageError(
-            f"the design computes {dut.primitive}, not {unit.primitive}", where=dut.where
+            f"the design computes {', '.join(dut.serves)}, not {unit.primitive}", where=dut.where
         )
     wanted = {field.name: field for field in unit.inputs.fields}
     _require_names(dut, "operands", wanted, {*dut.operands, *dut.fixed})

@@ -68,6 +68,9 @@ REFUSED = [
     ("maximum", "packet = 4", "", "[input]: the beats of max_pool form packets"),
     ("vectors", CLOCK, f"{CLOCK}\npacket = 4", "packet: the beats of matmul form packets"),
     ("start_done", '"bias_add"', '"max_pool"', "handshake: the beats of max_pool form packets, wh"),
+    ("vectors", '"matmul"', '["matmul", "max_pool"]', "primitive must not be ['matmul', "),
+    ("vectors", '"matmul"', '["matmul", "matmul"]', "primitive must not be"),
+    ("vectors", '"matmul"', "[]", "primitive must not be []"),
     # operands
     ("shared", 'port = "bias"', 'port = ["b", "c"]', "operands.bias.shared: a field that all"),
     ("vectors", '"b_last"', '"b_last", static = true', "operands.weight.static: a register of a"),
@@ -100,6 +103,17 @@ def test_refuses(tmp_path: Path, name: str, old: str, new: str, message: str) ->
     assert "dut.toml" in str(caught.value)
     assert "\n" not in str(caught.value)
     assert caught.value.accepted
+
+
+def test_a_module_of_products_may_serve_several_primitives(tmp_path: Path) -> None:
+    dut = changed(tmp_path, "vectors", '"matmul"', '["matmul", "linear"]')
+    assert dut.serves == ("matmul", "linear")
+    linear = job(dut, make.linear((2, 6), (2, 6), x_zero_point=0), make.target(3, 3))
+    assert linear.unit.primitive == "linear"
+    assert design(dut, linear.unit)
+    image = job(dut, make.correlation((1, 2, 3, 3), (2, 2, 2, 2)), make.target(3, 3))
+    with pytest.raises(UsageError, match="the design computes matmul, linear, not correlation"):
+        design(dut, image.unit)
 
 
 def test_refuses_names_of_the_benches(tmp_path: Path) -> None:

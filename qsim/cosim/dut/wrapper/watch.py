@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from qsim.cosim.dut.wrapper.nets import nets
+from qsim.cosim.dut.wrapper.boundary import nets
 from qsim.cosim.dut.wrapper.places import ports_of
 from qsim.cosim.simulators import Handshake, Watched
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from qsim.cosim.dut.binding import Dut
-    from qsim.cosim.dut.wrapper.nets import Kind, Net
+    from qsim.cosim.dut.wrapper.boundary import Kind, Net
     from qsim.cosim.jobs import Unit
 
 

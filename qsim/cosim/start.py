@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from qsim.cosim.lanes import Stimulus, require_lane
+from qsim.cosim.lanes import played, require_lane
 from qsim.cosim.runner import Settings, run_cases
 from qsim.errors import UsageError
 
@@ -34,7 +34,8 @@ def run(
     engine: bool = False,
     lane: str = "bulk",
     seed: int = 0,
-    stall: float = 0.0,
+    stall: float | None = None,
+    idle_cycles: int | None = None,
     vectors: int | None = None,
     waves: str | PathLike[str] | None = None,
     workers: int = 2,
@@ -51,7 +52,10 @@ def run(
         engine: whole convolution layers through ``conv_engine``; other calls as ever.
         lane: ``bulk`` or ``cocotb``.
         seed: of stalls and of drawn vectors.
-        stall: probability with which each side of the design waits in a cycle.
+        stall: probability with which each side of the design waits in a cycle; 0 if None. A design
+            of a ``dut`` is then played at full rate and, where it agrees, with stalls.
+        idle_cycles: cycles without a beat that are a hang; in proportion to the longest pause that
+            was seen if None.
         vectors: of a primitive: how many elements at least, beside its directed vectors.
         waves: a folder for the waves around the first differences.
         workers: builds and simulations side by side.
@@ -64,10 +68,12 @@ def run(
         BuildError: the RTL does not compile.
         SimulationError: a simulation did not run to its end.
     """
+    stimulus, stalled = played(seed, stall, idle_cycles)
     settings = Settings(
         simulator=simulator,
         lane=require_lane(lane),
-        stimulus=Stimulus(seed=seed, stall_input=stall, stall_output=stall),
+        stimulus=stimulus,
+        stalled=stalled,
         workers=workers,
         waves=None if waves is None else Path(waves),
         timeout=timeout,

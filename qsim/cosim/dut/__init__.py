@@ -7,6 +7,7 @@ from qsim.cosim.dut.errors import explain
 from qsim.cosim.dut.file import load
 from qsim.cosim.dut.fits import require_unit, require_values
 from qsim.cosim.dut.jobs import job
+from qsim.cosim.dut.widths import widened
 from qsim.cosim.dut.wrapper import Net, design, nets
 
 __all__ = [
@@ -21,4 +22,5 @@ __all__ = [
     "nets",
     "require_unit",
     "require_values",
+    "widened",
 ]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from qsim.cosim import jobs
+from qsim.cosim.dut.widths import widened
 
 if TYPE_CHECKING:
     from qsim.cosim.dut.binding import Dut
@@ -21,6 +22,7 @@ def job(dut: Dut, case: Case, target: Target) -> Job:
 
     The design's own array replaces the target's: integers do not depend on it. Packets that are
     shorter than what the design counts to are filled up with beats that leave the result as it is.
+    Results are as wide as the design's ports.
 
     Raises:
         UsageError: a primitive or a scheme without RTL.
@@ -30,7 +32,9 @@ def job(dut: Dut, case: Case, target: Target) -> Job:
         array = replace(own, rows=dut.rows or own.rows, columns=dut.columns or own.columns)
         target = replace(target, array=array)
     made = jobs.job(case, target)
-    return _filled(made, dut.packet) if dut.packet and dut.primitive != "avg_pool" else made
+    if dut.packet and dut.primitive != "avg_pool":
+        made = _filled(made, dut.packet)
+    return widened(dut, made)
 
 
 def _filled(job: Job, length: int) -> Job:

@@ -108,7 +108,8 @@ def test_the_calls_of_a_network_share_a_unit() -> None:
     assert units[0] == units[1]
     assert units[0].parameters["W_W"] == 6
     assert units[2].parameters["W_W"] == 8  # codes that 6 bits do not hold
-    assert {unit.primitive for unit in units} == {"correlation"}
+    assert [unit.primitive for unit in units] == ["correlation", "correlation", "linear"]
+    assert {unit.module for unit in units} == {"correlation"}
 
 
 @pytest.mark.parametrize("taps", [1, 100_000])

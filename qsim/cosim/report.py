@@ -29,6 +29,7 @@ class CallResult:
         seconds: of the simulation.
         cycle: of ``first``, or of the first problem; None where nothing is wrong.
         waves: the file with the cycles around the first difference, where asked for.
+        warnings: of somebody else's design while it ran, with file and line.
     """
 
     name: str
@@ -43,6 +44,7 @@ class CallResult:
     seconds: float
     cycle: int | None = None
     waves: Path | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def agrees(self) -> bool:
@@ -101,6 +103,8 @@ class Report:
         skipped: calls without RTL.
         seconds: all of it, with builds.
         build_seconds: the builds alone; next to nothing when they are kept from before.
+        warnings: what compilers and the simulator said of somebody else's design, each once, with
+            file and line: also where the build is kept from before.
     """
 
     source: str
@@ -113,6 +117,7 @@ class Report:
     skipped: tuple[Skipped, ...]
     seconds: float
     build_seconds: float
+    warnings: tuple[str, ...] = ()
 
     @property
     def elements(self) -> int:
@@ -148,6 +153,7 @@ class Report:
             "ok": self.ok,
             "seconds": self.seconds,
             "build_seconds": self.build_seconds,
+            "warnings": list(self.warnings),
             "calls": [call.to_dict() for call in self.calls],
             "skipped": [each.to_dict() for each in self.skipped],
         }

@@ -1,12 +1,13 @@
-// Streams beats from files through module `dut` and compares what comes out, bit by bit.
+// Streams beats from files through module `qsim_tb_dut` and compares what comes out, bit by bit.
 //
+// Its files lie in the folder +dir, so that a design may open its own from where the simulator runs.
 // A beat is {tlast, tdata}. Beats lie in in.bin and out.bin, each as whole bytes, the highest first
 // ($fread: 20 times as fast as hexadecimal text in Verilator); or, with +hex=1, in $readmemh files of
 // DEPTH lines, in.0.hex, in.1.hex, ... and out.0.hex, ... A chunk of DEPTH beats is read when its
 // first beat is due, between two clock edges: no cycle is lost, and any number of beats takes the
 // same memory.
 //
-// Plusargs: nonce (64 bits, hexadecimal), inputs, outputs (beats), hex, seed, stall_in, stall_out
+// Plusargs: dir, nonce (64 bits, hexadecimal), inputs, outputs (beats), hex, seed, stall_in, stall_out
 // (of 65536), wait_valid, resets (lines of resets.hex, ascending cycles), reset_cycles, idle_limit,
 // drain (cycles to wait for superfluous beats), limit (differences written), and for waves
 // dump_first, dump_last. Results go to results.txt, one line per finding:
@@ -20,7 +21,7 @@
 // One process does everything, with blocking assignments; what the design sees is assigned without.
 /* verilator lint_off BLKSEQ */
 /* verilator lint_off PROCASSINIT */
-module stream_bulk_tb #(
+module qsim_tb_bulk #(
     parameter int S_W = 8,  // bits of s_axis_tdata
     parameter int M_W = 8,  // bits of m_axis_tdata
     parameter int DEPTH = 16384  // beats of a chunk
@@ -37,7 +38,7 @@ module stream_bulk_tb #(
   wire s_ready, m_valid, m_last;
   wire [M_W-1:0] m_data;
 
-  dut dut (
+  qsim_tb_dut dut (
       .clk(clk),
       .rst(rst),
       .s_axis_tvalid(s_valid),
@@ -61,6 +62,7 @@ module stream_bulk_tb #(
   integer stall_in, stall_out, wait_valid, hex;
   reg [31:0] random;
 
+  string dir;
   integer results, in_file, out_file;
   integer cycle = 0;  // of this edge
   integer cycles = 0;  // up to the last beat taken, this one included
@@ -98,6 +100,8 @@ module stream_bulk_tb #(
     limit = 1000;
     dump_first = -1;
     dump_last = -1;
+    dir = ".";
+    found = $value$plusargs("dir=%s", dir);
     found = $value$plusargs("nonce=%h", nonce);
     found = $value$plusargs("inputs=%d", inputs);
     found = $value$plusargs("outputs=%d", outputs);
@@ -116,13 +120,13 @@ module stream_bulk_tb #(
     found = $value$plusargs("dump_last=%d", dump_last);
     random = random ^ 32'h9e3779b9;
     if (random == 0) random = 1;
-    if (resets > 0) $readmemh("resets.hex", reset_at, 0, resets - 1);
-    if (dump_last >= 0) $dumpfile("waves.vcd");
+    if (resets > 0) $readmemh({dir, "/resets.hex"}, reset_at, 0, resets - 1);
+    if (dump_last >= 0) $dumpfile({dir, "/waves.vcd"});
     if (hex == 0) begin
-      in_file  = $fopen("in.bin", "rb");
-      out_file = $fopen("out.bin", "rb");
+      in_file  = $fopen({dir, "/in.bin"}, "rb");
+      out_file = $fopen({dir, "/out.bin"}, "rb");
     end
-    results = $fopen("results.txt", "w");
+    results = $fopen({dir, "/results.txt"}, "w");
     $fdisplay(results, "bulk %h", nonce);
   end
 
@@ -169,12 +173,12 @@ module stream_bulk_tb #(
   endtask
 
   task load_in;
-    reg [8*24-1:0] name;
+    string name;
     integer count;
     if (in_chunk != in_loaded) begin
       count = beats(inputs, in_chunk);
       if (hex != 0) begin
-        $sformat(name, "in.%0d.hex", in_chunk);
+        name = $sformatf("%s/in.%0d.hex", dir, in_chunk);
         $readmemh(name, stimuli, 0, count - 1);
       end else begin
         if (in_chunk == 0) found = $fseek(in_file, 0, 0);
@@ -186,12 +190,12 @@ module stream_bulk_tb #(
   endtask
 
   task load_out;
-    reg [8*24-1:0] name;
+    string name;
     integer count;
     if (out_chunk != out_loaded) begin
       count = beats(outputs, out_chunk);
       if (hex != 0) begin
-        $sformat(name, "out.%0d.hex", out_chunk);
+        name = $sformatf("%s/out.%0d.hex", dir, out_chunk);
         $readmemh(name, expected, 0, count - 1);
       end else begin
         if (out_chunk == 0) found = $fseek(out_file, 0, 0);
@@ -308,7 +312,7 @@ module stream_bulk_tb #(
       if (!s_valid || s_ready) offer;
       m_ready <= (stall_out == 0 || {16'd0, random[31:16]} >= stall_out)
           && (wait_valid == 0 || (m_valid && !m_ready));
-      if (cycle == dump_first) $dumpvars(0, stream_bulk_tb);
+      if (cycle == dump_first) $dumpvars(0, qsim_tb_bulk);
       if (dump_last >= 0 && cycle == dump_last) finish;
       // A reset that was due in the one before comes right after it.
       if (next_reset < resets && cycle >= reset_at[next_reset]) start_reset;

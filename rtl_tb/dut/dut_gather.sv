@@ -2,7 +2,7 @@
 //
 // A group is handed on when it is full, after a beat with tlast, or when no beat came for IDLE
 // cycles. Lanes that no beat filled repeat the first one: operands stay within their ranges.
-module dut_gather #(
+module qsim_tb_gather #(
     parameter int W = 8,
     parameter int LANES = 1,
     parameter int COUNT_W = 8,

@@ -18,6 +18,8 @@ from tests.tree import GOLDEN
 from tools.mutation.__main__ import PRIMITIVES
 
 FOLDERS: Final = ("rtl", "formal", "dut", "bulk", "tb")
+BENCHES: Final = ("qsim_tb_bulk", "qsim_tb_cocotb")
+HELPING: Final = {path.stem.replace("dut_", "qsim_tb_", 1) for path in HELPERS}
 # What a row says of a module.
 Row = tuple[str, tuple[str, ...], bool, bool]
 
@@ -58,14 +60,14 @@ def clocked(module: str) -> bool:
 
 
 def kind(module: str) -> str:
-    if module.endswith("_tb"):
+    if module in BENCHES:
         return "bench"
     return "clocked" if clocked(module) else "pure"
 
 
 def users(module: str) -> tuple[str, ...]:
-    found = [each for each in texts() if module in instances(each) and not each.endswith("_tb")]
-    if module in TOPS or module in {path.stem for path in HELPERS}:
+    found = [each for each in texts() if module in instances(each) and each not in BENCHES]
+    if module in TOPS or module in HELPING:
         found.append("dut")
     return tuple(sorted(found))
 

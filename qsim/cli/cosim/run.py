@@ -36,6 +36,7 @@ class CosimOptions:
     target: str | None
     lane: str
     dut: Path | None
+    lint: bool
     engine: bool
     seed: int
     vectors: int | None
@@ -45,7 +46,7 @@ class CosimOptions:
     stall: float
     waves: bool
     timeout: float
-    jobs: int
+    jobs: int | None
 
 
 def execute(options: CosimOptions, output: Output) -> bool:
@@ -85,6 +86,7 @@ def _settings(options: CosimOptions) -> Settings:
         lane=require_lane(options.lane),
         stimulus=Stimulus(seed=options.seed, stall_input=options.stall, stall_output=options.stall),
         workers=options.jobs,
+        lint=options.lint,
         waves=WAVES if options.waves else None,
         timeout=options.timeout,
         engine=options.engine,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from qsim.cosim.dut.binding import Binding, Dut, Stream, require_unit, require_values
 from qsim.cosim.dut.errors import explain
 from qsim.cosim.dut.file import load
+from qsim.cosim.dut.widths import require_widths
 from qsim.cosim.dut.wrapper import design
 
 __all__ = [
@@ -16,4 +17,5 @@ __all__ = [
     "load",
     "require_unit",
     "require_values",
+    "require_widths",
 ]

@@ -7,6 +7,7 @@ whose result would not fit the buffer behind it.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, assert_never
 
 from qsim.cosim.dut.binding import Stream, require_unit
@@ -41,6 +42,7 @@ def design(dut: Dut, unit: Unit) -> Design:
         unit.outputs.width,
         dut.include,
         dut.defines,
+        Path(dut.where).resolve().parent,
     )
 
 
@@ -64,7 +66,7 @@ def _head(dut: Dut, unit: Unit) -> str:
         produces = f"!g_data[{unit.inputs.offsets()['load']}]"
     return f"""\
 // Around {dut.top}; made from its binding.
-module dut (
+module qsim_tb_dut (
     input  logic clk,
     input  logic rst,
     input  logic s_axis_tvalid,
@@ -88,17 +90,17 @@ module dut (
   logic [COUNT_W:0] tag;
   wire produces = {produces};
 
-  dut_gather #(.W(S_W), .LANES(LANES), .COUNT_W(COUNT_W)) gather (
+  qsim_tb_gather #(.W(S_W), .LANES(LANES), .COUNT_W(COUNT_W)) gather (
       .clk, .rst, .s_valid(s_axis_tvalid), .s_ready(s_axis_tready), .s_data(s_axis_tdata),
       .s_last(s_axis_tlast), .g_valid, .g_ready, .g_data, .g_count, .g_last);
 
   // What is known of a result before it comes: how many beats, and tlast.
-  dut_fifo #(.W(COUNT_W + 1), .LOG_DEPTH(LOG_DEPTH)) tags (
+  qsim_tb_fifo #(.W(COUNT_W + 1), .LOG_DEPTH(LOG_DEPTH)) tags (
       .clk, .rst, .push(issue && produces), .data({{g_last, g_count}}), .pop(r_valid && r_ready),
       .head(tag), .empty(tag_empty), .full(tag_full));
 
   // A result that nothing asked for is passed on: the bench says so.
-  dut_scatter #(.W(M_W), .LANES(LANES), .COUNT_W(COUNT_W)) scatter (
+  qsim_tb_scatter #(.W(M_W), .LANES(LANES), .COUNT_W(COUNT_W)) scatter (
       .clk, .rst, .r_valid, .r_ready, .r_data,
       .r_count(tag_empty ? COUNT_W'(1) : tag[COUNT_W-1:0]), .r_last(!tag_empty && tag[COUNT_W]),
       .m_valid(m_axis_tvalid), .m_ready(m_axis_tready), .m_data(m_axis_tdata),
@@ -280,6 +282,6 @@ def _results(dut: Dut, unit: Unit) -> Iterator[str]:
             assert_never(dut.handshake)
     yield """\
   logic empty, full;
-  dut_fifo #(.W(LANES * M_W), .LOG_DEPTH(LOG_DEPTH)) results (
+  qsim_tb_fifo #(.W(LANES * M_W), .LOG_DEPTH(LOG_DEPTH)) results (
       .clk, .rst, .push(out_valid), .data(out_data), .pop(r_ready), .head(r_data), .empty, .full);
   assign r_valid = !empty;"""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import secrets
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, assert_never
 
 import numpy as np
 
 from qsim.atomic import refused, scratch
 from qsim.cosim.lanes.interface import LaneResult, SimulationError, Stimulus, Window
-from qsim.cosim.lanes.results import Expectation, read_results
+from qsim.cosim.lanes.results import Expectation, read_results, warnings
 from qsim.cosim.lanes.waves import keep_waves
 from qsim.cosim.simulators import RTL_TB, Build, Design, Recipe, process
 from qsim.errors import UsageError
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from qsim.cosim.simulators.toolchain import SimulatorName
 
 BENCH: Final = RTL_TB / "bulk" / "stream_bulk_tb.sv"
-TOP: Final = "stream_bulk_tb"
+TOP: Final = "qsim_tb_bulk"
 DEPTH: Final = 16384  # beats in the bench's memory
 TIMEOUT: Final = 3600.0
 LIMIT: Final = 1 << 20
@@ -93,10 +94,10 @@ def run_bulk(
             _write(folder, job, stimulus, hexadecimal=hexadecimal)
         nonce = secrets.token_hex(8)
         arguments = _plusargs(job, stimulus, window, limit) | {"nonce": nonce}
-        arguments["hex"] = str(int(hexadecimal))
+        arguments |= {"hex": str(int(hexadecimal)), "dir": str(folder)}
         done = process.run(
             _command(build, arguments, stimulus.seed),
-            cwd=folder,
+            cwd=build.folder or folder,
             environment=build.simulator.environ(),
             log=folder / "log.txt",
             timeout=timeout,
@@ -114,7 +115,8 @@ def run_bulk(
             nonce, job.unit.outputs.width, len(job.beats), len(job.expected), stimulus
         )
         try:
-            return read_results(folder / "results.txt", expectation, seconds)
+            result = read_results(folder / "results.txt", expectation, seconds)
+            return replace(result, warnings=warnings(build, done.text))
         except SimulationError as error:
             raise SimulationError(
                 f"{error.message}{process.last_words(done.text)}", where=job.name

@@ -17,9 +17,12 @@ from qsim.cosim.lanes.interface import (
     SimulationError,
     Stimulus,
 )
+from qsim.cosim.simulators.messages import simulated
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from qsim.cosim.simulators import Build
 
 # The benches write a kind as its position in this tuple: a new name goes last.
 _KINDS: Final[tuple[ProblemKind, ...]] = get_args(ProblemKind)
@@ -87,6 +90,13 @@ def read_results(path: Path, wanted: Expectation, seconds: float) -> LaneResult:
         problems=tuple(problems),
         seconds=seconds,
     )
+
+
+def warnings(build: Build, said: str) -> tuple[str, ...]:
+    """Return what a simulation printed of somebody else's design: missing memory files, $error."""
+    if build.folder is None:
+        return ()
+    return tuple(dict.fromkeys(message.line() for message in simulated(said)))
 
 
 def _difference(line: str, wanted: Expectation) -> Difference:

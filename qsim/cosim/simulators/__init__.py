@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from qsim.cosim.simulators.builds import build, build_all
 from qsim.cosim.simulators.compile_errors import BuildError
+from qsim.cosim.simulators.linting import lint
+from qsim.cosim.simulators.messages import Message
 from qsim.cosim.simulators.recipes import LANES, Build, LaneName, Recipe
 from qsim.cosim.simulators.toolchain import SIMULATORS, Simulator, find
 from qsim.cosim.simulators.wrapper import RTL, RTL_TB, Design, Wrap, design
@@ -20,6 +22,7 @@ __all__ = [
     "BuildError",
     "Design",
     "LaneName",
+    "Message",
     "Recipe",
     "Simulator",
     "Wrap",
@@ -27,4 +30,5 @@ __all__ = [
     "build_all",
     "design",
     "find",
+    "lint",
 ]

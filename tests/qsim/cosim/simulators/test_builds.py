@@ -71,23 +71,6 @@ def test_what_decides_a_build(home: Path, tmp_path: Path, change) -> None:
     assert change(plain, tmp_path / "b").key() != plain.key()
 
 
-def test_what_is_included_decides_a_build(home: Path, tmp_path: Path) -> None:
-    plain = recipe(tmp_path / "a")
-    folder = tmp_path / "inc"
-    folder.mkdir()
-    (folder / "w.vh").write_text("`define ONE 8'd1\n")
-    text = '`include "w.vh"\n' + TEXT.replace("8'd1)", "`ONE)")
-    with_include = dataclasses.replace(
-        recipe(tmp_path / "b", text),
-        design=dataclasses.replace(toy_design(tmp_path / "b", text), include=(folder,)),
-    )
-    assert run_bulk(toy_job(9), build(with_include)).agrees
-    key = with_include.key()
-    (folder / "w.vh").write_text("`define ONE 8'd2\n")
-    assert with_include.key() != key != plain.key()
-    assert not run_bulk(toy_job(9), build(with_include)).agrees
-
-
 @pytest.mark.parametrize("damage", ["program", "truncated", "manifest", "no manifest", "empty"])
 def test_a_damaged_build_is_made_again(home: Path, tmp_path: Path, damage: str) -> None:
     wanted = recipe(tmp_path / "a")

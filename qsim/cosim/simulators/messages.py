@@ -25,6 +25,8 @@ _COMPILERS: Final = (
     ),
 )
 _MORE: Final = re.compile(r"^(?P<place>[^\s:][^:\n]*:\d+):\s+: (?P<text>.+)$")  # Icarus
+# Where a design is in a bench is of no use to whoever wrote it.
+_AROUND: Final = re.compile(r"\bqsim_tb_\w+\.(?:\w+\.)*?(?:theirs\.|(theirs\b))")
 _SIMULATIONS: Final = (
     # vvp: WARNING: file:line: message
     re.compile(r"^(?:WARNING|ERROR): (?P<place>[^\s:][^:\n]*:\d+): (?P<text>.+)$"),
@@ -87,7 +89,8 @@ def _matched(patterns: Iterable[re.Pattern[str]], line: str, folder: Path | None
         if match:
             groups = match.groupdict()
             kind = f" ({groups['kind']})" if groups.get("kind") else ""
-            return [Message(_normal(match["place"], folder), match["text"].strip()[:400] + kind)]
+            text = _AROUND.sub(r"\1", match["text"].strip())
+            return [Message(_normal(match["place"], folder), text[:400] + kind)]
     return []
 
 

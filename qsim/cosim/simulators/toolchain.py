@@ -109,7 +109,8 @@ def _icarus(path: str) -> Simulator:
 def _icarus_files(compiler: Path, runner: Path) -> list[Path]:
     """Return the programs behind Icarus's two: preprocessor, parser, code generator, functions."""
     library = compiler.resolve().parent.parent / "lib"
-    return [compiler, runner, *sorted(library.glob("**/ivl/*"))]
+    # Debian's folder has one for the architecture between.
+    return [compiler, runner, *sorted(library.glob("ivl/*")), *sorted(library.glob("*/ivl/*"))]
 
 
 def _state(paths: Iterable[Path]) -> str:

@@ -20,8 +20,10 @@ WAYS = {
     "in a folder's folder": ('`include "sub/one.vh"\n', {}, "inc/sub/one.vh", {}),
     "above the source": ('`include "../one.vh"\n', {}, "../one.vh", {}),
     "included by an included one": (
-        '`include "a.vh"\n', {"inc/a.vh": '`include "b/b.vh"\n', "inc/b/b.vh": '`include "b/c.vh"\n'},
-        "inc/b/c.vh", {},
+        '`include "a.vh"\n',
+        {"inc/a.vh": '`include "b/b.vh"\n', "inc/b/b.vh": '`include "b/c.vh"\n'},
+        "inc/b/c.vh",
+        {},
     ),
     "of any suffix": ('`include "one.parameters"\n', {}, "inc/one.parameters", {}),
     "of no suffix": ('`include "one"\n', {}, "inc/one", {}),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from collections.abc import Callable
@@ -73,7 +72,7 @@ class Settings:
     @property
     def processes(self) -> int:
         """How many of them run side by side."""
-        return len(os.sched_getaffinity(0)) if self.workers is None else self.workers
+        return process.processors() if self.workers is None else self.workers
 
 
 @dataclass(frozen=True)

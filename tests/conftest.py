@@ -26,6 +26,5 @@ def no_make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A cache of its own, in which Verilator reads and warns, but nothing is made to run."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(
-        "qsim.cosim.simulators.compilers._make",
-        lambda _recipe, folder: (folder / "obj" / "sim").touch(),
+        "qsim.cosim.simulators.runtime.make", lambda _recipe, folder: (folder / "sim").touch()
     )

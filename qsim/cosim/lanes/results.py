@@ -17,7 +17,7 @@ from qsim.cosim.lanes.interface import (
     SimulationError,
     Stimulus,
 )
-from qsim.cosim.simulators.messages import simulated
+from qsim.cosim.simulators import simulated
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from qsim.cosim.simulators.recipes import Recipe
 
 LISTED: Final = "read.txt"  # by Icarus
-_VERILATORS: Final = Path("obj", "Vsim__verFiles.dat")
+OBJECTS: Final = "obj"  # folder of what Verilator writes
+_VERILATORS: Final = Path(OBJECTS, "Vsim__verFiles.dat")
 # `S size inode ... "path"` of a source that was read; Verilator's .d file leaves spaces unquoted.
 _SOURCE: Final = re.compile(r'^S .* "([^"]*)"$', re.MULTILINE)
 _TRIES: Final = 4

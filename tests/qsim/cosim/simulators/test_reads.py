@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from qsim.cosim.lanes.bulk import bulk_recipe, run_bulk
-from qsim.cosim.simulators import Build, build, compilers, reads, toolchain
+from qsim.cosim.simulators import Build, build, compiling, reads, toolchain
 from qsim.errors import UsageError
 from tests.qsim.cosim.simulators.toy_rtl import SIMULATORS, TEXT, toy_design, toy_job
 
@@ -151,7 +151,7 @@ def test_a_file_that_changes_while_it_is_compiled(
     text = '`include "one.vh"\n' + TEXT.replace("8'd1)", "`ONE)")
     write(folder / "one.vh", ONE)
     contents = [TWO, ONE]
-    compiler = compilers._run
+    compiler = compiling.run
 
     def run(*arguments: object) -> str:
         said = compiler(*arguments)
@@ -159,7 +159,7 @@ def test_a_file_that_changes_while_it_is_compiled(
             write(folder / "one.vh", contents.pop())
         return said
 
-    monkeypatch.setattr(compilers, "_run", run)
+    monkeypatch.setattr(compiling, "run", run)
     program = made(folder, text)
     assert not contents
     assert not run_bulk(toy_job(5), program).agrees  # as the file is now

@@ -32,6 +32,7 @@ class CallResult:
         cycle: of ``first``, or of the first problem; None where nothing is wrong.
         waves: the file with the cycles around the first difference, where asked for.
         stimulus: how beats were offered and taken when this was found.
+        warnings: of somebody else's design while it ran, with file and line.
     """
 
     name: str
@@ -47,6 +48,7 @@ class CallResult:
     cycle: int | None = None
     waves: Path | None = None
     stimulus: Stimulus = field(default_factory=Stimulus)
+    warnings: tuple[str, ...] = ()
 
     @property
     def agrees(self) -> bool:
@@ -105,6 +107,8 @@ class Report:
         skipped: calls without RTL.
         seconds: all of it, with builds.
         build_seconds: the builds alone; next to nothing when they are kept from before.
+        warnings: what compilers and the simulator said of somebody else's design, each once, with
+            file and line: also where the build is kept from before.
     """
 
     source: str
@@ -117,6 +121,7 @@ class Report:
     skipped: tuple[Skipped, ...]
     seconds: float
     build_seconds: float
+    warnings: tuple[str, ...] = ()
 
     @property
     def elements(self) -> int:
@@ -152,6 +157,7 @@ class Report:
             "ok": self.ok,
             "seconds": self.seconds,
             "build_seconds": self.build_seconds,
+            "warnings": list(self.warnings),
             "calls": [call.to_dict() for call in self.calls],
             "skipped": [each.to_dict() for each in self.skipped],
         }

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from qsim.cosim import jobs, lanes
-from qsim.cosim.dut import explain, require_values
+from qsim.cosim.dut import explain, require_values, require_widths
 from qsim.cosim.dut import job as job_of
 from qsim.cosim.findings import findings
 from qsim.cosim.lanes import LaneName, Stimulus, Window
 from qsim.cosim.report import CallResult, Report, Skipped
-from qsim.cosim.simulators import BuildError, Wrap, build_all, design, find, process
+from qsim.cosim.simulators import BuildError, Wrap, build_all, design, find, lint, process
 from qsim.cosim.simulators import build as build_one
 from qsim.errors import UsageError
 
@@ -49,12 +49,13 @@ class Settings:
         stimulus: stalls and seed.
         stalled: how a call that agrees is played once more, where a design that is not ours has a
             handshake to stall; None: not at all.
-        workers: builds, and simulations, side by side.
+        workers: builds, and simulations, side by side; as many as there are processors if None.
         wrap: makes ``dut`` around what serves a unit; the repository's RTL unless given.
         dut: somebody else's design behind ``wrap``, which serves one primitive; or None.
         engine: send correlation, bias_add and requantize of a layer through ``conv_engine`` at
             once, not one by one.
         waves: folder for the waves around first differences, or None.
+        lint: tell also what Verilator says of the design on request: latches, unused signals.
         timeout: seconds for one call.
         progress: told what is going on.
     """
@@ -63,13 +64,19 @@ class Settings:
     lane: LaneName = "bulk"
     stimulus: Stimulus = field(default_factory=Stimulus)
     stalled: Stimulus | None = None
-    workers: int = 2
+    workers: int | None = None
     wrap: Wrap = design
     dut: Dut | None = None
     engine: bool = False
     waves: Path | None = None
+    lint: bool = False
     timeout: float = 3600.0
     progress: Progress = _silent
+
+    @property
+    def processes(self) -> int:
+        """How many of them run side by side."""
+        return process.processors() if self.workers is None else self.workers
 
 
 @dataclass(frozen=True)
@@ -79,6 +86,7 @@ class _Planned:
     cases: tuple[Case, ...]
     job: Job | None
     recipe: Recipe
+    key: str
 
 
 def _job(cases: tuple[Case, ...], target: Target, settings: Settings) -> Job:
@@ -115,6 +123,7 @@ def run_cases(cases: Iterable[Case], target: Target, settings: Settings, source:
         raise UsageError(f"nothing to simulate: {reasons}", where=source)
     building = time.perf_counter()
     builds = _build(planned, settings)
+    warnings = _warnings(planned, builds, settings)
     built = time.perf_counter()
     results = _simulate(planned, builds, target, settings)
     if settings.waves is not None:
@@ -130,6 +139,7 @@ def run_cases(cases: Iterable[Case], target: Target, settings: Settings, source:
         skipped=tuple(skipped),
         seconds=time.perf_counter() - started,
         build_seconds=built - building,
+        warnings=tuple(dict.fromkeys([*warnings, *(w for call in results for w in call.warnings)])),
     )
 
 
@@ -156,7 +166,7 @@ def _plan(
             require_values(settings.dut, job)
         made = lanes.recipe(settings.lane, settings.wrap(job.unit), simulator)
         held += job.beats.nbytes + job.expected.nbytes + job.element.nbytes
-        planned.append(_Planned(group, job if held <= _HELD_BYTES else None, made))
+        planned.append(_Planned(group, job if held <= _HELD_BYTES else None, made, made.key()))
         settings.progress("beats", len(planned), 0)
     return planned, skipped
 
@@ -171,7 +181,7 @@ def _not_served(case: Case, settings: Settings) -> str:
 
 
 def _build(planned: Sequence[_Planned], settings: Settings) -> dict[str, Build]:
-    recipes = {each.recipe.key(): each.recipe for each in planned}
+    recipes = {each.key: each.recipe for each in planned}
     done = 0
     settings.progress("builds", 0, len(recipes))
 
@@ -181,11 +191,31 @@ def _build(planned: Sequence[_Planned], settings: Settings) -> dict[str, Build]:
         settings.progress("builds", done, len(recipes))
 
     try:
-        return build_all(recipes.values(), settings.workers, step)
+        return build_all(recipes.values(), settings.processes, step)
     except BuildError as error:
         if settings.dut is not None:
             explain(error, settings.dut)
         raise
+
+
+def _warnings(
+    planned: Sequence[_Planned], builds: dict[str, Build], settings: Settings
+) -> list[str]:
+    """Return what was said of somebody else's design when it was compiled.
+
+    Raises:
+        UsageError: a port has another width than its binding says.
+    """
+    if settings.dut is None:
+        return []
+    told: list[str] = []
+    for key, build in builds.items():
+        told += require_widths(settings.dut, build.warnings)
+        told += [each.line() for each in build.warnings if not each.of_wrapper]
+        if settings.lint:
+            recipe = next(each.recipe for each in planned if each.key == key)
+            told += [each.line() for each in lint(recipe)]
+    return told
 
 
 def _simulate(
@@ -193,11 +223,11 @@ def _simulate(
 ) -> list[CallResult]:
     def one(each: _Planned) -> CallResult:
         job = _job(each.cases, target, settings) if each.job is None else each.job
-        return simulate(job, builds[each.recipe.key()], settings)
+        return simulate(job, builds[each.key], settings)
 
     results: list[CallResult] = []
     settings.progress("calls", 0, len(planned))
-    for result in process.side_by_side(one, planned, settings.workers):
+    for result in process.side_by_side(one, planned, settings.processes):
         results.append(result)
         settings.progress("calls", len(results), len(planned))
     return results
@@ -272,4 +302,5 @@ def simulate(job: Job, build: Build, settings: Settings) -> CallResult:
         seconds=seconds,
         cycle=min(cycles, default=None),
         stimulus=stimulus,
+        warnings=result.warnings,
     )

@@ -38,7 +38,8 @@ def run(
     idle_cycles: int | None = None,
     vectors: int | None = None,
     waves: str | PathLike[str] | None = None,
-    workers: int = 2,
+    workers: int | None = None,
+    lint: bool = False,
     timeout: float = 3600.0,
 ) -> Report:
     """Send every call of a source through RTL and compare every element of its result.
@@ -58,7 +59,8 @@ def run(
             was seen if None.
         vectors: of a primitive: how many elements at least, beside its directed vectors.
         waves: a folder for the waves around the first differences.
-        workers: builds and simulations side by side.
+        workers: builds and simulations side by side; as many as there are processors if None.
+        lint: tell also what Verilator says of a ``dut`` on request: latches, unused signals.
         timeout: seconds for one call.
 
     Raises:
@@ -77,6 +79,7 @@ def run(
         workers=workers,
         waves=None if waves is None else Path(waves),
         timeout=timeout,
+        lint=lint,
         engine=engine,
     )
     cases, contract, name = _cases(source, x, target, seed, vectors)
@@ -90,6 +93,8 @@ def with_dut(settings: Settings, path: str | PathLike[str] | None) -> Settings:
         UsageError: the file is not acceptable, or whole layers are asked for as well.
     """
     if path is None:
+        if settings.lint:
+            raise UsageError("warnings are shown of a design of yours", accepted="lint with dut")
         return settings
     from qsim.cosim import dut as duts
 

@@ -1,5 +1,6 @@
-// Streams beats from files through module `dut` and compares what comes out, bit by bit.
+// Streams beats from files through module `qsim_dut` and compares what comes out, bit by bit.
 //
+// Its files lie in the folder +dir, so that a design may open its own from where the simulator runs.
 // A beat is {tlast, tdata}. Beats lie in in.bin and out.bin, each as whole bytes, the highest first
 // ($fread: 20 times as fast as hexadecimal text in Verilator); or, with +hex=1, in $readmemh files of
 // DEPTH lines, in.0.hex, in.1.hex, ... and out.0.hex, ... A chunk of DEPTH beats is read when its
@@ -66,6 +67,7 @@ module qsim_stream_bulk_tb #(
   integer stall_in, stall_out, wait_valid, hex, idle_factor, compare_last;
   reg [31:0] random;
 
+  string dir;
   integer results, in_file, out_file;
   integer events = 0;  // the file of the window, once it has begun
   integer cycle = 0;  // of this edge
@@ -108,6 +110,8 @@ module qsim_stream_bulk_tb #(
     limit = 1000;
     dump_first = -1;
     dump_last = -1;
+    dir = ".";
+    found = $value$plusargs("dir=%s", dir);
     found = $value$plusargs("nonce=%h", nonce);
     found = $value$plusargs("inputs=%d", inputs);
     found = $value$plusargs("outputs=%d", outputs);
@@ -128,13 +132,13 @@ module qsim_stream_bulk_tb #(
     found = $value$plusargs("dump_last=%d", dump_last);
     random = random ^ 32'h9e3779b9;
     if (random == 0) random = 1;
-    if (resets > 0) $readmemh("resets.hex", reset_at, 0, resets - 1);
-    if (dump_last >= 0) $dumpfile("waves.vcd");
+    if (resets > 0) $readmemh({dir, "/resets.hex"}, reset_at, 0, resets - 1);
+    if (dump_last >= 0) $dumpfile({dir, "/waves.vcd"});
     if (hex == 0) begin
-      in_file  = $fopen("in.bin", "rb");
-      out_file = $fopen("out.bin", "rb");
+      in_file  = $fopen({dir, "/in.bin"}, "rb");
+      out_file = $fopen({dir, "/out.bin"}, "rb");
     end
-    results = $fopen("results.txt", "w");
+    results = $fopen({dir, "/results.txt"}, "w");
     $fdisplay(results, "bulk %h", nonce);
   end
 
@@ -182,12 +186,12 @@ module qsim_stream_bulk_tb #(
   endtask
 
   task load_in;
-    reg [8*24-1:0] name;
+    string name;
     integer count;
     if (in_chunk != in_loaded) begin
       count = beats(inputs, in_chunk);
       if (hex != 0) begin
-        $sformat(name, "in.%0d.hex", in_chunk);
+        name = $sformatf("%s/in.%0d.hex", dir, in_chunk);
         $readmemh(name, stimuli, 0, count - 1);
       end else begin
         if (in_chunk == 0) found = $fseek(in_file, 0, 0);
@@ -199,12 +203,12 @@ module qsim_stream_bulk_tb #(
   endtask
 
   task load_out;
-    reg [8*24-1:0] name;
+    string name;
     integer count;
     if (out_chunk != out_loaded) begin
       count = beats(outputs, out_chunk);
       if (hex != 0) begin
-        $sformat(name, "out.%0d.hex", out_chunk);
+        name = $sformatf("%s/out.%0d.hex", dir, out_chunk);
         $readmemh(name, expected, 0, count - 1);
       end else begin
         if (out_chunk == 0) found = $fseek(out_file, 0, 0);

@@ -112,10 +112,10 @@ module qsim_watch #(
     end
   end
 
-  reg [8*24-1:0] name;
+  string dir;
   final begin  // it can call no task
-    $sformat(name, "watch.%0d.txt", ID);
-    file = $fopen(name, "w");
+    if ($value$plusargs("dir=%s", dir) == 0) dir = ".";
+    file = $fopen($sformatf("%s/watch.%0d.txt", dir, ID), "w");
     if (times[RESET] != 0)
       $fdisplay(file, "rule reset %0d %0d - -", first[RESET], times[RESET]);
     if (times[UNKNOWN] != 0)

@@ -1,4 +1,4 @@
-// Ties module `dut` to a cocotb bench; made for few and cheap accesses through VPI.
+// Ties module `qsim_dut` to a cocotb bench; made for few and cheap accesses through VPI.
 //
 // The bench drives {m_axis_tready, s_axis_tvalid, rst} as `control` and {tlast, tdata} as 32-bit
 // `words`, least significant first, of which it writes those that change. It reads one vector,
@@ -7,7 +7,7 @@
 // can race with the design, in whatever order a simulator runs processes.
 //
 // While s_axis_tvalid is low, tdata and tlast are x: nothing may depend on them.
-// A rising `dump` starts waves of all that is here, in waves.vcd.
+// A rising `dump` starts waves of all that is here, in waves.vcd of the folder +dir.
 `timescale 1ns / 1ns
 module qsim_stream_cocotb_tb #(
     parameter int S_W = 8,  // bits of s_axis_tdata
@@ -34,7 +34,11 @@ module qsim_stream_cocotb_tb #(
 
   always @(posedge clk) seen <= {s_ready, m_valid, m_last, m_data};
 
-  initial $dumpfile("waves.vcd");
+  string dir;
+  initial begin
+    if (!$value$plusargs("dir=%s", dir)) dir = ".";
+    $dumpfile({dir, "/waves.vcd"});
+  end
   always @(posedge dump) $dumpvars(0, qsim_stream_cocotb_tb);
 
   qsim_dut dut (

@@ -53,6 +53,13 @@ def cosim(
         Path | None,
         option("F.toml", "Your RTL instead of the repository's, for one primitive."),
     ] = None,
+    lint: Annotated[
+        bool,
+        flag(
+            "--lint",
+            "Of your RTL: show also what Verilator says on request, such as latches.",
+        ),
+    ] = False,
     engine: Annotated[
         bool,
         flag(
@@ -94,8 +101,9 @@ def cosim(
         option("S", "Seconds until the simulation of a call is killed.", show_default=True),
     ] = 3600.0,
     jobs: Annotated[
-        int, option("N", "Builds and simulations side by side.", show_default=True)
-    ] = 2,
+        int | None,
+        option("N", "Builds and simulations side by side (default: as many as processors)."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Run calls on RTL and compare every bit; exit status 1 on a difference."""
@@ -107,6 +115,7 @@ def cosim(
         target=target,
         lane=lane,
         dut=dut,
+        lint=lint,
         engine=engine,
         seed=seed,
         vectors=vectors,

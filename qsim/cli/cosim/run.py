@@ -36,6 +36,7 @@ class CosimOptions:
     target: str | None
     lane: str
     dut: Path | None
+    lint: bool
     engine: bool
     seed: int
     vectors: int | None
@@ -46,7 +47,7 @@ class CosimOptions:
     idle_cycles: int | None
     waves: bool
     timeout: float
-    jobs: int
+    jobs: int | None
 
 
 def execute(options: CosimOptions, output: Output) -> bool:
@@ -89,6 +90,7 @@ def _settings(options: CosimOptions) -> Settings:
         stimulus=stimulus,
         stalled=stalled,
         workers=options.jobs,
+        lint=options.lint,
         waves=WAVES if options.waves else None,
         timeout=options.timeout,
         engine=options.engine,

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from qsim.cosim import CallResult, Report
 
+_MOST_WARNINGS = 20
 _MOST_TOLD = 8  # calls whose differences are printed in full
 
 
@@ -27,6 +28,7 @@ def report_parts(report: Report, columns: int) -> list[RenderableType]:
         parts += _difference(call)
     if len(report.differing) > _MOST_TOLD:
         parts.append(Text(f"{len(report.differing) - _MOST_TOLD} more calls differ; see --json."))
+    parts += _warnings(report)
     parts.append(_verdict(report))
     return parts
 
@@ -96,6 +98,17 @@ def _difference(call: CallResult) -> list[RenderableType]:
         parts += [Text(f"  {line}") for line in call.first.lines()]
     if call.waves is not None:
         parts.append(Text(f"  waves: {call.waves}"))
+    return parts
+
+
+def _warnings(report: Report) -> list[RenderableType]:
+    """Return what compilers and the simulator said of a design, the first lines of it."""
+    if not report.warnings:
+        return []
+    parts: list[RenderableType] = [Text(f"{plural(len(report.warnings), 'warning')}:", "bold")]
+    parts += [Text(f"  {line}") for line in report.warnings[:_MOST_WARNINGS]]
+    if len(report.warnings) > _MOST_WARNINGS:
+        parts.append(Text(f"  {len(report.warnings) - _MOST_WARNINGS} more; see --json."))
     return parts
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from qsim.cosim.dut.binding import Binding, Dut, Stream
+from qsim.cosim.dut.contradicted import require_widths
 from qsim.cosim.dut.errors import explain
 from qsim.cosim.dut.file import load
 from qsim.cosim.dut.fits import require_unit, require_values
@@ -22,5 +23,6 @@ __all__ = [
     "nets",
     "require_unit",
     "require_values",
+    "require_widths",
     "widened",
 ]

@@ -39,7 +39,7 @@ def explain(error: BuildError, dut: Dut) -> None:
         if what != "module":
             raise UsageError(
                 f"{what} {name!r} is not a {what} of module {dut.top}",
-                where=f"{dut.where}: {_field(dut, name)}",
+                where=f"{dut.where}: {field_of(dut, name)}",
                 accepted=_names(dut, what) or f"a {what} that {dut.top} declares",
             ) from None
 
@@ -51,7 +51,7 @@ def _names(dut: Dut, what: str) -> str:
     return ", ".join(found.parameters if what == "parameter" else found.inputs + found.outputs)
 
 
-def _field(dut: Dut, name: str) -> str:
+def field_of(dut: Dut, name: str) -> str:
     """Return the field of the file that names a port or a parameter."""
     for section, bindings in (("operands", dut.operands), ("results", dut.results)):
         for field, binding in bindings.items():

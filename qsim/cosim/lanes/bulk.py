@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import secrets
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, assert_never
 
 import numpy as np
 
 from qsim.atomic import refused, scratch
 from qsim.cosim.lanes.interface import LaneResult, SimulationError, Stimulus, Window
-from qsim.cosim.lanes.results import Expectation, read_results
+from qsim.cosim.lanes.results import Expectation, read_results, warnings
 from qsim.cosim.lanes.waves import keep_waves, mark_waves
 from qsim.cosim.simulators import RTL_TB, Build, Design, Recipe, process
 from qsim.errors import UsageError
@@ -93,11 +94,12 @@ def run_bulk(
             _write(folder, job, stimulus, hexadecimal=hexadecimal)
         nonce = secrets.token_hex(8)
         arguments = _plusargs(job, stimulus, window, limit) | {"nonce": nonce}
-        arguments["hex"] = str(int(hexadecimal))
+        arguments |= {"hex": str(int(hexadecimal)), "dir": str(folder)}
         arguments["last"] = str(int(build.watched is None))
+        arguments |= {"hex": str(int(hexadecimal)), "dir": str(folder)}
         done = process.run(
             _command(build, arguments, stimulus.seed),
-            cwd=folder,
+            cwd=build.folder or folder,
             environment=build.simulator.environ(),
             log=folder / "log.txt",
             timeout=timeout,
@@ -127,7 +129,7 @@ def run_bulk(
             ) from None
         if window is not None:
             mark_waves(folder, window, job, result, build.watched)
-        return result
+        return replace(result, warnings=warnings(build, done.text))
 
 
 def _command(build: Build, arguments: dict[str, str], seed: int) -> list[str]:

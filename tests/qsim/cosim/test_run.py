@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -246,3 +247,8 @@ def test_a_network(simulator: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert kinds >= {"correlation", "bias_add", "requantize", "add", "max_pool", "avg_pool"}
     assert {each["primitive"] for each in found["skipped"]} == {"reshape"}
     assert found["mismatches"] == 0
+
+
+def test_as_many_run_side_by_side_as_there_are_processors() -> None:
+    assert Settings("icarus").processes == len(os.sched_getaffinity(0))
+    assert Settings("icarus", workers=3).processes == 3

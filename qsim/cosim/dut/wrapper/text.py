@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from qsim.cosim.dut.fits import require_unit
@@ -57,6 +58,7 @@ def design(dut: Dut, unit: Unit) -> Design:
         dut.include,
         dut.defines,
         watched(dut, unit),
+        Path(dut.where).resolve().parent,
     )
 
 

@@ -17,8 +17,8 @@ from qsim.cosim.simulators import (
     build,
     build_all,
     cache,
-    compilers,
     process,
+    runtime,
     toolchain,
 )
 from qsim.cosim.simulators.compile_errors import first_error
@@ -71,23 +71,6 @@ def test_what_decides_a_build(home: Path, tmp_path: Path, change) -> None:
     assert change(plain, tmp_path / "b").key() != plain.key()
 
 
-def test_what_is_included_decides_a_build(home: Path, tmp_path: Path) -> None:
-    plain = recipe(tmp_path / "a")
-    folder = tmp_path / "inc"
-    folder.mkdir()
-    (folder / "w.vh").write_text("`define ONE 8'd1\n")
-    text = '`include "w.vh"\n' + TEXT.replace("8'd1)", "`ONE)")
-    with_include = dataclasses.replace(
-        recipe(tmp_path / "b", text),
-        design=dataclasses.replace(toy_design(tmp_path / "b", text), include=(folder,)),
-    )
-    assert run_bulk(toy_job(9), build(with_include)).agrees
-    key = with_include.key()
-    (folder / "w.vh").write_text("`define ONE 8'd2\n")
-    assert with_include.key() != key != plain.key()
-    assert not run_bulk(toy_job(9), build(with_include)).agrees
-
-
 @pytest.mark.parametrize("damage", ["program", "truncated", "manifest", "no manifest", "empty"])
 def test_a_damaged_build_is_made_again(home: Path, tmp_path: Path, damage: str) -> None:
     wanted = recipe(tmp_path / "a")
@@ -110,9 +93,9 @@ def test_a_design_that_verilator_splits(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its sources share a precompiled header, as those of every large design do."""
-    quick = tuple(word.replace("-O2", "-O0") for word in compilers.MAKE)
-    assert quick != compilers.MAKE
-    monkeypatch.setattr(compilers, "MAKE", quick)  # a runtime library of its own is made
+    quick = tuple(word.replace("-O2", "-O0") for word in runtime.MAKE)
+    assert quick != runtime.MAKE
+    monkeypatch.setattr(runtime, "MAKE", quick)  # a runtime library of its own is made
     plain = recipe(tmp_path / "a", simulator="verilator")
     split = dataclasses.replace(plain, flags=(*plain.flags, "--output-split", "400"))
     assert run_bulk(toy_job(9), build(split)).agrees
@@ -229,16 +212,16 @@ def test_a_kept_runtime_is_checked(tmp_path: Path) -> None:
     made, kept, other = tmp_path / "made", tmp_path / "kept", tmp_path / "other"
     for folder in (made, other):
         folder.mkdir()
-    assert not compilers.restore(kept, other)
+    assert not runtime.restore(kept, other)
     (made / "verilated.o").write_bytes(b"object")
     (made / "Vsim.o").write_bytes(b"the design's own")
-    compilers.keep(made, kept)
-    assert compilers.restore(kept, other)
+    runtime.keep(made, kept)
+    assert runtime.restore(kept, other)
     assert [path.name for path in other.iterdir()] == ["verilated.o"]
     (kept / "verilated.o").write_bytes(b"damaged")
-    assert not compilers.restore(kept, other)
-    compilers.keep(made, kept)
-    assert compilers.restore(kept, other)
+    assert not runtime.restore(kept, other)
+    runtime.keep(made, kept)
+    assert runtime.restore(kept, other)
 
 
 @pytest.mark.parametrize("names", [["fails", "a", "b", "c"], ["a", "fails", "b"]])

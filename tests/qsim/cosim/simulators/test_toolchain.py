@@ -81,6 +81,22 @@ def test_a_newer_icarus(path: Path) -> None:
     assert toolchain.find("icarus").version == "12.0"
 
 
+def test_another_program_is_another_simulator(path: Path) -> None:
+    program(path / "iverilog", "Icarus Verilog version 12.0 (stable) (s20221226)")
+    program(path / "vvp", "")
+    library = path.parent / "lib" / "ivl"
+    library.mkdir(parents=True)
+    (library / "ivl").write_text("1")
+    found = [toolchain.find("icarus").fingerprint]
+    for file, text in ((path / "vvp", "more"), (library / "ivl", "22"), (library / "ivl", "22")):
+        file.write_text(text)
+        os.utime(file, (5, 5))
+        toolchain._icarus.cache_clear()
+        found.append(toolchain.find("icarus").fingerprint)
+    assert len(set(found)) == 3
+    assert found[2] == found[3]
+
+
 def test_debians_verilator_is_too_old(path: Path) -> None:
     program(path / "verilator", "Verilator 5.006 2023-01-22 rev (Debian 5.006-3)")
     verilator(path.parent / "share" / "verilator", "class VerilatedVpi {};")

@@ -323,7 +323,7 @@ module qsim_stream_bulk_tb #(
       if (cycle == 0) zero = $time;
       rules;
       if (cycle == dump_first) begin
-        events = $fopen("window.txt", "w");
+        events = $fopen({dir, "/window.txt"}, "w");
         $fdisplay(events, "C %0d %0d", cycle, $time);
       end
       idle = idle + 1;

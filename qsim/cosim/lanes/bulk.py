@@ -96,7 +96,6 @@ def run_bulk(
         arguments = _plusargs(job, stimulus, window, limit) | {"nonce": nonce}
         arguments |= {"hex": str(int(hexadecimal)), "dir": str(folder)}
         arguments["last"] = str(int(build.watched is None))
-        arguments |= {"hex": str(int(hexadecimal)), "dir": str(folder)}
         done = process.run(
             _command(build, arguments, stimulus.seed),
             cwd=build.folder or folder,

@@ -6,7 +6,7 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
 from qsim.cosim import jobs, lanes
 from qsim.cosim.dut import explain, require_values
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from qsim.cosim.simulators import Build, Recipe, Simulator
     from qsim.golden import Case
     from qsim.target import Target
+
+    Call: TypeAlias = Case | jobs.Prepared
 
 # Beats that are kept between building and simulating; others are made a second time.
 _HELD_BYTES: Final = 512 << 20
@@ -72,26 +74,31 @@ class Settings:
 class _Planned:
     """What has RTL, a call or a layer: its job, if it is small enough to keep, and its build."""
 
-    cases: tuple[Case, ...]
+    cases: tuple[Call, ...]
     job: Job | None
     recipe: Recipe
 
 
-def _job(cases: tuple[Case, ...], target: Target) -> Job:
+def _job(cases: tuple[Call, ...], target: Target | None, settings: Settings) -> Job:
     """Return the beats of one call, or of the calls of a whole layer."""
+    first = cases[0]
+    if isinstance(first, jobs.Prepared) or target is None:
+        return cast("jobs.Prepared", first).job
     if len(cases) == 1:
-        return jobs.job(cases[0], target)
+        return (jobs.job if settings.dut is None else jobs.bindable)(first, target)
     from qsim.cosim.jobs import conv_engine  # it loads Numba
 
-    return conv_engine.job(cases, target)
+    return conv_engine.job(cast("tuple[Case, ...]", cases), target)
 
 
-def run_cases(cases: Iterable[Case], target: Target, settings: Settings, source: str) -> Report:
+def run_cases(
+    cases: Iterable[Call], target: Target | None, settings: Settings, source: str
+) -> Report:
     """Send calls through RTL and compare every element.
 
     Args:
         cases: the calls.
-        target: the contract that they were made for.
+        target: the contract that they were made for; None of a block that no primitive is.
         settings: how.
         source: what the report calls them.
 
@@ -128,22 +135,24 @@ def run_cases(cases: Iterable[Case], target: Target, settings: Settings, source:
 
 
 def _plan(
-    cases: Iterable[Case], target: Target, settings: Settings, simulator: Simulator
+    cases: Iterable[Call], target: Target | None, settings: Settings, simulator: Simulator
 ) -> tuple[list[_Planned], list[Skipped]]:
     planned: list[_Planned] = []
     skipped: list[Skipped] = []
     held = 0
-    for group in jobs.layers(cases) if settings.engine else ((case,) for case in cases):
+    groups: Iterable[tuple[Call, ...]] = ((case,) for case in cases)
+    if settings.engine:
+        groups = jobs.layers(cast("Iterable[Case]", cases))
+    for group in groups:
         reason = _not_served(group[0], settings)
         if not reason:
             try:
-                job = _job(group, target)
+                job = _job(group, target, settings)
             except UsageError as error:
                 reason = error.message
         if reason:
             skipped += [
-                Skipped(case.name, case.layer, case.primitive, case.expected.size, reason)
-                for case in group
+                Skipped(case.name, case.layer, case.primitive, case.size, reason) for case in group
             ]
             continue
         if settings.dut is not None:
@@ -155,9 +164,10 @@ def _plan(
     return planned, skipped
 
 
-def _not_served(case: Case, settings: Settings) -> str:
-    if settings.dut is not None and case.primitive != settings.dut.primitive:
-        return f"the design computes {settings.dut.primitive}"
+def _not_served(case: Call, settings: Settings) -> str:
+    if settings.dut is not None:
+        computes = settings.dut.primitive
+        return "" if case.primitive == computes else f"the design computes {computes}"
     if not jobs.has_rtl(case.primitive):
         moves = case.primitive in ("reshape", "permute", "concat", "pad")
         return f"no RTL for {case.primitive}{': it only moves codes' if moves else ''}"
@@ -183,10 +193,10 @@ def _build(planned: Sequence[_Planned], settings: Settings) -> dict[str, Build]:
 
 
 def _simulate(
-    planned: Sequence[_Planned], builds: dict[str, Build], target: Target, settings: Settings
+    planned: Sequence[_Planned], builds: dict[str, Build], target: Target | None, settings: Settings
 ) -> list[CallResult]:
     def one(each: _Planned) -> CallResult:
-        job = _job(each.cases, target) if each.job is None else each.job
+        job = _job(each.cases, target, settings) if each.job is None else each.job
         return simulate(job, builds[each.recipe.key()], settings)
 
     results: list[CallResult] = []
@@ -200,7 +210,7 @@ def _simulate(
 def _add_waves(
     results: list[CallResult],
     planned: Sequence[_Planned],
-    target: Target,
+    target: Target | None,
     settings: Settings,
     folder: Path,
 ) -> None:
@@ -213,7 +223,7 @@ def _add_waves(
     wrong = [(i, each, each.cycle) for i, each in enumerate(results) if each.cycle is not None]
     for index, result, cycle in wrong[:MOST_WAVES]:
         each = planned[index]
-        job = _job(each.cases, target) if each.job is None else each.job
+        job = _job(each.cases, target, settings) if each.job is None else each.job
         build = build_one(replace(each.recipe, waves=True))
         path = folder / f"{_file_name(result.name)}-cycle-{cycle}.vcd"
         window = Window(max(0, cycle - BEFORE), cycle + AFTER, path)

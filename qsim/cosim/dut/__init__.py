@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from qsim.cosim.dut.binding import Binding, Dut, Stream, require_unit, require_values
+from qsim.cosim.dut.binding import REDUCTIONS, Binding, Dut, Stream, require_unit, require_values, serving
 from qsim.cosim.dut.errors import explain
 from qsim.cosim.dut.file import load
 from qsim.cosim.dut.wrapper import design
 
 __all__ = [
+    "REDUCTIONS",
     "Binding",
     "Dut",
     "Stream",
@@ -16,4 +17,5 @@ __all__ = [
     "load",
     "require_unit",
     "require_values",
+    "serving",
 ]

@@ -7,7 +7,7 @@ that the benches drive.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
 import numpy as np
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from qsim.cosim.custom import Spec
     from qsim.cosim.jobs import Field, Job, Unit
 
 Handshake: TypeAlias = Literal["axi_stream", "valid_only", "fixed_latency"]
@@ -25,7 +26,10 @@ Order: TypeAlias = Literal["first_lowest", "first_highest"]
 HANDSHAKES: Final[tuple[Handshake, ...]] = get_args(Handshake)
 ORDERS: Final[tuple[Order, ...]] = get_args(Order)
 # What a module does to a packet: one result for each beat, or one for all beats up to tlast.
-REDUCTIONS: Final = ("correlation", "linear", "matmul", "max_pool", "avg_pool")
+REDUCTIONS: Final = (
+    *("correlation", "linear", "matmul", "transposed_correlation"),
+    *("max_pool", "avg_pool", "mean", "argmax"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,7 @@ class Dut:
         operands: by field name, the ports of what goes in.
         fixed: fields that the design does not have, with the one value that it computes with.
         results: by field name, the ports of what comes out.
+        custom: the block, where ``primitive`` is ``custom``.
     """
 
     where: str
@@ -101,11 +106,34 @@ class Dut:
     operands: Mapping[str, Binding]
     fixed: Mapping[str, int]
     results: Mapping[str, Binding]
+    custom: Spec | None = None
 
     @property
     def reduces(self) -> bool:
         """Whether a result belongs to a packet of beats."""
+        if self.custom is not None:
+            return self.custom.packets == "reduce"
         return self.primitive in REDUCTIONS
+
+
+def serving(dut: Dut, unit: Unit) -> Dut:
+    """Return the design with the results of one unit alone: a block's are compared one by one.
+
+    Raises:
+        UsageError: a result that the block does not have.
+    """
+    if dut.custom is None:
+        return dut
+    names = [field.name for field in dut.custom.results]
+    for name in dut.results:
+        if name not in names:
+            raise UsageError(
+                f"the block has no result {name!r}",
+                where=f"{dut.where}: results.{name}",
+                accepted=", ".join(names),
+            )
+    own = {field.name for field in unit.outputs.fields}
+    return replace(dut, results={k: v for k, v in dut.results.items() if k in own})
 
 
 def require_unit(dut: Dut, unit: Unit) -> None:

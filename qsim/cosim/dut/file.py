@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final, assert_never
 
 from qsim import toml
+from qsim.cosim import custom
 from qsim.cosim.dut.binding import HANDSHAKES, ORDERS, Binding, Dut, Handshake, Stream
 from qsim.errors import FileFormatError, UsageError
 from qsim.target import shown
@@ -123,7 +124,7 @@ def _read(top: _Table, base: Path) -> Dut:
     from qsim.program import PRIMITIVES
 
     top.integer("schema", SCHEMA, SCHEMA)
-    primitive = top.choice("primitive", tuple(sorted(PRIMITIVES)))
+    primitive = top.choice("primitive", (*sorted(PRIMITIVES), "custom"))
     handshake: Handshake = top.choice("handshake", HANDSHAKES)
     parameters, defines = top.table("parameters", {}), top.table("defines", {})
     reset = top.table("reset", {})
@@ -153,11 +154,19 @@ def _read(top: _Table, base: Path) -> Dut:
             name: fixed.integer(name, -(1 << 63), (1 << 64) - 1) for name in _identifiers(fixed)
         },
         results=_bindings(top.table("results")),
+        custom=_custom(top, primitive, base),
     )
     for table in (top, reset):
         table.done()
     _require_handshake(dut)
     return dut
+
+
+def _custom(top: _Table, primitive: str, base: Path) -> custom.Spec | None:
+    """Return the block of ``primitive = "custom"``."""
+    if primitive != "custom":
+        return None
+    return custom.read(top.table("custom"), base)
 
 
 def _identifiers(table: _Table) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -30,19 +31,15 @@ def sub(codes: Codes, count: int) -> Iterator[Call]:
     """Give differences at several scales."""
     for name, scales in SCALES.items():
         for negate in ("term", "operand") if name == "powers" else ("term",):
-            yield from _scaled(
-                codes, count, f"{name}-{negate}", lambda s=scales: derive.adder(codes.target, *s),
-                {"negate": negate},
-            )  # fmt: skip
+            adder = partial(derive.adder, codes.target, *scales)
+            yield from _scaled(codes, count, f"{name}-{negate}", adder, {"negate": negate})
 
 
 def mul(codes: Codes, count: int) -> Iterator[Call]:
     """Give products at several scales."""
     for name, scales in SCALES.items():
-        yield from _scaled(
-            codes, count, name,
-            lambda s=scales: derive.requantizer(codes.target, *s, operator="mul"), {"axis": 0},
-        )  # fmt: skip
+        requantizer = partial(derive.requantizer, codes.target, *scales, "mul")
+        yield from _scaled(codes, count, name, requantizer, {"axis": 0})
 
 
 def _scaled(

@@ -40,9 +40,9 @@ def resize(codes: Codes, count: int) -> Iterator[Call]:
     """Give pictures that become larger and smaller, by both modes."""
     form = codes.target.input.format
     for mode in ("bilinear", "nearest"):
-        for name, size in (("up", [7, 9]), ("down", [3, 2])):
+        for name, size in (("up", (7, 9)), ("down", (3, 2))):
             attributes: dict[str, Json] = {
-                "size": size,
+                "size": [*size],
                 "mode": mode,
                 "align_corners": False,
                 "half_pixel_centers": True,
@@ -75,9 +75,9 @@ def transposed_correlation(codes: Codes, count: int) -> Iterator[Call]:
         "accumulator": accumulator_to_json(target.correlation.accumulator),
     }
     samples = -(-count // 1000)
-    for name, groups, stride, dilation in (("strided", 1, [2, 3], 1), ("dilated", 2, [1, 2], 2)):
+    for name, groups, stride, dilation in (("strided", 1, (2, 3), 1), ("dilated", 2, (1, 2), 2)):
         attributes: dict[str, Json] = {
-            "stride": stride,
+            "stride": [*stride],
             "padding": 1,
             "output_padding": 0,
             "dilation": dilation,

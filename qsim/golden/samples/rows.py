@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from hw_models import FixedFormat
 from hw_models.argmax import INDEX
 from qsim.golden.samples.call import Call, Codes
 from qsim.program import encode_scheme, format_to_json
 from qsim.target import derive
 
 if TYPE_CHECKING:
+    from hw_models import FixedFormat
     from collections.abc import Iterator
 
     from qsim.program import Array, Json

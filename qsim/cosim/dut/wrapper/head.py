@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from qsim.cosim.dut.wrapper.frames import owed, require_packets
+
 if TYPE_CHECKING:
     from qsim.cosim.dut.binding import Dut
     from qsim.cosim.jobs import Unit
@@ -16,7 +18,7 @@ def head(dut: Dut, unit: Unit) -> str:
     produces = "1'b1"
     if dut.reduces:
         produces = "g_last"
-    elif unit.primitive == "lookup":  # writing the table makes no result
+    elif any(field.name == "load" for field in unit.inputs.fields):  # a table: no result
         produces = f"!g_data[{unit.inputs.offsets()['load']}]"
     return f"""\
 // Around {dut.top}; made from its binding.
@@ -48,15 +50,24 @@ module dut (
       .clk, .rst, .s_valid(s_axis_tvalid), .s_ready(s_axis_tready), .s_data(s_axis_tdata),
       .s_last(s_axis_tlast), .g_valid, .g_ready, .g_data, .g_count, .g_last);
 
-  // What is known of a result before it comes: how many beats, and tlast.
-  dut_fifo #(.W(COUNT_W + 1), .LOG_DEPTH(LOG_DEPTH)) tags (
-      .clk, .rst, .push(issue && produces), .data({{g_last, g_count}}), .pop(r_valid && r_ready),
-      .head(tag), .empty(tag_empty), .full(tag_full));
-
+{_known(dut, unit)}
   // A result that nothing asked for is passed on: the bench says so.
   dut_scatter #(.W(M_W), .LANES(LANES), .COUNT_W(COUNT_W)) scatter (
       .clk, .rst, .r_valid, .r_ready, .r_data,
       .r_count(tag_empty ? COUNT_W'(1) : tag[COUNT_W-1:0]), .r_last(!tag_empty && tag[COUNT_W]),
       .m_valid(m_axis_tvalid), .m_ready(m_axis_tready), .m_data(m_axis_tdata),
       .m_last(m_axis_tlast));
+"""
+
+
+def _known(dut: Dut, unit: Unit) -> str:
+    """Return what is known of a result before it comes."""
+    require_packets(dut, unit, 1 << _LOG_DEPTH)
+    if unit.packet:
+        return owed(dut, unit)
+    return """\
+  // What is known of a result before it comes: how many beats, and tlast.
+  dut_fifo #(.W(COUNT_W + 1), .LOG_DEPTH(LOG_DEPTH)) tags (
+      .clk, .rst, .push(issue && produces), .data({g_last, g_count}), .pop(r_valid && r_ready),
+      .head(tag), .empty(tag_empty), .full(tag_full));
 """

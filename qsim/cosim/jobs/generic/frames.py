@@ -59,7 +59,8 @@ def frames(
     Args:
         case: the call.
         inputs: the fields of all beats.
-        length, results: beats in and out of a packet.
+        length: beats that a packet has when it goes in.
+        results: beats that it has when it comes out.
         order: flat index in the result of what comes out; C order unless given.
     """
     count, beats = case.expected.size, len(np.atleast_1d(inputs.values["x"]))

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from hw_models import FixedFormat
 from qsim.cosim.jobs.beats import Field
 from qsim.cosim.jobs.elementwise import (
     SHIFT,
@@ -23,6 +22,7 @@ from qsim.cosim.jobs.elementwise import (
 )
 
 if TYPE_CHECKING:
+    from hw_models import FixedFormat
     from collections.abc import Iterator
 
     from qsim.golden import Case

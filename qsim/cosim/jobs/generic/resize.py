@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from hw_models.resize import ScaledResize, SizedResize
+from hw_models.resize import ScaledResize, SizedResize, Tap
 from qsim.cosim.jobs.beats import Field
 from qsim.cosim.jobs.elementwise import one_beat_each
 from qsim.cosim.jobs.generic.elementwise import unit
@@ -16,7 +16,7 @@ from qsim.cosim.jobs.generic.numbers import Numbers, code_field
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from hw_models.resize import Resize, Tap
+    from hw_models.resize import Resize
     from qsim.cosim.jobs.unit import Job
     from qsim.golden import Case
     from qsim.program import Array
@@ -36,9 +36,7 @@ def job(case: Case, target: Target) -> Job:
     x, shape = case.operands["x"], case.expected.shape
     outer, spatial = math.prod(shape[:2]), x.shape[2:]
     axes = scheme.taps(spatial)
-    if len(axes) == 1:  # one row
-        from hw_models.resize import Tap
-
+    if isinstance(scheme, SizedResize) and len(axes) == 1:  # one row
         axes, spatial = [[Tap(0, 0, scheme.unit, 0)], *axes], (1, *spatial)
     rows, columns = (_read(taps) for taps in axes)
     planes = np.ascontiguousarray(x).reshape(outer, *spatial).astype(np.int64)
@@ -50,7 +48,10 @@ def job(case: Case, target: Target) -> Job:
     grid = (outer, len(axes[0]), len(axes[1]))
     inputs = Numbers()
     inputs.add(code_field("x", target, case.formats["x"], 4), np.stack(pixels, axis=1))
-    for name, read, along in (("row_weight", rows, (1, -1, 1)), ("column_weight", columns, (1, 1, -1))):  # noqa: E501  # fmt: skip
+    for name, read, along in (
+        ("row_weight", rows, (1, -1, 1)),
+        ("column_weight", columns, (1, 1, -1)),
+    ):
         weights = [
             np.broadcast_to(read[end].reshape(along), grid).reshape(-1)
             for end in ("low_weight", "high_weight")

@@ -259,7 +259,7 @@ def simulate(job: Job, build: Build, settings: Settings) -> CallResult:
         name=job.name,
         layer=job.layer,
         primitive=job.primitive,
-        module=job.unit.module,
+        module=job.unit.module if settings.dut is None else settings.dut.top,
         elements=job.elements,
         cycles=result.cycles,
         mismatches=0 if found.mismatch is None else found.mismatch.count,

@@ -100,7 +100,10 @@ def function(spec: str) -> Callable[..., Any]:
         )
     path = Path(source) if source.endswith(".py") else None
     with _run_of(spec, path):
-        module = _from_module(source, spec) if path is None else _from_file(path, spec)
+        if path is None:
+            module = _from_module(source, spec, "function")
+        else:
+            module = _from_file(path, spec, "function")
         found = _function(module, name, spec, "function")
 
     def call(*arguments: Any, **named: Any) -> Any:
@@ -162,9 +165,9 @@ def _within(filename: str, parts: tuple[str, ...]) -> bool:
     return any(part in filename for part in parts)
 
 
-def _from_file(path: Path, spec: str) -> ModuleType:
+def _from_file(path: Path, spec: str, what: str = "factory") -> ModuleType:
     if not path.is_file():
-        raise ModelError("there is no such file", where=str(path), accepted="file.py:factory")
+        raise ModelError("there is no such file", where=str(path), accepted=f"file.py:{what}")
     resolved = path.resolve()
     digest = hashlib.sha256(str(resolved).encode()).hexdigest()[:12]
     name = f"qsim_user_{path.stem}_{digest}"
@@ -182,7 +185,7 @@ def _from_file(path: Path, spec: str) -> ModuleType:
     return module
 
 
-def _from_module(name: str, spec: str) -> ModuleType:
+def _from_module(name: str, spec: str, what: str = "factory") -> ModuleType:
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
@@ -190,7 +193,7 @@ def _from_module(name: str, spec: str) -> ModuleType:
             raise ModelError(
                 f"there is no module {error.name!r}",
                 where=spec,
-                accepted="package.module:factory, importable from here, or file.py:factory",
+                accepted=f"package.module:{what}, importable from here, or file.py:{what}",
             ) from None
         raise
 

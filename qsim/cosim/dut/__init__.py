@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from qsim.cosim.dut.binding import REDUCTIONS, Binding, Dut, Stream, require_unit, require_values, serving
+from qsim.cosim.dut.binding import (
+    REDUCTIONS,
+    Binding,
+    Dut,
+    Stream,
+    require_unit,
+    require_values,
+    serving,
+)
 from qsim.cosim.dut.errors import explain
 from qsim.cosim.dut.file import load
 from qsim.cosim.dut.wrapper import design

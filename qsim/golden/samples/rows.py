@@ -10,9 +10,9 @@ from qsim.program import encode_scheme, format_to_json
 from qsim.target import derive
 
 if TYPE_CHECKING:
-    from hw_models import FixedFormat
     from collections.abc import Iterator
 
+    from hw_models import FixedFormat
     from qsim.program import Array, Json
     from qsim.target import Target
 

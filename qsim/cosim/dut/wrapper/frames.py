@@ -53,22 +53,22 @@ def require_packets(dut: Dut, unit: Unit, depth: int) -> None:
 
 def owed(dut: Dut, unit: Unit) -> str:
     """Return what stands in the place of the tags: the results that packets still owe."""
-    full = "1'b0" if dut.output.ready else "!inside && owed + RESULTS > 32'(1 << LOG_DEPTH)"
+    full = "1'b0" if dut.output.ready else "!begun && owed + RESULTS > 32'(1 << LOG_DEPTH)"
     return f"""\
   // Packets come out with a count of their own: what they owe is counted.
   localparam logic [31:0] RESULTS = {unit.packet};
-  logic inside;
+  logic begun;
   logic [31:0] owed;
   assign tag = '0;
   assign tag_empty = 1'b1;
   assign tag_full = {full};
   always_ff @(posedge clk)
     if (rst) begin
-      inside <= 1'b0;
+      begun <= 1'b0;
       owed <= '0;
     end else begin
-      if (issue) inside <= !g_last;
-      owed <= owed + (issue && !inside ? RESULTS : 32'd0)
+      if (issue) begun <= !g_last;
+      owed <= owed + (issue && !begun ? RESULTS : 32'd0)
           - (r_valid && r_ready && owed != '0 ? 32'd1 : 32'd0);
     end
 """

@@ -22,9 +22,9 @@ from qsim.cosim.jobs.elementwise import (
 )
 
 if TYPE_CHECKING:
-    from hw_models import FixedFormat
     from collections.abc import Iterator
 
+    from hw_models import FixedFormat
     from qsim.golden import Case
     from qsim.program import Array
     from qsim.target import Target

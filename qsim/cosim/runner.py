@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
 from qsim.cosim import jobs, lanes
 from qsim.cosim.dut import explain, require_values
+from qsim.cosim.dut import job as job_of
 from qsim.cosim.findings import findings
 from qsim.cosim.lanes import LaneName, Stimulus, Window
 from qsim.cosim.report import CallResult, Report, Skipped
@@ -84,8 +85,10 @@ def _job(cases: tuple[Call, ...], target: Target | None, settings: Settings) -> 
     first = cases[0]
     if isinstance(first, jobs.Prepared) or target is None:
         return cast("jobs.Prepared", first).job
+    if settings.dut is not None:
+        return job_of(settings.dut, first, target)
     if len(cases) == 1:
-        return (jobs.job if settings.dut is None else jobs.bindable)(first, target)
+        return jobs.job(first, target)
     from qsim.cosim.jobs import conv_engine  # it loads Numba
 
     return conv_engine.job(cast("tuple[Case, ...]", cases), target)

@@ -135,6 +135,12 @@ def with_dut(settings: Settings, path: str | PathLike[str] | None) -> Settings:
     if settings.engine:
         raise UsageError("a design of one primitive is no engine of whole layers", where=str(path))
     dut = duts.load(Path(path))
+    if dut.interfaces and settings.simulator == "icarus":
+        raise UsageError(
+            f"Icarus has no interfaces, and {next(iter(dut.interfaces))!r} is one",
+            where=f"{path}: [interfaces]",
+            accepted="--simulator verilator",
+        )
 
     def wrap(unit: Unit) -> Design:
         return duts.design(duts.serving(dut, unit), unit)

@@ -20,7 +20,7 @@
 // One process does everything, with blocking assignments; what the design sees is assigned without.
 /* verilator lint_off BLKSEQ */
 /* verilator lint_off PROCASSINIT */
-module stream_bulk_tb #(
+module qsim_stream_bulk_tb #(
     parameter int S_W = 8,  // bits of s_axis_tdata
     parameter int M_W = 8,  // bits of m_axis_tdata
     parameter int DEPTH = 16384  // beats of a chunk
@@ -37,7 +37,7 @@ module stream_bulk_tb #(
   wire s_ready, m_valid, m_last;
   wire [M_W-1:0] m_data;
 
-  dut dut (
+  qsim_dut dut (
       .clk(clk),
       .rst(rst),
       .s_axis_tvalid(s_valid),
@@ -308,7 +308,7 @@ module stream_bulk_tb #(
       if (!s_valid || s_ready) offer;
       m_ready <= (stall_out == 0 || {16'd0, random[31:16]} >= stall_out)
           && (wait_valid == 0 || (m_valid && !m_ready));
-      if (cycle == dump_first) $dumpvars(0, stream_bulk_tb);
+      if (cycle == dump_first) $dumpvars(0, qsim_stream_bulk_tb);
       if (dump_last >= 0 && cycle == dump_last) finish;
       // A reset that was due in the one before comes right after it.
       if (next_reset < resets && cycle >= reset_at[next_reset]) start_reset;

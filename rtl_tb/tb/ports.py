@@ -16,7 +16,7 @@ from cocotb.triggers import GPITrigger
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-TOP: Final = "stream_cocotb_tb"
+TOP: Final = "qsim_stream_cocotb_tb"
 RST, VALID, READY = 1, 2, 4  # bits of control
 _PERIOD: Final = 10  # ns
 _DEPOSIT: Final = 0  # the way that a handle's plain assignment writes

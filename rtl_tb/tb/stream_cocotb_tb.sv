@@ -9,7 +9,7 @@
 // While s_axis_tvalid is low, tdata and tlast are x: nothing may depend on them.
 // A rising `dump` starts waves of all that is here, in waves.vcd.
 `timescale 1ns / 1ns
-module stream_cocotb_tb #(
+module qsim_stream_cocotb_tb #(
     parameter int S_W = 8,  // bits of s_axis_tdata
     parameter int M_W = 8   // bits of m_axis_tdata
 );
@@ -35,9 +35,9 @@ module stream_cocotb_tb #(
   always @(posedge clk) seen <= {s_ready, m_valid, m_last, m_data};
 
   initial $dumpfile("waves.vcd");
-  always @(posedge dump) $dumpvars(0, stream_cocotb_tb);
+  always @(posedge dump) $dumpvars(0, qsim_stream_cocotb_tb);
 
-  dut dut (
+  qsim_dut dut (
       .clk(clk),
       .rst(control[0]),
       .s_axis_tvalid(control[1]),

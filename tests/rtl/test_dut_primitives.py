@@ -9,7 +9,11 @@ import numpy as np
 import pytest
 
 import qsim
-from qsim.cosim.dut import load
+from qsim.cosim.custom import calls
+from qsim.cosim.dut import design, load
+from qsim.cosim.lanes import Stimulus
+from qsim.cosim.lanes.bulk import bulk_recipe, run_bulk
+from qsim.cosim.simulators import build, find
 from qsim.errors import UsageError
 from tests.tree import ROOT
 
@@ -61,7 +65,7 @@ def rounded(folder: Path, parameters: str, stall: float) -> qsim.cosim.Report:
 
     target = qsim.Target.load("tflite")
     cases = [c for c in samples.cases("interpolate", target, 0, 300) if "exact" not in c.name]
-    settings = qsim.cosim.Settings("icarus", stimulus=qsim.cosim.lanes.Stimulus(stall_input=stall))
+    settings = qsim.cosim.Settings("icarus", stimulus=Stimulus(stall_input=stall))
     settings = qsim.cosim.with_dut(settings, bound(folder, "interpolated", parameters))
     return qsim.cosim.run_cases(cases, target, settings, "interpolate")
 
@@ -105,10 +109,12 @@ def test_packets_come_out_with_a_length_of_their_own(tmp_path: Path, stall: floa
 def test_a_result_too_few_is_told(tmp_path: Path) -> None:
     x = np.arange(12).reshape(4, 3)
     y = np.stack([x.min(axis=1), x.max(axis=1), x.max(axis=1)], axis=1)
-    report = qsim.cosim.run(
-        dut=bound(tmp_path, "extremes"), simulator="icarus", inputs={"x": x}, expected={"y": y}
-    )
-    assert not report.ok
+    dut = load(bound(tmp_path, "extremes"))
+    assert dut.custom is not None
+    (call,) = calls(dut.custom, {"x": x}, {"y": y})
+    program = build(bulk_recipe(design(dut, call.job.unit), find("icarus")))
+    result = run_bulk(call.job, program, Stimulus(idle_limit=500))
+    assert [problem.kind for problem in result.problems] == ["hang"]
 
 
 def test_what_cannot_tell_packets_is_refused(tmp_path: Path) -> None:
@@ -116,9 +122,6 @@ def test_what_cannot_tell_packets_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="a packet of custom has 300 results"):
         qsim.cosim.run(dut=bound(tmp_path, "extremes"), simulator="icarus", **long)
     dut = load(bound(tmp_path, "extremes"))
-    from qsim.cosim.custom import calls
-    from qsim.cosim.dut import design
-
     assert dut.custom is not None
     (call,) = calls(dut.custom, {"x": np.zeros((2, 3), int)}, {"y": np.zeros((2, 2), int)})
     for change in ({"lanes": 2}, {"handshake": "fixed_latency", "latency": 1}):

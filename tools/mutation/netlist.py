@@ -17,7 +17,7 @@ SELECT: Final = 8  # bits of the port that chooses: 255 mutants at most
 
 # The low byte of the bench's seed chooses the mutant; 0 is the module as it is.
 _WRAPPER: Final = """\
-module dut (
+module qsim_dut (
     input  logic clk,
     input  logic rst,
     input  logic s_axis_tvalid,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, assert_never
 
 import numpy as np
 
 from qsim.cosim.custom.arrays import drawn, gather
-from qsim.cosim.jobs import Field, Job, Layout, Prepared, Unit
+from qsim.cosim.jobs import Field, Flags, Job, Layout, Prepared, Unit
 from qsim.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def _job(
         beats=inputs.pack({f.name: _rows(arrays[f.name], f) for f in spec.fields}, beats),
         last=last,
         expected=outputs.pack({field.name: _rows(wanted, field)}, count),
-        expected_last=_ends(spec, last, count),
+        expected_last=_ends(spec, last, count, packet),
         field=field.name,
         element=np.arange(wanted.size, dtype=np.int64).reshape(count, field.lanes),
         shape=wanted.shape,
@@ -144,14 +144,17 @@ def _rows(array: Array, field: Field) -> Array:
     return array.reshape(-1, field.lanes)
 
 
-def _ends(spec: Spec, last: Array, count: int) -> Any:
+def _ends(spec: Spec, last: Flags, count: int, packet: int) -> Flags:
+    """Return tlast of what comes out."""
     match spec.packets:
         case "none":
             return last
         case "reduce":
             return np.ones(count, np.bool_)
-        case "frame":  # told by their count
-            return np.zeros(count, np.bool_)
+        case "frame":
+            return np.asarray(np.arange(1, count + 1) % packet == 0, np.bool_)
+        case _:
+            assert_never(spec.packets)
 
 
 def _require_shape(spec: Spec, field: Field, wanted: Array, lead: Sequence[int]) -> None:

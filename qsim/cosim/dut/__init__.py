@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from qsim.cosim.dut.binding import (
-    REDUCTIONS,
-    Binding,
-    Dut,
-    Stream,
-    require_unit,
-    require_values,
-    serving,
-)
+from qsim.cosim.dut.binding import REDUCTIONS, Binding, Dut, Stream
 from qsim.cosim.dut.errors import explain
 from qsim.cosim.dut.file import load
-from qsim.cosim.dut.wrapper import design
+from qsim.cosim.dut.fits import require_unit, require_values
+from qsim.cosim.dut.jobs import job, serving
+from qsim.cosim.dut.wrapper import Net, design, nets
 
 __all__ = [
     "REDUCTIONS",
     "Binding",
     "Dut",
+    "Net",
     "Stream",
     "design",
     "explain",
+    "job",
     "load",
+    "nets",
     "require_unit",
     "require_values",
     "serving",

@@ -7,24 +7,22 @@ that the benches drive.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
-
-import numpy as np
-
-from qsim.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from qsim.cosim.custom import Spec
-    from qsim.cosim.jobs import Field, Job, Unit
 
-Handshake: TypeAlias = Literal["axi_stream", "valid_only", "fixed_latency"]
+Handshake: TypeAlias = Literal["axi_stream", "valid_only", "fixed_latency", "start_done"]
 Order: TypeAlias = Literal["first_lowest", "first_highest"]
+Level: TypeAlias = Literal["high", "low"]
+Range: TypeAlias = Literal["", "ascending", "descending"]
 HANDSHAKES: Final[tuple[Handshake, ...]] = get_args(Handshake)
 ORDERS: Final[tuple[Order, ...]] = get_args(Order)
+LEVELS: Final[tuple[Level, ...]] = get_args(Level)
 # What a module does to a packet: one result for each beat, or one for all beats up to tlast.
 REDUCTIONS: Final = (
     *("correlation", "linear", "matmul", "transposed_correlation"),
@@ -34,11 +32,28 @@ REDUCTIONS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """Names of the ports of one handshake; empty where the design has no such port."""
+    """Ports of one handshake; a name is empty where the design has no such port.
+
+    Attributes:
+        valid, ready, last: their names; of ``start_done`` ``valid`` is start, or done.
+        busy: of the output of ``start_done``: no operation may start.
+        valid_active, ready_active, busy_active: the level that means yes.
+        hold: of the input of ``start_done``: operands stay on their ports until done.
+    """
 
     valid: str = ""
     ready: str = ""
     last: str = ""
+    busy: str = ""
+    valid_active: Level = "high"
+    ready_active: Level = "high"
+    busy_active: Level = "high"
+    hold: bool = False
+
+    @property
+    def ports(self) -> tuple[str, ...]:
+        """The names of the ports that are there."""
+        return tuple(name for name in (self.valid, self.ready, self.last, self.busy) if name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +61,18 @@ class Binding:
     """Where one field of a beat is.
 
     Attributes:
-        ports: one port with all lanes in it, or one port per lane.
+        ports: one port with all lanes in it, or one port per lane; ``interface.signal`` in one.
         bits: width of one lane in the design; it may differ from the field's.
         signed: how a wider field is filled up, and how a narrower result is read.
         lsb: lowest bit of the first lane in its port.
         stride: from one lane to the next in a port; at least ``bits``.
         stream: of an operand that has a handshake of its own; all empty where it has none.
+        scale, add: the port has ``scale * value + add``.
+        static: a register of the layer: it changes only while nothing is in flight.
+        shared: one value for all lanes of a beat of the design.
+        loaded: sent for a whole packet before the packet's other operands.
+        unpacked: of a port that is an unpacked array, one element per lane: the direction of its
+            range; empty where the port is a vector.
     """
 
     ports: tuple[str, ...]
@@ -60,6 +81,50 @@ class Binding:
     lsb: int = 0
     stride: int = 0
     stream: Stream = Stream()
+    scale: int = 1
+    add: int = 0
+    static: bool = False
+    shared: bool = False
+    loaded: bool = False
+    unpacked: Range = ""
+
+    @property
+    def plain(self) -> bool:
+        """Whether the port has the value itself."""
+        return self.scale == 1 and self.add == 0
+
+    def encoded(self, value: int) -> int:
+        """Return what the port has of a value."""
+        return self.scale * value + self.add
+
+
+@dataclass(frozen=True, slots=True)
+class Wide:
+    """A number of a stated width: of a parameter, or what an input is tied to."""
+
+    value: int
+    bits: int
+
+
+Parameter: TypeAlias = int | float | str | Wide
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """A port that is a SystemVerilog interface.
+
+    Attributes:
+        type: name of the interface.
+        modport: as which it is connected; empty for the whole.
+        parameters: of the interface.
+        clock, reset: its own ports for them; empty where it has none.
+    """
+
+    type: str
+    modport: str = ""
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)
+    clock: str = ""
+    reset: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +138,7 @@ class Dut:
         sources: its files, in compile order.
         include: folders of what they include.
         defines, parameters: macros and parameters, by name.
-        clock, reset: names of their ports; reset is empty where there is none.
+        clock, reset: names of their ports; empty where there is none.
         reset_active: the level that resets.
         handshake: how operands and results are accepted.
         latency: for ``fixed_latency``: results are on their port this many cycles after the
@@ -84,6 +149,14 @@ class Dut:
         operands: by field name, the ports of what goes in.
         fixed: fields that the design does not have, with the one value that it computes with.
         results: by field name, the ports of what comes out.
+        clocks: further clock ports, in phase with ``clock``, with the ratio of their rates to it.
+        tie: inputs with a constant.
+        interfaces: ports that are interfaces, by name.
+        interval: cycles from one operation to the next, at least.
+        settle: cycles that static fields stand before the next operation.
+        packet: beats of a packet, where the design counts them itself; 0 where it has ``last``.
+        rows, columns: of the design's array of products, or lanes of its pooling (rows); 0: the
+            target's.
         custom: the block, where ``primitive`` is ``custom``.
     """
 
@@ -93,10 +166,10 @@ class Dut:
     sources: tuple[Path, ...]
     include: tuple[Path, ...]
     defines: Mapping[str, str]
-    parameters: Mapping[str, int]
+    parameters: Mapping[str, Parameter]
     clock: str
     reset: str
-    reset_active: Literal["high", "low"]
+    reset_active: Level
     handshake: Handshake
     latency: int
     input: Stream
@@ -106,6 +179,14 @@ class Dut:
     operands: Mapping[str, Binding]
     fixed: Mapping[str, int]
     results: Mapping[str, Binding]
+    clocks: Mapping[str, int] = field(default_factory=dict)
+    tie: Mapping[str, Wide] = field(default_factory=dict)
+    interfaces: Mapping[str, Interface] = field(default_factory=dict)
+    interval: int = 1
+    settle: int = 4
+    packet: int = 0
+    rows: int = 0
+    columns: int = 0
     custom: Spec | None = None
 
     @property
@@ -115,111 +196,21 @@ class Dut:
             return self.custom.packets == "reduce"
         return self.primitive in REDUCTIONS
 
+    @property
+    def loads(self) -> bool:
+        """Whether operands of a packet are sent before its others."""
+        return any(binding.loaded for binding in self.operands.values())
 
-def serving(dut: Dut, unit: Unit) -> Dut:
-    """Return the design with the results of one unit alone: a block's are compared one by one.
+    @property
+    def static(self) -> tuple[str, ...]:
+        """Operands that are registers of a layer."""
+        return tuple(name for name, binding in self.operands.items() if binding.static)
 
-    Raises:
-        UsageError: a result that the block does not have.
-    """
-    if dut.custom is None:
-        return dut
-    names = [field.name for field in dut.custom.results]
-    for name in dut.results:
-        if name not in names:
-            raise UsageError(
-                f"the block has no result {name!r}",
-                where=f"{dut.where}: results.{name}",
-                accepted=", ".join(names),
-            )
-    own = {field.name for field in unit.outputs.fields}
-    return replace(dut, results={k: v for k, v in dut.results.items() if k in own})
-
-
-def require_unit(dut: Dut, unit: Unit) -> None:
-    """Require that the design has, or fixes, every operand of a unit, and its result.
-
-    Raises:
-        UsageError: a field without a port, a field that the unit does not have, lanes that do not
-            divide into ports, or operations side by side where beats form packets.
-    """
-    if unit.primitive != dut.primitive:
-        raise UsageError(
-            f"the design computes {dut.primitive}, not {unit.primitive}", where=dut.where
-        )
-    wanted = {field.name: field for field in unit.inputs.fields}
-    _require_names(dut, "operands", wanted, {*dut.operands, *dut.fixed})
-    results = {field.name: field for field in unit.outputs.fields}
-    _require_names(dut, "results", results, set(dut.results))
-    if dut.lanes > 1 and dut.reduces:
-        raise UsageError(
-            f"several operations a beat cannot be taken by {dut.primitive}, whose beats form "
-            f"packets, not lanes = {dut.lanes}",
-            where=dut.where,
-            accepted="lanes = 1",
-        )
-    for section, fields, bindings in (
-        ("operands", wanted, dut.operands),
-        ("results", results, dut.results),
-    ):
-        for name, binding in bindings.items():
-            _require_lanes(dut, f"{section}.{name}", fields[name], binding)
-
-
-def _require_names(dut: Dut, section: str, wanted: Mapping[str, Field], have: set[str]) -> None:
-    for name in sorted(have - set(wanted)):
-        raise UsageError(
-            f"{dut.primitive} has no field {name!r}",
-            where=f"{dut.where}: {section}.{name}",
-            accepted=", ".join(wanted),
-        )
-    for name in wanted:
-        if name not in have:
-            hint = " (or a value for it in [fixed])" if section == "operands" else ""
-            raise UsageError(
-                f"the design must have a port for {name!r}{hint}",
-                where=f"{dut.where}: {section}",
-                accepted=", ".join(
-                    f"{f.name} ({f.lanes} x {f.bits} bits)" for f in wanted.values()
-                ),
-            )
-
-
-def _require_lanes(dut: Dut, where: str, field: Field, binding: Binding) -> None:
-    lanes = field.lanes * dut.lanes
-    if len(binding.ports) not in (1, lanes):
-        raise UsageError(
-            f"one port, or one per lane, is needed, not {len(binding.ports)} ports",
-            where=f"{dut.where}: {where}.port",
-            accepted=f"1 port or {lanes} ports",
-        )
-
-
-def require_values(dut: Dut, job: Job) -> None:
-    """Require that the design can take a job: its fixed values, and fields that it has narrower.
-
-    Raises:
-        InputError: a beat of the job holds what the design cannot be given.
-    """
-    values = job.unit.inputs.unpack(job.beats)
-    for name, value in dut.fixed.items():
-        wrong = np.argwhere(values[name] != value)
-        if wrong.size:
-            row, lane = (int(i) for i in wrong[0])
-            raise InputError(
-                f"beat {row} of {job.name!r} has {name} = {values[name][row, lane]}, but the "
-                f"design has it fixed to {value}",
-                where=f"{dut.where}: fixed.{name}",
-            )
-    for name, binding in dut.operands.items():
-        low = -(1 << (binding.bits - 1)) if binding.signed else 0
-        high = (1 << (binding.bits - binding.signed)) - 1
-        array = values[name]
-        if array.size and (int(array.min()) < low or int(array.max()) > high):
-            row, lane = (int(i) for i in np.argwhere((array < low) | (array > high))[0])
-            raise InputError(
-                f"beat {row} of {job.name!r} has {name} = {array[row, lane]}, which a "
-                f"{binding.bits}-bit port cannot take",
-                where=f"{dut.where}: operands.{name}",
-                accepted=f"{low}..{high}",
-            )
+    def streams(self) -> dict[Stream, list[str]]:
+        """Return the input handshakes, with the operands that are valid on each."""
+        found: dict[Stream, list[str]] = {}
+        for name, binding in self.operands.items():
+            if not binding.static:
+                own = binding.stream
+                found.setdefault(own if own != Stream() else self.input, []).append(name)
+        return found or {self.input: []}

@@ -9,7 +9,7 @@ from qsim.cosim.dut.ports import declared, modules
 from qsim.errors import UsageError
 
 if TYPE_CHECKING:
-    from qsim.cosim.dut.binding import Dut
+    from qsim.cosim.dut.binding import Dut, Stream
     from qsim.cosim.simulators import BuildError
 
 # Verilator's and Icarus's words for a port, a parameter and a module that are not there.
@@ -55,12 +55,26 @@ def _field(dut: Dut, name: str) -> str:
     """Return the field of the file that names a port or a parameter."""
     for section, bindings in (("operands", dut.operands), ("results", dut.results)):
         for field, binding in bindings.items():
-            if name in (*binding.ports, binding.stream.valid, binding.stream.ready):
+            if name in (*binding.ports, *binding.stream.ports):
                 return f"{section}.{field}"
+    for section, names in (
+        ("clocks", dut.clocks),
+        ("tie", dut.tie),
+        ("interfaces", dut.interfaces),
+    ):
+        if name in names:
+            return f"{section}.{name}"
     for section, stream in (("input", dut.input), ("output", dut.output)):
-        for end in ("valid", "ready", "last"):
-            if name == getattr(stream, end):
-                return f"{section}.{end}"
+        if name in stream.ports:
+            return f"{section}.{_end(dut, section, stream, name)}"
     if name == dut.clock:
         return "clock"
     return "reset.port" if name == dut.reset else f"parameters.{name}"
+
+
+def _end(dut: Dut, section: str, stream: Stream, name: str) -> str:
+    """Return what the file calls a port of a handshake."""
+    end = next(e for e in ("valid", "ready", "last", "busy") if getattr(stream, e) == name)
+    if end == "valid" and dut.handshake == "start_done":
+        return "start" if section == "input" else "done"
+    return end

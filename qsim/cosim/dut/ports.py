@@ -117,11 +117,11 @@ def require_ports(dut: Dut) -> None:
                 where=f"{dut.where}: parameters.{name}",
                 accepted=", ".join(found.parameters) or "no parameters",
             )
-    streams = (dut.input, *(binding.stream for binding in dut.operands.values()))
     driven = {port for binding in dut.operands.values() for port in binding.ports}
-    driven |= {name for stream in streams for name in (stream.valid, stream.last)}
-    driven |= {dut.clock, dut.reset, dut.output.ready}
-    driven.discard("")  # where there is no such port
+    for stream in dut.streams():
+        driven |= {stream.valid, stream.last}
+    driven |= {dut.clock, *dut.clocks, dut.reset, *dut.tie, dut.output.ready}
+    driven = {name for name in driven if name and "." not in name}
     if not driven <= set(found.inputs):
         return  # a wrong name, which the compiler tells, or ports that a look does not find
     for name in found.inputs:
@@ -129,5 +129,5 @@ def require_ports(dut: Dut) -> None:
             raise UsageError(
                 f"nothing drives the input {name!r} of module {dut.top}",
                 where=dut.where,
-                accepted="an operand, or a port of the handshake, for every input",
+                accepted="an operand, a port of the handshake or a tie for every input",
             )

@@ -74,7 +74,7 @@ def unit(case: Case, target: Target) -> Unit:
         Field("weight_zero_point", weight.bits + 1, signed=True, lanes=rows),
     )
     outputs = Layout((Field("acc", int(accumulator.bits), signed=True, lanes=rows),))
-    return Unit("correlation", "correlation", SOURCES, parameters, Layout(inputs), outputs)
+    return Unit(case.primitive, "correlation", SOURCES, parameters, Layout(inputs), outputs)
 
 
 def exact_bits(accumulator: Accumulator, x: Width, weight: Width, taps: int) -> int:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from qsim.cosim.simulators.toolchain import SimulatorName
 
 BENCH: Final = RTL_TB / "bulk" / "stream_bulk_tb.sv"
-TOP: Final = "stream_bulk_tb"
+TOP: Final = "qsim_stream_bulk_tb"
 DEPTH: Final = 16384  # beats in the bench's memory
 TIMEOUT: Final = 3600.0
 LIMIT: Final = 1 << 20

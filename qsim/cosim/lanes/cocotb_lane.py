@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from qsim.cosim.simulators import Simulator
 
 BENCH: Final = RTL_TB / "tb" / "stream_cocotb_tb.sv"
-TOP: Final = "stream_cocotb_tb"
+TOP: Final = "qsim_stream_cocotb_tb"
 LANE: Final = "rtl_tb.tb.lane"
 TIMEOUT: Final = 3600.0
 LIMIT: Final = 1 << 20

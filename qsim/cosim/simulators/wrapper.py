@@ -67,7 +67,7 @@ def _text(unit: Unit) -> str:
     return "\n".join(
         [
             f"// {unit.module} with the widths of one target; generated.",
-            "module dut (",
+            "module qsim_dut (",
             "    input  logic clk,",
             "    input  logic rst,",
             "    input  logic s_axis_tvalid,",

@@ -55,20 +55,23 @@ def owed(dut: Dut, unit: Unit) -> str:
     """Return what stands in the place of the tags: the results that packets still owe."""
     full = "1'b0" if dut.output.ready else "!begun && owed + RESULTS > 32'(1 << LOG_DEPTH)"
     return f"""\
-  // Packets come out with a count of their own: what they owe is counted.
+  // Every packet comes out with as many results: what is owed is counted.
   localparam logic [31:0] RESULTS = {unit.packet};
   logic begun;
-  logic [31:0] owed;
-  assign tag = '0;
-  assign tag_empty = 1'b1;
+  logic [31:0] owed, sent;
+  wire first = issue && !begun;
+  wire back = r_valid && r_ready && (owed != '0 || first);
+  assign tag = {{sent == RESULTS - 32'd1, COUNT_W'(1)}};
+  assign tag_empty = owed == '0;
   assign tag_full = {full};
   always_ff @(posedge clk)
     if (rst) begin
       begun <= 1'b0;
       owed <= '0;
+      sent <= '0;
     end else begin
       if (issue) begun <= !g_last;
-      owed <= owed + (issue && !begun ? RESULTS : 32'd0)
-          - (r_valid && r_ready && owed != '0 ? 32'd1 : 32'd0);
+      owed <= owed + (first ? RESULTS : 32'd0) - (back ? 32'd1 : 32'd0);
+      if (back) sent <= tag[COUNT_W] ? '0 : sent + 32'd1;
     end
 """

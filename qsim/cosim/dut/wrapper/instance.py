@@ -2,49 +2,126 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING
 
-from qsim.cosim.dut.wrapper.issue import streams
-from qsim.cosim.dut.wrapper.places import port_widths
+from qsim.cosim.dut.values import literal
+from qsim.cosim.dut.wrapper.nets import nets
+from qsim.cosim.dut.wrapper.places import net, ports_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
-    from qsim.cosim.dut.binding import Dut
+    from qsim.cosim.dut.binding import Dut, Interface, Level, Parameter
+    from qsim.cosim.dut.wrapper.places import Port
     from qsim.cosim.jobs import Unit
+
+Connected = dict[str, str]  # by port of the design, what it is connected to
 
 
 def instance(dut: Dut, unit: Unit) -> Iterator[str]:
-    """The design, with every port that its binding names."""
-    ports = {dut.clock: "clk"}
-    if dut.reset:
-        ports[dut.reset] = _reset(dut)
-    for index, stream in enumerate(streams(dut)):
-        ports |= {stream.valid: f"in_{index}", stream.ready: f"ready_{index}"}
-        ports |= {stream.last: "g_last"}
-    output = dut.output
-    ports |= {output.valid: "out_valid", output.ready: "out_ready"}
-    names = list(dict.fromkeys(p for b in dut.operands.values() for p in b.ports))
-    ports |= {port: f"p_{port}" for port in names}
-    lanes = {field.name: field.lanes * dut.lanes for field in unit.outputs.fields}
-    for port, width in port_widths(dut.results, lanes).items():
-        yield f"  wire [{width - 1}:0] p_{port};"
-        ports[port] = f"p_{port}"
-    if output.valid:
-        yield "  wire out_valid;"
-    if output.ready:
-        yield "  wire out_ready;"
-    values = ", ".join(f".{name}({value})" for name, value in dut.parameters.items())
-    yield f"  {dut.top} {f'#({values}) ' if values else ''}theirs ("
-    yield ",\n".join(f"      .{port}({net})" for port, net in ports.items() if port)
+    """Yield the nets at the design's ports that it drives, then the design."""
+    operands = ports_of(dut, dut.operands, {f.name: f.lanes for f in unit.inputs.fields})
+    results = ports_of(dut, dut.results, {f.name: f.lanes for f in unit.outputs.fields})
+    connected: Connected = {}
+    for name, interface in dut.interfaces.items():
+        yield _interface(dut, name, interface)
+        modport = f".{interface.modport}" if interface.modport else ""
+        connected[name] = f"i_{name}{modport}"
+    connected |= _constants(dut)
+    for each in nets(dut):
+        if each.side == "input" and each.kind not in ("ready", "data"):
+            yield from _into(each.port, each.net, each.level, None, connected)
+        elif each.kind == "ready" and each.side == "output":
+            yield f"  wire {each.net};"
+            yield from _into(each.port, each.net, each.level, None, connected)
+    for port, shape in operands.items():
+        yield from _into(port, net(port), "high", shape, connected)
+    for each in nets(dut):
+        if (each.side == "input" and each.kind == "ready") or each.kind == "busy":
+            yield from _out_of(each.port, each.net, each.level, None, connected)
+        elif each.side == "output" and each.kind in ("valid", "last", "done"):
+            yield f"  wire {each.net};"
+            yield from _out_of(each.port, each.net, each.level, None, connected)
+    for port, shape in results.items():
+        yield f"  wire [{shape.width - 1}:0] {net(port)};"
+        yield from _out_of(port, net(port), "high", shape, connected)
+    yield f"  {dut.top} {_passed(dut.parameters)}theirs ("
+    yield ",\n".join(f"      .{port}({inside})" for port, inside in connected.items())
     yield "  );"
 
 
+def clock(ratio: int) -> str:
+    """Return the net of a clock by the ratio of its rate to the first one's."""
+    return "clk" if ratio == 1 else f"clk_{ratio}"
+
+
+def _constants(dut: Dut) -> Connected:
+    """Return what clocks, reset and ties are connected to."""
+    connected = {name: literal(value) for name, value in dut.tie.items()}
+    connected |= {name: clock(ratio) for name, ratio in dut.clocks.items()}
+    if dut.clock:
+        connected[dut.clock] = "clk"
+    if dut.reset:
+        connected[dut.reset] = _reset(dut)
+    return connected
+
+
 def _reset(dut: Dut) -> str:
-    match dut.reset_active:
-        case "high":
-            return "rst"
-        case "low":
-            return "!rst"
-        case _:
-            assert_never(dut.reset_active)
+    return "rst" if dut.reset_active == "high" else "!rst"
+
+
+def _passed(parameters: Mapping[str, Parameter]) -> str:
+    values = ", ".join(f".{name}({literal(value)})" for name, value in parameters.items())
+    return f"#({values}) " if values else ""
+
+
+def _interface(dut: Dut, name: str, interface: Interface) -> str:
+    ends = ((interface.clock, "clk"), (interface.reset, _reset(dut)))
+    ports = ", ".join(f".{port}({inside})" for port, inside in ends if port)
+    return f"  {interface.type} {_passed(interface.parameters)}i_{name} ({ports});"
+
+
+def _array(port: str, shape: Port) -> tuple[str, str, list[str]]:
+    """Return an unpacked array's name, its declaration, and its elements, the first one first."""
+    count = shape.width // shape.element
+    name = f"u_{port.replace('.', '__')}"
+    span = f"0:{count - 1}" if shape.range == "ascending" else f"{count - 1}:0"
+    signed = "signed " if shape.signed else ""
+    declared = f"  wire {signed}[{shape.element - 1}:0] {name} [{span}];"
+    return name, declared, [f"{name}[{index}]" for index in range(count)]
+
+
+def _into(
+    port: str, inside: str, level: Level, shape: Port | None, connected: Connected
+) -> Iterator[str]:
+    """Connect what goes into the design."""
+    value = inside if level == "high" else f"~{inside}"
+    if shape is not None and shape.range:
+        value, declared, elements = _array(port, shape)
+        yield declared
+        for index, element in enumerate(elements):
+            yield f"  assign {element} = {inside}[{index * shape.element}+:{shape.element}];"
+    if "." in port:
+        yield f"  assign i_{port} = {value};"
+    else:
+        connected[port] = value
+
+
+def _out_of(
+    port: str, inside: str, level: Level, shape: Port | None, connected: Connected
+) -> Iterator[str]:
+    """Connect what the design drives."""
+    name = inside
+    if shape is not None and shape.range:
+        name, declared, elements = _array(port, shape)
+        yield declared
+        for index, element in enumerate(elements):
+            yield f"  assign {inside}[{index * shape.element}+:{shape.element}] = {element};"
+    if "." in port:
+        yield f"  assign {name} = {'~' if level == 'low' else ''}i_{port};"
+    elif level == "low":
+        yield f"  wire n_{port};"
+        yield f"  assign {inside} = ~n_{port};"
+        connected[port] = f"n_{port}"
+    else:
+        connected[port] = name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
 from qsim.errors import UsageError
@@ -9,19 +10,87 @@ from qsim.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from qsim.cosim.dut.binding import Binding, Dut, Order
+    from qsim.cosim.dut.binding import Binding, Dut, Order, Range
 
 
-def places(dut: Dut, binding: Binding, lanes: int) -> Iterator[tuple[int, str, int]]:
+@dataclass(frozen=True, slots=True)
+class Port:
+    """A port of operands or results.
+
+    Attributes:
+        width: the bits that are bound, all elements together.
+        element: bits of an element of an unpacked array; 0 of a vector.
+        range: the direction of the array's range; empty of a vector.
+        signed: whether the elements are.
+    """
+
+    width: int
+    element: int = 0
+    range: Range = ""
+    signed: bool = False
+
+
+def net(port: str) -> str:
+    """Return the vector with what lies at a port: the first element of an array lowest."""
+    return f"p_{port.replace('.', '__')}"
+
+
+def ports_of(
+    dut: Dut, bindings: Mapping[str, Binding], lanes: Mapping[str, int]
+) -> dict[str, Port]:
+    """Return every port of the bindings.
+
+    Args:
+        dut: the design.
+        bindings: its operands, or its results.
+        lanes: by field, the lanes that a beat of the unit has.
+
+    Raises:
+        UsageError: fields that share a port do not agree on whether it is an array.
+    """
+    found: dict[str, Port] = {}
+    for name, binding in bindings.items():
+        for port in binding.ports:
+            element = _element(bindings, port)
+            width = max(
+                lsb + binding.bits
+                for _, each, lsb in places(bindings, dut, name, lanes[name])
+                if each == port
+            )
+            before = found.get(port)
+            if before is not None and before.range != binding.unpacked:
+                raise UsageError(
+                    f"port {port!r} is an array for one field and a vector for another",
+                    where=f"{dut.where}: {name}.unpacked",
+                    accepted="unpacked in each field of a port, or in none",
+                )
+            if binding.unpacked:
+                count = 1 if binding.shared else lanes[name] * dut.lanes
+                found[port] = Port(count * element, element, binding.unpacked, binding.signed)
+            else:
+                found[port] = Port(max(width, 0 if before is None else before.width))
+    return found
+
+
+def _element(bindings: Mapping[str, Binding], port: str) -> int:
+    """Return the bits of one element of a port: what the fields in it need."""
+    return max(b.lsb + b.bits for b in bindings.values() if port in b.ports)
+
+
+def places(
+    bindings: Mapping[str, Binding], dut: Dut, name: str, lanes: int
+) -> Iterator[tuple[int, str, int]]:
     """Yield (operation * lanes + lane, port, lowest bit) of every value of a field."""
-    total = lanes * dut.lanes
+    binding = bindings[name]
+    total = 1 if binding.shared else lanes * dut.lanes
     rising = _rises(dut.lane_order)
+    stride = _element(bindings, binding.ports[0]) if binding.unpacked else binding.stride
     for position in range(total):
         index = position if rising else total - 1 - position
         if len(binding.ports) > 1:
             yield index, binding.ports[position], binding.lsb
         else:
-            yield index, binding.ports[0], binding.lsb + position * binding.stride
+            yield index, binding.ports[0], binding.lsb + position * stride
 
 
 def _rises(order: Order) -> bool:
@@ -32,17 +101,6 @@ def _rises(order: Order) -> bool:
             return False
         case _:
             assert_never(order)
-
-
-def port_widths(bindings: Mapping[str, Binding], lanes: Mapping[str, int]) -> dict[str, int]:
-    """Return every port of the bindings with the number of bits that they need of it."""
-    widths: dict[str, int] = {}
-    for name, binding in bindings.items():
-        each = 1 if len(binding.ports) > 1 else lanes[name]
-        for port in binding.ports:
-            top = binding.lsb + (each - 1) * binding.stride + binding.bits
-            widths[port] = max(widths.get(port, 0), top)
-    return widths
 
 
 def joined(dut: Dut, port: str, parts: list[tuple[int, int, str]]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, assert_never
 
-from qsim.cosim.dut.wrapper.places import joined, places, resized
+from qsim.cosim.dut.wrapper.places import joined, net, places, resized
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,23 +14,40 @@ if TYPE_CHECKING:
 
 
 def results(dut: Dut, unit: Unit) -> Iterator[str]:
-    """From the design's result ports to groups of results, buffered where it cannot wait."""
+    """Yield r_valid, r_data and r_last: what the design made, when it is taken."""
     offsets = unit.outputs.offsets()
     parts = []
     for field in unit.outputs.fields:
         binding = dut.results[field.name]
-        for index, port, lsb in places(dut, binding, field.lanes):
+        for index, port, lsb in places(dut.results, dut, field.name, field.lanes):
             operation, lane = divmod(index, field.lanes)
             start = operation * unit.outputs.width + offsets[field.name] + lane * field.bits
-            value = resized(f"p_{port}", lsb, binding.bits, field.bits, signed=binding.signed)
+            value = resized(net(port), lsb, binding.bits, field.bits, signed=binding.signed)
             parts.append((start, field.bits, value))
     yield f"  wire [LANES*M_W-1:0] out_data = {joined(dut, 'out_data', parts)};"
+    made = _made(dut)
+    if dut.output.ready:
+        yield "  assign r_valid = out_valid;"
+        yield "  assign out_ready = r_ready;"
+        yield "  assign r_data = out_data;"
+        yield f"  assign r_last = {'out_last' if dut.output.last else 'tag_last'};"
+        return
+    yield from made
+    last = "out_last" if dut.output.last else "1'b0"
+    yield f"""\
+  logic empty, full, kept_last;
+  qsim_fifo #(.W(LANES * M_W + 1), .LOG_DEPTH(LOG_DEPTH)) results (
+      .clk, .rst, .push(out_made), .data({{{last}, out_data}}), .pop(r_ready),
+      .head({{kept_last, r_data}}), .empty, .full);
+  assign r_valid = !empty;
+  assign r_last = {"kept_last" if dut.output.last else "tag_last"};"""
+
+
+def _made(dut: Dut) -> Iterator[str]:
+    """Yield ``out_made``: a result that cannot wait is on its port."""
     match dut.handshake:
-        case "axi_stream":
-            yield "  assign r_valid = out_valid;"
-            yield "  assign out_ready = r_ready;"
-            yield "  assign r_data = out_data;"
-            return
+        case "axi_stream" | "valid_only":
+            yield "  wire out_made = out_valid;"
         case "fixed_latency":
             yield f"  localparam int LATENCY = {dut.latency};"
             yield "  logic [LATENCY:0] asked;"
@@ -38,13 +55,12 @@ def results(dut: Dut, unit: Unit) -> Iterator[str]:
             if dut.latency:
                 shifted = "asked[LATENCY:1] <= rst ? '0 : asked[LATENCY-1:0];"
                 yield f"  always_ff @(posedge clk) {shifted}"
-            yield "  wire out_valid = asked[LATENCY];"
-        case "valid_only":
-            pass  # out_valid is the design's own port
+            yield "  wire out_made = asked[LATENCY];"
+        case "start_done":
+            # Done may be a pulse, or stay until the next start; what rises unasked is told.
+            yield "  logic done_before;"
+            yield "  always_ff @(posedge clk) done_before <= out_done && !rst;"
+            yield "  assign finished = running && out_done;"
+            yield "  wire out_made = finished || (out_done && !done_before);"
         case _:
             assert_never(dut.handshake)
-    yield """\
-  logic empty, full;
-  dut_fifo #(.W(LANES * M_W), .LOG_DEPTH(LOG_DEPTH)) results (
-      .clk, .rst, .push(out_valid), .data(out_data), .pop(r_ready), .head(r_data), .empty, .full);
-  assign r_valid = !empty;"""

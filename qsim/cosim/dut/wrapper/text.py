@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from qsim.cosim.dut.binding import require_unit
-from qsim.cosim.dut.ports import require_ports
+from qsim.cosim.dut.fits import require_unit
+from qsim.cosim.dut.ports import modules, require_ports
+from qsim.cosim.dut.wrapper.clocks import around, module, ratios
 from qsim.cosim.dut.wrapper.drive import drive
 from qsim.cosim.dut.wrapper.head import head
 from qsim.cosim.dut.wrapper.instance import instance
 from qsim.cosim.dut.wrapper.issue import issue
 from qsim.cosim.dut.wrapper.results import results
 from qsim.cosim.simulators import RTL_TB, Design
+from qsim.errors import UsageError
 
 if TYPE_CHECKING:
     from qsim.cosim.dut.binding import Dut
@@ -19,16 +21,28 @@ if TYPE_CHECKING:
 
 # What the wrapper instantiates.
 HELPERS: Final = tuple(
-    RTL_TB / "dut" / name for name in ("dut_fifo.sv", "dut_gather.sv", "dut_scatter.sv")
+    RTL_TB / "dut" / f"qsim_{name}.sv"
+    for name in ("fifo", "gather", "scatter", "steady", "replay", "divider", "crossing")
 )
+NAME: Final = "qsim_dut"  # what the benches instantiate
+_CORE: Final = "qsim_dut_core"  # the same at the rate of the design's first clock
+OURS: Final = "qsim_"  # how every module of the benches begins
 
 
 def design(dut: Dut, unit: Unit) -> Design:
     """Return somebody else's module as the benches build it.
 
     Raises:
-        UsageError: the design does not fit the unit, or leaves an input open.
+        UsageError: the design does not fit the unit, leaves an input open, or has a module with a
+            name of the benches.
     """
+    for name in (dut.top, *modules(dut)):
+        if name.startswith(OURS):
+            raise UsageError(
+                f"module {name!r} has a name that the benches keep for themselves",
+                where=dut.where,
+                accepted=f"names that do not begin with {OURS}",
+            )
     require_ports(dut)
     return Design(
         wrapper(dut, unit),
@@ -41,12 +55,18 @@ def design(dut: Dut, unit: Unit) -> Design:
 
 
 def wrapper(dut: Dut, unit: Unit) -> str:
-    """Return the SystemVerilog text of module ``dut`` around the design.
+    """Return the SystemVerilog text of the module that the benches drive, around the design.
 
     Raises:
         UsageError: the design does not fit the unit (see ``require_unit``).
     """
     require_unit(dut, unit)
-    parts = [head(dut, unit), *issue(dut), *drive(dut, unit), *instance(dut, unit)]
-    parts += results(dut, unit)
-    return "\n".join([*parts, "endmodule", ""])
+    clocks = ratios(dut)
+    name = _CORE if clocks else NAME
+    # What a source of the design has set must not reach our own text.
+    parts = ["`resetall", "`timescale 1ns / 1ns", f"// Around {dut.top}; made from its binding."]
+    parts += [module(name, unit, clocks), head(dut, unit), *issue(dut, unit), *drive(dut, unit)]
+    parts += [*instance(dut, unit), *results(dut, unit), "endmodule"]
+    if clocks:
+        parts += around(dut, unit, _CORE, NAME)
+    return "\n".join([*parts, ""])

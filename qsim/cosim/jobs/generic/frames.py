@@ -74,8 +74,7 @@ def frames(
         beats=made.inputs.pack(inputs.values, beats),
         last=rows_end((length,), beats),
         expected=made.outputs.pack({"y": case.expected.reshape(-1)[element]}, count),
-        # The wrapper knows of no last result: packets are told by their count.
-        expected_last=np.zeros(count, np.bool_),
+        expected_last=rows_end((results,), count),
         field="y",
         element=element[:, None],
         shape=case.expected.shape,

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from qsim.cosim.dut.binding import Dut, require_unit, require_values
+from qsim.cosim.dut.binding import Dut
+from qsim.cosim.dut.fits import require_unit, require_values
 from qsim.cosim.dut.file import load
 from qsim.cosim.dut.wrapper import wrapper
 from qsim.cosim.jobs.beats import Field, Layout
@@ -54,12 +55,12 @@ def test_reads_the_examples(path: Path) -> None:
         ('"axi_stream"', '"wires"', "handshake must not be 'wires'"),
         ('clock = "clk"', 'clock = "clk"\nlatency = 3', "latency must not be 3"),
         ('clock = "clk"', 'clock = "clk"\nlanes = 0', "lanes must not be 0"),
-        ('clock = "clk"', 'clock = "clk"\nclocks = 2', "no field 'clocks'"),
+        ('clock = "clk"', 'clock = "clk"\nclocks = 2', "[clocks]: must be a table, not 2"),
+        ('clock = "clk"', 'clock = "clk"\nspeed = 2', "no field 'speed'"),
         ('port = "reset"', 'port = "reset"\nactive = "up"', "active must not be 'up'"),
         ('port = "reset"', 'port = "reset"\nlevel = 1', "no field 'level'"),
         ('[reset]\nport = "reset"\n', "", "needs a reset"),
         ('valid = "sum_valid"\n', "", "needs a port 'valid' on its output side"),
-        (', ready = "acc_ready"', "", "needs a port 'ready' on its input side"),
         (
             "bits = 20, signed = true, valid",
             "bits = 65, signed = true, valid",
@@ -68,7 +69,7 @@ def test_reads_the_examples(path: Path) -> None:
         ("signed = true }", "signed = 1 }", "signed must not be 1"),
         ("signed = true }", "signed = true, msb = 3 }", "no field 'msb'"),
         ("[operands]", "[operands", "is not TOML"),
-        ("[results]", "[parameters]\nW = 1.5\n[results]", "W must not be 1.5"),
+        ("[results]", "[parameters]\nW = [1]\n[results]", "W must not be [1]"),
         ("[results]", '[parameters]\n"a b" = 1\n[results]', "a name must not be 'a b'"),
         ("[results]", "[defines]\nW = 1\n[results]", "W must not be 1"),
         ("schema = 1", "schema = 1\nparameters = 3", "must be a table, not 3"),

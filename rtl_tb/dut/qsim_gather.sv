@@ -1,12 +1,14 @@
 // Collects up to LANES beats for a design that takes several operations at once.
 //
 // A group is handed on when it is full, after a beat with tlast, or when no beat came for IDLE
-// cycles. Lanes that no beat filled repeat the first one: operands stay within their ranges.
-module dut_gather #(
+// cycles. Lanes that no beat filled repeat the first one: operands stay within their ranges. A beat
+// that differs from the group in a bit of SHARED begins the next one.
+module qsim_gather #(
     parameter int W = 8,
     parameter int LANES = 1,
     parameter int COUNT_W = 8,
-    parameter int IDLE = 16
+    parameter int IDLE = 16,
+    parameter logic [W-1:0] SHARED = '0
 ) (
     input  logic               clk,
     input  logic               rst,
@@ -25,7 +27,9 @@ module dut_gather #(
   logic [7:0] waited;
   logic [COUNT_W-1:0] start;
 
-  assign s_ready = !g_valid || g_ready;
+  wire differs = s_valid && !g_valid && g_count != '0 && ((s_data ^ g_data[0+:W]) & SHARED) != '0;
+
+  assign s_ready = g_valid ? g_ready : !differs;
   assign start   = g_valid ? '0 : g_count;  // a group that leaves makes room at once
 
   always_ff @(posedge clk)
@@ -48,7 +52,7 @@ module dut_gather #(
         g_count <= '0;
       end else if (!g_valid && g_count != '0) begin
         waited <= waited + 1'b1;
-        if (waited == LIMIT) g_valid <= 1'b1;
+        if (waited == LIMIT || differs) g_valid <= 1'b1;
       end
     end
 endmodule

@@ -1,5 +1,5 @@
 // Sends the results of a group one after the other; only `count` lanes of it hold any.
-module dut_scatter #(
+module qsim_scatter #(
     parameter int W = 8,
     parameter int LANES = 1,
     parameter int COUNT_W = 8

@@ -2,7 +2,7 @@
 //
 // `head` is the oldest entry while `empty` is low. A push into a full buffer is lost: whoever
 // pushes keeps count (the wrapper issues no operation whose result would not fit).
-module dut_fifo #(
+module qsim_fifo #(
     parameter int W = 8,
     parameter int LOG_DEPTH = 5
 ) (

@@ -6,6 +6,7 @@ from qsim.cosim.dut.binding import REDUCTIONS, Binding, Dut, Stream
 from qsim.cosim.dut.errors import explain
 from qsim.cosim.dut.file import load
 from qsim.cosim.dut.fits import require_unit, require_values
+from qsim.cosim.dut.init import Written, init
 from qsim.cosim.dut.jobs import job, serving
 from qsim.cosim.dut.wrapper import Net, design, nets
 
@@ -15,8 +16,10 @@ __all__ = [
     "Dut",
     "Net",
     "Stream",
+    "Written",
     "design",
     "explain",
+    "init",
     "job",
     "load",
     "nets",

@@ -48,6 +48,15 @@ def load(path: str | Path) -> Dut:
     return _read(Table(document, where), file.resolve().parent)
 
 
+def parse(text: str, path: Path) -> Dut:
+    """Return what a text states that is to become the file ``path``; errors as those of load."""
+    try:
+        document = toml.parse(text)
+    except FileFormatError as error:
+        raise UsageError.placed(error, str(path)) from None
+    return _read(Table(document, str(path)), path.resolve().parent)
+
+
 def _read(top: Table, base: Path) -> Dut:
     from qsim.program import PRIMITIVES
 

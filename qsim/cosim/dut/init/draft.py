@@ -24,9 +24,17 @@ if TYPE_CHECKING:
 
 # What a design without the field most likely computes with.
 _ZERO: Final = frozenset(
-    ("input_zero_point", "zero_point", "x_zero_point", "weight_zero_point", "a_zero_point",
-     "b_zero_point", "addend")
-)  # fmt: skip
+    (
+        "input_zero_point",
+        "zero_point",
+        "x_zero_point",
+        "weight_zero_point",
+        "a_zero_point",
+        "b_zero_point",
+        "addend",
+        "shift",
+    )
+)
 MAX_BITS: Final = 64
 
 
@@ -83,14 +91,16 @@ def draft(
         unit: the fields of the primitive; None of ``custom``, whose fields are the ports.
         folder: where the file will lie.
         reduces: whether beats form packets with one result each.
-        defines, include: macros and folders with which the sources were read.
+        defines: macros with which the sources were read.
+        include: folders of what they include.
     """
     made = roles(module)
+    array: dict[str, int] = {}
     inputs, outputs = slots(made.operands), slots(made.results)
     if unit is None:
         operands = Matched({w_name(slot.name): slot for slot in inputs})
         results = Matched({w_name(slot.name): slot for slot in outputs})
-        lanes, array = 1, {}
+        lanes = 1
     else:
         operands, results = match(unit.inputs, inputs), match(unit.outputs, outputs)
         unit, array = own_array(unit, operands, results)
@@ -107,10 +117,12 @@ def draft(
         made.said.append(f"{name} is {where}{_bits(slot)}")
     body = [*_head(work, folder), *_control(work), *_values(work, unit)]
     notes = [*made.todo, *(f"the parser: {note}" for note in module.notes)]
-    notes += [f"{name} is a module that no source has" for name in dict.fromkeys(module.missing)]
+    absent = ", ".join(dict.fromkeys(module.missing))
+    if absent:
+        notes.append(f"no source has {absent}, which the module needs: add the files to sources")
     top = [
-        f"# Draft of a binding of {module.name}, made by `qsim cosim --init` from its ports. What was",
-        "# guessed is said here; docs/bring-your-own-rtl.md explains every field.",
+        f"# Draft of a binding of {module.name}, made by `qsim cosim --init` from its ports.",
+        "# What was guessed is said here; docs/bring-your-own-rtl.md explains every field.",
         "#",
         *(f"#   {line}" for line in made.said),
         *(["#", *(f"# TODO: {line}" for line in notes)] if notes else []),
@@ -172,7 +184,8 @@ def _settle(unit: Unit, operands: Matched, results: Matched, lanes: int, made: R
                 slot = _divided(matched.places[field.name], field, lanes)
                 matched.places[field.name] = _signed(slot, field, made)
     for slot in operands.left:
-        made.todo.append(f"{', '.join(slot.ports)} is no field: tied to 0, or name what it is")
+        tied = "nothing drives it" if "." in slot.ports[0] else "tied to 0"
+        made.todo.append(f"{', '.join(slot.ports)} is no field: {tied}, or name what it is")
     for slot in results.left:
         made.said.append(f"{', '.join(slot.ports)} is left open")
     for field in results.missing:
@@ -218,7 +231,7 @@ def _head(work: _Work, folder: Path) -> Iterator[str]:
         yield f"lanes = {work.lanes}"
     lasts = any("last" in channel.ports for channel in made.inputs)
     if work.reduces and not lasts:
-        yield "# packet = 9  # TODO: no port says which beat is the last: how many the design counts"
+        yield "# packet = 9  # TODO: no port says which beat is the last: what the design counts to"
         made.todo.append("packets: no input is the last of a packet: set packet = N")
     if work.array:
         yield "\n[array]  # of products, or of planes"
@@ -261,7 +274,7 @@ def _control(work: _Work) -> Iterator[str]:
         yield from _channel(made.output, last=work.reduces or work.frames or _lasts(made))
     ties = dict(made.ties)
     for slot in work.operands.left:
-        ties |= dict.fromkeys(slot.ports, 0)
+        ties |= dict.fromkeys((port for port in slot.ports if "." not in port), 0)
     if ties:
         yield "\n[tie]  # constants on inputs"
         yield from (f"{name} = {value}" for name, value in ties.items())
@@ -330,11 +343,14 @@ def _stream_of(channels: Sequence[Channel], slot: Slot) -> Channel:
 
 def _fixed(work: _Work, field: Field) -> str:
     result = next(iter(work.results.places.values()), None)
-    value: int | None = 0 if field.name in _ZERO else None
+    shifts = field.name != "shift" or work.primitive == "clamp"
+    value: int | None = 0 if field.name in _ZERO and shifts else None
     if field.name in ("low", "high") and result is not None:
         bits = min(result.bits, field.bits - 1)
         low = -(1 << (bits - 1)) if result.signed else 0
         high = (1 << (bits - result.signed)) - 1
+        if {"relu", "relu6"} & set(w.words(work.module.name)):
+            low = 0
         value = low if field.name == "low" else high
     if value is None:
         work.roles.todo.append(f"{field.name}: no port was found: name it, or fix its value")

@@ -46,6 +46,18 @@ def symbols(scope: Any) -> Iterator[Any]:
             yield symbol
 
 
+def unknown_interfaces(body: Any) -> Iterator[str]:
+    """Yield the interfaces of a module's ports that no file defines; the parser says nothing."""
+    for port in body.portList:
+        if str(port.kind).endswith("InterfacePort") and port.interfaceDef is None:
+            syntax = port.syntax
+            while syntax is not None and not hasattr(syntax, "header"):
+                syntax = syntax.parent
+            name = getattr(getattr(syntax, "header", None), "nameOrKeyword", None)
+            if name is not None:
+                yield str(name.valueText)
+
+
 def unknown(body: Any, depth: int = 0) -> Iterator[str]:
     """Yield the modules inside a module that no file defines."""
     for symbol in symbols(body):

@@ -19,10 +19,10 @@ _NAMES: Final[Mapping[str, str]] = {
     "multiplier": "multiplier mult mul scale m m0 scaler gain coef factor quant_mult",
     "addend": "addend add bias offset b",
     "shift": "shift right_shift rshift shamt shift_amount exponent exp sh n scale_shift",
-    "input_zero_point": "input_zero_point in_zero_point in_zp input_zp input_offset zpi zp_in offset",
-    "zero_point": "zero_point zp output_zero_point out_zp output_zp output_offset zp_out zpo zero z",
+    "input_zero_point": "input_zero_point in_zero_point in_zp input_zp input_offset zp_in offset",
+    "zero_point": "zero_point zp output_zero_point out_zp output_zp output_offset zp_out zero z",
     "low": "low lo min act_min clamp_min qmin lower out_min minimum",
-    "high": "high hi max act_max clamp_max qmax upper out_max maximum",
+    "high": "high hi max act_max clamp_max qmax upper out_max maximum limit bound",
     "y": "y code q result out dout data output o res z quant",
     "sum": "sum result y q out dout data acc",
     "bias": "bias b beta",
@@ -80,7 +80,11 @@ def match(layout: Layout, slots: Sequence[Slot]) -> Matched:
     places: dict[str, Slot] = {}
     left = list(slots)
     for slot in slots:
-        if {"low", "high"} <= set(fields) and set(w.words(slot.name)) & _BOTH and not slot.bits % 2:
+        if (
+            {"low", "high"} <= set(fields)
+            and set(w.words(slot.name)) & _BOTH
+            and _holds_both(slot, fields)
+        ):
             half = slot.bits // 2
             places["low"] = slot.part(0, half, signed=True)
             places["high"] = slot.part(half, half, signed=True)
@@ -103,6 +107,11 @@ def match(layout: Layout, slots: Sequence[Slot]) -> Matched:
         places[missing[0].name] = left.pop()
         missing = []
     return Matched({name: places[name] for name in fields if name in places}, missing, left)
+
+
+def _holds_both(slot: Slot, fields: Mapping[str, Field]) -> bool:
+    """Return whether a place has room for the smallest and the largest code."""
+    return slot.count == 1 and not slot.bits % 2 and slot.bits >= 2 * (fields["low"].bits - 1)
 
 
 def _score(name: str, slot: Slot) -> int:

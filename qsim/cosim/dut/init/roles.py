@@ -193,7 +193,8 @@ def _channels(sides: list[tuple[str, list[Port]]]) -> list[Channel]:
     found: dict[str, Channel] = {}
     for kind, ports in sides:
         for port in ports:
-            if w.has(port.name, _KINDS[kind]) and not w.has(port.name, w.ONE - {"en"}):
+            others = frozenset().union(*(v for k, v in _KINDS.items() if k != kind))
+            if w.is_kind(port.name, _KINDS[kind], others):
                 stem = w.stem(port.name, _KINDS[kind])
                 channel = found.setdefault(stem, Channel(stem))
                 channel.ports.setdefault(kind, port)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from qsim import files
 from qsim.cosim.dut.init.declared import interfaces_of, parameters_of, ports_of
-from qsim.cosim.dut.init.edges import edges_of, unknown
+from qsim.cosim.dut.init.edges import edges_of, unknown, unknown_interfaces
 from qsim.cosim.dut.init.module import Module
 from qsim.errors import FileFormatError, MissingToolError, UsageError
 
@@ -66,7 +66,7 @@ def read(
     while True:
         reading = _Reading([*packages, *modules, *known], include, defines)
         instance = _instance(reading, known, top)
-        imported = reading.imported()
+        imported = [*reading.imported(), *unknown_interfaces(instance.body)]
         missing = [*imported, *dict.fromkeys(unknown(instance.body))]
         taken = {*packages, *modules, *known}
         more = {
@@ -130,7 +130,7 @@ class _Reading:
         for each in self.tree.diagnostics:
             if each.isError():
                 message, place = self._told(each)
-                includes = "no such file" in message
+                includes = "no such file" in message.lower()
                 raise UsageError(
                     message,
                     where=place,

@@ -42,6 +42,7 @@ _SPLIT: Final = {
 VALID: Final = frozenset(["valid", "vld", "val", "dv", "stb", "strobe", "vd", "req", "enb"])
 READY: Final = frozenset(["ready", "rdy", "rd", "ack", "grant", "gnt"])
 LAST: Final = frozenset(["last", "eop", "eof", "final", "tlast", "end"])
+CLEAR: Final = frozenset(["valid", "vld", "ready", "rdy", "last", "eop"])
 START: Final = frozenset(["start", "go", "begin", "launch", "trigger"])
 DONE: Final = frozenset(["done", "finish", "finished", "fin", "complete", "completed"])
 BUSY: Final = frozenset(["busy", "running", "active"])
@@ -93,6 +94,21 @@ def has(name: str, wanted: Iterable[str]) -> bool:
     """Return whether a word of a name is wanted, with or without n in front or behind."""
     own = set(words(name))
     return any(own & {word, f"{word}n", f"n{word}", f"{word}i", f"{word}o"} for word in wanted)
+
+
+def is_kind(name: str, kind: Iterable[str], others: Iterable[str]) -> bool:
+    """Return whether a name says that a port is of a kind: by its last word, or clearly by another.
+
+    ``req_ready`` is a ready, though ``req`` alone is a valid.
+    """
+    own = [
+        word.removesuffix("n") if word.endswith(("dn", "yn")) else word for word in meaning(name)
+    ]
+    if own[-1] in ("n", "ni", "no") and len(own) > 1:
+        own.pop()
+    if own[-1] in kind:
+        return True
+    return bool(set(own) & set(kind) & CLEAR) and own[-1] not in others
 
 
 def is_low(name: str) -> bool:

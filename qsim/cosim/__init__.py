@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import lazy_loader
 
 if TYPE_CHECKING:
-    from qsim.cosim.fields import Fields as Fields
-    from qsim.cosim.fields import fields as fields
+    from qsim.cosim.beat_fields import Fields as Fields
+    from qsim.cosim.beat_fields import fields as fields
     from qsim.cosim.hexfiles import Exported as Exported
     from qsim.cosim.hexfiles import export_hex as export_hex
     from qsim.cosim.report import CallResult as CallResult
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "fields": ["Fields", "fields"],
+        "beat_fields": ["Fields", "fields"],
         "hexfiles": ["Exported", "export_hex"],
         "report": ["CallResult", "Report", "Skipped"],
         "runner": ["Progress", "Settings", "run_cases"],

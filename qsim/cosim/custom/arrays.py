@@ -120,9 +120,8 @@ def _checked(field: Field, arrays: Mapping[str, Any], where: str, what: str) -> 
             where=place,
             accepted=f"{field.min}..{field.max}",
         )
-    return (
-        array if array.dtype.kind == "u" and array.dtype.itemsize == 8 else array.astype(np.int64)
-    )
+    # One type for all that it holds: NumPy makes floats of mixed 64-bit integers.
+    return array.astype(np.int64 if field.max < 1 << 63 else np.uint64)
 
 
 def drawn(fields: Sequence[Field], count: int, seed: int) -> dict[str, Array]:
@@ -130,7 +129,7 @@ def drawn(fields: Sequence[Field], count: int, seed: int) -> dict[str, Array]:
     random = np.random.default_rng([seed, 2])
     arrays: dict[str, Array] = {}
     for field in fields:
-        kind = np.int64 if field.signed else np.uint64
+        kind: Any = np.int64 if field.max < 1 << 63 else np.uint64
         shape = (count, field.lanes) if field.lanes > 1 else (count,)
         array = random.integers(field.min, field.max, shape, dtype=kind, endpoint=True)
         corners = [c for c in (field.min, field.max, 0, 1, -1) if field.min <= c <= field.max]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qsim.cosim.dut.values import literal
-from qsim.cosim.dut.wrapper.nets import nets
+from qsim.cosim.dut.wrapper.boundary import nets
 from qsim.cosim.dut.wrapper.places import net, ports_of
 
 if TYPE_CHECKING:

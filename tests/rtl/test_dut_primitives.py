@@ -18,13 +18,15 @@ from qsim.errors import UsageError
 from tests.tree import ROOT
 
 DUTS = ROOT / "tests" / "rtl" / "duts"
+EXAMPLES = ROOT / "rtl_tb" / "examples"
 
 
 def bound(folder: Path, name: str, parameters: str = "", **changes: str) -> Path:
     """Write the binding of a design with parameters, and with lines replaced."""
-    text = (DUTS / f"{name}.toml").read_text(encoding="utf-8")
+    place = DUTS if (DUTS / f"{name}.toml").is_file() else EXAMPLES / name
+    text = (place / f"{name}.toml").read_text(encoding="utf-8")
     for suffix in ("sv", "v"):
-        text = text.replace(f'["{name}.{suffix}"]', f'["{DUTS / name}.{suffix}"]')
+        text = text.replace(f'["{name}.{suffix}"]', f'["{place / name}.{suffix}"]')
     if parameters:
         text += f"\n[parameters]\n{parameters}\n"
     for old, new in changes.items():

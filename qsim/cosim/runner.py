@@ -169,8 +169,8 @@ def _plan(
 
 def _not_served(case: Call, settings: Settings) -> str:
     if settings.dut is not None:
-        computes = settings.dut.primitive
-        return "" if case.primitive == computes else f"the design computes {computes}"
+        serves = settings.dut.serves
+        return "" if case.primitive in serves else f"the design computes {', '.join(serves)}"
     if not jobs.has_rtl(case.primitive):
         moves = case.primitive in ("reshape", "permute", "concat", "pad")
         return f"no RTL for {case.primitive}{': it only moves codes' if moves else ''}"

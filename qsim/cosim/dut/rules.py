@@ -179,6 +179,8 @@ def _require_binding(dut: Dut, place: str, binding: Binding) -> None:
         _refuse(
             dut, "an unpacked array is one port of all lanes", "port = ...", f"{place}.unpacked"
         )
+    if binding.sizes and not binding.unpacked:
+        _refuse(dut, "only an unpacked array has sizes", "unpacked = ...", f"{place}.sizes")
     if binding.loaded and all(b.loaded or b.static for b in dut.operands.values()):
         _refuse(dut, "an operand must follow what is loaded", "loaded = false", f"{place}.loaded")
 

@@ -68,6 +68,9 @@ REFUSED = [
     ("maximum", "packet = 4", "", "[input]: the beats of max_pool form packets"),
     ("vectors", CLOCK, f"{CLOCK}\npacket = 4", "packet: the beats of matmul form packets"),
     ("start_done", '"bias_add"', '"max_pool"', "handshake: the beats of max_pool form packets, wh"),
+    ("vectors", '"matmul"', '["matmul", "max_pool"]', "primitive must not be ['matmul', "),
+    ("vectors", '"matmul"', '["matmul", "matmul"]', "primitive must not be"),
+    ("vectors", '"matmul"', "[]", "primitive must not be []"),
     # operands
     ("shared", 'port = "bias"', 'port = ["b", "c"]', "operands.bias.shared: a field that all"),
     ("vectors", '"b_last"', '"b_last", static = true', "operands.weight.static: a register of a"),
@@ -75,6 +78,8 @@ REFUSED = [
     ("loaded", '"valid" }', '"valid", loaded = true }', "operands.x.loaded: an operand must"),
     ("arrays", 'port = "bias"', 'port = ["a", "b"]', "operands.bias.unpacked: an unpacked"),
     ("arrays", '"ascending"', '"up"', "unpacked must not be 'up'"),
+    ("shared", "port = \"bias\"", 'sizes = [2], port = "bias"', "operands.bias.sizes: only an unp"),
+    ("matrix", "[2, 2]", "[2, 0]", "sizes must not be [2, 0]"),
     ("encoded", "scale = 2", "scale = 0", "scale must not be 0"),
     ("encoded", "add = 1", "add = 1.5", "add must not be 1.5"),
     ("encoded", 'bits = 20, signed = true', 'bits = 20, signed = true, add = 1', "no field 'add'"),
@@ -102,6 +107,17 @@ def test_refuses(tmp_path: Path, name: str, old: str, new: str, message: str) ->
     assert caught.value.accepted
 
 
+def test_a_module_of_products_may_serve_several_primitives(tmp_path: Path) -> None:
+    dut = changed(tmp_path, "vectors", '"matmul"', '["matmul", "linear"]')
+    assert dut.serves == ("matmul", "linear")
+    linear = job(dut, make.linear((2, 6), (2, 6), x_zero_point=0), make.target(3, 3))
+    assert linear.unit.primitive == "linear"
+    assert design(dut, linear.unit)
+    image = job(dut, make.correlation((1, 2, 3, 3), (2, 2, 2, 2)), make.target(3, 3))
+    with pytest.raises(UsageError, match="the design computes matmul, linear, not correlation"):
+        design(dut, image.unit)
+
+
 def test_refuses_names_of_the_benches(tmp_path: Path) -> None:
     dut = changed(tmp_path, "lasts", 'top = "lasts"', 'top = "qsim_dut"')
     with pytest.raises(UsageError, match="'qsim_dut' has a name that the benches keep"):
@@ -114,6 +130,13 @@ def test_refuses_an_array_that_is_a_vector_for_another_field(tmp_path: Path) -> 
     dut = changed(tmp_path, "arrays", old, new)
     with pytest.raises(UsageError, match="an array for one field and a vector for another"):
         wrapper(dut, sums(4).unit)
+
+
+def test_refuses_sizes_of_other_lanes(tmp_path: Path) -> None:
+    dut = changed(tmp_path, "matrix", "sizes = [2, 2]", "sizes = [2, 3]")
+    work = job(dut, make.linear((2, 6), (2, 6), x_zero_point=0), make.target(3, 3))
+    with pytest.raises(UsageError, match="an array of 2 x 3 has not 4 lanes"):
+        design(dut, work.unit)
 
 
 def test_interfaces_are_refused_on_icarus_before_anything_is_built() -> None:

@@ -167,7 +167,7 @@ def fields(primitive: str, target: Target) -> Fields:
 
 
 def _beats(unit: Unit, primitive: str) -> str:
-    if any(field.name == "load" for field in unit.inputs.fields):
+    if primitive in ("lookup", "interpolate"):
         return "the table first, an entry a beat; then one beat for each result"
     if unit.packet:
         return "a packet (up to last) for each packet of results"

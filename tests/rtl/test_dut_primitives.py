@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import qsim
+from qsim.cli import main
 from qsim.cosim.custom import calls
 from qsim.cosim.dut import design, load
 from qsim.cosim.lanes import Stimulus
@@ -129,3 +130,31 @@ def test_what_cannot_tell_packets_is_refused(tmp_path: Path) -> None:
     for change in ({"lanes": 2}, {"handshake": "fixed_latency", "latency": 1}):
         with pytest.raises(UsageError, match=r"several operations|does not say"):
             design(dataclasses.replace(dut, **change), call.job.unit)
+
+
+def test_the_command_tells_a_block_that_differs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "golden.py").write_text(
+        "def thresholds(x, limits):\n"
+        "    met = x[..., None] >= limits\n"
+        "    return {'y': met.sum(axis=-1), 'any': met.any(axis=-1)}\n"
+    )
+    arguments = ["cosim", "-s", "icarus", "--vectors", "500", "--dut"]
+    wanted = ["--expected", f"{tmp_path}/golden.py:thresholds"]
+    assert main([*arguments, str(bound(tmp_path, "thresholds")), *wanted]) == 0
+    assert "block thresholds of" in capsys.readouterr().out
+    strict = str(bound(tmp_path, "thresholds", "STRICT = 1"))
+    assert main([*arguments, strict, *wanted]) == 1
+    out = capsys.readouterr().out
+    assert "custom thresholds.y" in out
+    assert "first difference at [" in out
+    assert main([*arguments, strict]) == 2
+    assert "nothing says what must come out" in capsys.readouterr().err
+    assert main(["cosim", "digits", "-s", "icarus", *wanted]) == 2
+    assert "what must come out of digits is known" in capsys.readouterr().err
+
+
+def test_a_primitive_without_rtl_needs_a_design(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["cosim", "maximum", "-s", "icarus"]) == 2
+    assert "no RTL for maximum" in capsys.readouterr().err

@@ -85,7 +85,7 @@ def _produces(dut: Dut, unit: Unit) -> str:
     """Return whether the operation on g_data has a result."""
     if dut.reduces:
         return "g_last && !load" if dut.loads else "g_last"
-    if any(field.name == "load" for field in unit.inputs.fields):  # a table: no result
+    if unit.primitive in ("lookup", "interpolate"):  # writing the table makes no result
         return f"!g_data[{unit.inputs.offsets()['load']}]"
     return "1'b1"
 

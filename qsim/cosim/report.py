@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from qsim.cosim.lanes import Stimulus
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,10 +27,11 @@ class CallResult:
         mismatches: elements that differ.
         first: the first of them, or None.
         problems: everything else that is wrong, one line each: no progress, a beat too much, a
-            broken handshake, a wrong tlast.
+            broken handshake, a wrong tlast; and under what stalls, if none of it is seen without.
         seconds: of the simulation.
         cycle: of ``first``, or of the first problem; None where nothing is wrong.
         waves: the file with the cycles around the first difference, where asked for.
+        stimulus: how beats were offered and taken when this was found.
     """
 
     name: str
@@ -43,6 +46,7 @@ class CallResult:
     seconds: float
     cycle: int | None = None
     waves: Path | None = None
+    stimulus: Stimulus = field(default_factory=Stimulus)
 
     @property
     def agrees(self) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
 from qsim.cosim import jobs, lanes
-from qsim.cosim.dut import explain, require_values
+from qsim.cosim.dut import explain, require_values, serving, widened
 from qsim.cosim.dut import job as job_of
 from qsim.cosim.findings import findings
 from qsim.cosim.lanes import LaneName, Stimulus, Window
@@ -49,6 +49,8 @@ class Settings:
         simulator: ``icarus`` or ``verilator``.
         lane: ``bulk`` or ``cocotb``.
         stimulus: stalls and seed.
+        stalled: how a call that agrees is played once more, where a design that is not ours has a
+            handshake to stall; None: not at all.
         workers: builds, and simulations, side by side.
         wrap: makes ``dut`` around what serves a unit; the repository's RTL unless given.
         dut: somebody else's design behind ``wrap``, which serves one primitive; or None.
@@ -62,6 +64,7 @@ class Settings:
     simulator: str
     lane: LaneName = "bulk"
     stimulus: Stimulus = field(default_factory=Stimulus)
+    stalled: Stimulus | None = None
     workers: int = 2
     wrap: Wrap = design
     dut: Dut | None = None
@@ -84,7 +87,9 @@ def _job(cases: tuple[Call, ...], target: Target | None, settings: Settings) -> 
     """Return the beats of one call, or of the calls of a whole layer."""
     first = cases[0]
     if isinstance(first, jobs.Prepared) or target is None:
-        return cast("jobs.Prepared", first).job
+        job = cast("jobs.Prepared", first).job
+        dut = settings.dut
+        return job if dut is None else widened(serving(dut, job.unit), job)
     if settings.dut is not None:
         return job_of(settings.dut, first, target)
     if len(cases) == 1:
@@ -231,7 +236,7 @@ def _add_waves(
         path = folder / f"{_file_name(result.name)}-cycle-{cycle}.vcd"
         window = Window(max(0, cycle - BEFORE), cycle + AFTER, path)
         run = lanes.runner(settings.lane)
-        run(job, build, settings.stimulus, window=window, timeout=settings.timeout)
+        run(job, build, result.stimulus, window=window, timeout=settings.timeout)
         results[index] = replace(result, waves=path)
 
 
@@ -246,7 +251,15 @@ def simulate(job: Job, build: Build, settings: Settings) -> CallResult:
         SimulationError: the simulation did not run to its end.
     """
     run = lanes.runner(settings.lane)
-    result = run(job, build, settings.stimulus, timeout=settings.timeout)
+    stimulus, stalled = settings.stimulus, settings.stalled
+    result = run(job, build, stimulus, timeout=settings.timeout)
+    seconds, note = result.seconds, ""
+    if result.agrees and stalled is not None and build.watched and build.watched.handshakes:
+        again = run(job, build, stalled, timeout=settings.timeout)
+        seconds += again.seconds
+        if not again.agrees:
+            result, stimulus = again, stalled
+            note = f"it agrees at full rate; all this is seen with {stalled.stalls}"
     found = findings(job, result)
     problems = [problem.message for problem in result.problems]
     if result.differing > len(result.differences):
@@ -267,7 +280,8 @@ def simulate(job: Job, build: Build, settings: Settings) -> CallResult:
         cycles=result.cycles,
         mismatches=0 if found.mismatch is None else found.mismatch.count,
         first=found.mismatch,
-        problems=(*problems, *found.others),
-        seconds=result.seconds,
+        problems=(*problems, *found.others, *filter(None, [note])),
+        seconds=seconds,
         cycle=min(cycles, default=None),
+        stimulus=stimulus,
     )

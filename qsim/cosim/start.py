@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from qsim.cosim.lanes import Stimulus, require_lane
+from qsim.cosim.lanes import played, require_lane
 from qsim.cosim.runner import Settings, run_cases
 from qsim.errors import UsageError
 
@@ -35,7 +35,8 @@ def run(
     engine: bool = False,
     lane: str = "bulk",
     seed: int = 0,
-    stall: float = 0.0,
+    stall: float | None = None,
+    idle_cycles: int | None = None,
     vectors: int | None = None,
     inputs: Given | None = None,
     expected: Given | None = None,
@@ -55,7 +56,10 @@ def run(
         engine: whole convolution layers through ``conv_engine``; other calls as ever.
         lane: ``bulk`` or ``cocotb``.
         seed: of stalls and of drawn vectors.
-        stall: probability with which each side of the design waits in a cycle.
+        stall: probability with which each side of the design waits in a cycle; 0 if None. A design
+            of a ``dut`` is then played at full rate and, where it agrees, with stalls.
+        idle_cycles: cycles without a beat that are a hang; in proportion to the longest pause that
+            was seen if None.
         vectors: of a primitive: how many elements at least, beside its directed vectors. Of a
             block: how many inputs are drawn.
         inputs: of a block: arrays by name, a folder of ``NAME.npy``, or a function (or its name,
@@ -74,10 +78,12 @@ def run(
         BuildError: the RTL does not compile.
         SimulationError: a simulation did not run to its end.
     """
+    stimulus, stalled = played(seed, stall, idle_cycles)
     settings = Settings(
         simulator=simulator,
         lane=require_lane(lane),
-        stimulus=Stimulus(seed=seed, stall_input=stall, stall_output=stall),
+        stimulus=stimulus,
+        stalled=stalled,
         workers=workers,
         waves=None if waves is None else Path(waves),
         timeout=timeout,

@@ -7,15 +7,20 @@
 // same memory.
 //
 // Plusargs: nonce (64 bits, hexadecimal), inputs, outputs (beats), hex, seed, stall_in, stall_out
-// (of 65536), wait_valid, resets (lines of resets.hex, ascending cycles), reset_cycles, idle_limit,
-// drain (cycles to wait for superfluous beats), limit (differences written), and for waves
-// dump_first, dump_last. Results go to results.txt, one line per finding:
+// (of 65536), wait_valid, resets (lines of resets.hex, ascending cycles), reset_cycles, idle_limit
+// (cycles without a beat that are a hang) and idle_factor (times the longest pause so far, if that is
+// more), drain (cycles to wait for superfluous beats), limit (differences written), last (0: tlast is
+// not compared), and for waves dump_first, dump_last. Results go to results.txt, a line per finding:
 //   bulk <nonce>
 //   D <beat> <cycle> <expected tlast> <expected tdata> <tlast> <tdata>    differing beat
-//   P <kind> <cycle>                                                      broken rule
-//   end <nonce> <cycles> <beats accepted> <beats taken> <differing beats>
+//   P <kind> <cycle> <cycles since the last beat>                         broken rule
+//   end <nonce> <cycles> <beats accepted> <beats taken> <differing beats> <time of cycle 0>
 // Beats are counted from the last reset, cycles and differences from the first.
 // A cycle is a rising edge of clk, counted from 0 at the first one with rst low.
+// With waves, window.txt says what happened in them:
+//   C <cycle> <time>    when they begin
+//   A <cycle> <beat>    an input beat was accepted
+//   T <cycle> <beat>    an output beat was taken
 `timescale 1ns / 1ns
 // One process does everything, with blocking assignments; what the design sees is assigned without.
 /* verilator lint_off BLKSEQ */
@@ -58,22 +63,25 @@ module qsim_stream_bulk_tb #(
 
   reg [63:0] nonce;
   integer inputs, outputs, resets, reset_cycles, idle_limit, drain, limit, dump_first, dump_last;
-  integer stall_in, stall_out, wait_valid, hex;
+  integer stall_in, stall_out, wait_valid, hex, idle_factor, compare_last;
   reg [31:0] random;
 
   integer results, in_file, out_file;
+  integer events = 0;  // the file of the window, once it has begun
   integer cycle = 0;  // of this edge
+  reg [63:0] zero = 0;  // time of cycle 0
   integer cycles = 0;  // up to the last beat taken, this one included
   integer sent = 0;  // beats accepted since the last reset
   integer offered = 0;  // beats put on the port since the last reset
   integer taken = 0;  // beats taken since the last reset
   integer differing = 0;
   integer idle = 0;
+  integer longest = 0;  // pause between two beats
   integer in_chunk = 0, out_chunk = 0;  // of the next beat
   integer in_at = 0, out_at = 0;  // its place there
   integer in_loaded = -1, out_loaded = -1;  // the chunks in memory
   integer next_reset = 0;
-  integer rst_left = 4;  // edges that reset still stays high
+  integer rst_left = 16;  // edges that reset still stays high: pipelines without a reset run empty
   integer rst_seen = 0;  // edges that reset has been high
   reg started = 0;  // reset has been low
   reg [5:0] broken = 0;  // kinds of problems that were told
@@ -94,6 +102,8 @@ module qsim_stream_bulk_tb #(
     resets = 0;
     reset_cycles = 1;
     idle_limit = 1000000;
+    idle_factor = 0;
+    compare_last = 1;
     drain = 64;
     limit = 1000;
     dump_first = -1;
@@ -110,6 +120,8 @@ module qsim_stream_bulk_tb #(
     found = $value$plusargs("resets=%d", resets);
     found = $value$plusargs("reset_cycles=%d", reset_cycles);
     found = $value$plusargs("idle_limit=%d", idle_limit);
+    found = $value$plusargs("idle_factor=%d", idle_factor);
+    found = $value$plusargs("last=%d", compare_last);
     found = $value$plusargs("drain=%d", drain);
     found = $value$plusargs("limit=%d", limit);
     found = $value$plusargs("dump_first=%d", dump_first);
@@ -139,7 +151,7 @@ module qsim_stream_bulk_tb #(
   task problem(input integer kind);
     if (!broken[kind] && !finished) begin
       broken[kind] = 1;
-      $fdisplay(results, "P %0d %0d", kind, cycle);
+      $fdisplay(results, "P %0d %0d %0d", kind, cycle, idle);
     end
   endtask
 
@@ -147,8 +159,9 @@ module qsim_stream_bulk_tb #(
   task finish;
     if (!finished) begin
       finished = 1;
-      $fdisplay(results, "end %h %0d %0d %0d %0d", nonce, cycles, sent, taken, differing);
+      $fdisplay(results, "end %h %0d %0d %0d %0d %0d", nonce, cycles, sent, taken, differing, zero);
       $fclose(results);
+      if (events != 0) $fclose(events);
       $finish(0);
     end
   endtask
@@ -205,7 +218,9 @@ module qsim_stream_bulk_tb #(
   // A beat is taken at this edge.
   task take;
     reg [M_W:0] want;
+    reg got_last;
     begin
+      if (events != 0) $fdisplay(events, "T %0d %0d", cycle, taken);
       if (taken < outputs) begin
         if (out_at == 0) load_out;
         want = expected[out_at];
@@ -214,17 +229,19 @@ module qsim_stream_bulk_tb #(
           out_at = 0;
           out_chunk = out_chunk + 1;
         end
-        if ({m_last, m_data} !== want) begin
+        got_last = compare_last != 0 ? m_last : want[M_W];
+        if ({got_last, m_data} !== want) begin
           differing = differing + 1;
           if (differing <= limit && !finished) begin
             if (^m_data === 1'bx)
               $fdisplay(results, "D %0d %0d %b %h %b b%b", taken, cycle, want[M_W],
-                        want[M_W-1:0], m_last, m_data);
+                        want[M_W-1:0], got_last, m_data);
             else
               $fdisplay(results, "D %0d %0d %b %h %b %h", taken, cycle, want[M_W],
-                        want[M_W-1:0], m_last, m_data);
+                        want[M_W-1:0], got_last, m_data);
           end
         end
+        if (idle > longest) longest = idle;
         idle = 0;  // a beat that nobody expects is no progress: it could come for ever
       end
       taken = taken + 1;
@@ -259,9 +276,9 @@ module qsim_stream_bulk_tb #(
       end
       if (m_valid && taken >= outputs) problem(EXTRA);
       if (waiting && !m_valid) problem(DROPPED);
-      else if (waiting && {m_last, m_data} !== waited) problem(UNSTABLE);
+      else if (waiting && {compare_last != 0 && m_last, m_data} !== waited) problem(UNSTABLE);
       waiting = m_valid && !m_ready;
-      if (waiting) waited = {m_last, m_data};
+      if (waiting) waited = {compare_last != 0 && m_last, m_data};
     end
   endtask
 
@@ -292,15 +309,24 @@ module qsim_stream_bulk_tb #(
       rst_seen = rst_seen + 1;
       rst_left = rst_left - 1;
       if (rst_left == 0) begin
+        // From the edge before the first cycle: what that one finds has been there since.
+        if (!started && dump_first == 0) $dumpvars(0, qsim_stream_bulk_tb);
         rst <= 0;
         offer;
         m_ready <= stall_out == 0 && wait_valid == 0;
       end
     end else begin
+      if (cycle == 0) zero = $time;
       rules;
+      if (cycle == dump_first) begin
+        events = $fopen("window.txt", "w");
+        $fdisplay(events, "C %0d %0d", cycle, $time);
+      end
       idle = idle + 1;
       if (s_valid && s_ready) begin
+        if (events != 0) $fdisplay(events, "A %0d %0d", cycle, sent);
         sent = sent + 1;
+        if (idle > longest) longest = idle;
         idle = 0;
       end
       if (m_valid && m_ready) take;
@@ -308,13 +334,13 @@ module qsim_stream_bulk_tb #(
       if (!s_valid || s_ready) offer;
       m_ready <= (stall_out == 0 || {16'd0, random[31:16]} >= stall_out)
           && (wait_valid == 0 || (m_valid && !m_ready));
-      if (cycle == dump_first) $dumpvars(0, qsim_stream_bulk_tb);
+      if (cycle == dump_first - 1) $dumpvars(0, qsim_stream_bulk_tb);
       if (dump_last >= 0 && cycle == dump_last) finish;
       // A reset that was due in the one before comes right after it.
       if (next_reset < resets && cycle >= reset_at[next_reset]) start_reset;
       else if (taken >= outputs && sent >= inputs) begin
         if (next_reset >= resets && (idle > drain || broken[EXTRA])) finish;
-      end else if (idle >= idle_limit) begin
+      end else if (idle >= idle_limit && idle >= idle_factor * longest) begin
         problem(HANG);
         finish;
       end

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from rtl_tb.tb.ports import Ports
     from rtl_tb.tb.scoreboard import Difference
 
-_FIRST_RESET: Final = 4  # cycles
+_FIRST_RESET: Final = 16  # cycles: pipelines without a reset run empty
 _DRAIN: Final = 64  # cycles in which superfluous results may still come
 _KNOWN: Final = frozenset({"00", "01", "10", "11"})
-KINDS: Final = ("hang", "extra", "unstable", "dropped", "unknown", "reset")
+KINDS: Final = ("hang", "extra", "unstable", "dropped", "unknown", "reset", "last")
 
 
 @dataclass
@@ -39,7 +39,10 @@ class Outcome:
         outstanding: results that did not come.
         differing: results that were not as expected.
         differences: the first of them.
-        problems: the cycle in which each kind of broken rule was first seen.
+        problems: for each kind of broken rule, the cycle in which it was first seen, and how many
+            cycles had passed without a beat.
+        zero: time of cycle 0, in ns.
+        window: events of the waves, in the format of ``stream_bulk_tb.sv``.
         events: how often each thing happened that coverage asks for.
     """
 
@@ -49,7 +52,9 @@ class Outcome:
     outstanding: int = 0
     differing: int = 0
     differences: list[Difference] = field(default_factory=list)
-    problems: dict[str, int] = field(default_factory=dict)
+    problems: dict[str, tuple[int, int]] = field(default_factory=dict)
+    zero: int = 0
+    window: list[str] = field(default_factory=list)
     events: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -57,9 +62,9 @@ class Outcome:
         """Whether every result came, as expected, by the rules."""
         return not self.differing and not self.problems and not self.outstanding
 
-    def problem(self, kind: str, cycle: int) -> None:
+    def problem(self, kind: str, cycle: int, idle: int) -> None:
         """Note a broken rule; only the first of a kind counts."""
-        self.problems.setdefault(kind, cycle)
+        self.problems.setdefault(kind, (cycle, idle))
 
     def happened(self, event: str) -> None:
         """Count an event."""
@@ -69,7 +74,15 @@ class Outcome:
 class Bench:
     """A job on the design's ports."""
 
-    def __init__(self, ports: Ports, job: Job, stimulus: Stimulus, limit: int = 1 << 20) -> None:
+    def __init__(
+        self,
+        ports: Ports,
+        job: Job,
+        stimulus: Stimulus,
+        limit: int = 1 << 20,
+        *,
+        compare_last: bool = True,
+    ) -> None:
         # A generator each: how one side stalls does not depend on what the other does.
         offers, takes = Random(stimulus.seed), Random(stimulus.seed ^ 0x5BD1E995)  # noqa: S311
         self._ports = ports
@@ -77,10 +90,12 @@ class Bench:
         self._stimulus = stimulus
         self._source = Source(job.rows, ports.words, stimulus.stall_input, offers)
         self._sink = Sink(stimulus.stall_output, takes, wait_for_valid=stimulus.wait_for_valid)
-        self._rules = Rules()
-        self._board = Scoreboard(job.expected, limit)
+        self._rules = Rules(compare_last=compare_last)
+        self._board = Scoreboard(job.expected, limit, compare_last=compare_last)
         self._resets = list(stimulus.resets)
         self._idle = 0
+        self._longest = 0  # pause between two beats
+        self._watched = False  # the window has begun
         self._driven = -1
         self._outcome = Outcome()
 
@@ -100,10 +115,17 @@ class Bench:
         self._drive()
         read = self._ports.read
         cycle = 0
+        if begin == 0:
+            self._ports.dump()
         while True:
             yield
-            going = self._cycle(read(), cycle)
+            if cycle == 0:
+                self._outcome.zero = self._ports.time()
             if cycle == begin:
+                self._watched = True
+                self._outcome.window.append(f"C {cycle} {self._ports.time()}")
+            going = self._cycle(read(), cycle)
+            if cycle == begin - 1:  # what the first cycle finds has been there since then
                 self._ports.dump()
             if not going or cycle == end:
                 break
@@ -126,31 +148,26 @@ class Bench:
         outcome, source, board = self._outcome, self._source, self._board
         ready = self._sink.ready
         if seen[:2] not in _KNOWN:
-            outcome.problem("unknown", cycle)
+            outcome.problem("unknown", cycle, self._idle)
             return False
         self._idle += 1
         result = seen[1] == "1"
         if self._rules.waited is not None or (result and not ready):
             broken = self._rules.check(seen, ready=ready)
             if broken:
-                outcome.problem(broken, cycle)
+                outcome.problem(broken, cycle, self._idle)
         if source.valid:
             if seen[0] == "1":
-                source.accept()
-                outcome.beats_in += 1
-                self._idle = 0
+                self._accept(cycle)
             else:
                 outcome.happened("input_held")
         elif source.offered < len(self._job.rows):
             outcome.happened("input_paused")
         if result:
             if board.left <= 0:
-                outcome.problem("extra", cycle)
+                outcome.problem("extra", cycle, self._idle)
             if ready:
-                board.take(seen[2:], cycle)
-                outcome.beats_out += 1
-                outcome.cycles = cycle + 1
-                self._idle = 0
+                self._take(seen[2:], cycle)
             else:
                 outcome.happened("output_held")
         if not self._sink.always:
@@ -158,12 +175,34 @@ class Bench:
         # While beats move by the rules there is nothing to end.
         return (not self._idle and not outcome.problems) or self._goes_on(cycle)
 
+    def _accept(self, cycle: int) -> None:
+        if self._watched:
+            self._outcome.window.append(f"A {cycle} {self._source.accepted}")
+        self._source.accept()
+        self._outcome.beats_in += 1
+        self._moved()
+
+    def _take(self, payload: str, cycle: int) -> None:
+        if self._watched:
+            self._outcome.window.append(f"T {cycle} {self._board.taken}")
+        if self._board.left > 0:  # one that nobody expects is no progress: it could come for ever
+            self._moved()
+        self._board.take(payload, cycle)
+        self._outcome.beats_out += 1
+        self._outcome.cycles = cycle + 1
+
+    def _moved(self) -> None:
+        """Note that a beat was accepted or taken."""
+        self._longest = max(self._longest, self._idle)
+        self._idle = 0
+
     def _goes_on(self, cycle: int) -> bool:
         done = self._board.left <= 0 and self._source.accepted >= len(self._job.rows)
         if done and not self._resets:
             return self._idle <= _DRAIN and "extra" not in self._outcome.problems
-        if self._idle >= self._stimulus.idle_limit:
-            self._outcome.problem("hang", cycle)
+        patience = max(self._stimulus.idle_limit, self._stimulus.idle_factor * self._longest)
+        if self._idle >= patience:
+            self._outcome.problem("hang", cycle, self._idle)
             return False
         return True
 
@@ -189,7 +228,7 @@ class Bench:
             cycle += 1
             # The first edge in reset is the one that it acts on.
             if passed and self._ports.read()[1] != "0":
-                self._outcome.problem("reset", cycle)
+                self._outcome.problem("reset", cycle, self._idle)
         return cycle
 
     def _finish(self) -> Outcome:

@@ -164,7 +164,7 @@ class _Runner:
 def _message(outcome: Outcome, job: Job, stimulus: Stimulus) -> str:
     words = [f"{outcome.differing} of {len(job.expected)} results differ"]
     words += [difference.line() for difference in outcome.differences]
-    words += [f"{kind} at cycle {cycle}" for kind, cycle in outcome.problems.items()]
+    words += [f"{kind} at cycle {cycle}" for kind, (cycle, _) in outcome.problems.items()]
     words.append(f"{outcome.beats_in} beats accepted, {outcome.outstanding} results outstanding")
     return f"{'; '.join(words)}; {stimulus}, seed {session.description().stimulus.seed}"
 

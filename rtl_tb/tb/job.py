@@ -2,8 +2,8 @@
 
 The description is JSON: ``nonce``, ``primitive``, ``parameters``, ``inputs`` and ``outputs``
 (fields of a beat, the least significant first: name, bits, signed, lanes), ``stimulus``,
-``limit``, and ``window`` or null. Beside it lie ``in.hex`` and ``out.hex``, one ``{tlast, tdata}``
-a line.
+``limit``, ``last`` (whether tlast is compared), and ``window`` or null. Beside it lie ``in.hex``
+and ``out.hex``, one ``{tlast, tdata}`` a line.
 """
 
 from __future__ import annotations
@@ -70,6 +70,7 @@ class Stimulus:
     resets: tuple[int, ...] = ()
     reset_cycles: int = 2
     idle_limit: int = 1_000_000
+    idle_factor: int = 0
 
 
 @dataclass(frozen=True)
@@ -132,6 +133,7 @@ class Description:
         stimulus: how.
         limit: how many differences are kept.
         window: first and last cycle of the waves, or None.
+        compare_last: whether tlast of results is compared.
     """
 
     nonce: str
@@ -139,6 +141,7 @@ class Description:
     stimulus: Stimulus
     limit: int
     window: tuple[int, int] | None
+    compare_last: bool
 
 
 def load(path: Path) -> Description:
@@ -161,6 +164,7 @@ def load(path: Path) -> Description:
         stimulus=Stimulus(**{**stimulus, "resets": tuple(stimulus["resets"])}),
         limit=document["limit"],
         window=None if window is None else (window[0], window[1]),
+        compare_last=document["last"],
     )
 
 

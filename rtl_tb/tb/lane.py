@@ -14,5 +14,7 @@ from rtl_tb.tb.bench import Bench
 async def play(top: Any) -> None:
     """Write what the run found; a difference is a result, not a failure."""
     told = session.description()
-    bench = Bench(session.ports(top), told.job, told.stimulus, told.limit)
+    bench = Bench(
+        session.ports(top), told.job, told.stimulus, told.limit, compare_last=told.compare_last
+    )
     session.write_results(await bench.run(told.window))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from cocotb import simulator
 from cocotb.clock import Clock
 from cocotb.triggers import GPITrigger
+from cocotb.utils import get_sim_time
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -55,6 +56,10 @@ class Ports:
     def control(self, value: int) -> None:
         """Drive rst, s_axis_tvalid and m_axis_tready: a sum of RST, VALID and READY."""
         self._control.set_signal_val_int(_DEPOSIT, value)
+
+    def time(self) -> int:
+        """Return the time of the last rising edge, in ns."""
+        return round(get_sim_time("ns")) - _PERIOD // 2
 
     def dump(self) -> None:
         """Start the waves."""

@@ -34,10 +34,15 @@ def write_results(outcome: Outcome) -> None:
     nonce = description().nonce
     lines = [f"bulk {nonce}"]
     lines += [difference.line() for difference in outcome.differences]
-    lines += [f"P {KINDS.index(kind)} {cycle}" for kind, cycle in outcome.problems.items()]
+    lines += [
+        f"P {KINDS.index(kind)} {cycle} {idle}" for kind, (cycle, idle) in outcome.problems.items()
+    ]
     lines.append(
         f"end {nonce} {outcome.cycles} {outcome.beats_in} {outcome.beats_out} {outcome.differing}"
+        f" {outcome.zero}"
     )
+    if outcome.window:
+        write("window.txt", "\n".join([*outcome.window, ""]))
     write("results.txt", "\n".join([*lines, ""]))
 
 

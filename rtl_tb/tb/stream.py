@@ -92,7 +92,8 @@ class Rules:
         waited: tlast and tdata of a result that waited in the last cycle, or None.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, compare_last: bool = True) -> None:
+        self._from = 2 if compare_last else 3
         self.restart()
 
     def restart(self) -> None:
@@ -106,7 +107,7 @@ class Rules:
             seen: what ``Ports.read`` returned.
             ready: whether tready was high.
         """
-        valid, payload, waited = seen[1] == "1", seen[2:], self.waited
+        valid, payload, waited = seen[1] == "1", seen[self._from :], self.waited
         self.waited = payload if valid and not ready else None
         if waited is None:
             return ""

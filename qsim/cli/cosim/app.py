@@ -92,9 +92,17 @@ def cosim(
     ] = None,
     config: ConfigOption = None,
     stall: Annotated[
-        float,
-        option("P", "Probability, 0 to below 1, that a side waits in a cycle.", show_default=True),
-    ] = 0.0,
+        float | None,
+        option(
+            "P",
+            "Probability, 0 to below 1, that a side waits in a cycle (default: 0; with --dut, once "
+            "0 and once 0.3).",
+        ),
+    ] = None,
+    idle_cycles: Annotated[
+        int | None,
+        option("N", "Cycles without a beat that are a hang (default: by the longest pause)."),
+    ] = None,
     waves: Annotated[
         bool,
         flag(
@@ -169,6 +177,7 @@ def cosim(
         expected=expected,
         config=config,
         stall=stall,
+        idle_cycles=idle_cycles,
         waves=waves,
         timeout=timeout,
         jobs=jobs,

@@ -47,7 +47,8 @@ class CosimOptions:
     inputs: tuple[str, ...]
     expected: str | None
     config: Path | None
-    stall: float
+    stall: float | None
+    idle_cycles: int | None
     waves: bool
     timeout: float
     jobs: int
@@ -74,6 +75,7 @@ def _check_numbers(options: CosimOptions) -> None:
         ("samples", options.samples),
         ("vectors", options.vectors),
         ("jobs", options.jobs),
+        ("idle-cycles", options.idle_cycles),
     ):
         if value is not None and value < 1:
             raise UsageError(f"--{name} must be at least 1, not {value}", accepted="1 or more")
@@ -83,12 +85,14 @@ def _check_numbers(options: CosimOptions) -> None:
 
 def _settings(options: CosimOptions) -> Settings:
     from qsim.cosim import Settings, with_dut
-    from qsim.cosim.lanes import Stimulus, require_lane
+    from qsim.cosim.lanes import played, require_lane
 
+    stimulus, stalled = played(options.seed, options.stall, options.idle_cycles)
     settings = Settings(
         simulator=options.simulator,
         lane=require_lane(options.lane),
-        stimulus=Stimulus(seed=options.seed, stall_input=options.stall, stall_output=options.stall),
+        stimulus=stimulus,
+        stalled=stalled,
         workers=options.jobs,
         waves=WAVES if options.waves else None,
         timeout=options.timeout,

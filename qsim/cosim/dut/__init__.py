@@ -8,6 +8,7 @@ from qsim.cosim.dut.file import load
 from qsim.cosim.dut.fits import require_unit, require_values
 from qsim.cosim.dut.init import Written, init
 from qsim.cosim.dut.jobs import job, serving
+from qsim.cosim.dut.widths import widened
 from qsim.cosim.dut.wrapper import Net, design, nets
 
 __all__ = [
@@ -26,4 +27,5 @@ __all__ = [
     "require_unit",
     "require_values",
     "serving",
+    "widened",
 ]

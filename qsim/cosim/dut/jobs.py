@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from qsim.cosim import jobs
+from qsim.cosim.dut.widths import widened
 from qsim.errors import UsageError
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ def job(dut: Dut, case: Case, target: Target) -> Job:
 
     The design's own array replaces the target's: integers do not depend on it. Packets that are
     shorter than what the design counts to are filled up with beats that leave the result as it is.
+    Results are as wide as the design's ports.
 
     Raises:
         UsageError: there are no beats of the call.
@@ -34,7 +36,9 @@ def job(dut: Dut, case: Case, target: Target) -> Job:
         array = replace(own, rows=dut.rows or own.rows, columns=dut.columns or own.columns)
         target = replace(target, array=array)
     made = jobs.bindable(case, target)
-    return _filled(made, dut.packet) if dut.packet and dut.primitive in _FILLED else made
+    if dut.packet and dut.primitive in _FILLED:
+        made = _filled(made, dut.packet)
+    return widened(dut, made)
 
 
 def serving(dut: Dut, unit: Unit) -> Dut:

@@ -17,6 +17,7 @@ from qsim.cosim.lanes.interface import (
     Window,
 )
 from qsim.cosim.lanes.names import recipe, require_lane, runner
+from qsim.cosim.lanes.stimuli import played
 from qsim.cosim.simulators import LANES, LaneName
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "cocotb_recipe",
     "find_cocotb",
     "play",
+    "played",
     "recipe",
     "require_lane",
     "run_bulk",

@@ -11,7 +11,7 @@ import numpy as np
 from qsim.atomic import refused, scratch
 from qsim.cosim.lanes.interface import LaneResult, SimulationError, Stimulus, Window
 from qsim.cosim.lanes.results import Expectation, read_results
-from qsim.cosim.lanes.waves import keep_waves
+from qsim.cosim.lanes.waves import keep_waves, mark_waves
 from qsim.cosim.simulators import RTL_TB, Build, Design, Recipe, process
 from qsim.errors import UsageError
 
@@ -94,6 +94,7 @@ def run_bulk(
         nonce = secrets.token_hex(8)
         arguments = _plusargs(job, stimulus, window, limit) | {"nonce": nonce}
         arguments["hex"] = str(int(hexadecimal))
+        arguments["last"] = str(int(build.watched is None))
         done = process.run(
             _command(build, arguments, stimulus.seed),
             cwd=folder,
@@ -111,14 +112,22 @@ def run_bulk(
                 accepted="a simulation that runs to its end",
             )
         expectation = Expectation(
-            nonce, job.unit.outputs.width, len(job.beats), len(job.expected), stimulus
+            nonce,
+            job.unit.outputs.width,
+            len(job.beats),
+            len(job.expected),
+            stimulus,
+            build.watched,
         )
         try:
-            return read_results(folder / "results.txt", expectation, seconds)
+            result = read_results(folder / "results.txt", expectation, seconds)
         except SimulationError as error:
             raise SimulationError(
                 f"{error.message}{process.last_words(done.text)}", where=job.name
             ) from None
+        if window is not None:
+            mark_waves(folder, window, job, result, build.watched)
+        return result
 
 
 def _command(build: Build, arguments: dict[str, str], seed: int) -> list[str]:
@@ -135,6 +144,7 @@ def _command(build: Build, arguments: dict[str, str], seed: int) -> list[str]:
 
 
 def _plusargs(job: Job, stimulus: Stimulus, window: Window | None, limit: int) -> dict[str, str]:
+    idle_limit, idle_factor = stimulus.patience
     values = {
         "inputs": len(job.beats),
         "outputs": len(job.expected),
@@ -144,7 +154,8 @@ def _plusargs(job: Job, stimulus: Stimulus, window: Window | None, limit: int) -
         "wait_valid": int(stimulus.wait_for_valid),
         "resets": len(stimulus.resets),
         "reset_cycles": stimulus.reset_cycles,
-        "idle_limit": stimulus.idle_limit,
+        "idle_limit": idle_limit,
+        "idle_factor": idle_factor,
         "limit": limit,
     }
     if window is not None:

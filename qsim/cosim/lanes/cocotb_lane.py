@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, assert_never
 from qsim.atomic import refused, scratch
 from qsim.cosim.lanes.interface import LaneResult, SimulationError, Stimulus, Window
 from qsim.cosim.lanes.results import Expectation, read_results
-from qsim.cosim.lanes.waves import keep_waves
+from qsim.cosim.lanes.waves import keep_waves, mark_waves
 from qsim.cosim.simulators import RTL_TB, Build, Design, Recipe, process
 from qsim.errors import MissingToolError, UsageError
 
@@ -134,13 +134,21 @@ def run_cocotb(
         )
         seconds = time.perf_counter() - started
         expectation = Expectation(
-            nonce, job.unit.outputs.width, len(job.beats), len(job.expected), stimulus
+            nonce,
+            job.unit.outputs.width,
+            len(job.beats),
+            len(job.expected),
+            stimulus,
+            build.watched,
         )
         try:
-            return read_results(folder / "results.txt", expectation, seconds)
+            result = read_results(folder / "results.txt", expectation, seconds)
         except SimulationError as error:
             said = process.last_words((folder / "log.txt").read_text("utf-8", "replace"))
             raise SimulationError(f"{error.message}{said}", where=job.name) from None
+        if window is not None:
+            mark_waves(folder, window, job, result, build.watched)
+        return result
 
 
 def play(
@@ -178,7 +186,10 @@ def play(
         raise UsageError(f"a build of lane {build.lane!r} (waves: {build.waves}) does not fit")
     nonce = secrets.token_hex(8)
     with refused(folder):
-        _write(folder, job, stimulus, window, limit, nonce)
+        document = _document(job, stimulus, window) | {"nonce": nonce, "limit": limit}
+        document["last"] = build.watched is None
+        (folder / "job.json").write_text(json.dumps(document), encoding="utf-8")
+        _write(folder, job)
     done = process.run(
         _command(build, stimulus.seed),
         cwd=folder,
@@ -197,21 +208,23 @@ def play(
     return nonce
 
 
-def _write(
-    folder: Path, job: Job, stimulus: Stimulus, window: Window | None, limit: int, nonce: str
-) -> None:
+def _document(job: Job, stimulus: Stimulus, window: Window | None) -> dict[str, Any]:
+    """Return what the bench's description says of a job and how it is played."""
     unit = job.unit
-    document = {
-        "nonce": nonce,
+    idle_limit, idle_factor = stimulus.patience
+    played = asdict(stimulus) | {"idle_limit": idle_limit, "idle_factor": idle_factor}
+    return {
         "primitive": job.primitive,
         "parameters": dict(unit.parameters),
         "inputs": _fields(unit.inputs),
         "outputs": _fields(unit.outputs),
-        "stimulus": asdict(stimulus),
-        "limit": limit,
+        "stimulus": played,
         "window": None if window is None else [window.first, window.last],
     }
-    (folder / "job.json").write_text(json.dumps(document), encoding="utf-8")
+
+
+def _write(folder: Path, job: Job) -> None:
+    unit = job.unit
     (folder / "in.hex").write_bytes(unit.inputs.to_hex(job.beats, job.last))
     (folder / "out.hex").write_bytes(unit.outputs.to_hex(job.expected, job.expected_last))
 

@@ -8,8 +8,9 @@ which reset is low.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, Final, Literal, Protocol, TypeAlias
 
 from qsim.errors import QsimError, UsageError
 
@@ -19,7 +20,11 @@ if TYPE_CHECKING:
     from qsim.cosim.jobs import Job
     from qsim.cosim.simulators import Build
 
-ProblemKind: TypeAlias = Literal["hang", "extra", "unstable", "dropped", "unknown", "reset"]
+ProblemKind: TypeAlias = Literal["hang", "extra", "unstable", "dropped", "unknown", "reset", "last"]
+# A hang is so many cycles without a beat, or so many times the longest pause that was seen.
+_PATIENCE: Final = 20_000
+_FACTOR: Final = 32
+_MOST: Final = (1 << 31) - 1  # of the bulk bench
 
 
 class SimulationError(QsimError):
@@ -55,7 +60,8 @@ class Problem:
     Attributes:
         kind: ``hang`` (no progress), ``extra`` (a beat that nobody expects), ``unstable`` (tdata
             or tlast changed while it waited), ``dropped`` (tvalid fell while it waited),
-            ``unknown`` (x or z on tvalid or tready), ``reset`` (tvalid high in reset).
+            ``unknown`` (x or z on tvalid or tready), ``reset`` (tvalid high in reset), ``last``
+            (a wrong last of a design that is not ours; of ours it is a difference).
         cycle: when.
         message: one line with the figures.
     """
@@ -67,6 +73,7 @@ class Problem:
         "dropped": "took tvalid back before tready",
         "unknown": "has x or z on tvalid or tready",
         "reset": "keeps tvalid high in reset",
+        "last": "gave a wrong tlast",
     }
     kind: ProblemKind
     cycle: int
@@ -86,7 +93,8 @@ class Stimulus:
         resets: cycles at which reset goes high for ``reset_cycles``. The stream then starts again
             from its first beat, and so does what is expected; beats taken before count too.
         reset_cycles: at least 1.
-        idle_limit: cycles without a beat on either side after which the design is said to hang.
+        idle_limit: cycles without a beat on either side after which the design is said to hang; in
+            proportion to the longest pause seen (see ``patience``) if None.
     """
 
     seed: int = 0
@@ -95,7 +103,7 @@ class Stimulus:
     wait_for_valid: bool = False
     resets: tuple[int, ...] = ()
     reset_cycles: int = 2
-    idle_limit: int = 1_000_000
+    idle_limit: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("stall_input", "stall_output"):
@@ -108,8 +116,30 @@ class Stimulus:
             raise UsageError(f"seed must have 32 bits, not {self.seed}", accepted="0..4294967295")
         if list(self.resets) != sorted(set(self.resets)) or min(self.resets, default=0) < 0:
             raise UsageError(f"resets must be ascending cycles, not {self.resets}")
-        if self.reset_cycles < 1 or self.idle_limit < 1:
+        if self.reset_cycles < 1 or (self.idle_limit is not None and self.idle_limit < 1):
             raise UsageError("reset_cycles and idle_limit must be at least 1")
+
+    @property
+    def patience(self) -> tuple[int, int]:
+        """Cycles without a beat that are a hang, and times the longest pause, if that is more.
+
+        A side that stalls nearly always does not make a design hang: a pause of 50 times the
+        average has a probability of exp(-50).
+        """
+        if self.idle_limit is not None:
+            return self.idle_limit, 0
+        pauses = 50 / (1 - max(self.stall_input, self.stall_output))
+        return min(_PATIENCE + math.ceil(pauses), _MOST), _FACTOR
+
+    @property
+    def stalls(self) -> str:
+        """What is not at full rate, in the words of the options; empty where nothing is."""
+        words = []
+        if self.stall_input or self.stall_output:
+            words.append(f"stalls of {max(self.stall_input, self.stall_output):g}")
+        if self.wait_for_valid:
+            words.append("a receiver that waits for valid")
+        return f"{' and '.join(words)}, seed {self.seed}" if words else ""
 
 
 @dataclass(frozen=True, slots=True)

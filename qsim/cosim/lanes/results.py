@@ -17,17 +17,21 @@ from qsim.cosim.lanes.interface import (
     SimulationError,
     Stimulus,
 )
+from qsim.cosim.lanes.watch import State, read_watch
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
+
+    from qsim.cosim.simulators import Watched
 
 # The benches write a kind as its position in this tuple: a new name goes last.
 _KINDS: Final[tuple[ProblemKind, ...]] = get_args(ProblemKind)
 _DIFFERENCE: Final = re.compile(
     r"D (\d+) (\d+) ([01]) ([0-9a-f]+) ([01xz]) ([0-9a-f]+|b[01xz]+)", re.ASCII
 )
-_PROBLEM: Final = re.compile(r"P (\d) (\d+)", re.ASCII)
-_END: Final = re.compile(r"end ([0-9a-f]{16}) (\d+) (\d+) (\d+) (\d+)", re.ASCII)
+_PROBLEM: Final = re.compile(r"P (\d) (\d+) (\d+)", re.ASCII)
+_END: Final = re.compile(r"end ([0-9a-f]{16}) (\d+) (\d+) (\d+) (\d+) (\d+)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,7 @@ class Expectation:
         width: bits of the output's tdata.
         inputs, outputs: beats of the job.
         stimulus: of the run.
+        watched: of a design that is not ours; None of ours.
     """
 
     nonce: str
@@ -46,6 +51,7 @@ class Expectation:
     inputs: int
     outputs: int
     stimulus: Stimulus
+    watched: Watched | None = None
 
 
 def read_results(path: Path, wanted: Expectation, seconds: float) -> LaneResult:
@@ -66,15 +72,22 @@ def read_results(path: Path, wanted: Expectation, seconds: float) -> LaneResult:
         raise SimulationError("the simulator ended before the bench did")
     if end[1] != wanted.nonce:
         raise SimulationError("the simulator's result is not of this run")
-    cycles, sent, taken, differing = map(int, end.groups()[1:])
-    differences, problems = [], []
+    cycles, sent, taken, differing, zero = map(int, end.groups()[1:])
+    told, states = read_watch(path.parent, wanted.watched, zero) if wanted.watched else ([], [])
+    # What the design's own nets showed is not told again of the stream behind them; how a reset
+    # must end is for their watchers alone.
+    silent = {problem.kind for problem in told} | ({"reset"} if wanted.watched else set())
+    differences, problems = [], list(told)
     for line in lines[1:-1]:
         found = _PROBLEM.fullmatch(line)
         if found and int(found[1]) < len(_KINDS):
             kind = _KINDS[int(found[1])]
-            problems.append(_problem(kind, int(found[2]), wanted, (sent, taken)))
+            if kind not in silent:
+                cycle, idle = int(found[2]), int(found[3])
+                problems.append(_problem(kind, cycle, idle, wanted, (sent, taken), states))
         else:
             differences.append(_difference(line, wanted))
+    problems = _without_consequences(problems, differences)
     if len(differences) > differing:
         raise SimulationError("the simulator counts fewer differences than it wrote")
     return LaneResult(
@@ -87,6 +100,19 @@ def read_results(path: Path, wanted: Expectation, seconds: float) -> LaneResult:
         problems=tuple(problems),
         seconds=seconds,
     )
+
+
+def _without_consequences(
+    problems: Sequence[Problem], differences: Sequence[Difference]
+) -> list[Problem]:
+    """Return problems in the order of cycles, without what follows from results that moved.
+
+    Behind a result that was lost, or came twice, every last belongs to another one.
+    """
+    moved = {"extra", "hang"} & {problem.kind for problem in problems}
+    begin = differences[0].cycle if moved and differences else None
+    kept = [p for p in problems if p.kind != "last" or begin is None or p.cycle < begin]
+    return sorted(kept, key=lambda problem: problem.cycle)
 
 
 def _difference(line: str, wanted: Expectation) -> Difference:
@@ -104,20 +130,27 @@ def _difference(line: str, wanted: Expectation) -> Difference:
 
 
 def _problem(
-    kind: ProblemKind, cycle: int, wanted: Expectation, counts: tuple[int, int]
+    kind: ProblemKind,
+    cycle: int,
+    idle: int,
+    wanted: Expectation,
+    counts: tuple[int, int],
+    states: Sequence[State],
 ) -> Problem:
     sent, taken = counts
     message = f"the design {Problem.EXPLAINED[kind]}"
     match kind:
         case "hang":
-            message += (
-                f" for {wanted.stimulus.idle_limit} cycles "
-                f"(cycle {cycle}; {sent} of {wanted.inputs} beats accepted, "
-                f"{wanted.outputs - taken} of {wanted.outputs} results outstanding)"
-            )
+            owed = f"{wanted.outputs - taken} of {wanted.outputs} results outstanding"
+            parts = [
+                f"cycle {cycle}",
+                f"{sent} of {wanted.inputs} beats accepted, {owed}",
+                *filter(None, (state.stuck() for state in states)),
+            ]
+            message += f" for {idle} cycles ({'; '.join(parts)})"
         case "extra":
             message += f" (cycle {cycle}; {taken} beats taken, {wanted.outputs} expected)"
-        case "unstable" | "dropped" | "unknown" | "reset":
+        case "unstable" | "dropped" | "unknown" | "reset" | "last":
             message += f" (cycle {cycle})"
         case _:
             assert_never(kind)

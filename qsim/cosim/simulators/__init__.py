@@ -9,6 +9,7 @@ from qsim.cosim.simulators.builds import build, build_all
 from qsim.cosim.simulators.compile_errors import BuildError
 from qsim.cosim.simulators.recipes import LANES, Build, LaneName, Recipe
 from qsim.cosim.simulators.toolchain import SIMULATORS, Simulator, find
+from qsim.cosim.simulators.watched import Handshake, Watched
 from qsim.cosim.simulators.wrapper import RTL, RTL_TB, Design, Wrap, design
 
 __all__ = [
@@ -19,9 +20,11 @@ __all__ = [
     "Build",
     "BuildError",
     "Design",
+    "Handshake",
     "LaneName",
     "Recipe",
     "Simulator",
+    "Watched",
     "Wrap",
     "build",
     "build_all",

@@ -78,4 +78,5 @@ def _open(place: Path, recipe: Recipe) -> Build | None:
         return None
     with suppress(OSError):
         os.utime(place)  # when it was last used
-    return Build(place, recipe.simulator, recipe.lane, recipe.waves, place / names[0])
+    watched = recipe.design.watched
+    return Build(place, recipe.simulator, recipe.lane, recipe.waves, place / names[0], watched)

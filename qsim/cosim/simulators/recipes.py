@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from qsim.cosim.simulators.toolchain import Simulator
+    from qsim.cosim.simulators.watched import Watched
     from qsim.cosim.simulators.wrapper import Design
 
 LaneName: TypeAlias = Literal["bulk", "cocotb"]
@@ -82,6 +83,7 @@ class Build:
         lane: whose bench it has.
         waves: whether it can write waves.
         program: the executable, or the file that ``vvp`` reads.
+        watched: of the design.
     """
 
     path: Path
@@ -89,6 +91,7 @@ class Build:
     lane: LaneName
     waves: bool
     program: Path
+    watched: Watched | None = None
 
 
 def _included(folders: Iterable[Path]) -> list[Path]:

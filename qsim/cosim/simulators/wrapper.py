@@ -15,6 +15,7 @@ from qsim.errors import UsageError
 
 if TYPE_CHECKING:
     from qsim.cosim.jobs import Unit
+    from qsim.cosim.simulators.watched import Watched
 
 RTL_TB: Final = Path(__file__).resolve().parents[3] / "rtl_tb"
 RTL: Final = RTL_TB / "rtl"
@@ -30,6 +31,8 @@ class Design:
         input_width, output_width: bits of ``s_axis_tdata`` and ``m_axis_tdata``.
         include: folders of included files.
         defines: macros and their text.
+        watched: handshakes that ``dut`` watches; None around RTL of ours. The benches then leave
+            tlast alone: the watchers know whether the design has one.
     """
 
     wrapper: str
@@ -38,6 +41,7 @@ class Design:
     output_width: int
     include: tuple[Path, ...] = ()
     defines: Mapping[str, str] = field(default_factory=dict)
+    watched: Watched | None = None
 
 
 Wrap: TypeAlias = Callable[["Unit"], Design]

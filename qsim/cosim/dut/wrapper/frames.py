@@ -63,6 +63,7 @@ def owed(dut: Dut, unit: Unit) -> str:
   wire back = r_valid && r_ready && (owed != '0 || first);
   assign tag = {{sent == RESULTS - 32'd1, COUNT_W'(1)}};
   assign tag_empty = owed == '0;
+  assign tag_last = (first || !tag_empty) && tag[COUNT_W];
   assign tag_full = {full};
   always_ff @(posedge clk)
     if (rst) begin

@@ -41,7 +41,11 @@ def mask(layout: Layout, names: Iterable[str]) -> str:
 
 
 def head(dut: Dut, unit: Unit) -> str:
-    """Return everything between the bench's streams and the nets g_* and r_*."""
+    """Return everything between the bench's streams and the nets g_* and r_*.
+
+    Where no lanes are gathered, what the benches do on ready reaches the design in its own cycle.
+    """
+    through = bool(dut.output.ready) and dut.lanes == 1
     return f"""\
   localparam int S_W = {unit.inputs.width};
   localparam int M_W = {unit.outputs.width};
@@ -54,15 +58,16 @@ def head(dut: Dut, unit: Unit) -> str:
   logic [COUNT_W-1:0] g_count;
   logic [COUNT_W:0] tag;
   logic r_last;
-  wire tag_last = !tag_empty && tag[COUNT_W];
+  wire asks = issue && produces;
+  logic tag_last;
 {chr(10).join(_gathered(dut, unit))}
   wire produces = {_produces(dut, unit)};
 
 {_known(dut, unit)}
   // A result that nothing asked for is passed on: the bench says so.
-  qsim_scatter #(.W(M_W), .LANES(LANES), .COUNT_W(COUNT_W)) scatter (
+  qsim_scatter #(.W(M_W), .LANES(LANES), .COUNT_W(COUNT_W), .THROUGH(1'b{through:d})) scatter (
       .clk, .rst, .r_valid, .r_ready, .r_data,
-      .r_count(tag_empty ? COUNT_W'(1) : tag[COUNT_W-1:0]), .r_last,
+      .r_count(!tag_empty ? tag[COUNT_W-1:0] : asks ? g_count : COUNT_W'(1)), .r_last,
       .m_valid(m_axis_tvalid), .m_ready(m_axis_tready), .m_data(m_axis_tdata),
       .m_last(m_axis_tlast));
 """
@@ -74,9 +79,12 @@ def _known(dut: Dut, unit: Unit) -> str:
     if unit.packet:
         return owed(dut, unit)
     return """\
-  // What is known of a result before it comes: how many beats, and tlast.
+  // What is known of a result before it comes: how many beats, and tlast. One that comes in the
+  // cycle of its operation needs no place.
+  assign tag_last = tag_empty ? g_last : tag[COUNT_W];
   qsim_fifo #(.W(COUNT_W + 1), .LOG_DEPTH(LOG_DEPTH)) tags (
-      .clk, .rst, .push(issue && produces), .data({g_last, g_count}), .pop(r_valid && r_ready),
+      .clk, .rst, .push(asks && !(tag_empty && r_valid && r_ready)),
+      .data({g_last, g_count}), .pop(r_valid && r_ready),
       .head(tag), .empty(tag_empty), .full(tag_full));
 """
 
@@ -94,6 +102,7 @@ def _gathered(dut: Dut, unit: Unit) -> Iterator[str]:
     """Yield how beats become the groups, or the repeated packets, that the design takes."""
     shared = [name for name, binding in dut.operands.items() if binding.shared]
     kept = f", .SHARED({mask(unit.inputs, shared)})" if shared and dut.lanes > 1 else ""
+    kept += ", .THROUGH(1'b1)" if dut.handshake == "axi_stream" and dut.lanes == 1 else ""
     to = "b" if dut.loads else "g"
     if dut.loads:
         yield "  logic b_valid, b_ready, b_last, load;"

@@ -30,7 +30,7 @@ from tests.tree import ROOT
 BENCH = ROOT / "rtl_tb" / "tb" / "bench.py"
 NONCE = "00000000000000ab"
 WANTED = Expectation(NONCE, width=8, inputs=4, outputs=4, stimulus=Stimulus(idle_limit=9))
-GOOD = f"bulk {NONCE}\nD 2 3 0 1f 1 20\nP 0 12\nend {NONCE} 4 4 3 1\n"
+GOOD = f"bulk {NONCE}\nD 2 3 0 1f 1 20\nP 0 12 9\nend {NONCE} 4 4 3 1 165\n"
 
 
 def read(tmp_path: Path, text: str) -> LaneResult:
@@ -61,14 +61,15 @@ def test_a_result(tmp_path: Path) -> None:
         (GOOD, "", "is not of this run"),
         (f"bulk {NONCE}", "bulk 00000000000000ac", "is not of this run"),
         (f"end {NONCE}", "end 00000000000000ac", "is not of this run"),
-        (f"end {NONCE} 4 4 3 1\n", "", "ended before the bench did"),
-        (f"end {NONCE} 4 4 3 1", f"end {NONCE} 4 4", "ended before the bench did"),
+        (f"end {NONCE} 4 4 3 1 165\n", "", "ended before the bench did"),
+        (f"end {NONCE} 4 4 3 1 165", f"end {NONCE} 4 4 3 1", "ended before the bench did"),
         (f"end {NONCE} 4 4 3 1", f"end {NONCE} 4 4 3 0", "counts fewer differences"),
         ("D 2 3 0 1f 1 20", "D 2 3 0 1f 1 2", "has a line 'D 2 3 0 1f 1 2'"),
         ("D 2 3 0 1f 1 20", "D 2 3 0 1f 1 b0000x", "has a line"),
         ("D 2 3 0 1f 1 20", "D 4 3 0 1f 1 20", "has a line"),
         ("D 2 3 0 1f 1 20", "D 2 3 0 1f 1 -1", "has a line"),
-        ("P 0 12", "P 9 12", "has a line 'P 9 12'"),
+        ("P 0 12 9", "P 9 12 9", "has a line 'P 9 12 9'"),
+        ("P 0 12 9", "P 0 12", "has a line 'P 0 12'"),
         ("P 0 12", "\N{DIGIT ONE}\N{SUPERSCRIPT TWO}", "without a result"),
     ],
 )

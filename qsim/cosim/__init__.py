@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import lazy_loader
 
 if TYPE_CHECKING:
+    from qsim.cosim.beat_fields import Fields as Fields
+    from qsim.cosim.beat_fields import fields as fields
     from qsim.cosim.hexfiles import Exported as Exported
     from qsim.cosim.hexfiles import export_hex as export_hex
     from qsim.cosim.report import CallResult as CallResult
@@ -22,15 +24,17 @@ if TYPE_CHECKING:
     from qsim.cosim.runner import Progress as Progress
     from qsim.cosim.runner import Settings as Settings
     from qsim.cosim.runner import run_cases as run_cases
+    from qsim.cosim.start import blocks as blocks
     from qsim.cosim.start import run as run
     from qsim.cosim.start import with_dut as with_dut
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "beat_fields": ["Fields", "fields"],
         "hexfiles": ["Exported", "export_hex"],
         "report": ["CallResult", "Report", "Skipped"],
         "runner": ["Progress", "Settings", "run_cases"],
-        "start": ["run", "with_dut"],
+        "start": ["blocks", "run", "with_dut"],
     },
 )

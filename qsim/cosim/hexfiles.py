@@ -27,8 +27,8 @@ CASE.in.hex   the beats to send, one a line
 CASE.out.hex  the beats that must come out, one a line
 CASE.map.txt  which element of the result each lane of an output beat holds: its flat index in C
               order, one line per beat, lane 0 first; -1 where the lane holds none
-layout.json   for each case: the module and its parameters, the fields of both beats, the shape
-              of the result
+layout.json   for each case: the module and its parameters (empty where qsim has no RTL for it), the
+              fields of both beats, the shape of the result
 
 A line is {tlast, tdata}: ceil((width + 1) / 4) lower-case hexadecimal digits, where `width` is
 that of tdata, so bit `width` is tlast and the bits above it are 0.
@@ -50,7 +50,7 @@ class Exported:
     Attributes:
         directory: the folder.
         cases: what ``layout.json`` says of each case.
-        skipped: why a case has no RTL that could take it, by its name.
+        skipped: why there are no beats of a case, by its name.
     """
 
     directory: Path
@@ -69,8 +69,8 @@ def export_hex(
         names: of the cases; all of them if empty.
 
     Raises:
-        UsageError: no such case, one named here that no RTL takes, none that any RTL takes, or a
-            folder that exists or cannot be written.
+        UsageError: no such case, one named here or all of which there are no beats, or a folder
+            that exists or cannot be written.
         FileFormatError: the set changed since it was opened.
     """
     path = Path(directory)
@@ -91,9 +91,9 @@ def export_hex(
                 cases.append(_write(job, folder, stems[name]))
         if not cases:
             raise UsageError(
-                "no RTL takes any of its cases",
+                "there are no beats of any of its cases",
                 where=str(golden.directory),
-                accepted="cases of primitives and schemes that have RTL",
+                accepted="cases of the primitives of qsim",
             )
         document = {
             "format": "qsim-hex",
@@ -108,9 +108,9 @@ def export_hex(
 
 
 def _job(golden: GoldenSet, name: str) -> Job:
-    from qsim.cosim.jobs import job
+    from qsim.cosim.jobs import bindable
 
-    return job(golden.case(name), golden.target)
+    return bindable(golden.case(name), golden.target)
 
 
 def _write(job: Job, folder: Path, stem: str) -> dict[str, Any]:

@@ -101,7 +101,7 @@ class Report:
         source: what was simulated: a model, a golden set, a primitive.
         simulator, version: what simulated it.
         lane: which bench.
-        target: the contract of both sides.
+        target: the contract of both sides; None of a block that no primitive is.
         seed: of stalls, of drawn vectors, of what reset leaves.
         calls: in the order of execution.
         skipped: calls without RTL.
@@ -115,7 +115,7 @@ class Report:
     simulator: str
     version: str
     lane: LaneName
-    target: Target
+    target: Target | None
     seed: int
     calls: tuple[CallResult, ...]
     skipped: tuple[Skipped, ...]
@@ -150,7 +150,7 @@ class Report:
             "simulator": self.simulator,
             "version": self.version,
             "lane": self.lane,
-            "target": {"name": self.target.name, "hash": self.target.hash},
+            "target": self.target and {"name": self.target.name, "hash": self.target.hash},
             "seed": self.seed,
             "elements": self.elements,
             "mismatches": self.mismatches,

@@ -6,10 +6,10 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
 from qsim.cosim import jobs, lanes
-from qsim.cosim.dut import explain, require_values, require_widths
+from qsim.cosim.dut import explain, require_values, require_widths, serving, widened
 from qsim.cosim.dut import job as job_of
 from qsim.cosim.findings import findings
 from qsim.cosim.lanes import LaneName, Stimulus, Window
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from qsim.cosim.simulators import Build, Recipe, Simulator
     from qsim.golden import Case
     from qsim.target import Target
+
+    Call: TypeAlias = Case | jobs.Prepared
 
 # Beats that are kept between building and simulating; others are made a second time.
 _HELD_BYTES: Final = 512 << 20
@@ -83,29 +85,36 @@ class Settings:
 class _Planned:
     """What has RTL, a call or a layer: its job, if it is small enough to keep, and its build."""
 
-    cases: tuple[Case, ...]
+    cases: tuple[Call, ...]
     job: Job | None
     recipe: Recipe
     key: str
 
 
-def _job(cases: tuple[Case, ...], target: Target, settings: Settings) -> Job:
+def _job(cases: tuple[Call, ...], target: Target | None, settings: Settings) -> Job:
     """Return the beats of one call, or of the calls of a whole layer."""
+    first = cases[0]
+    if isinstance(first, jobs.Prepared) or target is None:
+        job = cast("jobs.Prepared", first).job
+        dut = settings.dut
+        return job if dut is None else widened(serving(dut, job.unit), job)
     if settings.dut is not None:
-        return job_of(settings.dut, cases[0], target)
+        return job_of(settings.dut, first, target)
     if len(cases) == 1:
-        return jobs.job(cases[0], target)
+        return jobs.job(first, target)
     from qsim.cosim.jobs import conv_engine  # it loads Numba
 
-    return conv_engine.job(cases, target)
+    return conv_engine.job(cast("tuple[Case, ...]", cases), target)
 
 
-def run_cases(cases: Iterable[Case], target: Target, settings: Settings, source: str) -> Report:
+def run_cases(
+    cases: Iterable[Call], target: Target | None, settings: Settings, source: str
+) -> Report:
     """Send calls through RTL and compare every element.
 
     Args:
         cases: the calls.
-        target: the contract that they were made for.
+        target: the contract that they were made for; None of a block that no primitive is.
         settings: how.
         source: what the report calls them.
 
@@ -144,12 +153,15 @@ def run_cases(cases: Iterable[Case], target: Target, settings: Settings, source:
 
 
 def _plan(
-    cases: Iterable[Case], target: Target, settings: Settings, simulator: Simulator
+    cases: Iterable[Call], target: Target | None, settings: Settings, simulator: Simulator
 ) -> tuple[list[_Planned], list[Skipped]]:
     planned: list[_Planned] = []
     skipped: list[Skipped] = []
     held = 0
-    for group in jobs.layers(cases) if settings.engine else ((case,) for case in cases):
+    groups: Iterable[tuple[Call, ...]] = ((case,) for case in cases)
+    if settings.engine:
+        groups = jobs.layers(cast("Iterable[Case]", cases))
+    for group in groups:
         reason = _not_served(group[0], settings)
         if not reason:
             try:
@@ -158,8 +170,7 @@ def _plan(
                 reason = error.message
         if reason:
             skipped += [
-                Skipped(case.name, case.layer, case.primitive, case.expected.size, reason)
-                for case in group
+                Skipped(case.name, case.layer, case.primitive, case.size, reason) for case in group
             ]
             continue
         if settings.dut is not None:
@@ -171,9 +182,10 @@ def _plan(
     return planned, skipped
 
 
-def _not_served(case: Case, settings: Settings) -> str:
-    if settings.dut is not None and case.primitive not in settings.dut.serves:
-        return f"the design computes {', '.join(settings.dut.serves)}"
+def _not_served(case: Call, settings: Settings) -> str:
+    if settings.dut is not None:
+        serves = settings.dut.serves
+        return "" if case.primitive in serves else f"the design computes {', '.join(serves)}"
     if not jobs.has_rtl(case.primitive):
         moves = case.primitive in ("reshape", "permute", "concat", "pad")
         return f"no RTL for {case.primitive}{': it only moves codes' if moves else ''}"
@@ -219,7 +231,7 @@ def _warnings(
 
 
 def _simulate(
-    planned: Sequence[_Planned], builds: dict[str, Build], target: Target, settings: Settings
+    planned: Sequence[_Planned], builds: dict[str, Build], target: Target | None, settings: Settings
 ) -> list[CallResult]:
     def one(each: _Planned) -> CallResult:
         job = _job(each.cases, target, settings) if each.job is None else each.job
@@ -236,7 +248,7 @@ def _simulate(
 def _add_waves(
     results: list[CallResult],
     planned: Sequence[_Planned],
-    target: Target,
+    target: Target | None,
     settings: Settings,
     folder: Path,
 ) -> None:
@@ -293,7 +305,7 @@ def simulate(job: Job, build: Build, settings: Settings) -> CallResult:
         name=job.name,
         layer=job.layer,
         primitive=job.primitive,
-        module=job.unit.module,
+        module=job.unit.module if settings.dut is None else settings.dut.top,
         elements=job.elements,
         cycles=result.cycles,
         mismatches=0 if found.mismatch is None else found.mismatch.count,

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from os import PathLike
 
-    from qsim.cosim.jobs import Unit
+    from qsim.cosim.custom import Given
+    from qsim.cosim.jobs import Prepared, Unit
     from qsim.cosim.report import Report
     from qsim.cosim.simulators import Design
     from qsim.golden import Case, GoldenSet
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def run(
-    source: Source,
+    source: Source | None = None,
     x: Any = None,
     *,
     simulator: str = "verilator",
@@ -37,6 +38,8 @@ def run(
     stall: float | None = None,
     idle_cycles: int | None = None,
     vectors: int | None = None,
+    inputs: Given | None = None,
+    expected: Given | None = None,
     waves: str | PathLike[str] | None = None,
     workers: int | None = None,
     lint: bool = False,
@@ -45,7 +48,8 @@ def run(
     """Send every call of a source through RTL and compare every element of its result.
 
     Args:
-        source: a golden set, the folder of one, a network (with ``x``), or a primitive's name.
+        source: a golden set, the folder of one, a network (with ``x``), or a primitive's name;
+            None for a block of ``dut`` whose primitive is ``custom``.
         x: the network's input.
         simulator: ``verilator`` or ``icarus``.
         target: of a primitive (needed); of a golden set or network, which it must be.
@@ -57,7 +61,12 @@ def run(
             of a ``dut`` is then played at full rate and, where it agrees, with stalls.
         idle_cycles: cycles without a beat that are a hang; in proportion to the longest pause that
             was seen if None.
-        vectors: of a primitive: how many elements at least, beside its directed vectors.
+        vectors: of a primitive: how many elements at least, beside its directed vectors. Of a
+            block: how many inputs are drawn.
+        inputs: of a block: arrays by name, a folder of ``NAME.npy``, or a function (or its name,
+            ``module:function``) that returns them, called with the seed; the files that ``dut``
+            names if None.
+        expected: likewise, what must come out; a function is called with the inputs by name.
         waves: a folder for the waves around the first differences.
         workers: builds and simulations side by side; as many as there are processors if None.
         lint: tell also what Verilator says of a ``dut`` on request: latches, unused signals.
@@ -66,6 +75,7 @@ def run(
     Raises:
         MissingToolError: the simulator is not there, or too old.
         UsageError: the source does not fit its options, is of another target, or has no RTL.
+        InputError: an array of a block is missing, or does not fit its fields.
         FileFormatError: the golden set is damaged.
         BuildError: the RTL does not compile.
         SimulationError: a simulation did not run to its end.
@@ -82,8 +92,43 @@ def run(
         lint=lint,
         engine=engine,
     )
+    settings = with_dut(settings, dut)
+    if source is None or inputs is not None or expected is not None:
+        if source is not None or x is not None or target is not None:
+            raise UsageError(
+                "arrays of one's own are those of a block, without source, input and target",
+                accepted='dut with primitive = "custom", inputs and expected alone',
+            )
+        block = blocks(settings, inputs, expected, vectors=vectors, seed=seed)
+        return run_cases(block, None, settings, str(dut))
     cases, contract, name = _cases(source, x, target, seed, vectors)
-    return run_cases(cases, contract, with_dut(settings, dut), name)
+    return run_cases(cases, contract, settings, name)
+
+
+def blocks(
+    settings: Settings,
+    inputs: Given | None,
+    expected: Given | None,
+    *,
+    vectors: int | None = None,
+    seed: int = 0,
+) -> list[Prepared]:
+    """Return the calls of the block that settings bind; arguments as those of :func:`run`.
+
+    Raises:
+        UsageError: they bind none, or nothing says where arrays are.
+        InputError: an array is missing, or does not fit.
+    """
+    from qsim.cosim import custom
+
+    if settings.dut is None or settings.dut.custom is None:
+        bound = "nothing" if settings.dut is None else settings.dut.primitive
+        raise UsageError(
+            f"arrays of one's own are those of a block, and the design computes {bound}",
+            where="" if settings.dut is None else settings.dut.where,
+            accepted='a dut.toml with primitive = "custom"',
+        )
+    return custom.calls(settings.dut.custom, inputs, expected, vectors=vectors, seed=seed)
 
 
 def with_dut(settings: Settings, path: str | PathLike[str] | None) -> Settings:
@@ -109,7 +154,7 @@ def with_dut(settings: Settings, path: str | PathLike[str] | None) -> Settings:
         )
 
     def wrap(unit: Unit) -> Design:
-        return duts.design(dut, unit)
+        return duts.design(duts.serving(dut, unit), unit)
 
     return replace(settings, wrap=wrap, dut=dut)
 

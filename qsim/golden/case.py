@@ -68,3 +68,8 @@ class Case:
         object.__setattr__(self, "attributes", frozen)
         for name in ("operands", "constants", "formats", "classes"):
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+
+    @property
+    def size(self) -> int:
+        """Elements of its result."""
+        return int(self.expected.size)

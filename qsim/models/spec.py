@@ -85,6 +85,34 @@ def load(spec: str) -> Model:
     return _as_model(made, spec, function)
 
 
+def function(spec: str) -> Callable[..., Any]:
+    """Return the function that ``package.module:name`` or ``file.py:name`` names.
+
+    Importing it runs the module. What it prints goes to stderr, here and when it is called.
+
+    Raises:
+        ModelError: no such file, module or function, or one that raises; also when it is called.
+    """
+    source, colon, name = spec.rpartition(":")
+    if not (colon and source and name):
+        raise ModelError(
+            f"{spec!r} names no function", accepted="package.module:function or file.py:function"
+        )
+    path = Path(source) if source.endswith(".py") else None
+    with _run_of(spec, path):
+        if path is None:
+            module = _from_module(source, spec, "function")
+        else:
+            module = _from_file(path, spec, "function")
+        found = _function(module, name, spec, "function")
+
+    def call(*arguments: Any, **named: Any) -> Any:
+        with _run_of(spec, path):
+            return found(*arguments, **named)
+
+    return call
+
+
 def _unknown(spec: str) -> str:
     hint = f" (for a file, say which factory: {spec}:NAME)" if spec.endswith(".py") else ""
     return f"there is no model {spec!r}{hint}"
@@ -137,9 +165,9 @@ def _within(filename: str, parts: tuple[str, ...]) -> bool:
     return any(part in filename for part in parts)
 
 
-def _from_file(path: Path, spec: str) -> ModuleType:
+def _from_file(path: Path, spec: str, what: str = "factory") -> ModuleType:
     if not path.is_file():
-        raise ModelError("there is no such file", where=str(path), accepted="file.py:factory")
+        raise ModelError("there is no such file", where=str(path), accepted=f"file.py:{what}")
     resolved = path.resolve()
     digest = hashlib.sha256(str(resolved).encode()).hexdigest()[:12]
     name = f"qsim_user_{path.stem}_{digest}"
@@ -157,7 +185,7 @@ def _from_file(path: Path, spec: str) -> ModuleType:
     return module
 
 
-def _from_module(name: str, spec: str) -> ModuleType:
+def _from_module(name: str, spec: str, what: str = "factory") -> ModuleType:
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
@@ -165,12 +193,14 @@ def _from_module(name: str, spec: str) -> ModuleType:
             raise ModelError(
                 f"there is no module {error.name!r}",
                 where=spec,
-                accepted="package.module:factory, importable from here, or file.py:factory",
+                accepted=f"package.module:{what}, importable from here, or file.py:{what}",
             ) from None
         raise
 
 
-def _function(module: ModuleType, name: str, spec: str) -> Callable[[], Any]:
+def _function(
+    module: ModuleType, name: str, spec: str, what: str = "factory"
+) -> Callable[..., Any]:
     function = getattr(module, name, None)
     if callable(function):
         return function  # type: ignore[no-any-return]  # callable() narrows to (...) -> object
@@ -184,7 +214,7 @@ def _function(module: ModuleType, name: str, spec: str) -> Callable[[], Any]:
     close = _closest_first(name, own)
     fault = "is not callable" if function is not None else "does not exist"
     raise ModelError(
-        f"the factory {name!r} {fault}",
+        f"the {what} {name!r} {fault}",
         where=spec,
         accepted=", ".join(close[:8]) if close else "a function of that module",
     )

@@ -29,6 +29,7 @@ EXTENSION = ("# quick_gelu/unit.py", "# quick_gelu/primitive.py", "# quick_gelu/
 ELSEWHERE = {
     ("README.md", "# my_model.py"): "tests/docs/test_pages.py",
     ("docs/cli.md", "# my_net.py"): "tests/docs/test_pages.py",
+    ("docs/bring-your-own-rtl.md", "# golden.py"): "tests/docs/test_pages.py",
     **{
         ("docs/extending.md", line): "tests/qsim/test_extend.py"
         for line in (*EXTENSION, "# net.py", "from quick_gelu.graph import")
@@ -123,6 +124,14 @@ def test_golden_sets(example: Example, digits: Network) -> None:
         *(".txt", ".json"),
     ]
     assert qsim.golden.load("mine").manifest["seed"] == 7
+
+
+@shown("docs/golden.md", "import dataclasses")
+def test_a_set_of_ones_own(example: Example, capsys: pytest.CaptureFixture[str]) -> None:
+    example.run()
+    assert capsys.readouterr().out == "[[-128, 3, 3, 3], [6, 14, 67, 127]]\n"
+    assert qsim.golden.check("my_set").ok
+    assert main(["cosim", "my_set", "--simulator", "icarus"]) == 0
 
 
 @shown("docs/golden.md", "def test_requantize(assert_golden):")

@@ -10,7 +10,6 @@ import typer
 from qsim.cli.help import Command, examples
 from qsim.cli.options import (
     ConfigOption,
-    InputsOption,
     JsonOption,
     TargetOption,
     argument,
@@ -18,6 +17,7 @@ from qsim.cli.options import (
     option,
 )
 from qsim.cli.output import Output
+from qsim.errors import UsageError
 
 _WHAT_HELP: Final = (
     "A model, as for `qsim run`: every primitive call of one run. Or the folder of a golden set. "
@@ -35,12 +35,14 @@ def register(app: typer.Typer) -> None:
             "qsim cosim digits --engine",
             "qsim cosim requantize --vectors 1000000",
             "qsim cosim golden/requantize --dut my_requantizer.toml --waves",
+            "qsim cosim --init rtl/my_requantizer.sv --primitive requantize",
+            "qsim cosim --dut thresholds.toml --vectors 10000 --expected golden.py:thresholds",
         ),
     )(cosim)
 
 
 def cosim(
-    what: Annotated[str, argument("MODEL|DIR|PRIMITIVE", _WHAT_HELP)],
+    what: Annotated[str | None, argument("MODEL|DIR|PRIMITIVE", _WHAT_HELP)] = None,
     simulator: Annotated[
         str, option("S", "verilator or icarus.", "--simulator", "-s", show_default=True)
     ] = "verilator",
@@ -70,12 +72,31 @@ def cosim(
     seed: Annotated[int, option("N", "Of stalls and of drawn vectors.", show_default=True)] = 0,
     vectors: Annotated[
         int | None,
-        option("N", "Of a primitive: elements at least, beside its directed vectors."),
+        option(
+            "N",
+            "Of a primitive: elements at least, beside its directed vectors. Of a block: inputs "
+            "that are drawn.",
+        ),
     ] = None,
     samples: Annotated[
         int | None, option("N", "Of a model: samples of the run (default: 1).")
     ] = None,
-    inputs: InputsOption = None,
+    inputs: Annotated[
+        list[str] | None,
+        option(
+            "F.npy|DIR|F.py:NAME",
+            "Of a model: a .npy file of samples, once for each input. Of a block of your own "
+            '(--dut with primitive = "custom"): a folder of NAME.npy, or a function that returns '
+            "arrays by name.",
+        ),
+    ] = None,
+    expected: Annotated[
+        str | None,
+        option(
+            "DIR|F.py:NAME",
+            "Of a block: what must come out; a function gets the inputs by name.",
+        ),
+    ] = None,
     config: ConfigOption = None,
     stall: Annotated[
         float | None,
@@ -104,9 +125,50 @@ def cosim(
         int | None,
         option("N", "Builds and simulations side by side (default: as many as processors)."),
     ] = None,
+    init: Annotated[
+        list[Path] | None,
+        option(
+            "F.sv",
+            "Write a draft dut.toml for the module in this file, and say what is guessed; once "
+            "for each file, the module's own last.",
+        ),
+    ] = None,
+    top: Annotated[
+        str | None, option("NAME", "With --init: the module, where several are.")
+    ] = None,
+    primitive: Annotated[
+        str | None, option("NAME", "With --init: what the module computes; custom: no primitive.")
+    ] = None,
+    include: Annotated[
+        list[Path] | None, option("DIR", "With --init: a folder of included files; once for each.")
+    ] = None,
+    define: Annotated[
+        list[str] | None, option("NAME=TEXT", "With --init: a macro; once for each.")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        option(
+            "F.toml",
+            "With --init: the file to make (default: dut.toml beside the module).",
+            "-o",
+            "--output",
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Run calls on RTL and compare every bit; exit status 1 on a difference."""
+    only = {"--top": top, "--primitive": primitive, "--include": include, "--define": define,
+            "--output": output}  # fmt: skip
+    if init:
+        from qsim.cli.cosim.init import InitOptions, draft
+
+        wanted = InitOptions(tuple(init), top, primitive, target, tuple(include or ()),
+                             tuple(define or ()), output)  # fmt: skip
+        draft(wanted, Output(as_json=as_json))
+        return
+    for name, given in only.items():
+        if given is not None:
+            raise UsageError("it is an option of --init", where=name, accepted="--init F.sv")
     from qsim.cli.cosim.run import CosimOptions, execute
 
     options = CosimOptions(
@@ -121,6 +183,7 @@ def cosim(
         vectors=vectors,
         samples=samples,
         inputs=tuple(inputs or ()),
+        expected=expected,
         config=config,
         stall=stall,
         idle_cycles=idle_cycles,

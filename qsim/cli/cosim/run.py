@@ -8,21 +8,25 @@ import threading
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from qsim.cli.build import DEFAULT_TARGET, build, target_of
 from qsim.cli.cosim.tables import report_parts
 from qsim.cli.golden.record import RecordOptions, is_primitive, run_input
 from qsim.cli.output import quiet
 from qsim.errors import UsageError
+from qsim.golden.samples import PRIMITIVES as SAMPLED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from qsim.cli.output import Output
     from qsim.cosim import Progress, Report, Settings
+    from qsim.cosim.jobs import Prepared
     from qsim.golden import Case
     from qsim.target import Target
+
+    _Source: TypeAlias = tuple[Iterable[Case | Prepared], Target | None, str]
 
 WAVES: Final = Path("cosim-waves")
 
@@ -31,7 +35,7 @@ WAVES: Final = Path("cosim-waves")
 class CosimOptions:
     """The options of ``qsim cosim``; see its ``--help``."""
 
-    what: str
+    what: str | None
     simulator: str
     target: str | None
     lane: str
@@ -41,7 +45,8 @@ class CosimOptions:
     seed: int
     vectors: int | None
     samples: int | None
-    inputs: tuple[Path, ...]
+    inputs: tuple[str, ...]
+    expected: str | None
     config: Path | None
     stall: float | None
     idle_cycles: int | None
@@ -59,7 +64,7 @@ def execute(options: CosimOptions, output: Output) -> bool:
     find(options.simulator)  # before the work, not after it
     settings = _settings(options)
     with quiet(output), _terminated():
-        cases, target, source = _source(options, output)
+        cases, target, source = _source(options, settings, output)
         with _progress(output) as progress:
             report = run_cases(cases, target, replace(settings, progress=progress), source)
     _print(report, output)
@@ -98,10 +103,18 @@ def _settings(options: CosimOptions) -> Settings:
     return with_dut(settings, options.dut)
 
 
-def _source(options: CosimOptions, output: Output) -> tuple[Iterable[Case], Target, str]:
+def _source(options: CosimOptions, settings: Settings, output: Output) -> _Source:
     """Return the calls, the target that they were made for, and what they are."""
     from qsim.target import Target
 
+    if options.what is None:
+        return _block(options, settings)
+    if options.expected is not None:
+        raise UsageError(
+            f"what must come out of {options.what} is known",
+            where="--expected",
+            accepted='--expected with --dut of a block (primitive = "custom") alone',
+        )
     if Path(options.what).is_dir():
         from qsim.golden import load
 
@@ -109,7 +122,7 @@ def _source(options: CosimOptions, output: Output) -> tuple[Iterable[Case], Targ
         target = None if options.target is None else Target.load(options.target)
         golden = load(options.what, target=target)
         return golden.cases, golden.target, f"golden set {options.what}"
-    if is_primitive(options.what):
+    if options.what in SAMPLED or is_primitive(options.what):
         from qsim.cosim.jobs import vectors
 
         _refuse(options, "a primitive", ("--samples", "--inputs", "--config"))
@@ -121,9 +134,32 @@ def _source(options: CosimOptions, output: Output) -> tuple[Iterable[Case], Targ
     return _model(options, output)
 
 
-def _model(options: CosimOptions, output: Output) -> tuple[Iterable[Case], Target, str]:
+def _block(options: CosimOptions, settings: Settings) -> _Source:
+    """Return the calls of a block that no primitive is."""
+    from qsim.cosim import blocks
+
+    if settings.dut is None or settings.dut.custom is None:
+        raise UsageError(
+            "what is to be simulated",
+            accepted="a model, a golden set or a primitive; or --dut of a block of your own alone",
+        )
+    _refuse(options, "a block", ("--samples", "--config"))
+    if options.target is not None:
+        raise UsageError("a block has fields of its own, and no target", where="--target")
+    if len(options.inputs) > 1:
+        raise UsageError(
+            f"a block takes one --inputs, not {len(options.inputs)}",
+            accepted="a folder of .npy files, or a function",
+        )
+    given = options.inputs[0] if options.inputs else None
+    made = blocks(settings, given, options.expected, vectors=options.vectors, seed=options.seed)
+    return made, None, f"block {settings.dut.custom.name} of {options.dut}"
+
+
+def _model(options: CosimOptions, output: Output) -> _Source:
     from qsim.golden import cases
 
+    assert options.what is not None  # noqa: S101 - a block is no model
     target = target_of(options.what, options.target)
     built = build(options.what, target, options.config, output, quantized_io=False)
     record = RecordOptions(
@@ -131,7 +167,7 @@ def _model(options: CosimOptions, output: Output) -> tuple[Iterable[Case], Targe
         directory=Path(),
         target=options.target,
         samples=options.samples,
-        inputs=options.inputs,
+        inputs=tuple(map(Path, options.inputs)),
         config=options.config,
         seed=None,
         count=None,

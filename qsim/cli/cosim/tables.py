@@ -37,8 +37,8 @@ def _headline(report: Report, columns: int) -> Text:
     text = Text(no_wrap=True, overflow="ellipsis")
     text.append(report.source, "bold")
     text.append(
-        f" on {report.simulator} {report.version} ({report.lane}), "
-        f"{report.target.name} {report.target.short_hash}"
+        f" on {report.simulator} {report.version} ({report.lane})"
+        + (f", {report.target.name} {report.target.short_hash}" if report.target else "")
     )
     text.truncate(columns, overflow="ellipsis")
     return text

@@ -157,6 +157,24 @@ def export(
 
 
 @golden_app.command(
+    cls=Command,
+    epilog=examples(
+        "qsim golden fields requantize --target tflite",
+        "qsim golden fields softmax --target tflite-int16x8 --json",
+    ),
+)
+def fields(
+    primitive: Annotated[str, argument("PRIMITIVE", "Such as requantize, or mul.")],
+    target: TargetOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Print the fields of a primitive's beats: bits, sign, range and meaning."""
+    from qsim.cli.golden.fields import show_fields
+
+    show_fields(primitive, target, Output(as_json=as_json))
+
+
+@golden_app.command(
     "import",
     cls=Command,
     epilog=examples("qsim golden import digits.bpte -o digits_golden"),

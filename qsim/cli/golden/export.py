@@ -35,10 +35,10 @@ def _print(exported: Exported, output: Output) -> None:
             column.justify = "right"
         for case in exported.cases:
             sides = [case[side][what] for side in ("in", "out") for what in ("beats", "width")]
-            add_row(table, case["case"], case["module"], *map(count, sides))
+            add_row(table, case["case"], case["module"] or "–", *map(count, sides))
         parts: list[RenderableType] = [table]
         if exported.skipped:
-            parts.append(Text(f"{plural(len(exported.skipped), 'case')} that no RTL takes:"))
+            parts.append(Text(f"{plural(len(exported.skipped), 'case')} without beats:"))
             parts += [Text(f"  {name}: {why}") for name, why in exported.skipped.items()]
         what = plural(len(exported.cases), "case")
         parts.append(Text(f"{exported.directory}: {what}; README.txt says how beats are packed."))

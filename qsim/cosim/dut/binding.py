@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from qsim.cosim.custom import Spec
+
 Handshake: TypeAlias = Literal["axi_stream", "valid_only", "fixed_latency", "start_done"]
 Order: TypeAlias = Literal["first_lowest", "first_highest"]
 Level: TypeAlias = Literal["high", "low"]
@@ -23,7 +25,10 @@ ORDERS: Final[tuple[Order, ...]] = get_args(Order)
 LEVELS: Final[tuple[Level, ...]] = get_args(Level)
 # What a module does to a packet: one result for each beat, or one for all beats up to tlast.
 PRODUCTS: Final = ("correlation", "linear", "matmul")  # one datapath, and one layout of beats
-REDUCTIONS: Final = (*PRODUCTS, "max_pool", "avg_pool")
+REDUCTIONS: Final = (
+    *(*PRODUCTS, "transposed_correlation"),
+    *("max_pool", "avg_pool", "mean", "argmax"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +161,7 @@ class Dut:
         others: primitives that it computes as well, all of them products.
         rows, columns: of the design's array of products, or lanes of its pooling (rows); 0: the
             target's.
+        custom: the block, where ``primitive`` is ``custom``.
     """
 
     where: str
@@ -186,6 +192,7 @@ class Dut:
     others: tuple[str, ...] = ()
     rows: int = 0
     columns: int = 0
+    custom: Spec | None = None
 
     @property
     def serves(self) -> tuple[str, ...]:
@@ -195,6 +202,8 @@ class Dut:
     @property
     def reduces(self) -> bool:
         """Whether a result belongs to a packet of beats."""
+        if self.custom is not None:
+            return self.custom.packets == "reduce"
         return self.primitive in REDUCTIONS
 
     @property

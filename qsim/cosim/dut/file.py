@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from qsim import toml
+from qsim.cosim import custom
 from qsim.cosim.dut.binding import HANDSHAKES, LEVELS, ORDERS, PRODUCTS, Dut, Handshake
 from qsim.cosim.dut.places import (
     common_input,
@@ -47,6 +48,15 @@ def load(path: str | Path) -> Dut:
     return _read(Table(document, where), file.resolve().parent)
 
 
+def parse(text: str, path: Path) -> Dut:
+    """Return what a text states that is to become the file ``path``; errors as those of load."""
+    try:
+        document = toml.parse(text)
+    except FileFormatError as error:
+        raise UsageError.placed(error, str(path)) from None
+    return _read(Table(document, str(path)), path.resolve().parent)
+
+
 def _read(top: Table, base: Path) -> Dut:
     top.integer("schema", SCHEMA, SCHEMA)
     primitive, *others = _primitives(top)
@@ -82,11 +92,19 @@ def _read(top: Table, base: Path) -> Dut:
         others=tuple(others),
         rows=array.integer("rows", 1, 4096) if "rows" in array.data else 0,
         columns=array.integer("columns", 1, 4096) if "columns" in array.data else 0,
+        custom=_custom(top, primitive, base),
     )
     for table in (top, reset, array):
         table.done()
     require_sense(dut)
     return dut
+
+
+def _custom(top: Table, primitive: str, base: Path) -> custom.Spec | None:
+    """Return the block of ``primitive = "custom"``."""
+    if primitive != "custom":
+        return None
+    return custom.read(top.table("custom"), base)
 
 
 def _primitives(top: Table) -> tuple[str, ...]:
@@ -95,7 +113,7 @@ def _primitives(top: Table) -> tuple[str, ...]:
 
     given = top.data.get("primitive")
     if not isinstance(given, list):
-        return (top.choice("primitive", tuple(sorted(PRIMITIVES))),)
+        return (top.choice("primitive", (*sorted(PRIMITIVES), "custom")),)
     names = tuple(top.take("primitive"))
     if not names or len(set(map(str, names))) < len(names) or not {*map(str, names)} <= {*PRODUCTS}:
         raise UsageError(

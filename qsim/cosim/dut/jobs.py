@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from qsim.cosim import jobs
 from qsim.cosim.dut.widths import widened
+from qsim.errors import UsageError
 
 if TYPE_CHECKING:
     from qsim.cosim.dut.binding import Dut
-    from qsim.cosim.jobs import Job
+    from qsim.cosim.jobs import Job, Unit
     from qsim.golden import Case
     from qsim.target import Target
+
+# Whose packets can be filled up with beats that leave the result as it is.
+_FILLED: Final = ("correlation", "linear", "matmul", "transposed_correlation", "max_pool")
 
 
 def job(dut: Dut, case: Case, target: Target) -> Job:
@@ -25,16 +29,36 @@ def job(dut: Dut, case: Case, target: Target) -> Job:
     Results are as wide as the design's ports.
 
     Raises:
-        UsageError: a primitive or a scheme without RTL.
+        UsageError: there are no beats of the call.
     """
     if dut.rows or dut.columns:
         own = target.array
         array = replace(own, rows=dut.rows or own.rows, columns=dut.columns or own.columns)
         target = replace(target, array=array)
-    made = jobs.job(case, target)
-    if dut.packet and dut.primitive != "avg_pool":
+    made = jobs.bindable(case, target)
+    if dut.packet and dut.primitive in _FILLED:
         made = _filled(made, dut.packet)
     return widened(dut, made)
+
+
+def serving(dut: Dut, unit: Unit) -> Dut:
+    """Return the design with the results of one unit alone: a block's are compared one by one.
+
+    Raises:
+        UsageError: a result that the block does not have.
+    """
+    if dut.custom is None:
+        return dut
+    names = [field.name for field in dut.custom.results]
+    for name in dut.results:
+        if name not in names:
+            raise UsageError(
+                f"the block has no result {name!r}",
+                where=f"{dut.where}: results.{name}",
+                accepted=", ".join(names),
+            )
+    own = {field.name for field in unit.outputs.fields}
+    return replace(dut, results={k: v for k, v in dut.results.items() if k in own})
 
 
 def _filled(job: Job, length: int) -> Job:

@@ -56,7 +56,7 @@ def job(case: Case, target: Target) -> Job:
 
     attributes: Any = case.attributes
     adder = decode_scheme(attributes["scheme"], case.constants)
-    parameters, fields, values = _adder(case, adder, target)
+    parameters, fields, values = adder_parts(case, adder, target)
     points = [attributes[name] for name in ("a_zero_point", "b_zero_point", "zero_point")]
     in_w, in_signed = _operand(case, target, points[:2])
     out_w = code_width(max(target.output.bits, case.formats["output"].bits), points[2])
@@ -81,8 +81,12 @@ def job(case: Case, target: Target) -> Job:
 _Parts = tuple[dict[str, int], list[Field], "dict[str, Array | int]"]
 
 
-def _adder(case: Case, adder: Any, target: Target) -> _Parts:
-    """Return the parameters, the fields and the values of an adder's scales."""
+def adder_parts(case: Case, adder: Any, target: Target) -> _Parts:
+    """Return the parameters, the fields and the values of an adder's scales.
+
+    Raises:
+        UsageError: an adder without RTL.
+    """
     from hw_models.add import AlignedAdd, MultiplierAdd, ShiftedAdd
 
     if isinstance(adder, ShiftedAdd):

@@ -32,7 +32,8 @@ def vectors(primitive: str, target: Target, seed: int, count: int | None) -> Ite
     """Yield the directed cases of a primitive, then drawn ones up to a number of elements.
 
     Args:
-        primitive: see ``qsim.golden.directed.PRIMITIVES``.
+        primitive: see ``qsim.golden.directed.PRIMITIVES`` and ``qsim.golden.samples.PRIMITIVES``;
+            of these all are drawn, beside the corners of their codes.
         target: states widths, schemes and roundings.
         seed: equal arguments give equal cases.
         count: elements in all, at least; None for the directed ones alone.
@@ -41,10 +42,13 @@ def vectors(primitive: str, target: Target, seed: int, count: int | None) -> Ite
         UsageError: there are no directed vectors of that primitive, or a count below 1.
     """
     from qsim.cosim.jobs.makers import has_rtl
-    from qsim.golden import directed
+    from qsim.golden import directed, samples
 
     if count is not None and count < 1:
         raise UsageError(f"--vectors must be at least 1, not {count}", accepted="1 or more")
+    if primitive in samples.PRIMITIVES:
+        yield from samples.cases(primitive, target, seed, count or DIRECTED)
+        return
     cases = directed.cases(primitive, target, seed, min(count or DIRECTED, DIRECTED))
     yield from cases
     left = (count or 0) - sum(case.expected.size for case in cases)

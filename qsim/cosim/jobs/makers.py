@@ -1,7 +1,8 @@
 """Which RTL serves a primitive, and the beats of a call on it.
 
 A target that reshapes, permutes or counts in float32 does that without these modules: such calls
-have no RTL, and asking for it is an error that says so.
+have no RTL, and asking for it is an error that says so. RTL of somebody else may have it:
+``bindable`` makes beats for every primitive.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
+from qsim.cosim.jobs import generic
 from qsim.errors import UsageError
 
 if TYPE_CHECKING:
@@ -60,3 +62,21 @@ def job(case: Case, target: Target) -> Job:
         import_module(f"qsim.cosim.jobs.{module}"), function
     )
     return make(case, target)
+
+
+def bindable(case: Case, target: Target) -> Job:
+    """Return the beats of one call for RTL that is not the repository's.
+
+    They are those of the repository's RTL, where it has any for the call.
+
+    Raises:
+        UsageError: there are no beats for the call; see ``generic``.
+    """
+    if case.primitive not in _MAKERS:
+        return generic.job(case, target)
+    try:
+        return job(case, target)
+    except UsageError:
+        if case.primitive not in generic.PRIMITIVES:
+            raise
+        return generic.job(case, target)  # a scheme without RTL

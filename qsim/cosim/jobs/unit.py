@@ -24,10 +24,13 @@ class Unit:
 
     Attributes:
         primitive: a primitive of Programs, or ``conv_engine``.
-        module: name of the SystemVerilog module, and stem of its file.
+        module: name of the SystemVerilog module, and stem of its file; empty where the repository
+            has none.
         sources: files of ``rtl_tb/rtl`` that it needs, in compile order, its own last.
         parameters: values of the module's parameters.
         inputs, outputs: the beats of its two streams.
+        packet: where packets go in and come out, each of a length of its own: how many results
+            each has; 0 elsewhere.
     """
 
     primitive: str
@@ -36,6 +39,7 @@ class Unit:
     parameters: Mapping[str, int]
     inputs: Layout
     outputs: Layout
+    packet: int = 0
 
 
 @dataclass(frozen=True)

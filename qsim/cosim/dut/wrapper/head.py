@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from qsim.cosim.dut.wrapper.frames import owed, require_packets
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -57,17 +59,11 @@ def head(dut: Dut, unit: Unit) -> str:
   logic [COUNT_W:0] tag;
   logic r_last;
   wire asks = issue && produces;
-  wire tag_last = tag_empty ? g_last : tag[COUNT_W];
+  logic tag_last;
 {chr(10).join(_gathered(dut, unit))}
   wire produces = {_produces(dut, unit)};
 
-  // What is known of a result before it comes: how many beats, and tlast. One that comes in the
-  // cycle of its operation needs no place.
-  qsim_fifo #(.W(COUNT_W + 1), .LOG_DEPTH(LOG_DEPTH)) tags (
-      .clk, .rst, .push(asks && !(tag_empty && r_valid && r_ready)),
-      .data({{g_last, g_count}}), .pop(r_valid && r_ready),
-      .head(tag), .empty(tag_empty), .full(tag_full));
-
+{_known(dut, unit)}
   // A result that nothing asked for is passed on: the bench says so.
   qsim_scatter #(.W(M_W), .LANES(LANES), .COUNT_W(COUNT_W), .THROUGH(1'b{through:d})) scatter (
       .clk, .rst, .r_valid, .r_ready, .r_data,
@@ -77,11 +73,27 @@ def head(dut: Dut, unit: Unit) -> str:
 """
 
 
+def _known(dut: Dut, unit: Unit) -> str:
+    """Return what is known of a result before it comes."""
+    require_packets(dut, unit, 1 << _LOG_DEPTH)
+    if unit.packet:
+        return owed(dut, unit)
+    return """\
+  // What is known of a result before it comes: how many beats, and tlast. One that comes in the
+  // cycle of its operation needs no place.
+  assign tag_last = tag_empty ? g_last : tag[COUNT_W];
+  qsim_fifo #(.W(COUNT_W + 1), .LOG_DEPTH(LOG_DEPTH)) tags (
+      .clk, .rst, .push(asks && !(tag_empty && r_valid && r_ready)),
+      .data({g_last, g_count}), .pop(r_valid && r_ready),
+      .head(tag), .empty(tag_empty), .full(tag_full));
+"""
+
+
 def _produces(dut: Dut, unit: Unit) -> str:
     """Return whether the operation on g_data has a result."""
     if dut.reduces:
         return "g_last && !load" if dut.loads else "g_last"
-    if unit.primitive == "lookup":  # writing the table makes no result
+    if unit.primitive in ("lookup", "interpolate"):  # writing the table makes no result
         return f"!g_data[{unit.inputs.offsets()['load']}]"
     return "1'b1"
 

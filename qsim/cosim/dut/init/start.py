@@ -1,0 +1,144 @@
+"""From files to a draft on disk: what ``qsim cosim --init`` does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from qsim import atomic
+from qsim.cosim.dut.binding import REDUCTIONS
+from qsim.cosim.dut.file import parse
+from qsim.cosim.dut.fits import require_unit
+from qsim.cosim.dut.init import words as w
+from qsim.cosim.dut.init.draft import draft
+from qsim.cosim.dut.init.slang import read
+from qsim.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from qsim.cosim.jobs import Unit
+
+NAME: Final = "dut.toml"
+# Words of a module's name, for what it computes.
+_WORDS: Final = {
+    "requantize": "requant requantize requantizer rescale scaler quant quantizer",
+    "bias_add": "bias biasadd",
+    "clamp": "relu relu6 clamp clip",
+    "lookup": "lookup lut table",
+    "max_pool": "maxpool",
+    "avg_pool": "avgpool",
+    "correlation": "conv mac pe dot correlation",
+    "linear": "fc linear dense mvu",
+    "matmul": "matmul gemm systolic",
+    "softmax": "softmax",
+    "argmax": "argmax",
+    "mul": "mul multiply multiplier",
+    "add": "add adder",
+    "sub": "sub subtract",
+    "maximum": "maximum max",
+    "minimum": "minimum min",
+    "mean": "mean",
+    "pad": "pad padding padder",
+}
+
+
+@dataclass(frozen=True)
+class Written:
+    """What was made.
+
+    Attributes:
+        path: of the file.
+        top: the module.
+        primitive: what it is taken to compute.
+        said: what was guessed, one line each.
+        todo: what is missing or uncertain; empty where the file can be used as it is.
+    """
+
+    path: Path
+    top: str
+    primitive: str
+    said: tuple[str, ...]
+    todo: tuple[str, ...]
+
+
+def init(
+    sources: Sequence[Path],
+    fields: Callable[[str], Unit],
+    *,
+    top: str | None = None,
+    primitive: str | None = None,
+    include: Sequence[Path] = (),
+    defines: Sequence[str] = (),
+    output: Path | None = None,
+) -> Written:
+    """Write a draft ``dut.toml`` for a module.
+
+    Args:
+        sources: its files, its own last.
+        fields: gives the unit of a primitive.
+        top: its name, where the files have several.
+        primitive: what it computes; guessed from its name if None.
+        include: folders of included files.
+        defines: macros, ``NAME=TEXT`` each.
+        output: the file to make; ``dut.toml`` beside the last source if None.
+
+    Raises:
+        MissingToolError: pyslang is not installed.
+        UsageError: a file that is there already or cannot be written, sources that are no
+            SystemVerilog, or an unknown module or primitive.
+    """
+    path = output or sources[-1].parent / NAME
+    if path.exists() or path.is_symlink():
+        raise UsageError(
+            "there is such a file already",
+            where=str(path),
+            accepted="-o with the name of a new file; a draft replaces nothing",
+        )
+    module = read(sources, top=top, include=include, defines=defines)
+    guess, why = (primitive, "") if primitive else _computes(module.name)
+    unit = None if guess == "custom" else fields(guess)
+    made = draft(
+        module,
+        guess,
+        unit,
+        path.parent,
+        reduces=guess in REDUCTIONS,
+        defines=defines,
+        include=include,
+    )
+    said, todo = [*([why] if why else []), *made.said], list(made.todo)
+    text = made.text.replace("#\n", f"#\n#   {why}\n", 1) if why else made.text
+    problem = _problem(text, path, made.unit)
+    if problem:
+        todo.append(f"it cannot be used yet: {problem}")
+        text = text.replace(
+            "\n\nschema", f"\n# TODO: it cannot be used yet: {problem}\n\nschema", 1
+        )
+    atomic.write_bytes(path, text.encode())
+    return Written(path, module.name, guess, tuple(said), tuple(todo))
+
+
+def _computes(name: str) -> tuple[str, str]:
+    """Return the primitive that a module is called after, or ``custom``; and what to say of it."""
+    own = w.words(name)
+    joined = "".join(own)
+    for primitive, aliases in _WORDS.items():
+        for alias in aliases.split():
+            if alias in own or (len(alias) > 4 and alias in joined):
+                return primitive, f"it computes {primitive}: by the name {name}"
+    return "custom", f"it is a block of its own (custom): the name {name} is no primitive's"
+
+
+def _problem(text: str, path: Path, unit: Unit | None) -> str:
+    """Return why a draft cannot be used yet; empty where it can."""
+    try:
+        dut = parse(text, path)
+        if unit is not None:
+            require_unit(dut, unit)
+    except UsageError as error:
+        place = error.where.removeprefix(str(path)).lstrip(": ")
+        line = f"{place}: {error.message}" if place else error.message
+        return f"{line} (accepted: {error.accepted})" if error.accepted else line
+    return ""

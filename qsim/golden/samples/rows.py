@@ -1,0 +1,90 @@
+"""Calls that reduce or normalize a dimension."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from hw_models.argmax import INDEX
+from qsim.golden.samples.call import Call, Codes
+from qsim.program import encode_scheme, format_to_json
+from qsim.target import derive
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hw_models import FixedFormat
+    from qsim.program import Array, Json
+    from qsim.target import Target
+
+LENGTHS: Final = (8, 12)  # a power of two, which a datapath that only shifts divides by, and none
+
+
+def mean(codes: Codes, count: int) -> Iterator[Call]:
+    """Give means of 8 and of 12 codes."""
+    target = codes.target
+    form, output = target.input.format, target.output.format
+    for length in LENGTHS:
+        scheme = _averager(target, length)
+        constants: dict[str, Array] = {}
+        attributes: dict[str, Json] = {
+            "scheme": encode_scheme(scheme, "scheme", constants),
+            "axes": [2, 3],
+            "keepdims": False,
+            "x_zero_point": codes.point(form),
+            "zero_point": codes.point(output, output=True),
+            "output": format_to_json(output),
+            "clamp": None,
+        }
+        shape = (-(-count // 8), 4, 2, length // 2)
+        yield Call(f"of-{length}", attributes, {"x": codes.array(form, shape)}, {"x": form},
+                   constants)  # fmt: skip
+
+
+def _averager(target: Target, length: int) -> Any:
+    """Return what divides the sum of so many codes, as the lowering of a mean does."""
+    from hw_models.mean import Division, over_count
+    from hw_models.schemes import FixedPoint
+
+    if target.requantize.scheme == "power_of_two" and length & (length - 1):
+        return Division(target.avg_pool.rounding)
+    rescale = derive.requantizer(target, 2.0**-5, 1.0, 2.0**-5)
+    if isinstance(rescale, FixedPoint) and not target.requantize.rounding.startswith("tosa"):
+        return over_count(rescale, length)
+    return derive.requantizer(target, 2.0**-5, 1.0 / length, 2.0**-5)
+
+
+def argmax(codes: Codes, count: int) -> Iterator[Call]:
+    """Give searches among 10 codes, ties among them."""
+    form = codes.target.input.format
+    x = codes.array(form, (count, 10))
+    x[::3, 7] = x[::3, 2]  # of equal codes the first counts
+    attributes: dict[str, Json] = {"axis": 1, "keepdims": False, "output": format_to_json(INDEX)}
+    yield Call("of-10", attributes, {"x": x}, {"x": form})
+
+
+def softmax(codes: Codes, count: int) -> Iterator[Call]:
+    """Give rows of 10 codes, at a fine and at a coarse scale."""
+    target = codes.target
+    form = target.input.format
+    for name, scale in (("coarse", 0.125), ("fine", 0.015625)):
+        scheme, output = _softmax(target, scale)
+        constants: dict[str, Array] = {}
+        attributes: dict[str, Json] = {
+            "scheme": encode_scheme(scheme, "scheme", constants),
+            "axis": 1,
+            "output": format_to_json(output),
+        }
+        shape = (-(-count // 20), 10)
+        yield Call(name, attributes, {"x": codes.array(form, shape)}, {"x": form}, constants)
+
+
+def _softmax(target: Target, scale: float) -> tuple[Any, FixedFormat]:
+    """Return what computes a row, and the format of what it makes, as the lowering does."""
+    from hw_models.softmax import FixedSoftmax, FloatSoftmax, TableSoftmax
+
+    output = target.output.format
+    if target.input.bits > 8:
+        return TableSoftmax.from_scale(scale), output
+    if target.requantize.scheme == "float_scale" or target.requantize.rounding == "double-half-up":
+        return FloatSoftmax(scale, 2.0**-output.bits, output.min), output
+    return FixedSoftmax.from_scale(scale), output

@@ -9,10 +9,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from qsim.cosim import jobs, lanes
-from qsim.cosim.dut import explain, require_values
+from qsim.cosim.choosing import chosen
+from qsim.cosim.dut import explain as explain_build
+from qsim.cosim.dut import without_unfit
+from qsim.cosim.explaining import explain
 from qsim.cosim.findings import findings
 from qsim.cosim.lanes import LaneName, Stimulus, Window
-from qsim.cosim.report import CallResult, Report, Skipped
+from qsim.cosim.report import CallResult, LeftOut, Report, Skipped
 from qsim.cosim.simulators import BuildError, Wrap, build_all, design, find, process
 from qsim.cosim.simulators import build as build_one
 from qsim.errors import UsageError
@@ -54,6 +57,8 @@ class Settings:
         waves: folder for the waves around first differences, or None.
         timeout: seconds for one call.
         progress: told what is going on.
+        pattern: calls whose name or layer it matches, as the shell does; all if empty.
+        strict: refuse vectors that a design cannot take, instead of leaving them out.
     """
 
     simulator: str
@@ -66,6 +71,8 @@ class Settings:
     waves: Path | None = None
     timeout: float = 3600.0
     progress: Progress = _silent
+    pattern: str = ""
+    strict: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,15 +82,22 @@ class _Planned:
     cases: tuple[Case, ...]
     job: Job | None
     recipe: Recipe
+    left_out: tuple[LeftOut, ...] = ()
 
 
-def _job(cases: tuple[Case, ...], target: Target) -> Job:
-    """Return the beats of one call, or of the calls of a whole layer."""
-    if len(cases) == 1:
-        return jobs.job(cases[0], target)
-    from qsim.cosim.jobs import conv_engine  # it loads Numba
+def _job(
+    cases: tuple[Case, ...], target: Target, settings: Settings
+) -> tuple[Job, tuple[LeftOut, ...]]:
+    """Return the beats of one call, or of the calls of a whole layer, and what they leave out."""
+    if len(cases) > 1:
+        from qsim.cosim.jobs import conv_engine  # it loads Numba
 
-    return conv_engine.job(cases, target)
+        return conv_engine.job(cases, target), ()
+    job = jobs.job(cases[0], target)
+    if settings.dut is None:
+        return job, ()
+    kept, reasons = without_unfit(settings.dut, job, strict=settings.strict)
+    return kept, tuple(LeftOut(reason, elements) for reason, elements in reasons.items())
 
 
 def run_cases(cases: Iterable[Case], target: Target, settings: Settings, source: str) -> Report:
@@ -133,26 +147,31 @@ def _plan(
     planned: list[_Planned] = []
     skipped: list[Skipped] = []
     held = 0
-    for group in jobs.layers(cases) if settings.engine else ((case,) for case in cases):
+    groups = jobs.layers(cases) if settings.engine else ((case,) for case in cases)
+    for group in chosen(groups, settings.pattern) if settings.pattern else groups:
         reason = _not_served(group[0], settings)
         if not reason:
             try:
-                job = _job(group, target)
+                job, left_out = _job(group, target, settings)
             except UsageError as error:
                 reason = error.message
+            else:
+                reason = "" if len(job.expected) else _none_left(left_out)
         if reason:
             skipped += [
                 Skipped(case.name, case.layer, case.primitive, case.expected.size, reason)
                 for case in group
             ]
             continue
-        if settings.dut is not None:
-            require_values(settings.dut, job)
         made = lanes.recipe(settings.lane, settings.wrap(job.unit), simulator)
         held += job.beats.nbytes + job.expected.nbytes + job.element.nbytes
-        planned.append(_Planned(group, job if held <= _HELD_BYTES else None, made))
+        planned.append(_Planned(group, job if held <= _HELD_BYTES else None, made, left_out))
         settings.progress("beats", len(planned), 0)
     return planned, skipped
+
+
+def _none_left(left_out: Sequence[LeftOut]) -> str:
+    return f"the design can take none of it: {'; '.join(each.reason for each in left_out)}"
 
 
 def _not_served(case: Case, settings: Settings) -> str:
@@ -178,7 +197,7 @@ def _build(planned: Sequence[_Planned], settings: Settings) -> dict[str, Build]:
         return build_all(recipes.values(), settings.workers, step)
     except BuildError as error:
         if settings.dut is not None:
-            explain(error, settings.dut)
+            explain_build(error, settings.dut)
         raise
 
 
@@ -186,8 +205,8 @@ def _simulate(
     planned: Sequence[_Planned], builds: dict[str, Build], target: Target, settings: Settings
 ) -> list[CallResult]:
     def one(each: _Planned) -> CallResult:
-        job = _job(each.cases, target) if each.job is None else each.job
-        return simulate(job, builds[each.recipe.key()], settings)
+        job = _job(each.cases, target, settings)[0] if each.job is None else each.job
+        return simulate(each, job, builds[each.recipe.key()], target, settings)
 
     results: list[CallResult] = []
     settings.progress("calls", 0, len(planned))
@@ -213,7 +232,7 @@ def _add_waves(
     wrong = [(i, each, each.cycle) for i, each in enumerate(results) if each.cycle is not None]
     for index, result, cycle in wrong[:MOST_WAVES]:
         each = planned[index]
-        job = _job(each.cases, target) if each.job is None else each.job
+        job = _job(each.cases, target, settings)[0] if each.job is None else each.job
         build = build_one(replace(each.recipe, waves=True))
         path = folder / f"{_file_name(result.name)}-cycle-{cycle}.vcd"
         window = Window(max(0, cycle - BEFORE), cycle + AFTER, path)
@@ -226,7 +245,9 @@ def _file_name(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]", "_", name)[:100].lstrip(".") or "case"
 
 
-def simulate(job: Job, build: Build, settings: Settings) -> CallResult:
+def simulate(
+    planned: _Planned, job: Job, build: Build, target: Target, settings: Settings
+) -> CallResult:
     """Run one job and tell what it found.
 
     Raises:
@@ -257,4 +278,8 @@ def simulate(job: Job, build: Build, settings: Settings) -> CallResult:
         problems=(*problems, *found.others),
         seconds=result.seconds,
         cycle=min(cycles, default=None),
+        explanation=explain(
+            planned.cases, job, result, found.mismatch, target, settings.dut, settings.stimulus
+        ),
+        left_out=planned.left_out,
     )

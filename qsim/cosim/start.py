@@ -36,6 +36,8 @@ def run(
     seed: int = 0,
     stall: float = 0.0,
     vectors: int | None = None,
+    case: str = "",
+    strict: bool = False,
     waves: str | PathLike[str] | None = None,
     workers: int = 2,
     timeout: float = 3600.0,
@@ -53,6 +55,10 @@ def run(
         seed: of stalls and of drawn vectors.
         stall: probability with which each side of the design waits in a cycle.
         vectors: of a primitive: how many elements at least, beside its directed vectors.
+        case: only the calls whose name or layer it matches, with ``*``, ``?`` and ``[ ]`` as in the
+            shell; all if empty.
+        strict: with ``dut``: refuse vectors that the design cannot take, instead of leaving them
+            out.
         waves: a folder for the waves around the first differences.
         workers: builds and simulations side by side.
         timeout: seconds for one call.
@@ -72,6 +78,8 @@ def run(
         waves=None if waves is None else Path(waves),
         timeout=timeout,
         engine=engine,
+        pattern=case,
+        strict=strict,
     )
     cases, contract, name = _cases(source, x, target, seed, vectors)
     return run_cases(cases, contract, with_dut(settings, dut), name)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from qsim.cosim.dut.binding import Binding, Dut, Stream, require_unit, require_values
+from qsim.cosim.dut.binding import Binding, Dut, Stream, require_unit
 from qsim.cosim.dut.errors import explain
 from qsim.cosim.dut.file import load
+from qsim.cosim.dut.vectors import without_unfit
 from qsim.cosim.dut.wrapper import design
 
 __all__ = [
@@ -15,5 +16,5 @@ __all__ = [
     "explain",
     "load",
     "require_unit",
-    "require_values",
+    "without_unfit",
 ]

@@ -10,15 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
-import numpy as np
-
-from qsim.errors import InputError, UsageError
+from qsim.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from qsim.cosim.jobs import Field, Job, Unit
+    from qsim.cosim.jobs import Field, Unit
 
 Handshake: TypeAlias = Literal["axi_stream", "valid_only", "fixed_latency"]
 Order: TypeAlias = Literal["first_lowest", "first_highest"]
@@ -165,33 +163,3 @@ def _require_lanes(dut: Dut, where: str, field: Field, binding: Binding) -> None
             where=f"{dut.where}: {where}.port",
             accepted=f"1 port or {lanes} ports",
         )
-
-
-def require_values(dut: Dut, job: Job) -> None:
-    """Require that the design can take a job: its fixed values, and fields that it has narrower.
-
-    Raises:
-        InputError: a beat of the job holds what the design cannot be given.
-    """
-    values = job.unit.inputs.unpack(job.beats)
-    for name, value in dut.fixed.items():
-        wrong = np.argwhere(values[name] != value)
-        if wrong.size:
-            row, lane = (int(i) for i in wrong[0])
-            raise InputError(
-                f"beat {row} of {job.name!r} has {name} = {values[name][row, lane]}, but the "
-                f"design has it fixed to {value}",
-                where=f"{dut.where}: fixed.{name}",
-            )
-    for name, binding in dut.operands.items():
-        low = -(1 << (binding.bits - 1)) if binding.signed else 0
-        high = (1 << (binding.bits - binding.signed)) - 1
-        array = values[name]
-        if array.size and (int(array.min()) < low or int(array.max()) > high):
-            row, lane = (int(i) for i in np.argwhere((array < low) | (array > high))[0])
-            raise InputError(
-                f"beat {row} of {job.name!r} has {name} = {array[row, lane]}, which a "
-                f"{binding.bits}-bit port cannot take",
-                where=f"{dut.where}: operands.{name}",
-                accepted=f"{low}..{high}",
-            )

@@ -95,7 +95,10 @@ class Correlation:
     @staticmethod
     def variants(target: Target, seed: int, count: int) -> Iterator[Case]:
         """Give the vectors under the other registers: see :func:`registers`; then zero points."""
-        for prefix, other in (*registers(target), ("zero-points.", with_zero_points(target))):
+        others = list(registers(target))
+        if "power_of_two" not in (target.input.scheme, target.weight.scheme):
+            others.append(("zero-points.", with_zero_points(target)))
+        for prefix, other in others:
             for case in Correlation.cases(other, seed, count):
                 yield v.renamed(case, prefix)
 
@@ -133,7 +136,11 @@ class Matmul:
 
 
 def with_zero_points(target: Target) -> Target:
-    """Return the target with zero points of both operands, which its own schemes may not have."""
+    """Return the target with zero points of both operands, which its own schemes may not have.
+
+    Raises:
+        TargetError: a datapath that only shifts can have none.
+    """
     return dataclasses.replace(
         target,
         input=dataclasses.replace(target.input, scheme="asymmetric"),

@@ -39,7 +39,7 @@ def test_zero_points_are_those_of_the_scheme(primitive: str, name: str) -> None:
 
 
 def test_a_target_with_zero_points_of_weights_has_them_in_its_vectors() -> None:
-    target = with_zero_points(Target.load("q7"))
+    target = with_zero_points(Target.load("narrow20"))
     for primitive in ("correlation", "linear"):
         cases = directed.cases(primitive, target, 0, 0)
         assert any(some(case, "weight_zero_point") for case in cases)

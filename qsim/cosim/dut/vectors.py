@@ -63,12 +63,17 @@ def without_unfit(dut: Dut, job: Job, *, strict: bool = False) -> tuple[Job, dic
 
 
 def _unfit(dut: Dut, held: dict[str, Integers]) -> Iterator[tuple[str, str, Flags]]:
-    """Give the entry of the dut.toml, the reason, and [beats, lanes] that it holds of."""
-    for name, value in dut.fixed.items():
+    """Give the entry of the dut.toml, the reason, and [beats, lanes] that it holds of.
+
+    Fields that the beats do not have are told by ``require_unit``.
+    """
+    fixed = {name: value for name, value in dut.fixed.items() if name in held}
+    operands = {name: binding for name, binding in dut.operands.items() if name in held}
+    for name, value in fixed.items():
         wrong = held[name] != value
         if wrong.any():
             yield f"fixed.{name}", f"the design has {name} fixed to {value}", wrong
-    for name, binding in dut.operands.items():
+    for name, binding in operands.items():
         low = -(1 << (binding.bits - 1)) if binding.signed else 0
         high = (1 << (binding.bits - binding.signed)) - 1
         wrong = (held[name] < low) | (held[name] > high)

@@ -12,7 +12,7 @@ from qsim.cosim.jobs.beats import Field, Flags, Layout, Words
 from qsim.cosim.jobs.conv_layer import layers
 from qsim.cosim.jobs.drawn import vectors
 from qsim.cosim.jobs.makers import has_rtl, job
-from qsim.cosim.jobs.owners import lanes_of, owners
+from qsim.cosim.jobs.ownership import lanes_of, owners
 from qsim.cosim.jobs.unit import Job, Unit
 
 __all__ = [

@@ -21,7 +21,7 @@ from hw_models.schemes import (
 )
 from hw_models.schemes.fixed_point import TOSA
 from qsim.cosim.explaining.definitions import definition
-from qsim.cosim.explaining.explain import _element
+from qsim.cosim.explaining.telling import _element
 from qsim.cosim.jobs import conv_engine
 from qsim.cosim.jobs.makers import _MAKERS, job
 from qsim.golden import Case

@@ -4,7 +4,8 @@ report = qsim.cosim.run("golden/net", simulator="verilator")
 report.ok, report.mismatches, report.calls
 
 Five packages below have facades of their own: ``jobs`` (beats of a call), ``simulators`` (builds),
-``lanes`` (benches), ``dut`` (RTL that is not the repository's), ``explaining`` (why a result is wrong).
+``lanes`` (benches), ``dut`` (RTL that is not the repository's), ``explaining`` (why a result is
+wrong).
 """
 
 from __future__ import annotations

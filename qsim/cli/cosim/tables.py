@@ -124,22 +124,21 @@ def _verdict(report: Report) -> Text:
     if report.ok and not without:
         return Text(f"Every bit agrees: {count(report.elements)} elements in {took}.", "bold green")
     if report.ok:
-        said = f"Every bit that was compared agrees: {count(report.elements)} elements in {took}"
-        return Text(f"{said}; not compared: {without}.", "bold green")
+        said = f"Every bit that was compared agrees: {count(report.elements)} elements in {took}."
+        return Text(f"{said}\n{without}", "bold green")
     differ = "differs" if len(report.differing) == 1 else "differ"
-    return Text(
+    said = (
         f"{len(report.differing)} of {plural(len(report.calls), 'call')} {differ}, "
-        f"{plural(report.mismatches, 'element')}; {took}{'; not compared: ' if without else ''}"
-        f"{without}.",
-        "bold red",
+        f"{plural(report.mismatches, 'element')}; {took}."
     )
+    return Text(f"{said}\n{without}".rstrip(), "bold red")
 
 
 def _without(report: Report) -> str:
-    """Return what was not compared, in words."""
+    """Return the line that says what was not compared; empty if there is nothing."""
     said = []
     if report.left_out:
         said.append(f"{plural(report.left_out, 'element')} that the design cannot take")
     if report.skipped:
         said.append(plural(len(report.skipped), "call"))
-    return ", ".join(said)
+    return f"Not compared: {', '.join(said)}." if said else ""

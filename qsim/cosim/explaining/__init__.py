@@ -7,7 +7,7 @@ results alone and of what the design may have read, on what ``observed`` knows o
 
 from __future__ import annotations
 
-from qsim.cosim.explaining.telling import explain
 from qsim.cosim.explaining.explanation import Explanation, Operand
+from qsim.cosim.explaining.telling import explain
 
 __all__ = ["Explanation", "Operand", "explain"]

@@ -130,7 +130,7 @@ def test_the_report_tells_what_was_left_out(
     text = " ".join(capsys.readouterr().out.split())
     assert "Every bit agrees" not in text
     assert "Every bit that was compared agrees: 10 elements in" in text
-    assert "not compared: 6 elements that the design cannot take." in text
+    assert "Not compared: 6 elements that the design cannot take." in text
     reason = "acc has a 16-bit port, which takes -32768..32767"
     assert f"6 elements: {reason} (first.sums, second.sums)" in text
     assert command(folder, "--json") == 0

@@ -20,19 +20,21 @@ from hw_models._arguments import as_array, require_ledger
 from hw_models._pointwise import extremes, memory_order, require_int, require_integers
 from hw_models.compiled import kernel
 from hw_models.errors import ContractError
-from hw_models.formats import FixedFormat, IntArray
+from hw_models.formats import FixedFormat, IntArray, clamped, if_else
 from hw_models.quantize import quantize
 
 if TYPE_CHECKING:
+    from hw_models.formats import Select
     from hw_models.ledger import Ledger
     from hw_models.quantize import Formula
 
 _FAR = 1 << 64
 
 
-def reference(x: int, low: int, high: int) -> int:
+def reference(x: int, low: int, high: int, *, select: Select = if_else) -> int:
     """Clamp one code: the definition."""
-    return min(max(x, low), high)
+    code: int = clamped(x, low, high, select)
+    return code
 
 
 @kernel

@@ -51,9 +51,11 @@ from hw_models.addition.adders import (
 )
 from hw_models.addition.codes import compute
 from hw_models.errors import ContractError, no_case
-from hw_models.formats import FixedFormat, IntArray
+from hw_models.formats import FixedFormat, IntArray, clamped, if_else
+from hw_models.tracing import step
 
 if TYPE_CHECKING:
+    from hw_models.formats import Select
     from hw_models.ledger import Ledger
 
 __all__ = [
@@ -79,16 +81,37 @@ def reference(
     zero_point: int = 0,
     output: FixedFormat | None = None,
     clamp: tuple[int, int] | None = None,
+    *,
+    draw: int = 0,
+    select: Select = if_else,
 ) -> int:
-    """Add two codes: the definition. The adders' own ``reference`` also take bit-vectors."""
+    """Add two codes: the definition. The adders' own ``reference`` also take bit-vectors.
+
+    Args:
+        a: a code.
+        b: a code.
+        adder: the scheme.
+        a_zero_point: the code of real 0 in a.
+        b_zero_point: the code of real 0 in b.
+        zero_point: the code of real 0 in the result.
+        output: format of the result, 8 bits signed by default.
+        clamp: (low, high) of a fused activation, in output codes.
+        draw: for an ``AlignedAdd`` that is ``stochastic``, ``splitmix64(seed, index)``.
+        select: ``if``-expression of whoever traces it.
+    """
     low, high = output_range(output or FixedFormat(8), clamp)
     if isinstance(adder, FloatAdd):
         value = adder.reference(a, b, a_zero_point, b_zero_point, zero_point)
-    elif isinstance(adder, (ShiftedAdd, AlignedAdd, MultiplierAdd)):
-        value = adder.reference(a - a_zero_point, b - b_zero_point) + zero_point
+        return min(max(value, low), high)
+    codes = step(a - a_zero_point, "a_offset"), step(b - b_zero_point, "b_offset")
+    if isinstance(adder, AlignedAdd):
+        value = adder.reference(*codes, draw=draw, select=select)
+    elif isinstance(adder, (ShiftedAdd, MultiplierAdd)):
+        value = adder.reference(*codes, select=select)
     else:
         raise ContractError(no_case(adder, "adder", (k.__name__ for k in get_args(Adder))))
-    return min(max(value, low), high)
+    code: int = clamped(step(value + zero_point, "zero_point"), low, high, select)
+    return code
 
 
 def add(

@@ -37,13 +37,15 @@ from hw_models._pointwise import (
 from hw_models._pool_windows import counts, planes, result_layout, spatial_dims, tables, windows
 from hw_models.compiled import kernel
 from hw_models.errors import ContractError, no_case
-from hw_models.formats import FixedFormat, IntArray
+from hw_models.formats import FixedFormat, IntArray, clamped, if_else
 from hw_models.rounding import DIVISIONS, require_division, rounding_code
+from hw_models.tracing import step
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hw_models._pool_windows import Padding, PerDim
+    from hw_models.formats import Select
     from hw_models.ledger import Ledger
     from hw_models.rounding import DivisionRounding
 
@@ -56,7 +58,9 @@ FIRST, LAST = _FLOOR, _HALF_ODD
 def divide(total: int, count: int, rounding: DivisionRounding) -> int:
     """Return ``total / count`` rounded to an integer, count > 0: the definition."""
     floor, rest = divmod(total, count)
-    return floor + int(_goes_up(total, 2 * rest - count, floor, rest > 0, rounding))
+    up = _goes_up(total, 2 * rest - count, floor, rest > 0, rounding)
+    mean: int = step(step(floor, "floor", "with ", rest, " left over") + int(up), "mean", rounding)
+    return mean
 
 
 def _goes_up(
@@ -105,6 +109,8 @@ def reference(
     rounding: DivisionRounding = "half_away",
     output: FixedFormat | None = None,
     offset: int = 0,
+    *,
+    select: Select = if_else,
 ) -> int:
     """Average the codes of one window (padding taps included by the caller): the definition.
 
@@ -113,9 +119,13 @@ def reference(
         rounding: of the division.
         output: format of the result, 8 bits signed by default.
         offset: subtracted before and added after the division (``centered``).
+        select: ``if``-expression of whoever traces it.
     """
-    total = sum(code - offset for code in codes)
-    return (output or FixedFormat(8)).saturate(divide(total, len(codes), rounding) + offset)
+    form = output or FixedFormat(8)
+    total = step(sum(code - offset for code in codes), "sum", "of ", len(codes))
+    mean = step(divide(total, len(codes), rounding) + offset, "zero_point")
+    code: int = clamped(mean, form.min, form.max, select)
+    return code
 
 
 @kernel

@@ -28,6 +28,7 @@ from hw_models.compiled import kernel
 from hw_models.errors import AccumulatorOverflowError, ContractError
 from hw_models.formats import Accumulator, IntArray, if_else
 from hw_models.ledger import Register
+from hw_models.tracing import step
 
 if TYPE_CHECKING:
     from hw_models._pointwise import Layout
@@ -40,7 +41,7 @@ def reference(acc: Any, bias: Any, accumulator: Accumulator, *, select: Select =
 
     Bit-vectors must be wide enough for the exact sum, and the rule none that raises.
     """
-    total = acc + bias
+    total = step(acc + bias, "sum")
     if accumulator.overflow == "error" and not accumulator.min <= total <= accumulator.max:
         raise AccumulatorOverflowError(
             "bias_add", (), total, f"{accumulator.min}..{accumulator.max}"

@@ -42,23 +42,64 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from hw_models.errors import AccumulatorOverflowError, ContractError, no_case
-from hw_models.formats import ORDERS, Accumulator, IntArray
+from hw_models.formats import ORDERS, Accumulator, IntArray, if_else
 from hw_models.ledger import Ledger, Register
 from hw_models.products.plan import CorrelationPlan
+from hw_models.tracing import step
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy.typing as npt
 
+    from hw_models.formats import Select
     from hw_models.products.geometry import Padding
 
 __all__ = ["CorrelationPlan", "correlation", "correlation_plan", "reference"]
 
 
-def apply_rule(value: int, accumulator: Accumulator) -> int:
-    """Return what the accumulator holds after value was written to it (``error`` saturates)."""
-    if accumulator.wraps:
-        return accumulator.format.wrap(value)
-    return accumulator.format.saturate(value)
+def output_reference(
+    taps: Sequence[tuple[Any, Any]],
+    x_zero_point: int,
+    weight_zero_point: int,
+    accumulator: Accumulator,
+    index: tuple[int, ...] = (),
+    *,
+    select: Select = if_else,
+) -> tuple[Any, list[Any], bool]:
+    """Sum the products of one output in Python integers, one after another: the definition.
+
+    Args:
+        taps: (code of x, code of the weight), in the order in which the accumulator takes them.
+        x_zero_point: subtracted from every code of x.
+        weight_zero_point: subtracted from every weight.
+        accumulator: width, overflow rule and where it applies.
+        index: of the output, for the error.
+        select: ``if``-expression of whoever traces it.
+
+    Returns:
+        What the accumulator holds in the end, the exact sums that were written to it, and whether
+        one of them did not fit.
+
+    Raises:
+        AccumulatorOverflowError: overflow="error" and a sum did not fit.
+    """
+    acc: Any = 0
+    exact: Any = 0
+    written = []
+    flagged = False
+    for number, (code, weight) in enumerate(taps):
+        term = (code - x_zero_point) * (weight - weight_zero_point)
+        exact += term
+        acc = step(acc + term, "sum")
+        if accumulator.each_mac or number == len(taps) - 1:
+            written.append(exact)
+            if not accumulator.min <= acc <= accumulator.max:
+                if accumulator.overflow == "error":
+                    raise AccumulatorOverflowError.of("correlation", accumulator, index, acc)
+                flagged = True
+                acc = accumulator.hold(acc, select)
+    return acc, written, flagged
 
 
 def reference(
@@ -103,9 +144,8 @@ def reference(
     written: list[int] = []
     for index in np.ndindex(*out.shape):
         n, o, *position = index
-        acc = exact = 0
-        flagged = False
-        for step, (c, *k) in enumerate(taps):
+        terms: list[tuple[int, int]] = []
+        for c, *k in taps:
             at = [
                 p * s + j * d - before
                 for p, s, j, d, (before, _) in zip(
@@ -114,17 +154,11 @@ def reference(
             ]
             inside = all(0 <= i < limit for i, limit in zip(at, x.shape[2:], strict=True))
             code = int(x[(n, o // group_outputs * channels + c, *at)]) if inside else pad
-            term = (code - x_zero_point) * (int(weight[(o, c, *k)]) - zero_points[o])
-            exact += term
-            acc += term
-            if accumulator.each_mac or step == len(taps) - 1:
-                written.append(exact)
-                if not accumulator.min <= acc <= accumulator.max:
-                    if accumulator.overflow == "error":
-                        raise AccumulatorOverflowError.of("correlation", accumulator, index, acc)
-                    flagged = True
-                    acc = apply_rule(acc, accumulator)
-        out[index] = acc
+            terms.append((code, int(weight[(o, c, *k)])))
+        out[index], held, flagged = output_reference(
+            terms, x_zero_point, zero_points[o], accumulator, index
+        )
+        written += held
         if flagged:
             overflows.append(index)
     if ledger is not None:

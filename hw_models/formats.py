@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hw_models.errors import ContractError, no_case
+from hw_models.tracing import step
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,6 +41,12 @@ def _require(ok: bool, rule: str, offender: object, accepted: str) -> None:
 def if_else(condition: Any, then: Any, other: Any) -> Any:
     """Choose as Python does; an SMT solver passes its own ``If`` instead."""
     return then if condition else other
+
+
+def clamped(value: Any, low: Any, high: Any, select: Select = if_else) -> Any:
+    """Return the value, or the limit that it is beyond."""
+    inside = select(value < low, low, select(value > high, high, value))
+    return step(inside, "clamp", low, "..", high)
 
 
 def is_int(value: object) -> bool:
@@ -253,8 +260,9 @@ class Accumulator:
         """
         if not self.saturates:
             sign = 1 << (self.bits - 1)
-            return ((total & ((1 << self.bits) - 1)) ^ sign) - sign
-        return select(total < self.min, self.min, select(total > self.max, self.max, total))
+            wrapped = ((total & ((1 << self.bits) - 1)) ^ sign) - sign
+            return step(wrapped, "register", self.bits, " bits that wrap")
+        return step(clamped(total, self.min, self.max, select), "register", self.overflow)
 
     @property
     def dtype(self) -> np.dtype[np.integer]:

@@ -27,6 +27,7 @@ from hw_models._pointwise import (
 )
 from hw_models.errors import ContractError
 from hw_models.formats import FixedFormat, IntArray
+from hw_models.tracing import step
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +41,8 @@ MAX_BITS = 16
 
 def reference(x: int, table: Sequence[int], input: FixedFormat) -> int:  # noqa: A002
     """Look up one code: the definition."""
-    return table[x - input.min]
+    entry: int = step(table[step(x - input.min, "entry")], "value")
+    return entry
 
 
 def _take(codes: IntArray, table: IntArray, low: int) -> IntArray:

@@ -17,6 +17,7 @@ from hw_models._arguments import as_array, require_flag, require_ledger
 from hw_models._pointwise import extremes, require_signed
 from hw_models._pool_windows import planes, result_layout, tables, windows
 from hw_models.compiled import kernel
+from hw_models.tracing import step
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +33,10 @@ def reference(line: Sequence[int], starts: Sequence[int], taps: int, dilation: i
     A plane is pooled along its rows and then along its columns: a maximum of maxima.
     """
     return [
-        max(line[p] for p in (s + dilation * t for t in range(taps)) if 0 <= p < len(line))
+        step(
+            max(line[p] for p in (s + dilation * t for t in range(taps)) if 0 <= p < len(line)),
+            "largest",
+        )
         for s in starts
     ]
 

@@ -19,9 +19,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hw_models._pointwise import output_range
-from hw_models.formats import FixedFormat, IntArray, if_else
+from hw_models.formats import FixedFormat, IntArray, clamped, if_else
 from hw_models.requantization.plan import RequantizePlan
 from hw_models.schemes import REQUANTIZERS, Requantizer
+from hw_models.tracing import step
 
 if TYPE_CHECKING:
     from hw_models.formats import Select
@@ -56,14 +57,14 @@ def reference(
         select: ``if``-expression of an SMT solver.
     """
     low, high = output_range(output or FixedFormat(8), clamp)
-    value = requantizer.reference(acc - input_zero_point, channel, draw=draw, select=select)
+    centred = step(acc - input_zero_point, "offset")
+    value = requantizer.reference(centred, channel, draw=draw, select=select)
     return code(value, zero_point, low, high, select)
 
 
 def code(value: Any, zero_point: Any, low: Any, high: Any, select: Select = if_else) -> Any:
     """Return the code of a rescaled value: zero point first, then the clamp."""
-    total = value + zero_point
-    return select(total < low, low, select(total > high, high, total))
+    return clamped(step(value + zero_point, "zero_point"), low, high, select)
 
 
 def requantize_plan(

@@ -49,6 +49,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
 
 from hw_models.errors import ContractError, no_case
+from hw_models.tracing import step
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -136,7 +137,7 @@ def _select(condition: Any, then: Any, other: Any) -> Any:
     return then if condition else other
 
 
-def round_shift(  # noqa: C901 - one case per rounding, and nothing else
+def round_shift(
     x: Any,
     k: int,
     rounding: Rounding,
@@ -156,10 +157,16 @@ def round_shift(  # noqa: C901 - one case per rounding, and nothing else
     """
     rounding_code(rounding)
     if k <= 0:
-        return x * (1 << -k)
+        return step(x * (1 << -k), "shift", "exact")
+    return step(_shifted(x, k, rounding, draw, select), "shift", rounding)
+
+
+def _shifted(  # noqa: C901 - one case per rounding, and nothing else
+    x: Any, k: int, rounding: Rounding, draw: int, select: Callable[[Any, Any, Any], Any]
+) -> Any:
     half = 1 << (k - 1)
-    up = (x + half) >> k
-    down = -((-x + half) >> k)
+    up = step(x + half, "nudge") >> k
+    down = -(step(-x + half, "nudge") >> k)
     floor = x >> k
     ceil = -((-x) >> k)
     negative = x < 0
@@ -181,12 +188,12 @@ def round_shift(  # noqa: C901 - one case per rounding, and nothing else
         case "half_toward_zero":
             return select(negative, up, down)
         case "half_even":
-            return (x + (half - 1) + (floor & 1)) >> k
+            return step(x + (half - 1) + (floor & 1), "nudge") >> k
         case "half_odd":
-            return (x + half - (floor & 1)) >> k
+            return step(x + half - (floor & 1), "nudge") >> k
         case "jam":
             return floor | 1
         case "stochastic":
-            return (x + (draw >> (64 - k) if k <= 64 else draw << (k - 64))) >> k
+            return step(x + (draw >> (64 - k) if k <= 64 else draw << (k - 64)), "nudge") >> k
         case _:
             raise ContractError(no_case(rounding, "the rounding of a shift", ROUNDINGS))

@@ -15,6 +15,7 @@ from hw_models.errors import AccumulatorOverflowError, ContractError, no_case
 from hw_models.formats import Accumulator, if_else
 from hw_models.rounding import Rounding, require_deterministic, round_shift
 from hw_models.schemes import FixedPoint, PowerOfTwo
+from hw_models.tracing import step
 
 if TYPE_CHECKING:
     from hw_models.formats import Select
@@ -98,11 +99,11 @@ class ShiftedAdd:
 
     def reference(self, a: Any, b: Any, *, select: Select = if_else) -> Any:
         """Add two offset codes in exact integers (or bit-vectors): the definition."""
-        lifted = (x * (1 << self.left_shift) for x in (a, b))
+        lifted = (step(x * (1 << self.left_shift), "lifted") for x in (a, b))
         rescaled = [
             s.reference(x, select=select) for s, x in zip((self.a, self.b), lifted, strict=True)
         ]
-        return self.out.reference(rescaled[0] + rescaled[1], select=select)
+        return self.out.reference(step(rescaled[0] + rescaled[1], "sum"), select=select)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +147,8 @@ class AlignedAdd:
 
     def reference(self, a: Any, b: Any, *, draw: Any = 0, select: Select = if_else) -> Any:
         """Add two offset codes in exact integers (or bit-vectors): the definition."""
-        total = a * (1 << self.left_a) + b * (1 << self.left_b)
+        aligned = step(a * (1 << self.left_a), "aligned"), step(b * (1 << self.left_b), "aligned")
+        total = step(aligned[0] + aligned[1], "sum")
         accumulator = self.accumulator
         if accumulator.overflow == "error" and not accumulator.min <= total <= accumulator.max:
             accepted = f"{accumulator.min}..{accumulator.max}"
@@ -192,7 +194,8 @@ class MultiplierAdd:
 
     def reference(self, a: Any, b: Any, *, select: Select = if_else) -> Any:
         """Add two offset codes in exact integers (or bit-vectors): the definition."""
-        total = a * self.multiplier_a + b * self.multiplier_b
+        products = step(a * self.multiplier_a, "product"), step(b * self.multiplier_b, "product")
+        total = step(products[0] + products[1], "sum")
         return round_shift(total, self.right_shift, self.rounding, select=select)
 
 

@@ -51,6 +51,7 @@ from hw_models.schemes.arguments import (
     integers,
     real_scales,
 )
+from hw_models.tracing import step
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,14 +73,14 @@ def _high_mul(x: Any, m: Any, right_shift: int, bits: int, select: Select) -> An
     """Return gemmlowp's SaturatingRoundingDoublingHighMul of the left-shifted ``x``."""
     left = max(bits - 1 - right_shift, 0)
     sign = 1 << 31
-    a = (((x * (1 << left)) & 0xFFFFFFFF) ^ sign) - sign
-    product = a * m
+    a = step((((x * (1 << left)) & 0xFFFFFFFF) ^ sign) - sign, "left", "in 32 bits")
+    product = step(a * m, "product")
     n = bits - 1
     half = 1 << (n - 1)
-    up = (product + half) >> n
-    down = -(-(product + 1 - half) >> n)
+    up = step(product + half, "nudge") >> n
+    down = -(-step(product + 1 - half, "nudge") >> n)
     b = select(product >= 0, up, down)
-    return select(m == -(1 << n), select(a == -sign, sign - 1, b), b)
+    return step(select(m == -(1 << n), select(a == -sign, sign - 1, b), b), "high")
 
 
 def double_rounding(x: Any, m: Any, right_shift: int, bits: int, select: Select = if_else) -> Any:
@@ -97,7 +98,7 @@ def double_half_up(x: Any, m: Any, right_shift: int, bits: int, select: Select =
 def single_rounding(x: Any, m: Any, right_shift: int, bits: int, select: Select = if_else) -> Any:
     """Return ``x * m / 2**right_shift`` rounded once, half up."""
     del bits
-    return round_shift(x * m, right_shift, "half_up", select=select)
+    return round_shift(step(x * m, "product"), right_shift, "half_up", select=select)
 
 
 def reduced_multiplier(m: Any, select: Select = if_else) -> Any:
@@ -111,7 +112,7 @@ def reduced_multiplier(m: Any, select: Select = if_else) -> Any:
 def s64_reduced(x: Any, m: Any, right_shift: int, bits: int, select: Select = if_else) -> Any:
     """Return TFLite's rescaling of 64-bit accumulators."""
     del bits
-    product = x * reduced_multiplier(m, select)
+    product = step(x * reduced_multiplier(m, select), "product", "by the reduced multiplier")
     return round_shift(product, right_shift - REDUCED, "half_up", select=select)
 
 
@@ -119,8 +120,9 @@ def tosa_double(x: Any, m: Any, right_shift: int, bits: int, select: Select = if
     """Return TOSA's apply_scale_32 with double_round."""
     del bits
     extra = 1 << 30 if right_shift > 31 else 0
-    total = x * m + (1 << (right_shift - 1))
-    return select(x >= 0, total + extra, total - extra) >> right_shift
+    total = step(step(x * m, "product") + (1 << (right_shift - 1)), "nudge")
+    nudged = step(select(x >= 0, total + extra, total - extra), "nudge")
+    return step(nudged >> right_shift, "shift")
 
 
 class _Datapath(NamedTuple):

@@ -27,6 +27,7 @@ from hw_models.schemes.fixed_point import (
     FixedPoint,
     quantize_multiplier,
 )
+from hw_models.tracing import step
 
 if TYPE_CHECKING:
     from hw_models.formats import Select
@@ -89,7 +90,8 @@ def affine_rescale(
         rounding: a name of ``ROUNDINGS`` but ``stochastic``.
         select: ``if``-expression; an SMT solver passes its own.
     """
-    return round_shift(x * mul + add, right_shift, rounding, select=select)
+    added = step(step(x * mul, "product") + add, "addend")
+    return round_shift(added, right_shift, rounding, select=select)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +217,8 @@ class Converter:
         """Rescale one value in exact integers (or bit-vectors): the definition."""
         del draw
         offset, scale, shift = (at(v, channel) for v in (self.offset, self.scale, self.right_shift))
-        return affine_rescale(x - offset, scale, 0, shift, self.rounding, select)
+        centred = step(x - offset, "offset")
+        return affine_rescale(centred, scale, 0, shift, self.rounding, select)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,9 @@
 report = qsim.cosim.run("golden/net", simulator="verilator")
 report.ok, report.mismatches, report.calls
 
-Four packages below have facades of their own: ``jobs`` (beats of a call), ``simulators`` (builds),
-``lanes`` (benches), ``dut`` (RTL that is not the repository's).
+Five packages below have facades of their own: ``jobs`` (beats of a call), ``simulators`` (builds),
+``lanes`` (benches), ``dut`` (RTL that is not the repository's), ``explaining`` (why a result is
+wrong).
 """
 
 from __future__ import annotations
@@ -16,9 +17,11 @@ import lazy_loader
 if TYPE_CHECKING:
     from qsim.cosim.beat_fields import Fields as Fields
     from qsim.cosim.beat_fields import fields as fields
+    from qsim.cosim.explaining import Explanation as Explanation
     from qsim.cosim.hexfiles import Exported as Exported
     from qsim.cosim.hexfiles import export_hex as export_hex
     from qsim.cosim.report import CallResult as CallResult
+    from qsim.cosim.report import LeftOut as LeftOut
     from qsim.cosim.report import Report as Report
     from qsim.cosim.report import Skipped as Skipped
     from qsim.cosim.runner import Progress as Progress
@@ -32,8 +35,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "beat_fields": ["Fields", "fields"],
+        "explaining": ["Explanation"],
         "hexfiles": ["Exported", "export_hex"],
-        "report": ["CallResult", "Report", "Skipped"],
+        "report": ["CallResult", "LeftOut", "Report", "Skipped"],
         "runner": ["Progress", "Settings", "run_cases"],
         "start": ["blocks", "run", "with_dut"],
     },

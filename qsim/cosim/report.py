@@ -10,9 +10,27 @@ from qsim.cosim.lanes import Stimulus
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from qsim.cosim.explaining import Explanation
     from qsim.cosim.lanes import LaneName
     from qsim.mismatch import Mismatch
     from qsim.target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Elements of a call that were not compared, because the design cannot be given their operands.
+
+    Attributes:
+        reason: what it cannot take.
+        elements: how many.
+    """
+
+    reason: str
+    elements: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON object."""
+        return {"reason": self.reason, "elements": self.elements}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +51,9 @@ class CallResult:
         waves: the file with the cycles around the first difference, where asked for.
         stimulus: how beats were offered and taken when this was found.
         warnings: of somebody else's design while it ran, with file and line.
+        explanation: of the first difference, or of what is wrong beside elements: operands, what
+            the definition does with them, and what explains all; None where there is none.
+        left_out: elements that were not compared, by reason.
     """
 
     name: str
@@ -49,6 +70,8 @@ class CallResult:
     waves: Path | None = None
     stimulus: Stimulus = field(default_factory=Stimulus)
     warnings: tuple[str, ...] = ()
+    explanation: Explanation | None = None
+    left_out: tuple[LeftOut, ...] = ()
 
     @property
     def agrees(self) -> bool:
@@ -69,6 +92,8 @@ class CallResult:
             "problems": list(self.problems),
             "seconds": self.seconds,
             "waves": None if self.waves is None else str(self.waves),
+            "explanation": None if self.explanation is None else self.explanation.to_dict(),
+            "left_out": [each.to_dict() for each in self.left_out],
         }
 
 
@@ -134,13 +159,18 @@ class Report:
         return sum(call.mismatches for call in self.calls)
 
     @property
+    def left_out(self) -> int:
+        """Elements of these calls that were not compared: the design cannot take their operands."""
+        return sum(each.elements for call in self.calls for each in call.left_out)
+
+    @property
     def differing(self) -> tuple[CallResult, ...]:
         """The calls on which something is wrong."""
         return tuple(call for call in self.calls if not call.agrees)
 
     @property
     def ok(self) -> bool:
-        """Whether every bit agrees."""
+        """Whether every bit that was compared agrees; see ``left_out`` and ``skipped``."""
         return not self.differing
 
     def to_dict(self) -> dict[str, Any]:
@@ -154,6 +184,7 @@ class Report:
             "seed": self.seed,
             "elements": self.elements,
             "mismatches": self.mismatches,
+            "left_out": self.left_out,
             "ok": self.ok,
             "seconds": self.seconds,
             "build_seconds": self.build_seconds,

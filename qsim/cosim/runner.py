@@ -9,11 +9,14 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
 from qsim.cosim import jobs, lanes
-from qsim.cosim.dut import explain, require_values, require_widths, serving, widened
+from qsim.cosim.choosing import chosen
+from qsim.cosim.dut import explain as explain_build
 from qsim.cosim.dut import job as job_of
+from qsim.cosim.dut import require_widths, serving, widened, without_unfit
+from qsim.cosim.explaining import explain
 from qsim.cosim.findings import findings
 from qsim.cosim.lanes import LaneName, Stimulus, Window
-from qsim.cosim.report import CallResult, Report, Skipped
+from qsim.cosim.report import CallResult, LeftOut, Report, Skipped
 from qsim.cosim.simulators import BuildError, Wrap, build_all, design, find, lint, process
 from qsim.cosim.simulators import build as build_one
 from qsim.errors import UsageError
@@ -60,6 +63,8 @@ class Settings:
         lint: tell also what Verilator says of the design on request: latches, unused signals.
         timeout: seconds for one call.
         progress: told what is going on.
+        pattern: calls whose name or layer it matches, as the shell does; all if empty.
+        strict: refuse vectors that a design cannot take, instead of leaving them out.
     """
 
     simulator: str
@@ -74,6 +79,8 @@ class Settings:
     lint: bool = False
     timeout: float = 3600.0
     progress: Progress = _silent
+    pattern: str = ""
+    strict: bool = False
 
     @property
     def processes(self) -> int:
@@ -89,17 +96,28 @@ class _Planned:
     job: Job | None
     recipe: Recipe
     key: str
+    left_out: tuple[LeftOut, ...] = ()
 
 
-def _job(cases: tuple[Call, ...], target: Target | None, settings: Settings) -> Job:
-    """Return the beats of one call, or of the calls of a whole layer."""
+def _job(
+    cases: tuple[Call, ...], target: Target | None, settings: Settings
+) -> tuple[Job, tuple[LeftOut, ...]]:
+    """Return the beats of one call, or of the calls of a whole layer, and what they leave out."""
+    job = _whole(cases, target, settings.dut)
+    if settings.dut is None:
+        return job, ()
+    kept, reasons = without_unfit(settings.dut, job, strict=settings.strict)
+    return kept, tuple(LeftOut(reason, elements) for reason, elements in reasons.items())
+
+
+def _whole(cases: tuple[Call, ...], target: Target | None, dut: Dut | None) -> Job:
+    """Return all beats of one call, or of the calls of a whole layer."""
     first = cases[0]
     if isinstance(first, jobs.Prepared) or target is None:
         job = cast("jobs.Prepared", first).job
-        dut = settings.dut
         return job if dut is None else widened(serving(dut, job.unit), job)
-    if settings.dut is not None:
-        return job_of(settings.dut, first, target)
+    if dut is not None:
+        return job_of(dut, first, target)
     if len(cases) == 1:
         return jobs.job(first, target)
     from qsim.cosim.jobs import conv_engine  # it loads Numba
@@ -161,25 +179,31 @@ def _plan(
     groups: Iterable[tuple[Call, ...]] = ((case,) for case in cases)
     if settings.engine:
         groups = jobs.layers(cast("Iterable[Case]", cases))
-    for group in groups:
+    for group in chosen(groups, settings.pattern) if settings.pattern else groups:
         reason = _not_served(group[0], settings)
         if not reason:
             try:
-                job = _job(group, target, settings)
+                job, left_out = _job(group, target, settings)
             except UsageError as error:
                 reason = error.message
+            else:
+                reason = "" if len(job.expected) else _none_left(left_out)
         if reason:
             skipped += [
                 Skipped(case.name, case.layer, case.primitive, case.size, reason) for case in group
             ]
             continue
-        if settings.dut is not None:
-            require_values(settings.dut, job)
         made = lanes.recipe(settings.lane, settings.wrap(job.unit), simulator)
         held += job.beats.nbytes + job.expected.nbytes + job.element.nbytes
-        planned.append(_Planned(group, job if held <= _HELD_BYTES else None, made, made.key()))
+        planned.append(
+            _Planned(group, job if held <= _HELD_BYTES else None, made, made.key(), left_out)
+        )
         settings.progress("beats", len(planned), 0)
     return planned, skipped
+
+
+def _none_left(left_out: Sequence[LeftOut]) -> str:
+    return f"the design can take none of it: {'; '.join(each.reason for each in left_out)}"
 
 
 def _not_served(case: Call, settings: Settings) -> str:
@@ -206,7 +230,7 @@ def _build(planned: Sequence[_Planned], settings: Settings) -> dict[str, Build]:
         return build_all(recipes.values(), settings.processes, step)
     except BuildError as error:
         if settings.dut is not None:
-            explain(error, settings.dut)
+            explain_build(error, settings.dut)
         raise
 
 
@@ -234,8 +258,8 @@ def _simulate(
     planned: Sequence[_Planned], builds: dict[str, Build], target: Target | None, settings: Settings
 ) -> list[CallResult]:
     def one(each: _Planned) -> CallResult:
-        job = _job(each.cases, target, settings) if each.job is None else each.job
-        return simulate(job, builds[each.key], settings)
+        job = _job(each.cases, target, settings)[0] if each.job is None else each.job
+        return simulate(each, job, builds[each.key], target, settings)
 
     results: list[CallResult] = []
     settings.progress("calls", 0, len(planned))
@@ -261,7 +285,7 @@ def _add_waves(
     wrong = [(i, each, each.cycle) for i, each in enumerate(results) if each.cycle is not None]
     for index, result, cycle in wrong[:MOST_WAVES]:
         each = planned[index]
-        job = _job(each.cases, target, settings) if each.job is None else each.job
+        job = _job(each.cases, target, settings)[0] if each.job is None else each.job
         build = build_one(replace(each.recipe, waves=True))
         path = folder / f"{_file_name(result.name)}-cycle-{cycle}.vcd"
         window = Window(max(0, cycle - BEFORE), cycle + AFTER, path)
@@ -274,7 +298,9 @@ def _file_name(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]", "_", name)[:100].lstrip(".") or "case"
 
 
-def simulate(job: Job, build: Build, settings: Settings) -> CallResult:
+def simulate(
+    planned: _Planned, job: Job, build: Build, target: Target | None, settings: Settings
+) -> CallResult:
     """Run one job and tell what it found.
 
     Raises:
@@ -315,4 +341,8 @@ def simulate(job: Job, build: Build, settings: Settings) -> CallResult:
         cycle=min(cycles, default=None),
         stimulus=stimulus,
         warnings=result.warnings,
+        explanation=explain(
+            planned.cases, job, result, found.mismatch, target, settings.dut, stimulus
+        ),
+        left_out=planned.left_out,
     )

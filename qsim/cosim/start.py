@@ -40,6 +40,8 @@ def run(
     vectors: int | None = None,
     inputs: Given | None = None,
     expected: Given | None = None,
+    case: str = "",
+    strict: bool = False,
     waves: str | PathLike[str] | None = None,
     workers: int | None = None,
     lint: bool = False,
@@ -67,6 +69,10 @@ def run(
             ``module:function``) that returns them, called with the seed; the files that ``dut``
             names if None.
         expected: likewise, what must come out; a function is called with the inputs by name.
+        case: only the calls whose name or layer it matches, with ``*``, ``?`` and ``[ ]`` as in the
+            shell; all if empty.
+        strict: with ``dut``: refuse vectors that the design cannot take, instead of leaving them
+            out.
         waves: a folder for the waves around the first differences.
         workers: builds and simulations side by side; as many as there are processors if None.
         lint: tell also what Verilator says of a ``dut`` on request: latches, unused signals.
@@ -91,6 +97,8 @@ def run(
         timeout=timeout,
         lint=lint,
         engine=engine,
+        pattern=case,
+        strict=strict,
     )
     settings = with_dut(settings, dut)
     if source is None or inputs is not None or expected is not None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from qsim.mismatch.comparison import Mismatch, compare
+from qsim.mismatch.comparison import Mismatch, compare, to_hex
 
 __all__ = [
     "Mismatch",
     "compare",
+    "to_hex",
 ]

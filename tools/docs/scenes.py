@@ -87,6 +87,7 @@ SCENES: Final[Mapping[str, Scene]] = {
         checkout,
         status={
             "qsim cosim golden/requantize --simulator icarus --dut mine/scaler.toml --waves": 1,
+            "qsim cosim golden/requantize -s icarus --dut mine/early.toml --case '*plain'": 1,
             "qsim cosim digits --simulator icarus --dut mine/scaler.toml": 1,
         },
     ),

@@ -78,6 +78,14 @@ def cosim(
             "that are drawn.",
         ),
     ] = None,
+    case: Annotated[
+        str | None,
+        option("GLOB", "Only calls whose name or layer it matches, as the shell does."),
+    ] = None,
+    strict: Annotated[
+        bool,
+        flag("--strict", "Refuse vectors that the design of --dut cannot take: none is left out."),
+    ] = False,
     samples: Annotated[
         int | None, option("N", "Of a model: samples of the run (default: 1).")
     ] = None,
@@ -181,6 +189,8 @@ def cosim(
         engine=engine,
         seed=seed,
         vectors=vectors,
+        case=case,
+        strict=strict,
         samples=samples,
         inputs=tuple(inputs or ()),
         expected=expected,

@@ -44,6 +44,8 @@ class CosimOptions:
     engine: bool
     seed: int
     vectors: int | None
+    case: str | None
+    strict: bool
     samples: int | None
     inputs: tuple[str, ...]
     expected: str | None
@@ -72,6 +74,12 @@ def execute(options: CosimOptions, output: Output) -> bool:
 
 
 def _check_numbers(options: CosimOptions) -> None:
+    if options.case == "":
+        raise UsageError("--case must be a name, not nothing", accepted="such as 'conv*'")
+    if options.strict and options.dut is None:
+        raise UsageError(
+            "the repository's RTL takes every vector", where="--strict", accepted="with --dut"
+        )
     for name, value in (
         ("samples", options.samples),
         ("vectors", options.vectors),
@@ -99,6 +107,8 @@ def _settings(options: CosimOptions) -> Settings:
         waves=WAVES if options.waves else None,
         timeout=options.timeout,
         engine=options.engine,
+        pattern=options.case or "",
+        strict=options.strict,
     )
     return with_dut(settings, options.dut)
 

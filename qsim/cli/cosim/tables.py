@@ -24,6 +24,8 @@ def report_parts(report: Report, columns: int) -> list[RenderableType]:
     parts: list[RenderableType] = [_headline(report, columns), _table(report)]
     if report.skipped:
         parts += _skipped(report)
+    if report.left_out:
+        parts += _left_out(report)
     for call in report.differing[:_MOST_TOLD]:
         parts += _difference(call)
     if len(report.differing) > _MOST_TOLD:
@@ -90,12 +92,29 @@ def _skipped(report: Report) -> list[RenderableType]:
     return parts
 
 
+def _left_out(report: Report) -> list[RenderableType]:
+    """Return the elements that the design cannot be given, by reason."""
+    counts: dict[str, int] = {}
+    names: dict[str, list[str]] = {}
+    for call in report.calls:
+        for each in call.left_out:
+            counts[each.reason] = counts.get(each.reason, 0) + each.elements
+            names.setdefault(each.reason, []).append(call.layer or call.name)
+    parts: list[RenderableType] = [Text("Left out, for the design cannot take them:", "bold")]
+    for reason, elements in counts.items():
+        shown = ", ".join(dict.fromkeys(names[reason]))
+        parts.append(Text(f"  {plural(elements, 'element')}: {reason} ({shown})"))
+    return parts
+
+
 def _difference(call: CallResult) -> list[RenderableType]:
     where = f"{call.layer}: " if call.layer else ""
     parts: list[RenderableType] = [Text(f"{where}{call.primitive} {call.name}", "bold red")]
     parts += [Text(f"  {problem}") for problem in call.problems]
     if call.first is not None:
         parts += [Text(f"  {line}") for line in call.first.lines()]
+    if call.explanation is not None:
+        parts += [Text(f"  {line}") for line in call.explanation.lines()]
     if call.waves is not None:
         parts.append(Text(f"  waves: {call.waves}"))
     return parts
@@ -114,11 +133,25 @@ def _warnings(report: Report) -> list[RenderableType]:
 
 def _verdict(report: Report) -> Text:
     took = f"{report.seconds:.1f} s, of which builds {report.build_seconds:.1f} s"
-    if report.ok:
+    without = _without(report)
+    if report.ok and not without:
         return Text(f"Every bit agrees: {count(report.elements)} elements in {took}.", "bold green")
+    if report.ok:
+        said = f"Every bit that was compared agrees: {count(report.elements)} elements in {took}."
+        return Text(f"{said}\n{without}", "bold green")
     differ = "differs" if len(report.differing) == 1 else "differ"
-    return Text(
+    said = (
         f"{len(report.differing)} of {plural(len(report.calls), 'call')} {differ}, "
-        f"{plural(report.mismatches, 'element')}; {took}.",
-        "bold red",
+        f"{plural(report.mismatches, 'element')}; {took}."
     )
+    return Text(f"{said}\n{without}".rstrip(), "bold red")
+
+
+def _without(report: Report) -> str:
+    """Return the line that says what was not compared; empty if there is nothing."""
+    said = []
+    if report.left_out:
+        said.append(f"{plural(report.left_out, 'element')} that the design cannot take")
+    if report.skipped:
+        said.append(plural(len(report.skipped), "call"))
+    return f"Not compared: {', '.join(said)}." if said else ""

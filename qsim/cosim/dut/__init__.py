@@ -6,9 +6,10 @@ from qsim.cosim.dut.binding import REDUCTIONS, Binding, Dut, Stream
 from qsim.cosim.dut.contradicted import require_widths
 from qsim.cosim.dut.errors import explain
 from qsim.cosim.dut.file import load
-from qsim.cosim.dut.fits import require_unit, require_values
+from qsim.cosim.dut.fits import require_unit
 from qsim.cosim.dut.init import Written, init
 from qsim.cosim.dut.jobs import job, serving
+from qsim.cosim.dut.vectors import without_unfit
 from qsim.cosim.dut.widths import widened
 from qsim.cosim.dut.wrapper import Net, design, nets
 
@@ -26,8 +27,8 @@ __all__ = [
     "load",
     "nets",
     "require_unit",
-    "require_values",
     "require_widths",
     "serving",
     "widened",
+    "without_unfit",
 ]

@@ -207,6 +207,11 @@ def _calls(
             (codes.max, codes.min, out.max),
             (rng.randint(codes.min, codes.max), rng.randint(codes.min, codes.max), out.min),
         ][part % 4]
+        points = (
+            v.zero_point(target.input.scheme, points[0]),
+            v.zero_point(target.input.scheme, points[1]),
+            v.zero_point(target.output.scheme, points[2]),
+        )
         ends = sorted(rng.randint(out.min, out.max) for _ in range(2))
         clamp = [None, (ends[0], out.max), (out.min, ends[1]), (ends[0], ends[1])][part // 2 % 4]
         yield _case(f"{prefix}{name}", Call(adder, codes, out, points, clamp), rng, extra)

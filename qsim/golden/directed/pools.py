@@ -148,6 +148,7 @@ def _averages(
     for part, (name, geometry) in enumerate(GEOMETRIES.items()):
         if geometry.dilation == (1,) * len(geometry.dilation):
             point = (codes.min, codes.max, rng.randint(codes.min, codes.max))[part % 3]
+            point = v.zero_point(target.input.scheme, point)
             for include in (True, False):
                 more = stated | {"count_include_pad": include, "zero_point": point}
                 full = f"{prefix}{name}-{'padded' if include else 'valid'}"

@@ -8,6 +8,7 @@ lies in the padding, so that its operand need not be stored.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from qsim.program import Array, Json
     from qsim.target import At, Order, Overflow, Target
 
-MOST_PRODUCTS = 40_000  # of the one long sum
+MOST_PRODUCTS = 70_000  # of the one long sum
 
 
 @dataclass(frozen=True)
@@ -93,8 +94,11 @@ class Correlation:
 
     @staticmethod
     def variants(target: Target, seed: int, count: int) -> Iterator[Case]:
-        """Give the vectors under the other registers: see :func:`registers`."""
-        for prefix, other in registers(target):
+        """Give the vectors under the other registers: see :func:`registers`; then zero points."""
+        others = list(registers(target))
+        if "power_of_two" not in (target.input.scheme, target.weight.scheme):
+            others.append(("zero-points.", with_zero_points(target)))
+        for prefix, other in others:
             for case in Correlation.cases(other, seed, count):
                 yield v.renamed(case, prefix)
 
@@ -131,10 +135,21 @@ class Matmul:
                 yield v.renamed(case, prefix)
 
 
+def with_zero_points(target: Target) -> Target:
+    """Return the target with zero points of both operands, which its own schemes may not have.
+
+    Raises:
+        TargetError: a datapath that only shifts can have none.
+    """
+    return dataclasses.replace(
+        target,
+        input=dataclasses.replace(target.input, scheme="asymmetric"),
+        weight=dataclasses.replace(target.weight, scheme="asymmetric"),
+    )
+
+
 def registers(target: Target) -> Iterator[tuple[str, Target]]:
     """Give the target with narrow registers of every overflow rule, place and order."""
-    import dataclasses
-
     bits = target.input.bits + target.weight.bits + 3
     overflows: tuple[Overflow, ...] = ("wrap", "saturate", "saturate_symmetric")
     places: tuple[tuple[At, Order], ...] = (
@@ -192,9 +207,12 @@ def _long(target: Target, rng: random.Random) -> Iterator[Case]:
     if register.overflow == "error" or not 144 < products < MOST_PRODUCTS:
         return
     # Nearly the largest products, so that low bits vary: 2 % more of them than needed make up.
-    weight = np.array([codes.w.min + rng.randrange(3) for _ in range(products)]).reshape(1, 1, -1)
-    geometry = Geometry((1, 1, 1), weight.shape, (1,), ((weight.size - 1, 0),), (1,))
-    x = np.full((1, 1, 1), codes.x.max)
+    # Two rows: a call may be padded by 65,536 elements on a side.
+    half = -(-products // 2)
+    weight = np.array([codes.w.min + rng.randrange(3) for _ in range(2 * half)])
+    weight = weight.reshape(1, 1, 2, half)
+    geometry = Geometry((1, 1, 1, 1), weight.shape, padding=((1, 0), (half - 1, 0)))
+    x = np.full((1, 1, 1, 1), codes.x.max)
     pad = codes.x.max
     yield _finish("long", target, codes, geometry, (x, weight), [v.OVERFLOW], pad)
 

@@ -9,7 +9,7 @@ few significant bits; others take theirs from the whole range of multiplier and 
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from hw_models import FixedFormat, PowerOfTwo
@@ -63,7 +63,19 @@ class Call:
 
 
 def calls(target: Target, acc: FixedFormat, rng: random.Random) -> Iterator[Call]:
-    """Give the calls: zero points of both signs, activations, narrow and wide accumulators."""
+    """Give the calls: zero points of both signs, activations, narrow and wide accumulators.
+
+    A target whose codes have no zero point gets the same calls without one.
+    """
+    for call in _calls(target, acc, rng):
+        yield replace(
+            call,
+            zero_point=v.zero_point(target.output.scheme, call.zero_point),
+            input_zero_point=v.zero_point(target.input.scheme, call.input_zero_point),
+        )
+
+
+def _calls(target: Target, acc: FixedFormat, rng: random.Random) -> Iterator[Call]:
     codes, out = target.input.format, target.output.format
     low, high = out.min, out.max
     some = sorted(rng.randint(low, high) for _ in range(4))
@@ -115,7 +127,7 @@ def _family_cases(
         made.append(_case(call, family, prefix, scales, rows))
     out = target.output.format
     for name, zero_point, clamp in limits(out):
-        call = Call(name, acc, out, zero_point, 0, clamp)
+        call = Call(name, acc, out, v.zero_point(target.output.scheme, zero_point), 0, clamp)
         scales = unit_scales(family)
         sheets = [single_bits(scale, call.operands(scale), acc.bits) for scale in scales]
         size = max(len(sheet.elements) for sheet in sheets)

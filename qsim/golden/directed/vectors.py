@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from qsim.target import has_zero_point
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 
     from hw_models import FixedFormat
     from qsim.golden.case import Case
     from qsim.program import Array, Json
+    from qsim.target.sections import Scheme
 
 TIE_UP: Final = "tie, positive"
 TIE_DOWN: Final = "tie, negative"
@@ -34,6 +37,11 @@ WINDOW: Final = "window at a border"
 ONE_BIT: Final = "one bit"
 EVERY: Final = "every code"
 RANDOM: Final = "random"
+
+
+def zero_point(scheme: Scheme, code: int) -> int:
+    """Return a zero point that a tensor of that scheme can have: 0 where it has none."""
+    return code if has_zero_point(scheme) else 0
 
 
 @dataclass

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from hw_models import FixedFormat
     from qsim.program import Array
     from qsim.target import Target
+    from qsim.target.sections import Scheme
 
 Row = tuple[list[int], str]
 
@@ -30,12 +31,15 @@ class Codes:
         x, w: formats.
         x_zero_point: of x.
         w_zero_points: of the rows, in turn; one value for all if there is one.
+        x_scheme, w_scheme: whether there are zero points at all.
     """
 
     x: FixedFormat
     w: FixedFormat
     x_zero_point: int
     w_zero_points: tuple[int, ...]
+    x_scheme: Scheme
+    w_scheme: Scheme
 
     @classmethod
     def of(cls, target: Target, part: int, *, weight: bool = True) -> Codes:
@@ -48,15 +52,26 @@ class Codes:
         """
         x = target.input.format
         w = target.weight.format if weight else x
+        schemes = target.input.scheme, (target.weight if weight else target.input).scheme
         mean = (x.min + x.max) // 2
         point = (0 if x.signed else mean, x.min, x.max, mean + x.max // 3)[part % 4]
         middle = 0 if w.signed else (w.max + 1) // 2
         points = ((middle,), (w.min, middle, w.max), (middle,), (w.max,), (w.min,))[part % 5]
-        return cls(x, w, point, points)
+        return cls(x, w, point, points, *schemes).allowed()
 
     def at_the_ends(self) -> Codes:
         """Return the codes with the zero points that make the largest products."""
-        return dataclasses.replace(self, x_zero_point=self.x.min, w_zero_points=(self.w.max,))
+        far = dataclasses.replace(self, x_zero_point=self.x.min, w_zero_points=(self.w.max,))
+        return far.allowed()
+
+    def allowed(self) -> Codes:
+        """Return the codes without zero points where their schemes have none."""
+        points = tuple(v.zero_point(self.w_scheme, point) for point in self.w_zero_points)
+        return dataclasses.replace(
+            self,
+            x_zero_point=v.zero_point(self.x_scheme, self.x_zero_point),
+            w_zero_points=points if any(points) else points[:1],
+        )
 
     @property
     def largest(self) -> int:

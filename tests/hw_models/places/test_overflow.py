@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from hw_models.bias_add import bias_add
-from hw_models.correlation import apply_rule
+from hw_models.correlation import output_reference
 from hw_models.errors import AccumulatorOverflowError
 from hw_models.formats import HOLDING, OVERFLOWS, RAISING, Accumulator
 from hw_models.products.plan import CorrelationPlan
@@ -39,10 +39,12 @@ def definition(name):
 
 def reference(name):
     if name in HOLDING:
-        made = [apply_rule(total, Accumulator(4, name)) for total in TOTALS]
+        made = [output_reference([(n, 1)], 0, 0, Accumulator(4, name))[0] for n in TOTALS]
         assert made == [held(name, total) for total in TOTALS]
     else:
-        assert apply_rule(0, Accumulator(4, name)) == 0
+        assert output_reference([(0, 1)], 0, 0, Accumulator(4, name))[0] == 0
+        with pytest.raises(AccumulatorOverflowError):
+            output_reference([(8, 1)], 0, 0, Accumulator(4, name))
 
 
 def sums(name):
@@ -83,7 +85,7 @@ def literal(name):
 
 PLACES = {
     "hw_models.formats.Accumulator": definition,
-    "hw_models.correlation.apply_rule": reference,
+    "hw_models.correlation.output_reference": reference,
     "hw_models.bias_add": sums,
     "hw_models.products.plan": products,
     "qsim.cosim.jobs.bias_add.overflow_code": rtl,

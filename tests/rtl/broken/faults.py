@@ -66,6 +66,7 @@ def unsigned(value: int) -> int:
 
 
 SYMMETRIC = (("sum__overflow", "saturate_symmetric"),)
+ZERO_POINTS = (("input__scheme", "asymmetric"),)
 NARROW_SUM = (("sum__bits", 12), ("sum__overflow", "saturate"))
 
 FAULTS = {
@@ -97,6 +98,7 @@ FAULTS = {
         lambda e: f.codes(
             e, f.half_up(f.wrap(f.offset(e), e["ACC_W"]) * e["multiplier"], e["shift"])
         ),
+        ZERO_POINTS,
     ),
     "requantize: half up, a tie goes down": Fault(
         "requantize", "q7", "round_shift.sv", "4: up = half;", "4: up = above;",

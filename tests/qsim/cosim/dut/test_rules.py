@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from qsim.cosim.dut import Dut, design, job, load, require_values
+from qsim.cosim.dut import Dut, design, job, load, without_unfit
 from qsim.cosim.dut.values import literal
 from qsim.cosim.dut.wrapper import wrapper
 from qsim.cosim.runner import Settings
@@ -163,37 +163,45 @@ def test_parameters_as_verilog_writes_them(value: float | str, text: str) -> Non
 def test_values_are_refused_as_the_port_would_have_them() -> None:
     work = sums(40)
     dut = load(DESIGNS / "encoded.toml")
-    require_values(dut, work)
+    assert without_unfit(dut, work, strict=True)[0] is work
     narrow = {**dut.operands, "acc": replace(dut.operands["acc"], bits=20)}
-    with pytest.raises(InputError, match=r"has acc = -?\d+, -?\d+ at the port, which a 20-bit"):
-        require_values(replace(dut, operands=narrow), work)
+    with pytest.raises(
+        InputError, match=r"has acc = -?\d+: acc has a 20-bit port, which .* of -?\d+ \* acc \+"
+    ):
+        without_unfit(replace(dut, operands=narrow), work, strict=True)
+    kept, reasons = without_unfit(replace(dut, operands=narrow), work)
+    assert 0 < kept.elements == work.elements - sum(reasons.values()) < work.elements
 
 
 def test_packets_must_be_as_long_as_the_design_counts() -> None:
     dut = load(DESIGNS / "loaded.toml")
     target = make.target(2, 2)
     short = job(dut, make.linear((2, 5), (2, 5), x_zero_point=0), target)
-    require_values(dut, short)  # filled up
+    assert without_unfit(dut, short, strict=True)[0] is short  # filled up
     assert np.flatnonzero(short.last).tolist() == [8, 17, 26, 35]
     assert not short.unit.inputs.unpack(short.beats)["x"].reshape(4, 9)[:, 5:].any()
     long = job(dut, make.linear((2, 10), (2, 10), x_zero_point=0), target)
     with pytest.raises(
-        InputError, match="packet 0 of 'linear' has 10 beats, but the design counts"
+        InputError, match="packet 0 of 'linear' has 10 beats: the design counts 9 beats a packet"
     ):
-        require_values(dut, long)
+        without_unfit(dut, long, strict=True)
+    kept, reasons = without_unfit(dut, long)
+    assert not kept.elements
+    assert not len(kept.beats)
+    assert reasons == {"the design counts 9 beats a packet": long.elements}
 
 
 def test_a_register_stays_for_a_packet(tmp_path: Path) -> None:
     dut = changed(tmp_path, "vectors", ', valid = "b_valid", ready = "b_ready", last = "b_last"',
                   ", static = true")  # fmt: skip
     work = job(dut, make.matmul((2, 6), (6, 2), a_zero_point=0, b_zero_point=0), make.target(2, 2))
-    with pytest.raises(InputError, match="changes weight within a packet, but it is a register"):
-        require_values(dut, work)
+    with pytest.raises(InputError, match="weight is a register of the layer, which stays through"):
+        without_unfit(dut, work, strict=True)
 
 
 def test_lanes_that_share_a_field_have_one_value(tmp_path: Path) -> None:
     old = 'weight = { port = "b", bits = 8, signed = true'
     dut = changed(tmp_path, "vectors", old, f"{old}, shared = true")
     work = job(dut, make.matmul((2, 6), (6, 2), a_zero_point=0, b_zero_point=0), make.target(2, 2))
-    with pytest.raises(InputError, match=r"in lane \d and -?\d+ in lane 0, but all lanes share it"):
-        require_values(dut, work)
+    with pytest.raises(InputError, match=r"has weight = -?\d+: all lanes of a beat share weight"):
+        without_unfit(dut, work, strict=True)

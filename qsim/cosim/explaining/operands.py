@@ -1,0 +1,60 @@
+"""The operands of one result, and what its definition does with them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from qsim.cosim.explaining.explanation import Operand
+from qsim.cosim.jobs import lanes_of, owners
+
+if TYPE_CHECKING:
+    from hw_models.tracing import Step
+    from qsim.cosim.explaining.definitions import Definition
+    from qsim.cosim.jobs import Job
+
+
+def values_of(job: Job, beat: int, lane: int) -> dict[str, list[int]]:
+    """Return what each field held of which a lane of an output beat was made, beat after beat."""
+    rows = np.flatnonzero(owners(job) == beat)
+    held = job.unit.inputs.unpack(job.beats[rows])
+    return {
+        field.name: held[field.name][:, lanes_of(job, field, lane)].reshape(-1).tolist()
+        for field in job.unit.inputs.fields
+    }
+
+
+def operands(job: Job, values: dict[str, list[int]]) -> tuple[Operand, ...]:
+    """Return the values with their names: a parameter once, if it does not change in a packet."""
+    fields = {field.name: field for field in job.unit.inputs.fields}
+    single = {name for name, held in values.items() if len(set(held)) == 1 and len(held) != 1}
+    taps = max(len(held) for held in values.values())
+    if taps == 1:
+        return tuple(Operand(name, held[0], fields[name].bits) for name, held in values.items())
+    single = {name for name in single if name.endswith("zero_point")}
+    listed = [
+        Operand(f"{name}[{index}]", values[name][index], fields[name].bits)
+        for index in range(taps)
+        for name in values
+        if name not in single and index < len(values[name])
+    ]
+    return (
+        *(Operand(name, values[name][0], fields[name].bits) for name in sorted(single)),
+        *listed,
+    )
+
+
+def traced(definition: Definition, values: dict[str, list[int]]) -> tuple[tuple[Step, ...], int]:
+    """Return the steps of the definition on these values, and the result."""
+    from hw_models.tracing import Traced, choose, steps
+
+    given: dict[str, list[Any]] = {}
+    for name, held in values.items():
+        alone = len(held) == 1
+        trace = name in definition.data and name != "draw"
+        given[name] = (
+            [Traced.operand(value, name if alone else "") for value in held] if trace else held
+        )
+    result = definition.compute(given, choose)
+    return steps(result), int(result)

@@ -259,7 +259,8 @@ def _simulate(
 ) -> list[CallResult]:
     def one(each: _Planned) -> CallResult:
         job = _job(each.cases, target, settings)[0] if each.job is None else each.job
-        return simulate(each, job, builds[each.key], target, settings)
+        told = simulate(each.cases, job, builds[each.key], target, settings)
+        return replace(told, left_out=each.left_out)
 
     results: list[CallResult] = []
     settings.progress("calls", 0, len(planned))
@@ -299,9 +300,16 @@ def _file_name(name: str) -> str:
 
 
 def simulate(
-    planned: _Planned, job: Job, build: Build, target: Target | None, settings: Settings
+    cases: tuple[Call, ...], job: Job, build: Build, target: Target | None, settings: Settings
 ) -> CallResult:
     """Run one job and tell what it found.
+
+    Args:
+        cases: the call, or the calls of a whole layer.
+        job: their beats.
+        build: for the lane of the settings.
+        target: the contract of the calls; None of a block that no primitive is.
+        settings: how.
 
     Raises:
         SimulationError: the simulation did not run to its end.
@@ -341,8 +349,5 @@ def simulate(
         cycle=min(cycles, default=None),
         stimulus=stimulus,
         warnings=result.warnings,
-        explanation=explain(
-            planned.cases, job, result, found.mismatch, target, settings.dut, stimulus
-        ),
-        left_out=planned.left_out,
+        explanation=explain(cases, job, result, found.mismatch, target, settings.dut, stimulus),
     )

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from qsim.cosim.jobs import Prepared
 from qsim.cosim.lanes import Stimulus, run_bulk, run_cocotb, runner
 from qsim.cosim.runner import Settings, simulate
 from tests.rtl import faulted
 
 if TYPE_CHECKING:
+    from qsim.cosim.jobs import Job
     from qsim.cosim.lanes import LaneName, LaneResult
+    from qsim.cosim.report import CallResult
     from qsim.cosim.simulators import Build
 
 IDLE = 300
@@ -213,19 +216,23 @@ def test_patience_grows_with_the_pauses_seen(icarus: Build) -> None:
     assert "no progress for 77 cycles" in stated.message
 
 
+def played(job: Job, build: Build, settings: Settings) -> CallResult:
+    return simulate((Prepared(job),), job, build, None, settings)
+
+
 def test_a_design_is_played_once_more_with_stalls(icarus: Build) -> None:
     job = faulted.job(40, {AT: 4})
-    told = simulate(job, icarus, Settings("icarus", stimulus=FULL, stalled=HELD))
+    told = played(job, icarus, Settings("icarus", stimulus=FULL, stalled=HELD))
     rule, note = told.problems
     assert rule == TOLD[4]
     assert note == f"it agrees at full rate; all this is seen with {HELD.stalls}"
     assert told.stimulus == HELD
-    assert simulate(job, icarus, Settings("icarus", stimulus=FULL)).agrees
-    assert simulate(faulted.job(40), icarus, Settings("icarus", stalled=HELD)).agrees
+    assert played(job, icarus, Settings("icarus", stimulus=FULL)).agrees
+    assert played(faulted.job(40), icarus, Settings("icarus", stalled=HELD)).agrees
 
 
 def test_what_is_wrong_at_full_rate_is_told_without_stalls(icarus: Build) -> None:
     job = faulted.job(40, {AT: 8})
-    told = simulate(job, icarus, Settings("icarus", stimulus=FULL, stalled=HELD))
+    told = played(job, icarus, Settings("icarus", stimulus=FULL, stalled=HELD))
     assert told.problems == ("sum_last is 1, not 0, with a result (cycle 49)",)
     assert told.stimulus == FULL

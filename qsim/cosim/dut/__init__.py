@@ -7,18 +7,23 @@ from qsim.cosim.dut.errors import explain
 from qsim.cosim.dut.file import load
 from qsim.cosim.dut.fits import require_unit, require_values
 from qsim.cosim.dut.jobs import job
-from qsim.cosim.dut.wrapper import Net, design, nets
+from qsim.cosim.dut.values import literal
+from qsim.cosim.dut.wrapper import Net, bare, design, nets, value, values
 
 __all__ = [
     "Binding",
     "Dut",
     "Net",
     "Stream",
+    "bare",
     "design",
     "explain",
     "job",
+    "literal",
     "load",
     "nets",
     "require_unit",
     "require_values",
+    "value",
+    "values",
 ]

@@ -7,7 +7,8 @@ whose result would not fit the buffer behind it. ``nets`` names what lies at the
 
 from __future__ import annotations
 
+from qsim.cosim.dut.wrapper.bare import bare, value, values
 from qsim.cosim.dut.wrapper.nets import Net, nets
 from qsim.cosim.dut.wrapper.text import HELPERS, design, wrapper
 
-__all__ = ["HELPERS", "Net", "design", "nets", "wrapper"]
+__all__ = ["HELPERS", "Net", "bare", "design", "nets", "value", "values", "wrapper"]

@@ -1,4 +1,4 @@
-"""A clocked module as z3 terms: every output and every next state, over its inputs and its state."""
+"""A clocked module as z3 terms: outputs and next states, over its inputs and its state."""
 
 from __future__ import annotations
 
@@ -122,8 +122,7 @@ def run(
         for port, width in machine.inputs.items():
             free = z3.BitVec(f"{port} {when}", width)
             pairs.append((z3.BitVec(port, width), given.get(port, free)))
-        for choice in machine.choices:
-            pairs.append((choice, z3.Const(f"{choice} {when}", choice.sort())))
+        pairs += [(each, z3.Const(f"{each} {when}", each.sort())) for each in machine.choices]
         yield {port: z3.substitute(term, *pairs) for port, term in machine.outputs.items()}
         state = {register: z3.substitute(after, *pairs) for register, after in machine.state}
 

@@ -1,4 +1,4 @@
-"""What there is to prove of somebody else's design: the definition's goals, one task an operation."""
+"""What there is to prove of somebody else's design: the definition's goals, a task an operation."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import z3
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from qsim.cosim.jobs import Unit
     from qsim.formal.machine import Machine
 
+Cycle: TypeAlias = "dict[str, Any]"  # by input: a term
 RESET: Final = 8  # cycles of a reset
 _QUIET: Final = 4  # cycles after it
 _ROW: Final = 4  # operations before and behind the one in question, at most
@@ -115,17 +116,15 @@ class Unrolled:
         resets = RESET if self.dut.reset else 0
         return resets + _QUIET + (self.dut.settle if self.dut.static else 0), resets
 
-    def _operation(
-        self, operands: Mapping[str, Any], *, everywhere: bool = False
-    ) -> dict[str, Any]:
-        """Return what lies at the ports of an operation, and of its neighbours if ``everywhere``."""
+    def _operation(self, operands: Mapping[str, Any], *, everywhere: bool = False) -> Cycle:
+        """Return what lies at the ports of an operation, of all of a beat if ``everywhere``."""
         return {
             value(name, index): encoded(operands[name], self.unit, name, binding)
             for name, index, binding in values(self.dut, self.unit)
             if not binding.static and (everywhere or binding.shared or index == self.lane)
         }
 
-    def _static(self, operands: Mapping[str, Any]) -> dict[str, Any]:
+    def _static(self, operands: Mapping[str, Any]) -> Cycle:
         """Return the registers of the layer; those of other lanes are free, but do not change."""
         found = {}
         for name, index, binding in values(self.dut, self.unit):
@@ -137,7 +136,7 @@ class Unrolled:
                 )
         return found
 
-    def _result(self, cycles: list[dict[str, Any]], start: Mapping[str, Any] | None = None) -> Any:
+    def _result(self, cycles: list[Cycle], start: Mapping[str, Any] | None = None) -> Any:
         *_, last = run(self.machine, cycles, start)
         return last[value(self.unit.outputs.fields[0].name, self.lane)]
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import lazy_loader
 
 if TYPE_CHECKING:
+    from qsim.cosim.coverage import Coverage as Coverage
     from qsim.cosim.hexfiles import Exported as Exported
     from qsim.cosim.hexfiles import export_hex as export_hex
     from qsim.cosim.report import CallResult as CallResult
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "coverage": ["Coverage"],
         "hexfiles": ["Exported", "export_hex"],
         "report": ["CallResult", "Report", "Skipped"],
         "runner": ["Progress", "Settings", "run_cases"],

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
+    from qsim.cosim.coverage import Coverage
     from qsim.cosim.lanes import LaneName
     from qsim.mismatch import Mismatch
     from qsim.target import Target
@@ -29,6 +31,7 @@ class CallResult:
         seconds: of the simulation.
         cycle: of ``first``, or of the first problem; None where nothing is wrong.
         waves: the file with the cycles around the first difference, where asked for.
+        events: how often a side waited; None where the lane does not count that.
     """
 
     name: str
@@ -43,6 +46,7 @@ class CallResult:
     seconds: float
     cycle: int | None = None
     waves: Path | None = None
+    events: Mapping[str, int] | None = None
 
     @property
     def agrees(self) -> bool:
@@ -101,6 +105,7 @@ class Report:
         skipped: calls without RTL.
         seconds: all of it, with builds.
         build_seconds: the builds alone; next to nothing when they are kept from before.
+        coverage: what the calls of each primitive reached, where asked for.
     """
 
     source: str
@@ -113,6 +118,7 @@ class Report:
     skipped: tuple[Skipped, ...]
     seconds: float
     build_seconds: float
+    coverage: tuple[Coverage, ...] = ()
 
     @property
     def elements(self) -> int:
@@ -150,4 +156,5 @@ class Report:
             "build_seconds": self.build_seconds,
             "calls": [call.to_dict() for call in self.calls],
             "skipped": [each.to_dict() for each in self.skipped],
+            "coverage": [each.to_dict() for each in self.coverage],
         }

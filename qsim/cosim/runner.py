@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from qsim.cosim import jobs, lanes
+from qsim.cosim.coverage import Coverage
 from qsim.cosim.dut import explain, require_values
 from qsim.cosim.dut import job as job_of
 from qsim.cosim.findings import findings
@@ -54,6 +55,7 @@ class Settings:
             once, not one by one.
         waves: folder for the waves around first differences, or None.
         timeout: seconds for one call.
+        coverage: say which situations that matter the beats reach.
         progress: told what is going on.
     """
 
@@ -66,6 +68,7 @@ class Settings:
     engine: bool = False
     waves: Path | None = None
     timeout: float = 3600.0
+    coverage: bool = False
     progress: Progress = _silent
 
 
@@ -106,7 +109,8 @@ def run_cases(cases: Iterable[Case], target: Target, settings: Settings, source:
     """
     started = time.perf_counter()
     simulator = find(settings.simulator)
-    planned, skipped = _plan(cases, target, settings, simulator)
+    covered: dict[str, Coverage] = {}
+    planned, skipped = _plan(cases, target, settings, simulator, covered)
     if not planned:
         reasons = "; ".join(dict.fromkeys(each.reason for each in skipped)) or "there are no calls"
         raise UsageError(f"nothing to simulate: {reasons}", where=source)
@@ -114,6 +118,9 @@ def run_cases(cases: Iterable[Case], target: Target, settings: Settings, source:
     builds = _build(planned, settings)
     built = time.perf_counter()
     results = _simulate(planned, builds, target, settings)
+    for call in results:
+        if call.events is not None and call.primitive in covered:
+            covered[call.primitive].add_stalls(call.events)
     if settings.waves is not None:
         _add_waves(results, planned, target, settings, settings.waves)
     return Report(
@@ -127,11 +134,16 @@ def run_cases(cases: Iterable[Case], target: Target, settings: Settings, source:
         skipped=tuple(skipped),
         seconds=time.perf_counter() - started,
         build_seconds=built - building,
+        coverage=tuple(covered.values()),
     )
 
 
 def _plan(
-    cases: Iterable[Case], target: Target, settings: Settings, simulator: Simulator
+    cases: Iterable[Case],
+    target: Target,
+    settings: Settings,
+    simulator: Simulator,
+    covered: dict[str, Coverage],
 ) -> tuple[list[_Planned], list[Skipped]]:
     planned: list[_Planned] = []
     skipped: list[Skipped] = []
@@ -151,11 +163,20 @@ def _plan(
             continue
         if settings.dut is not None:
             require_values(settings.dut, job)
+        if settings.coverage:
+            _cover(job, settings, covered)
         made = lanes.recipe(settings.lane, settings.wrap(job.unit), simulator)
         held += job.beats.nbytes + job.expected.nbytes + job.element.nbytes
         planned.append(_Planned(group, job if held <= _HELD_BYTES else None, made))
         settings.progress("beats", len(planned), 0)
     return planned, skipped
+
+
+def _cover(job: Job, settings: Settings, covered: dict[str, Coverage]) -> None:
+    coverage = covered.setdefault(job.primitive, Coverage(job.primitive))
+    coverage.add(job)
+    if settings.dut is not None:
+        coverage.add_ports(job, settings.dut)
 
 
 def _not_served(case: Case, settings: Settings) -> str:
@@ -260,4 +281,5 @@ def simulate(job: Job, build: Build, settings: Settings) -> CallResult:
         problems=(*problems, *found.others),
         seconds=result.seconds,
         cycle=min(cycles, default=None),
+        events=result.events,
     )

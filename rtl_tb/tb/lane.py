@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import cocotb
@@ -15,4 +16,6 @@ async def play(top: Any) -> None:
     """Write what the run found; a difference is a result, not a failure."""
     told = session.description()
     bench = Bench(session.ports(top), told.job, told.stimulus, told.limit)
-    session.write_results(await bench.run(told.window))
+    outcome = await bench.run(told.window)
+    session.write_results(outcome)
+    session.write("events.json", json.dumps(outcome.events))

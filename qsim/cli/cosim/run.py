@@ -46,6 +46,8 @@ class CosimOptions:
     waves: bool
     timeout: float
     jobs: int
+    coverage: bool = False
+    mutants: int | None = None
 
 
 def execute(options: CosimOptions, output: Output) -> bool:
@@ -88,6 +90,7 @@ def _settings(options: CosimOptions) -> Settings:
         waves=WAVES if options.waves else None,
         timeout=options.timeout,
         engine=options.engine,
+        coverage=options.coverage,
     )
     return with_dut(settings, options.dut)
 

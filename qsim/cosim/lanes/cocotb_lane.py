@@ -11,7 +11,7 @@ import os
 import secrets
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -137,10 +137,11 @@ def run_cocotb(
             nonce, job.unit.outputs.width, len(job.beats), len(job.expected), stimulus
         )
         try:
-            return read_results(folder / "results.txt", expectation, seconds)
+            result = read_results(folder / "results.txt", expectation, seconds)
         except SimulationError as error:
             said = process.last_words((folder / "log.txt").read_text("utf-8", "replace"))
             raise SimulationError(f"{error.message}{said}", where=job.name) from None
+        return replace(result, events=json.loads((folder / "events.json").read_bytes()))
 
 
 def play(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, TypeAlias
 from qsim.errors import QsimError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from qsim.cosim.jobs import Job
@@ -139,6 +140,7 @@ class LaneResult:
         differences: the first of them, in the order of cycles; as many as the limit.
         problems: rules that were broken, in the order of cycles.
         seconds: the simulation with the loading of its files, without the build.
+        events: how often a side waited; None where the lane does not count that.
     """
 
     cycles: int
@@ -149,6 +151,7 @@ class LaneResult:
     differences: tuple[Difference, ...]
     problems: tuple[Problem, ...]
     seconds: float
+    events: Mapping[str, int] | None = None
 
     @property
     def agrees(self) -> bool:

@@ -1,0 +1,29 @@
+"""Mutants of RTL: would the vectors notice a changed gate? Needs yosys (extra ``formal``)."""
+
+from __future__ import annotations
+
+from qsim.mutants.changes import Change, change
+from qsim.mutants.designs import campaign
+from qsim.mutants.killing import Hunt, Mutant, Score, Status, merged, runs
+from qsim.mutants.netlist import CHOICE, MOST, SELECT, Mutants, instance, mutants
+from qsim.mutants.same import PROOF_SECONDS, same_functions
+
+__all__ = [
+    "CHOICE",
+    "MOST",
+    "PROOF_SECONDS",
+    "SELECT",
+    "Change",
+    "Hunt",
+    "Mutant",
+    "Mutants",
+    "Score",
+    "Status",
+    "campaign",
+    "change",
+    "instance",
+    "merged",
+    "mutants",
+    "runs",
+    "same_functions",
+]

@@ -1,0 +1,118 @@
+"""Mutants of somebody else's module, behind the wrapper that its ``dut.toml`` gives it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from qsim.atomic import scratch
+from qsim.cosim import dut as duts
+from qsim.cosim.lanes import bulk_recipe
+from qsim.cosim.simulators import build
+from qsim.errors import UsageError
+from qsim.formal.designs import Reading
+from qsim.mutants.killing import Hunt, Score, merged, runs
+from qsim.mutants.netlist import CHOICE, SELECT, instance, mutants
+from qsim.mutants.same import same_functions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from qsim.cosim.dut import Dut
+    from qsim.cosim.jobs import Job
+    from qsim.cosim.simulators import Simulator
+    from qsim.golden import Case
+    from qsim.mutants.killing import Status
+    from qsim.mutants.netlist import Mutants
+    from qsim.target import Target
+
+
+def campaign(
+    dut: Dut,
+    cases: Sequence[Case],
+    target: Target,
+    simulator: Simulator,
+    count: int,
+    seed: int = 1,
+    workers: int = 2,
+    advance: Callable[[int], None] = lambda _count: None,
+) -> Score:
+    """Send the vectors to mutants of a design, and ask of each survivor whether it is the same.
+
+    Args:
+        dut: the design; with its own RTL every vector agrees.
+        cases: of its primitive; those that share the unit with most beats are sent.
+        target: that they were made for.
+        simulator: runs the bulk bench.
+        count: mutants.
+        seed: of their choice.
+        workers: simulations side by side.
+        advance: called with 1 when a mutant is decided.
+
+    Raises:
+        MissingToolError: yosys is not installed.
+        FileFormatError: yosys refuses a file.
+        UsageError: a design that yosys cannot read or that has nothing to change, or one whose
+            netlist does not agree with the vectors.
+    """
+    jobs = [duts.job(dut, case, target) for case in cases if case.primitive == dut.primitive]
+    if not jobs:
+        raise UsageError(f"there are no vectors of {dut.primitive}", where=dut.where)
+    whole = merged(jobs)
+    duts.require_values(dut, whole)
+    with scratch("mutants") as folder:
+        reading = Reading(dut, folder.resolve())
+        made = mutants(
+            reading.run,
+            folder,
+            reading.path,
+            [*reading.read(), *reading.top()],
+            f"{dut.top}_mutants",
+            count,
+            seed,
+        )
+        design = duts.design(_changed(dut, made, folder), whole.unit)
+        hunt = Hunt(whole, build(bulk_recipe(design, simulator)), runs(whole))
+        _begin(hunt, dut)
+        held = _held(dut, made)
+
+        def judge(number: int) -> tuple[Status, str]:
+            if same_functions(made, number, held):
+                return "equivalent", "proved: every register and output is the same function"
+            return "survived", "no proof that it is the same"
+
+        found = hunt.all(made.changes, judge, workers, advance)
+    parameters: dict[str, Any] = {name: str(value) for name, value in dut.parameters.items()}
+    return Score(dut.primitive, parameters, len(whole.beats), found, tuple(hunt.runs))
+
+
+def _begin(hunt: Hunt, dut: Dut) -> None:
+    """Run the netlist unchanged. A run that it does not take says nothing of mutants."""
+    wrong = hunt.begin()
+    if "full rate" in wrong:
+        raise UsageError(
+            f"what yosys makes of module {dut.top} does not agree: {wrong['full rate']}",
+            where=dut.where,
+            accepted="a module that means the same to yosys and to simulators",
+        )
+    hunt.runs = {name: stimulus for name, stimulus in hunt.runs.items() if name not in wrong}
+
+
+def _changed(dut: Dut, made: Mutants, folder: Path) -> Dut:
+    """Return the design with the netlist in place of its sources."""
+    netlist, shim = folder / "netlist.v", folder / "module.v"
+    netlist.write_text(made.verilog, encoding="utf-8")
+    declared = ", ".join(port.declared for port in made.ports)
+    body = f"module {dut.top} ({declared});\n{CHOICE}"
+    body += instance(made, "unit", f"seed[{SELECT - 1}:0]") + "endmodule\n"
+    shim.write_text(body, encoding="utf-8")
+    return replace(dut, sources=(netlist, shim), include=(), defines={}, parameters={})
+
+
+def _held(dut: Dut, made: Mutants) -> dict[str, str]:
+    """Return inputs that never change: what is tied, and reset, which is not active."""
+    bits = {port.name: port.bits for port in made.ports}
+    held = {name: f"{bits[name]}'d{wide.value % (1 << bits[name])}"
+            for name, wide in dut.tie.items() if name in bits}  # fmt: skip
+    return held

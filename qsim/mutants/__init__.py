@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from qsim.mutants.changes import Change, change
 from qsim.mutants.designs import campaign
-from qsim.mutants.killing import Hunt, Mutant, Score, Status, merged, runs
+from qsim.mutants.killing import Hunt, Mutant, Score, Status, largest, merged, runs
 from qsim.mutants.netlist import CHOICE, MOST, SELECT, Mutants, instance, mutants
 from qsim.mutants.same import PROOF_SECONDS, same_functions
 
@@ -22,6 +22,7 @@ __all__ = [
     "campaign",
     "change",
     "instance",
+    "largest",
     "merged",
     "mutants",
     "runs",

@@ -9,9 +9,9 @@ from qsim.atomic import scratch
 from qsim.cosim import dut as duts
 from qsim.cosim.lanes import bulk_recipe
 from qsim.cosim.simulators import build
-from qsim.errors import UsageError
+from qsim.errors import InputError, UsageError
 from qsim.formal.designs import Reading
-from qsim.mutants.killing import Hunt, Score, merged, runs
+from qsim.mutants.killing import Hunt, Score, largest, merged, runs
 from qsim.mutants.netlist import CHOICE, SELECT, instance, mutants
 from qsim.mutants.same import same_functions
 
@@ -59,8 +59,11 @@ def campaign(
     jobs = [duts.job(dut, case, target) for case in cases if case.primitive == dut.primitive]
     if not jobs:
         raise UsageError(f"there are no vectors of {dut.primitive}", where=dut.where)
-    whole = merged(jobs)
-    duts.require_values(dut, whole)
+    taken = [job for job in jobs if _takes(dut, job)]
+    if not taken:
+        duts.require_values(dut, jobs[0])
+    sent = largest(taken)
+    whole = merged(sent)
     with scratch("mutants") as folder:
         reading = Reading(dut, folder.resolve())
         made = mutants(
@@ -74,7 +77,7 @@ def campaign(
         )
         design = duts.design(_changed(dut, made, folder), whole.unit)
         hunt = Hunt(whole, build(bulk_recipe(design, simulator)), runs(whole))
-        _begin(hunt, dut)
+        unused = _begin(hunt, dut)
         held = _held(dut, made)
 
         def judge(number: int) -> tuple[Status, str]:
@@ -84,11 +87,23 @@ def campaign(
 
         found = hunt.all(made.changes, judge, workers, advance)
     parameters: dict[str, Any] = {name: str(value) for name, value in dut.parameters.items()}
-    return Score(dut.primitive, parameters, len(whole.beats), found, tuple(hunt.runs))
+    calls = len(sent), len(jobs)
+    return Score(
+        dut.primitive, parameters, len(whole.beats), found, tuple(hunt.runs), unused, calls
+    )
 
 
-def _begin(hunt: Hunt, dut: Dut) -> None:
-    """Run the netlist unchanged. A run that it does not take says nothing of mutants."""
+def _takes(dut: Dut, job: Job) -> bool:
+    """Return whether a design can be given the beats of a job."""
+    try:
+        duts.require_values(dut, job)
+    except InputError:
+        return False
+    return True
+
+
+def _begin(hunt: Hunt, dut: Dut) -> dict[str, str]:
+    """Run the netlist unchanged; return the runs that it does not pass: they tell nothing."""
     wrong = hunt.begin()
     if "full rate" in wrong:
         raise UsageError(
@@ -97,6 +112,7 @@ def _begin(hunt: Hunt, dut: Dut) -> None:
             accepted="a module that means the same to yosys and to simulators",
         )
     hunt.runs = {name: stimulus for name, stimulus in hunt.runs.items() if name not in wrong}
+    return wrong
 
 
 def _changed(dut: Dut, made: Mutants, folder: Path) -> Dut:

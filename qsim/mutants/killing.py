@@ -12,9 +12,10 @@ import numpy as np
 
 from qsim.cosim.lanes import SimulationError, Stimulus, run_bulk
 from qsim.cosim.simulators import process
+from qsim.mutants.changes import change
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from qsim.cosim.jobs import Job
     from qsim.cosim.simulators import Build
@@ -54,6 +55,8 @@ class Score:
         beats: that were sent to each mutant at full rate.
         mutants: all of them.
         runs: the names of the runs that each had to pass.
+        unused: runs that the module itself does not pass, with what is wrong with it there.
+        calls: how many calls were sent, of how many.
     """
 
     primitive: str
@@ -61,6 +64,8 @@ class Score:
     beats: int
     mutants: tuple[Mutant, ...]
     runs: tuple[str, ...] = ()
+    unused: Mapping[str, str] = field(default_factory=dict)
+    calls: tuple[int, int] = (0, 0)
 
     def count(self, status: Status) -> int:
         """Return how many mutants ended so."""
@@ -71,6 +76,29 @@ class Score:
         """Killed, of those that are not proved equivalent."""
         return self.count("killed") / max(len(self.mutants) - self.count("equivalent"), 1)
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON object."""
+        return {
+            "count": len(self.mutants),
+            "killed": self.count("killed"),
+            "equivalent": self.count("equivalent"),
+            "survived": self.count("survived"),
+            "score": round(self.score, 4),
+            "beats": self.beats,
+            "calls": list(self.calls),
+            "runs": list(self.runs),
+            "unused": dict(self.unused),
+            "mutants": [
+                {
+                    "number": mutant.number,
+                    "status": mutant.status,
+                    "change": str(change(mutant.change)),
+                    "note": mutant.note,
+                }
+                for mutant in self.mutants
+            ],
+        }
+
 
 def runs(job: Job) -> dict[str, Stimulus]:
     """Return how the beats of a job are sent: at full rate, with stalls, and so on."""
@@ -79,9 +107,7 @@ def runs(job: Job) -> dict[str, Stimulus]:
         "full rate": Stimulus(idle_limit=_IDLE),
         "late ready": Stimulus(wait_for_valid=True, idle_limit=_IDLE),
         "stalls": Stimulus(stall_input=0.3, stall_output=0.4, idle_limit=_IDLE),
-        "resets": Stimulus(
-            stall_output=0.3, resets=(5, middle // 3, middle), idle_limit=_IDLE
-        ),
+        "resets": Stimulus(stall_output=0.3, resets=(5, middle // 3, middle), idle_limit=_IDLE),
     }
 
 
@@ -162,17 +188,21 @@ class Hunt:
         return ""
 
 
-def merged(jobs: Sequence[Job]) -> Job:
-    """Return the jobs of the unit that has most beats, one after the other."""
+def largest(jobs: Sequence[Job]) -> list[Job]:
+    """Return the jobs of the unit that has most beats."""
     groups: dict[Any, list[Job]] = defaultdict(list)
     for each in jobs:
         groups[each.unit.module, tuple(sorted(each.unit.parameters.items()))].append(each)
-    chosen = max(groups.values(), key=lambda group: sum(len(each.beats) for each in group))
+    return max(groups.values(), key=lambda group: sum(len(each.beats) for each in group))
+
+
+def merged(jobs: Sequence[Job]) -> Job:
+    """Return jobs of one unit, one after the other."""
     return replace(
-        chosen[0],
-        beats=np.concatenate([each.beats for each in chosen]),
-        last=np.concatenate([each.last for each in chosen]),
-        expected=np.concatenate([each.expected for each in chosen]),
-        expected_last=np.concatenate([each.expected_last for each in chosen]),
-        element=np.concatenate([each.element for each in chosen]),
+        jobs[0],
+        beats=np.concatenate([each.beats for each in jobs]),
+        last=np.concatenate([each.last for each in jobs]),
+        expected=np.concatenate([each.expected for each in jobs]),
+        expected_last=np.concatenate([each.expected_last for each in jobs]),
+        element=np.concatenate([each.element for each in jobs]),
     )

@@ -9,7 +9,7 @@ from qsim.atomic import scratch
 from qsim.cosim.jobs import job
 from qsim.cosim.lanes import bulk_recipe
 from qsim.cosim.simulators import build
-from qsim.mutants import Hunt, Score, merged, runs
+from qsim.mutants import Hunt, Score, largest, merged, runs
 from tools.mutation.equivalent import equivalent
 from tools.mutation.explained import EXPLAINED
 from tools.mutation.netlist import mutants
@@ -41,7 +41,7 @@ def run(
         seed: of their choice.
     """
     small = replace(target, array=replace(target.array, rows=ROWS, columns=COLUMNS))
-    whole = merged([job(case, small) for case in cases])
+    whole = merged(largest([job(case, small) for case in cases]))
     made = mutants(whole.unit, count, seed)
     changes = made.made.changes
 

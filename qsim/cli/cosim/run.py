@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from qsim.cli.output import Output
     from qsim.cosim import Progress, Report, Settings
     from qsim.golden import Case
+    from qsim.mutants import Score
     from qsim.target import Target
 
 WAVES: Final = Path("cosim-waves")
@@ -57,12 +58,15 @@ def execute(options: CosimOptions, output: Output) -> bool:
 
     _check_numbers(options)
     find(options.simulator)  # before the work, not after it
+    _check_mutants(options)
     settings = _settings(options)
     with quiet(output), _terminated():
         cases, target, source = _source(options, output)
+        cases = cases if options.mutants is None else list(cases)
         with _progress(output) as progress:
             report = run_cases(cases, target, replace(settings, progress=progress), source)
-    _print(report, output)
+        score = _mutants(options, settings, cases, target, output) if report.ok else None
+    _print(report, score, options, output)
     return report.ok
 
 
@@ -76,6 +80,47 @@ def _check_numbers(options: CosimOptions) -> None:
             raise UsageError(f"--{name} must be at least 1, not {value}", accepted="1 or more")
     if not options.timeout > 0:
         raise UsageError(f"--timeout must be positive, not {options.timeout:g}")
+
+
+def _check_mutants(options: CosimOptions) -> None:
+    if options.mutants is None:
+        return
+    from qsim.formal import yosys
+    from qsim.mutants import MOST
+
+    if options.dut is None:
+        raise UsageError(
+            "mutants are made of your own RTL", where="--mutants", accepted="--dut F.toml with it"
+        )
+    if not 1 <= options.mutants <= MOST:
+        raise UsageError(f"--mutants must not be {options.mutants}", accepted=f"1..{MOST}")
+    yosys.require()
+
+
+def _mutants(
+    options: CosimOptions,
+    settings: Settings,
+    cases: Iterable[Case],
+    target: Target,
+    output: Output,
+) -> Score | None:
+    """Return what the vectors notice of changes in the user's module, where that is asked for."""
+    if options.mutants is None or settings.dut is None:
+        return None
+    from qsim.cosim.simulators import find
+    from qsim.mutants import campaign
+
+    with output.stage("mutants", options.mutants) as advance:
+        return campaign(
+            settings.dut,
+            list(cases),
+            target,
+            find(options.simulator),
+            options.mutants,
+            options.seed,
+            options.jobs,
+            advance,
+        )
 
 
 def _settings(options: CosimOptions) -> Settings:
@@ -193,10 +238,14 @@ def _progress(output: Output) -> Iterator[Progress]:
         yield show
 
 
-def _print(report: Report, output: Output) -> None:
+def _print(report: Report, score: Score | None, options: CosimOptions, output: Output) -> None:
     if output.as_json:
-        output.json(report.to_dict())
+        mutants = None if score is None else score.to_dict()
+        output.json(report.to_dict() | ({} if options.mutants is None else {"mutants": mutants}))
         return
+    from qsim.cli.cosim.mutants import mutant_parts
     from qsim.cli.output import width
 
     output.text(*report_parts(report, width(terminal=sys.stdout.isatty())))
+    if options.mutants is not None:
+        output.text(*mutant_parts(score))

@@ -8,11 +8,12 @@ from typing import Final
 
 _OPTION: Final = re.compile(r"-(\w+) (\S+)")
 _OPERATORS: Final = {
-    "add": "+", "sub": "-", "mul": "*", "mux": "?:", "pmux": "case", "eq": "==", "ne": "!=",
-    "lt": "<", "le": "<=", "gt": ">", "ge": ">=", "not": "~", "neg": "-", "shl": "<<", "sshl": "<<<",
-    "shr": ">>", "sshr": ">>>", "shift": "[+:]", "shiftx": "[+:]", "and": "&", "or": "|", "xor": "^",
-    "xnor": "~^", "logic_and": "&&", "logic_or": "||", "logic_not": "!", "reduce_and": "&",
-    "reduce_or": "|", "reduce_bool": "!= 0", "reduce_xor": "^", "div": "/", "mod": "%", "pow": "**",
+    "add": "+", "sub": "-", "mul": "*", "div": "/", "mod": "%", "pow": "**", "neg": "-",
+    "eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">=", "not": "~",
+    "shl": "<<", "sshl": "<<<", "shr": ">>", "sshr": ">>>", "shift": "[+:]", "shiftx": "[+:]",
+    "and": "&", "or": "|", "xor": "^", "xnor": "~^", "mux": "?:", "pmux": "case",
+    "logic_and": "&&", "logic_or": "||", "logic_not": "!", "reduce_and": "&",
+    "reduce_or": "|", "reduce_bool": "!= 0", "reduce_xor": "^",
 }  # fmt: skip
 _REGISTERS: Final = re.compile(r"\$(proc)?(s|a|al)?dffe?\b|\$procdff")
 

@@ -127,8 +127,7 @@ def _changed(dut: Dut, made: Mutants, folder: Path) -> Dut:
 
 
 def _held(dut: Dut, made: Mutants) -> dict[str, str]:
-    """Return inputs that never change: what is tied, and reset, which is not active."""
+    """Return the inputs that are tied, with what they are tied to."""
     bits = {port.name: port.bits for port in made.ports}
-    held = {name: f"{bits[name]}'d{wide.value % (1 << bits[name])}"
-            for name, wide in dut.tie.items() if name in bits}  # fmt: skip
-    return held
+    ties = [(name, wide.value) for name, wide in dut.tie.items() if name in bits]
+    return {name: f"{bits[name]}'d{value % (1 << bits[name])}" for name, value in ties}

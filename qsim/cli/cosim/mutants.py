@@ -28,13 +28,9 @@ def mutant_parts(score: Score | None) -> list[RenderableType]:
         Text(f"{head}: {100 * score.score:.1f} % of those that could be noticed.", "bold")
     ]
     sent, calls = score.calls
-    lines = [
-        f"  {count(score.beats)} beats of {sent} of {plural(calls, 'call')}, "
-        f"each at: {', '.join(score.runs)}"
-    ]
-    lines += [
-        f"  not used, for the module itself fails: {n} ({w})" for n, w in score.unused.items()
-    ]
+    of = f"{count(score.beats)} beats of {sent} of {plural(calls, 'call')}"
+    lines = [f"  {of}, each at: {', '.join(score.runs)}"]
+    lines += [f"  not used, the module itself fails: {n} ({w})" for n, w in score.unused.items()]
     parts += [Text(line) for line in lines]
     parts += [
         Text(f"  survived: {change(mutant.change)}; {mutant.note}")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from qsim.cli.output import Output
     from qsim.cosim.dut import Dut
     from qsim.formal import Result, Task, Verdict
+    from qsim.golden import Case
     from qsim.network import Lowered
     from qsim.target import Target
 
@@ -125,7 +126,7 @@ def _dut(options: ProveOptions) -> Dut | None:
 
 def _table(options: ProveOptions, dut: Dut, output: Output) -> int:
     """Prove a table: what is loaded is read."""
-    from qsim.formal import Result
+    from qsim.formal import Result, replay_design
     from qsim.formal.designs import table_proof
     from qsim.target import Target
 
@@ -139,6 +140,11 @@ def _table(options: ProveOptions, dut: Dut, output: Output) -> int:
     result = Result(
         dut.top, proof.parameters, facts, proof.preconditions, len(verdicts), {}, verdicts, seconds
     )
+    if (found := result.found) is not None:
+        rows = [(name, str(value)) for name, value in found.values.items()]
+        rows += [("expected", str(found.expected)), ("actual", str(found.actual))]
+        case = proof.case(found)
+        result = _replayed(result, rows, case, replay_design(dut, case, target), target, options)
     title = f"{dut.top} of {dut.where}: lookup on {target.name}, every table"
     return _print(options, None, target, title, [result], output)
 
@@ -226,7 +232,18 @@ def _shown(
         rows += [
             (name, "each: " + ", ".join(str(beat[name]) for beat in found.beats)) for name in moving
         ]
-    simulated = task.replay(case, target)
+    return _replayed(result, rows, case, task.replay(case, target), target, options)
+
+
+def _replayed(
+    result: Result,
+    rows: list[tuple[str, str]],
+    case: Case,
+    simulated: tuple[str, str] | None,
+    target: Target,
+    options: ProveOptions,
+) -> Result:
+    """Return a result with its counterexample, as it was simulated; write it."""
     rows.append(("simulated", "no simulator" if simulated is None else ": ".join(simulated)))
     if options.write is not None:
         from qsim.golden import write

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from qsim.formal.provable import PROVABLE as PROVABLE
     from qsim.formal.provable import tasks as tasks
     from qsim.formal.replaying import replay as replay
+    from qsim.formal.replaying import replay_design as replay_design
     from qsim.formal.report import Result as Result
     from qsim.formal.report import document as document
     from qsim.formal.report import facts_of as facts_of
@@ -28,7 +29,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "goal": ["Verdict"],
         "induction": ["induct", "machine"],
         "provable": ["PROVABLE", "tasks"],
-        "replaying": ["replay"],
+        "replaying": ["replay", "replay_design"],
         "report": ["Result", "document", "facts_of", "layers_of", "text", "verdict_of"],
         "run": ["Task", "prove"],
     },

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 import z3
 
 from qsim.cosim.dut import value
@@ -28,7 +29,9 @@ from qsim.formal.designs.unrolled import RESET
 from qsim.formal.goal import Verdict
 from qsim.formal.lookup import loaded_in_order
 from qsim.formal.machine import parse, run
+from qsim.formal.vector import vector
 from qsim.formal.words import wide
+from qsim.program import format_to_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
     from qsim.cosim.jobs import Unit
     from qsim.formal.goal import Status
     from qsim.formal.machine import Machine
+    from qsim.golden import Case
     from qsim.target import Target
 
 _AHEAD: Final = 3  # cycles within which a state that holds an entry gives it
@@ -114,10 +118,67 @@ class TableProof:
                 self._holds([other], read, entry, "'"),
             ),
         )
-        return [
-            *(self._decide(name, facts, claim, timeout) for name, facts, claim in goals),
-            loaded_in_order(self.target.input.format, self.target.output.format, timeout),
-        ]
+        found = [self._decide(name, facts, claim, timeout) for name, facts, claim in goals]
+        if any(verdict.status != "proven" for verdict in found):
+            refuted = self._refuted(timeout)
+            if refuted is not None:
+                return [*found, refuted]
+        formats = self.target.input.format, self.target.output.format
+        return [*found, loaded_in_order(*formats, timeout)]
+
+    def case(self, found: Verdict) -> Case:
+        """Return a counterexample as a golden vector: its entries in a table of zeros."""
+        codes, output = self.target.input.format, self.target.output.format
+        table = np.zeros(codes.max - codes.min + 1, output.dtype)
+        for name in ("another ", ""):  # the entry in question, whatever the other one is
+            address, entry = (found.values.get(f"{name}{end}") for end in ("address", "value"))
+            if address is not None and entry is not None:
+                sign = output.signed and entry >> (output.bits - 1)
+                index = self._code(address) - codes.min
+                if index < len(table):
+                    table[index] = entry - (sign << output.bits)
+        code = self._code(found.values["address"])
+        expected = int(table[code - codes.min])
+        attributes = {"table": table.tolist(), "output": format_to_json(output)}
+        return vector("lookup", attributes, {"x": (code, codes)}, expected, output)
+
+    def _code(self, address: int) -> int:
+        """Return the code whose bits an address is."""
+        codes = self.target.input.format
+        sign = codes.signed and address >> (codes.bits - 1)
+        return address - (sign << codes.bits)
+
+    def _refuted(self, timeout: float) -> Verdict | None:
+        """Return a short run from a reset that reads another entry than was loaded."""
+        start = time.perf_counter()
+        address, entry = (self._constant(name) for name in ("address", "value"))
+        other, elsewhere = self._other(address)
+        still = self._operation({"load": _bit(0)})
+        cycles = [still | {"rst": _bit(int(bool(self.dut.reset)))}] * RESET
+        cycles += [still, still]
+        cycles.append(self._operation({"load": _bit(1), "address": address, "value": entry}))
+        cycles += [other, self._operation({"load": _bit(0), "address": address})]
+        made, wanted = self._sides(cycles, len(cycles) - 1, entry, "", still)
+        solver: Any = z3.Solver()
+        solver.set("timeout", max(int(timeout * 1000), 1))
+        solver.add(elsewhere, made != wanted)
+        if solver.check() != z3.sat:
+            return None
+        model = solver.model()
+        names = [*_FIELDS[1:], *(f"another {name}" for name in _FIELDS)]
+        values = {}
+        for name in names:
+            term = self._constant(name.removeprefix("another "), name)
+            values[name] = model.eval(term, model_completion=True).as_long()
+        if not values.pop("another load"):
+            values = {name: value for name, value in values.items() if "another" not in name}
+        actual, expected = (
+            model.eval(term, model_completion=True).as_signed_long() for term in (made, wanted)
+        )
+        return Verdict(
+            "a load, another cycle, a read, after a reset", "counterexample",
+            time.perf_counter() - start, 0, values, expected, actual,
+        )  # fmt: skip
 
     def _constant(self, name: str, called: str = "") -> Any:
         bits = next(f.bits for f in self.unit.inputs.fields if f.name == name)
@@ -157,12 +218,19 @@ class TableProof:
         self, cycles: list[dict[str, Any]], at: int, entry: Any, name: str, rest: dict[str, Any]
     ) -> Any:
         """Return that the read in cycle ``at`` gives an entry; ``rest`` is what follows it."""
+        made, wanted = self._sides(cycles, at, entry, name, rest)
+        return made == wanted
+
+    def _sides(
+        self, cycles: list[dict[str, Any]], at: int, entry: Any, name: str, rest: dict[str, Any]
+    ) -> tuple[Any, Any]:
+        """Return what the read in cycle ``at`` gives, and what it has to, as wide numbers."""
         through = [*cycles, *[rest | {"rst": _bit(0)}] * self.dut.latency]
         *_, last = run(self.machine, through[: at + 1 + self.dut.latency], self.fixed, name)
         port, field = self.dut.results["y"], self.unit.outputs.fields[0]
         width = max(port.bits, field.bits) + 1
         made = wide(last[value("y", 0)], Field("y", port.bits, port.signed), width)
-        return made == wide(entry, field, width)
+        return made, wide(entry, field, width)
 
     def _decide(self, name: str, facts: list[Any], claim: Any, timeout: float) -> Verdict:
         start = time.perf_counter()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import z3
 
 from qsim.errors import FileFormatError
-from qsim.formal import machine
+from qsim.formal import clocked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,7 +38,7 @@ def parse(smt2: str) -> Circuit:
     Raises:
         FileFormatError: the module holds state, or depends on a net that nothing drives, or x.
     """
-    found = machine.parse(smt2)
+    found = clocked.parse(smt2)
     if found.names:
         raise FileFormatError(
             f"the core must be combinational, and {found.names[0]} is a register",

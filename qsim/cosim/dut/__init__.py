@@ -8,7 +8,7 @@ from qsim.cosim.dut.file import load
 from qsim.cosim.dut.fits import require_unit, require_values
 from qsim.cosim.dut.jobs import job
 from qsim.cosim.dut.values import literal
-from qsim.cosim.dut.wrapper import Net, bare, design, nets, value, values
+from qsim.cosim.dut.wrapper import Net, bare, design, nets, port_of, values_in
 
 __all__ = [
     "Binding",
@@ -22,8 +22,8 @@ __all__ = [
     "literal",
     "load",
     "nets",
+    "port_of",
     "require_unit",
     "require_values",
-    "value",
-    "values",
+    "values_in",
 ]

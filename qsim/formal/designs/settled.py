@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import z3
 
-from qsim.formal.machine import run
+from qsim.formal.clocked import run
 
 if TYPE_CHECKING:
-    from qsim.formal.machine import Machine
+    from qsim.formal.clocked import Machine
 
 _MILLISECONDS: Final = 2000  # for each register; what is not decided counts as one that changes
 

@@ -10,16 +10,17 @@ Then ``qsim.formal.lookup`` has the rest: addresses are those of the definition.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import z3
 
-from qsim.cosim.dut import value
+from qsim.cosim.dut import port_of
 from qsim.cosim.jobs import Field, lookup
 from qsim.errors import UsageError
+from qsim.formal.clocked import parse, run
 from qsim.formal.designs.encoding import encoded, told
 from qsim.formal.designs.netlist import netlist
 from qsim.formal.designs.settled import settled
@@ -28,7 +29,6 @@ from qsim.formal.designs.tasks import require_provable
 from qsim.formal.designs.unrolled import RESET
 from qsim.formal.goal import Verdict
 from qsim.formal.lookup import loaded_in_order
-from qsim.formal.machine import parse, run
 from qsim.formal.vector import vector
 from qsim.formal.words import wide
 from qsim.program import format_to_json
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 
     from qsim.cosim.dut import Dut
     from qsim.cosim.jobs import Unit
+    from qsim.formal.clocked import Machine
     from qsim.formal.goal import Status
-    from qsim.formal.machine import Machine
     from qsim.golden import Case
     from qsim.target import Target
 
@@ -105,7 +105,7 @@ class TableProof:
         read = self._operation({"load": _bit(0), "address": address})
         other, elsewhere = self._other(address)
         held = self._holds([], read, entry, "")
-        goals = (
+        goals: tuple[tuple[str, list[Any], Any], ...] = (
             ("a load leaves its entry at its address", [], self._holds([load], read, entry, "'")),
             (
                 "a read gives the entry, whatever follows",
@@ -139,8 +139,9 @@ class TableProof:
                     table[index] = entry - (sign << output.bits)
         code = self._code(found.values["address"])
         expected = int(table[code - codes.min])
-        attributes = {"table": table.tolist(), "output": format_to_json(output)}
-        return vector("lookup", attributes, {"x": (code, codes)}, expected, output)
+        attributes = {"table": {"constant": "table"}, "output": format_to_json(output)}
+        case = vector("lookup", attributes, {"x": (code, codes)}, expected, output)
+        return replace(case, constants={"table": table})
 
     def _code(self, address: int) -> int:
         """Return the code whose bits an address is."""
@@ -189,7 +190,7 @@ class TableProof:
         found = {"rst": _bit(0), "in_0": _bit(1)}
         for name, term in terms.items():
             binding = self.dut.operands[name]
-            found[value(name, 0)] = encoded(term, self.unit, name, binding)
+            found[port_of(name, 0)] = encoded(term, self.unit, name, binding)
         return found
 
     def _other(self, address: Any) -> tuple[dict[str, Any], Any]:
@@ -229,7 +230,7 @@ class TableProof:
         *_, last = run(self.machine, through[: at + 1 + self.dut.latency], self.fixed, name)
         port, field = self.dut.results["y"], self.unit.outputs.fields[0]
         width = max(port.bits, field.bits) + 1
-        made = wide(last[value("y", 0)], Field("y", port.bits, port.signed), width)
+        made = wide(last[port_of("y", 0)], Field("y", port.bits, port.signed), width)
         return made, wide(entry, field, width)
 
     def _decide(self, name: str, facts: list[Any], claim: Any, timeout: float) -> Verdict:

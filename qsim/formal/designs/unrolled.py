@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import z3
 
-from qsim.cosim.dut import value, values
+from qsim.cosim.dut import port_of, values_in
+from qsim.formal.clocked import parse, run
 from qsim.formal.designs.encoding import encoded
 from qsim.formal.designs.settled import settled
-from qsim.formal.machine import parse, run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from qsim.cosim.dut import Dut
     from qsim.cosim.jobs import Unit
-    from qsim.formal.machine import Machine
+    from qsim.formal.clocked import Machine
 
 Cycle: TypeAlias = "dict[str, Any]"  # by input: a term
 RESET: Final = 8  # cycles of a reset
@@ -119,26 +119,26 @@ class Unrolled:
     def _operation(self, operands: Mapping[str, Any], *, everywhere: bool = False) -> Cycle:
         """Return what lies at the ports of an operation, of all of a beat if ``everywhere``."""
         return {
-            value(name, index): encoded(operands[name], self.unit, name, binding)
-            for name, index, binding in values(self.dut, self.unit)
+            port_of(name, index): encoded(operands[name], self.unit, name, binding)
+            for name, index, binding in values_in(self.dut, self.unit)
             if not binding.static and (everywhere or binding.shared or index == self.lane)
         }
 
     def _static(self, operands: Mapping[str, Any]) -> Cycle:
         """Return the registers of the layer; those of other lanes are free, but do not change."""
         found = {}
-        for name, index, binding in values(self.dut, self.unit):
+        for name, index, binding in values_in(self.dut, self.unit):
             if binding.static:
                 mine = binding.shared or index == self.lane
                 term = encoded(operands[name], self.unit, name, binding)
-                found[value(name, index)] = (
+                found[port_of(name, index)] = (
                     term if mine else z3.BitVec(f"{name} of lane {index}", binding.bits)
                 )
         return found
 
     def _result(self, cycles: list[Cycle], start: Mapping[str, Any] | None = None) -> Any:
         *_, last = run(self.machine, cycles, start)
-        return last[value(self.unit.outputs.fields[0].name, self.lane)]
+        return last[port_of(self.unit.outputs.fields[0].name, self.lane)]
 
 
 def _bit(on: bool | int) -> Any:

@@ -7,8 +7,8 @@ whose result would not fit the buffer behind it. ``nets`` names what lies at the
 
 from __future__ import annotations
 
-from qsim.cosim.dut.wrapper.bare import bare, value, values
 from qsim.cosim.dut.wrapper.nets import Net, nets
 from qsim.cosim.dut.wrapper.text import HELPERS, design, wrapper
+from qsim.cosim.dut.wrapper.unwrapped import bare, port_of, values_in
 
-__all__ = ["HELPERS", "Net", "bare", "design", "nets", "value", "values", "wrapper"]
+__all__ = ["HELPERS", "Net", "bare", "design", "nets", "port_of", "values_in", "wrapper"]

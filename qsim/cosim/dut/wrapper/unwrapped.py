@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from qsim.cosim.jobs import Unit
 
 
-def value(name: str, index: int) -> str:
+def port_of(name: str, index: int) -> str:
     """Return the port of one value: a field of an operation of the beat."""
     return f"v_{name}_{index}"
 
 
-def values(dut: Dut, unit: Unit) -> Iterator[tuple[str, int, Binding]]:
+def values_in(dut: Dut, unit: Unit) -> Iterator[tuple[str, int, Binding]]:
     """Yield (field, operation, binding) of each value that goes in; shared ones are operation 0."""
     for field in unit.inputs.fields:
         if field.name in dut.operands:
@@ -38,8 +38,8 @@ def bare(dut: Dut, unit: Unit, name: str) -> str:
     """Return the text of module ``name``.
 
     Its inputs are ``clk``, ``rst`` (active high), ``in_0`` where the design has a valid, ``g_last``
-    where it has a last, and :func:`value` of each operand, as many bits as its binding says. Its
-    outputs are :func:`value` of each result.
+    where it has a last, and :func:`port_of` of each operand, as many bits as its binding says. Its
+    outputs are :func:`port_of` of each result.
 
     Raises:
         UsageError: the design does not fit the unit, or an input of it is left open.
@@ -52,9 +52,9 @@ def bare(dut: Dut, unit: Unit, name: str) -> str:
         for each in nets(dut)
         if each.side == "input" and each.kind in ("valid", "last")
     ]
-    inputs += [(value(field, index), b.bits) for field, index, b in values(dut, unit)]
+    inputs += [(port_of(field, index), b.bits) for field, index, b in values_in(dut, unit)]
     outputs = [
-        (value(field.name, index), port, lsb, dut.results[field.name].bits)
+        (port_of(field.name, index), port, lsb, dut.results[field.name].bits)
         for field in unit.outputs.fields
         for index, port, lsb in places(dut.results, dut, field.name, field.lanes)
     ]
@@ -75,7 +75,7 @@ def _operands(dut: Dut, unit: Unit) -> Iterator[str]:
         if field.name not in dut.operands:
             continue
         for index, port, lsb in places(dut.operands, dut, field.name, field.lanes):
-            part = lsb, dut.operands[field.name].bits, value(field.name, index)
+            part = lsb, dut.operands[field.name].bits, port_of(field.name, index)
             ports.setdefault(port, []).append(part)
     for port, parts in ports.items():
         width = max(lsb + bits for lsb, bits, _ in parts)

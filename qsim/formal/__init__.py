@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 import lazy_loader
 
 if TYPE_CHECKING:
+    from qsim.formal.clocked import Clocked as Clocked
+    from qsim.formal.clocked import read_clocked as read_clocked
+    from qsim.formal.cut import products as products
     from qsim.formal.goal import Verdict as Verdict
     from qsim.formal.induction import induct as induct
     from qsim.formal.induction import machine as machine
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "clocked": ["Clocked", "read_clocked"],
+        "cut": ["products"],
         "goal": ["Verdict"],
         "induction": ["induct", "machine"],
         "provable": ["PROVABLE", "tasks"],

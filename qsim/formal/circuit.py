@@ -38,7 +38,7 @@ def parse(smt2: str) -> Circuit:
     Raises:
         FileFormatError: the module holds state, or depends on a net that nothing drives, or x.
     """
-    found = clocked.parse(smt2)
+    found = clocked.read_clocked(smt2)
     if found.names:
         raise FileFormatError(
             f"the core must be combinational, and {found.names[0]} is a register",

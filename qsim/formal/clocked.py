@@ -16,7 +16,7 @@ _REGISTER: Final = re.compile(r"^; yosys-smt2-(register|memory) (\S+)", re.MULTI
 
 
 @dataclass(frozen=True)
-class Machine:
+class Clocked:
     """A module of one clock. Every constant has a name of its own.
 
     Attributes:
@@ -34,7 +34,7 @@ class Machine:
     names: tuple[str, ...]
 
 
-def parse(smt2: str) -> Machine:
+def read_clocked(smt2: str) -> Clocked:
     """Read what ``yosys.smt2`` returned."""
     ports = [(kind, name, int(width)) for kind, name, width in _PORT.findall(smt2)]
     lines = [smt2, "(declare-const s |top_s|)", "(declare-const t |top_s|)"]
@@ -70,7 +70,7 @@ def parse(smt2: str) -> Machine:
     for number, leaf in enumerate(free.values()):
         choices.append(z3.Const(f"choice {number}", leaf.sort()))
         known.append((leaf, choices[-1]))
-    return Machine(
+    return Clocked(
         inputs,
         {name: z3.substitute(term, *known) for name, term in outputs.items()},
         tuple((register, z3.substitute(after, *known)) for register, after in state),
@@ -100,7 +100,7 @@ def functions(term: Any) -> Iterator[Any]:
 
 
 def run(
-    machine: Machine,
+    machine: Clocked,
     cycles: Sequence[Mapping[str, Any]],
     start: Mapping[str, Any] | None = None,
     name: str = "",
@@ -150,6 +150,8 @@ def _leaves(term: Any, port: Any) -> dict[Any, Any]:
             found |= _leaves(child, z3.Extract(low + child.size() - 1, low, port))
             low += child.size()
         return found
+    if z3.is_app_of(term, z3.Z3_OP_ITE) and z3.is_eq(term.arg(0)):
+        return _leaves(term.arg(0).arg(0), port)  # a bit that is compared with 1
     if z3.is_app_of(term, z3.Z3_OP_EXTRACT):
         (_, low), (leaf,) = term.params(), term.children()
     elif z3.is_app_of(term, z3.Z3_OP_ITE):  # a single bit

@@ -6,17 +6,17 @@ from qsim.mutants.changes import Change, change
 from qsim.mutants.designs import campaign
 from qsim.mutants.killing import Hunt, Mutant, Score, Status, largest, merged, runs
 from qsim.mutants.netlist import CHOICE, MOST, SELECT, Mutants, instance, mutants
-from qsim.mutants.same import PROOF_SECONDS, same_functions
+from qsim.mutants.same import Same
 
 __all__ = [
     "CHOICE",
     "MOST",
-    "PROOF_SECONDS",
     "SELECT",
     "Change",
     "Hunt",
     "Mutant",
     "Mutants",
+    "Same",
     "Score",
     "Status",
     "campaign",
@@ -26,5 +26,4 @@ __all__ = [
     "merged",
     "mutants",
     "runs",
-    "same_functions",
 ]

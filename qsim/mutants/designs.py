@@ -13,7 +13,7 @@ from qsim.errors import InputError, UsageError
 from qsim.formal.designs import Reading
 from qsim.mutants.killing import Hunt, Score, largest, merged, runs
 from qsim.mutants.netlist import CHOICE, SELECT, instance, mutants
-from qsim.mutants.same import same_functions
+from qsim.mutants.same import Same
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -78,10 +78,10 @@ def campaign(
         design = duts.design(_changed(dut, made, folder), whole.unit)
         hunt = Hunt(whole, build(bulk_recipe(design, simulator)), runs(whole))
         unused = _begin(hunt, dut)
-        held = _held(dut, made)
+        proof = Same(made, ties=_ties(dut, made))
 
         def judge(number: int) -> tuple[Status, str]:
-            if same_functions(made, number, held):
+            if proof.same(number):
                 return "equivalent", "proved: every register and output is the same function"
             return "survived", "no proof that it is the same"
 
@@ -126,8 +126,8 @@ def _changed(dut: Dut, made: Mutants, folder: Path) -> Dut:
     return replace(dut, sources=(netlist, shim), include=(), defines={}, parameters={})
 
 
-def _held(dut: Dut, made: Mutants) -> dict[str, str]:
-    """Return the inputs that are tied, with what they are tied to."""
+def _ties(dut: Dut, made: Mutants) -> dict[str, int]:
+    """Return what inputs are tied to, as unsigned numbers."""
     bits = {port.name: port.bits for port in made.ports}
     ties = [(name, wide.value) for name, wide in dut.tie.items() if name in bits]
-    return {name: f"{bits[name]}'d{value % (1 << bits[name])}" for name, value in ties}
+    return {name: value % (1 << bits[name]) for name, value in ties}

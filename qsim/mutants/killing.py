@@ -103,11 +103,12 @@ class Score:
 def runs(job: Job) -> dict[str, Stimulus]:
     """Return how the beats of a job are sent: at full rate, with stalls, and so on."""
     middle = len(job.beats)
+    resets = tuple(sorted({5, middle // 3, middle}))
     return {
         "full rate": Stimulus(idle_limit=_IDLE),
         "late ready": Stimulus(wait_for_valid=True, idle_limit=_IDLE),
         "stalls": Stimulus(stall_input=0.3, stall_output=0.4, idle_limit=_IDLE),
-        "resets": Stimulus(stall_output=0.3, resets=(5, middle // 3, middle), idle_limit=_IDLE),
+        "resets": Stimulus(stall_output=0.3, resets=resets, idle_limit=_IDLE),
     }
 
 

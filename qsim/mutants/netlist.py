@@ -45,12 +45,14 @@ class Mutants:
         verilog: the netlist: the module with one port more, ``mutsel``.
         changes: what each mutant changes, in yosys' words; mutant i + 1 is entry i.
         ports: of the module, without ``mutsel``.
+        plain_clocks: whether every register is clocked by an input, and none is a latch.
     """
 
     module: str
     verilog: str
     changes: tuple[str, ...]
     ports: tuple[Port, ...]
+    plain_clocks: bool
 
 
 def mutants(
@@ -82,8 +84,8 @@ def mutants(
         raise UsageError(f"{count} mutants cannot be made", accepted=f"1..{MOST}")
     plain, ports, listed, netlist = map(names, ("plain.il", "ports.json", "list.txt", "out.v"))
     script = [*elaborate, "proc", "flatten", "opt_clean", "memory -nomap", "opt_clean"]
-    script += [f"rename -top {module}", f"write_rtlil {plain}", f"write_json {ports}"]
-    run([*script, f"mutate -list {count} -seed {seed} -o {listed}"])
+    script += [f"rename -top {module}", f"write_rtlil {plain}"]
+    run([*script, f"mutate -list {count} -seed {seed} -o {listed}", f"write_json {ports}"])
     lines = (folder / "list.txt").read_text(encoding="utf-8").splitlines()
     changes = tuple(line.removeprefix("mutate ") for line in lines if line)
     if not changes:
@@ -94,12 +96,24 @@ def mutants(
     ]
     run([*script, f"write_verilog -norename -noattr {netlist}"])
     document = json.loads((folder / "ports.json").read_text(encoding="utf-8"))
-    found = _ports(document["modules"][module]["ports"])
-    return Mutants(module, (folder / "out.v").read_text(encoding="utf-8"), changes, found)
+    top = document["modules"][module]
+    netlist_text = (folder / "out.v").read_text(encoding="utf-8")
+    return Mutants(module, netlist_text, changes, _ports(top["ports"]), _plain_clocks(top))
 
 
 def _ports(ports: Mapping[str, Any]) -> tuple[Port, ...]:
     return tuple(Port(name, p["direction"], len(p["bits"])) for name, p in ports.items())
+
+
+def _plain_clocks(top: Mapping[str, Any]) -> bool:
+    inputs = {bit for p in top["ports"].values() if p["direction"] == "input" for bit in p["bits"]}
+    for cell in top["cells"].values():
+        if any(word in cell["type"] for word in ("latch", "$sr", "$ff")):
+            return False
+        clocks = [b for end in ("", "RD_", "WR_") for b in cell["connections"].get(f"{end}CLK", ())]
+        if any(isinstance(bit, int) and bit not in inputs for bit in clocks):
+            return False
+    return True
 
 
 def instance(made: Mutants, name: str, choice: str) -> str:

@@ -1,4 +1,4 @@
-"""Is a survivor the same module after all? Asked of yosys, twice.
+"""Is a survivor the same module after all? Asked twice.
 
 First register by register: with what the header keeps at 0 tied to 0, is every next state and every
 output the same function? Then, for those where more of the header is needed, by induction over both
@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from qsim.errors import FileFormatError
 from qsim.formal import yosys
-from qsim.mutants import PROOF_SECONDS, SELECT
-from qsim.mutants import same_functions as same
+from qsim.mutants import SELECT
 
 if TYPE_CHECKING:
     from qsim.cosim.jobs import Unit
     from tools.mutation.netlist import UnitMutants
 
 Answer: TypeAlias = Literal["equivalent", "different", "unknown"]
+_SECONDS: Final = 60
 _STEPS: Final = 3
 
 # Two copies get the same beats, and only beats that the header of the module allows; what they
@@ -63,8 +63,8 @@ def same_functions(mutants: UnitMutants, mutant: int) -> bool:
     What the header keeps at 0 is tied to 0.
     """
     unit = mutants.unit
-    mask = f"{unit.inputs.width}'h{(1 << unit.inputs.width) - 1 - always_zero(unit):x}"
-    return same(mutants.made, mutant, {"s_axis_tdata": f"s_axis_tdata_free & {mask}"})
+    mask = (1 << unit.inputs.width) - 1 - always_zero(unit)
+    return mutants.proof(mask).same(mutant)
 
 
 def always_zero(unit: Unit) -> int:
@@ -97,7 +97,7 @@ def _induction(mutants: UnitMutants, mutant: int) -> Answer:
         sat = f"sat -seq 1 -tempinduct -set-at 1 rst 1 -prove ok 1 -maxsteps {_STEPS} pair"
         try:
             # Not sat's own -timeout: it has no effect in WebAssembly.
-            log = yosys.run([*script, sat], folder, PROOF_SECONDS)
+            log = yosys.run([*script, sat], folder, _SECONDS)
         except (FileFormatError, subprocess.TimeoutExpired):
             return "unknown"
     if "Induction step proven: SUCCESS" in log:

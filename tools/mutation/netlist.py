@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from qsim.atomic import scratch
 from qsim.cosim.simulators import RTL, Design, design
 from qsim.formal import yosys
-from qsim.mutants import CHOICE, SELECT, Mutants, instance
+from qsim.mutants import CHOICE, SELECT, Mutants, Same, instance
 from qsim.mutants import mutants as made_of
 
 if TYPE_CHECKING:
@@ -31,6 +31,11 @@ class UnitMutants:
 
     unit: Unit
     made: Mutants
+    _proofs: dict[int, Same] = field(default_factory=dict, compare=False)
+
+    def proof(self, mask: int) -> Same:
+        """Return what compares mutants with the module; ``mask``: the bits of a beat that vary."""
+        return self._proofs.setdefault(mask, Same(self.made, masks={"s_axis_tdata": mask}))
 
     def design(self, folder: Path) -> Design:
         """Write the netlist into a folder; return what a bench drives."""

@@ -10,12 +10,12 @@ import z3
 from qsim.formal.clocked import run
 
 if TYPE_CHECKING:
-    from qsim.formal.clocked import Machine
+    from qsim.formal.clocked import Clocked
 
 _MILLISECONDS: Final = 2000  # for each register; what is not decided counts as one that changes
 
 
-def settled(machine: Machine, cycles: int) -> dict[str, Any]:
+def settled(machine: Clocked, cycles: int) -> dict[str, Any]:
     """Return the registers that keep for ever what a reset gives them.
 
     Proved by induction: after ``cycles`` of reset each of them holds its value, whatever it held
@@ -45,7 +45,7 @@ def settled(machine: Machine, cycles: int) -> dict[str, Any]:
             del found[name]
 
 
-def _after_reset(machine: Machine, cycles: int) -> dict[str, Any]:
+def _after_reset(machine: Clocked, cycles: int) -> dict[str, Any]:
     """Return the registers that have one value after a reset, whatever happens in it."""
     plain = [(register, after) for register, after in machine.state if not z3.is_array(register)]
     watched = replace(machine, outputs={f"after {register}": after for register, after in plain})

@@ -20,7 +20,7 @@ import z3
 from qsim.cosim.dut import port_of
 from qsim.cosim.jobs import Field, lookup
 from qsim.errors import UsageError
-from qsim.formal.clocked import parse, run
+from qsim.formal.clocked import read_clocked, run
 from qsim.formal.designs.encoding import encoded, told
 from qsim.formal.designs.netlist import netlist
 from qsim.formal.designs.settled import settled
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from qsim.cosim.dut import Dut
     from qsim.cosim.jobs import Unit
-    from qsim.formal.clocked import Machine
+    from qsim.formal.clocked import Clocked
     from qsim.formal.goal import Status
     from qsim.golden import Case
     from qsim.target import Target
@@ -64,9 +64,9 @@ class TableProof:
     smt2: str
 
     @cached_property
-    def machine(self) -> Machine:
+    def machine(self) -> Clocked:
         """The design."""
-        return parse(self.smt2)
+        return read_clocked(self.smt2)
 
     @cached_property
     def fixed(self) -> Mapping[str, Any]:

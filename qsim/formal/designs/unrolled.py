@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import z3
 
 from qsim.cosim.dut import port_of, values_in
-from qsim.formal.clocked import parse, run
+from qsim.formal.clocked import read_clocked, run
 from qsim.formal.designs.encoding import encoded
 from qsim.formal.designs.settled import settled
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from qsim.cosim.dut import Dut
     from qsim.cosim.jobs import Unit
-    from qsim.formal.clocked import Machine
+    from qsim.formal.clocked import Clocked
 
 Cycle: TypeAlias = "dict[str, Any]"  # by input: a term
 RESET: Final = 8  # cycles of a reset
@@ -47,9 +47,9 @@ class Unrolled:
     lane: int
 
     @cached_property
-    def machine(self) -> Machine:
+    def machine(self) -> Clocked:
         """The design."""
-        return parse(self.smt2)
+        return read_clocked(self.smt2)
 
     @cached_property
     def fixed(self) -> Mapping[str, Any]:

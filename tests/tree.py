@@ -8,3 +8,4 @@ ROOT = Path(__file__).resolve().parents[1]
 GOLDEN = ROOT / "golden"
 DOCS = ROOT / "docs"
 SCALER = ROOT / "rtl_tb" / "examples" / "scaler"
+DESIGNS = ROOT / "tests" / "rtl" / "designs"

@@ -180,8 +180,8 @@ def _cover(job: Job, settings: Settings, covered: dict[str, Coverage]) -> None:
 
 
 def _not_served(case: Case, settings: Settings) -> str:
-    if settings.dut is not None and case.primitive != settings.dut.primitive:
-        return f"the design computes {settings.dut.primitive}"
+    if settings.dut is not None and case.primitive not in settings.dut.serves:
+        return f"the design computes {', '.join(settings.dut.serves)}"
     if not jobs.has_rtl(case.primitive):
         moves = case.primitive in ("reshape", "permute", "concat", "pad")
         return f"no RTL for {case.primitive}{': it only moves codes' if moves else ''}"

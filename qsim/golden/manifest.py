@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Final
 
-from qsim.network import canonical
+from qsim import canonical
 from qsim.program import format_to_json
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def _array(array: Array) -> dict[str, Any]:
 def to_text(document: Mapping[str, Any]) -> bytes:
     """Return the bytes of a manifest, with the digest of its own content."""
     body = {key: value for key, value in document.items() if key != "sha256"}
-    digest = hashlib.sha256(canonical(body).encode()).hexdigest()
+    digest = hashlib.sha256(canonical.text(body).encode()).hexdigest()
     whole = {**body, "sha256": digest}
     parts = [f'"{key}": {_text(whole[key])}' for key in _ORDER if key in whole]
     return ("{\n" + ",\n".join(parts) + "\n}\n").encode("ascii")

@@ -74,15 +74,17 @@ def bias_codes(
     """Return the bias in accumulator codes, one per output channel.
 
     A bias at the accumulator's scale is taken as it is; one at its own power-of-two scale is
-    shifted left; a float bias is rounded half to even and saturated to the target's bias format.
+    shifted left; a float bias is rounded half to even.
+
+    Raises:
+        SchemeError: the codes do not fit the target's bias.
     """
     unit = np.float64(builder.match.operands[0].params.scale) * np.asarray(weight_scale, np.float64)
     if node.op == "get_attr":
         real = attribute(builder.graph, node).double().numpy()
-        fmt = builder.target.bias.format
-        # The largest code of a wide format is no float64: the next one below it is.
-        top = float(fmt.max) if fmt.bits <= 53 else np.nextafter(float(fmt.max), 0.0)
-        return np.clip(np.rint(real / unit), float(fmt.min), top).astype(np.int64)
+        rounded = np.rint(real / unit)
+        check_bias("its bias", rounded, builder.target.bias)
+        return rounded.astype(np.int64)
     bias = constant(builder.graph, node)
     codes = bias.codes.astype(np.int64) - np.asarray(bias.zero_point, np.int64)
     sums = _in_sums(codes, np.asarray(bias.scale, np.float64) / unit)

@@ -55,8 +55,8 @@ def check_weight(name: str, weight: Constant, section: Weight) -> None:
     _check_scheme(name, weight.scale, weight.zero_point, section.scheme, section.section)
 
 
-def check_bias(name: str, codes: npt.NDArray[np.signedinteger], section: Bias) -> None:
-    """Require the codes of a bias to fit the register of the section."""
+def check_bias(name: str, codes: npt.NDArray[np.number], section: Bias) -> None:
+    """Require the codes of a bias, integers or whole floats, to fit the register of the section."""
     low, high = int(codes.min(initial=0)), int(codes.max(initial=0))
     if low < section.format.min or high > section.format.max:
         raise SchemeError(

@@ -8,7 +8,7 @@ from qsim.network.lowered import Lowered
 from qsim.network.programs import program_from_bytes, program_to_bytes
 from qsim.network.reading import from_bytes, load
 from qsim.network.steps import HostOperator, Step, ValueSpec
-from qsim.network.store import FORMAT_VERSION, canonical, parse, read_arrays, to_bytes
+from qsim.network.store import FORMAT_VERSION, parse, read_arrays, to_bytes
 from qsim.network.structure import from_treespec
 from qsim.network.trace import Entry, Trace
 
@@ -20,7 +20,6 @@ __all__ = [
     "Step",
     "Trace",
     "ValueSpec",
-    "canonical",
     "computes",
     "encode_torch_step",
     "from_bytes",

@@ -9,11 +9,11 @@ whether quantize and dequantize stand at the boundary or the caller does that (`
 from __future__ import annotations
 
 import hashlib
-import json
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from qsim import canonical
 from qsim.errors import ModelError
 from qsim.network.integer_io import integer_boundary
 from qsim.program import format_to_json, to_json
@@ -55,8 +55,7 @@ def network_digest(network: Network) -> str:
         "structure": plain.structure,
         "steps": steps,
     }
-    text = json.dumps(to_json(document), sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(canonical.text(to_json(document)).encode()).hexdigest()
 
 
 def _without_boundary(network: N) -> N:

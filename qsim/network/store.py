@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import numpy as np
 
+from qsim import canonical
 from qsim.errors import FileFormatError
 from qsim.network.document import to_document
 
@@ -38,11 +39,6 @@ _DTYPES: Final[Mapping[str, str]] = {
 }
 
 
-def canonical(value: Json) -> str:
-    """Return JSON text that depends on the value alone: sorted keys, no spaces, ASCII."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
-
-
 def digest(document: Mapping[str, Json], arrays: Mapping[str, Array]) -> str:
     """Return the SHA-256 of a document (without its digest) and of its arrays, sorted by name.
 
@@ -54,10 +50,10 @@ def digest(document: Mapping[str, Json], arrays: Mapping[str, Array]) -> str:
         total.update(len(part).to_bytes(8, "little"))
         total.update(part)
 
-    add(canonical({k: v for k, v in document.items() if k != "sha256"}).encode())
+    add(canonical.text({k: v for k, v in document.items() if k != "sha256"}).encode())
     for name in sorted(arrays):
         array = arrays[name]
-        add(canonical([name, str(array.dtype), list(array.shape)]).encode())
+        add(canonical.text([name, str(array.dtype), list(array.shape)]).encode())
         add(array.tobytes())
     return total.hexdigest()
 
@@ -82,7 +78,7 @@ def pack(document: Mapping[str, Json], arrays: Mapping[str, Array]) -> bytes:
     """Return the bytes of a file: the document with its digest, and the arrays."""
     from safetensors.numpy import save as serialize
 
-    text = canonical({**document, "sha256": digest(document, arrays)})
+    text = canonical.text({**document, "sha256": digest(document, arrays)})
     return bytes(serialize(dict(arrays), metadata={KEY: text}))
 
 
@@ -129,7 +125,7 @@ def _document(data: bytes) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise FileFormatError("the document is not a JSON object")
     _check_version(document)
-    if text.encode(errors="replace") != header or canonical(document) != metadata[KEY]:
+    if text.encode(errors="replace") != header or canonical.text(document) != metadata[KEY]:
         raise FileFormatError("the header is not as qsim writes it: the file is damaged")
     return document
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from qsim import canonical
 from qsim.errors import UsageError
 from qsim.target import load as reading
 from qsim.target.fields import defaults
@@ -158,8 +158,7 @@ class Target:
     def hash(self) -> str:
         """``sha256:`` and 64 hexadecimal digits over every field but name and descriptions."""
         fields = {k: v for k, v in self.to_dict().items() if k not in _NOT_HASHED}
-        canonical = json.dumps(fields, sort_keys=True, separators=(",", ":"))
-        return f"sha256:{hashlib.sha256(canonical.encode()).hexdigest()}"
+        return f"sha256:{hashlib.sha256(canonical.text(fields).encode()).hexdigest()}"
 
     @property
     def short_hash(self) -> str:

@@ -25,7 +25,6 @@ BUILTIN = {
     for name, value in vars(builtins).items()
     if isinstance(value, type) and issubclass(value, BaseException)
 }
-# Still to be changed: helpers there return the exception.
 
 
 @cache

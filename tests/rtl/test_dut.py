@@ -7,15 +7,12 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
 
 from qsim.cosim.dut.errors import explain
 from qsim.cosim.dut.file import load
 from qsim.cosim.dut.wrapper import design
-from qsim.cosim.jobs.beats import Field, Layout
 from qsim.cosim.jobs.makers import job
-from qsim.cosim.jobs.unit import Job, Unit
 from qsim.cosim.lanes.bulk import bulk_recipe, run_bulk
 from qsim.cosim.lanes.interface import Stimulus
 from qsim.cosim.simulators import BuildError, build
@@ -23,10 +20,12 @@ from qsim.cosim.simulators.toolchain import find
 from qsim.errors import UsageError
 from qsim.golden import directed
 from qsim.target import Target
+from tests.rtl.sums import sums
 from tests.tree import SCALER
 
 if TYPE_CHECKING:
     from qsim.cosim.dut.binding import Dut
+    from qsim.cosim.jobs.unit import Job, Unit
     from qsim.cosim.simulators import Build
 
 DUTS = Path(__file__).parent / "duts"
@@ -50,28 +49,6 @@ def made_or_explained(dut: Dut, unit: Unit, simulator: str) -> None:
     except BuildError as error:
         explain(error, dut)
         raise
-
-
-def sums(count: int, *, wide: bool) -> Job:
-    """Additions of 20-bit operands: 24-bit sums, or sums that wrap in 20 bits."""
-    rng = np.random.default_rng(count)
-    ends = [-(1 << 19), (1 << 19) - 1, -1, 0, 1]
-    values = {
-        name: np.concatenate([rng.choice(ends, count // 2), rng.integers(ends[0], ends[1], count)])
-        for name in ("acc", "bias")
-    }
-    beats = len(values["acc"])
-    total = values["acc"] + values["bias"]
-    bits = 24 if wide else 20
-    drop = 64 - bits
-    fields = tuple(Field(name, 20, signed=True) for name in values)
-    outputs = Layout((Field("sum", bits, signed=True),))
-    unit = Unit("bias_add", "bias_add", (), {}, Layout(fields), outputs)
-    last = np.arange(beats) == beats - 1
-    expected = outputs.pack({"sum": (total << drop) >> drop}, beats)
-    packed = unit.inputs.pack(values, beats)
-    element = np.arange(beats)[:, None]
-    return Job("sums", "", "bias_add", unit, packed, last, expected, last, "sum", element, (beats,))
 
 
 @pytest.mark.parametrize("simulator", SIMULATORS)

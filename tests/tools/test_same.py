@@ -7,7 +7,7 @@ import pytest
 from tests.tree import ROOT
 from tools import same
 
-MODELS = ("resnet8", f"{ROOT}/tests/tools/tiny_net.py:net")
+MODELS = ("digits", f"{ROOT}/tests/tools/tiny_net.py:net")
 SETTINGS = {setting.name: setting for setting in same.SETTINGS}
 
 

@@ -22,7 +22,8 @@ HANDSHAKES: Final[tuple[Handshake, ...]] = get_args(Handshake)
 ORDERS: Final[tuple[Order, ...]] = get_args(Order)
 LEVELS: Final[tuple[Level, ...]] = get_args(Level)
 # What a module does to a packet: one result for each beat, or one for all beats up to tlast.
-REDUCTIONS: Final = ("correlation", "linear", "matmul", "max_pool", "avg_pool")
+PRODUCTS: Final = ("correlation", "linear", "matmul")  # one datapath, and one layout of beats
+REDUCTIONS: Final = (*PRODUCTS, "max_pool", "avg_pool")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,7 @@ class Binding:
         loaded: sent for a whole packet before the packet's other operands.
         unpacked: of a port that is an unpacked array, one element per lane: the direction of its
             range; empty where the port is a vector.
+        sizes: of an unpacked array of several dimensions, the last one fastest; empty of one.
     """
 
     ports: tuple[str, ...]
@@ -82,6 +84,7 @@ class Binding:
     shared: bool = False
     loaded: bool = False
     unpacked: Range = ""
+    sizes: tuple[int, ...] = ()
 
     @property
     def plain(self) -> bool:
@@ -150,6 +153,7 @@ class Dut:
         interval: cycles from one operation to the next, at least.
         settle: cycles that static fields stand before the next operation.
         packet: beats of a packet, where the design counts them itself; 0 where it has ``last``.
+        others: primitives that it computes as well, all of them products.
         rows, columns: of the design's array of products, or lanes of its pooling (rows); 0: the
             target's.
     """
@@ -179,8 +183,14 @@ class Dut:
     interval: int = 1
     settle: int = 4
     packet: int = 0
+    others: tuple[str, ...] = ()
     rows: int = 0
     columns: int = 0
+
+    @property
+    def serves(self) -> tuple[str, ...]:
+        """All primitives whose calls the design takes."""
+        return (self.primitive, *self.others)
 
     @property
     def reduces(self) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from qsim import toml
-from qsim.cosim.dut.binding import HANDSHAKES, LEVELS, ORDERS, Dut, Handshake
+from qsim.cosim.dut.binding import HANDSHAKES, LEVELS, ORDERS, PRODUCTS, Dut, Handshake
 from qsim.cosim.dut.places import (
     common_input,
     common_output,
@@ -48,10 +48,8 @@ def load(path: str | Path) -> Dut:
 
 
 def _read(top: Table, base: Path) -> Dut:
-    from qsim.program import PRIMITIVES
-
     top.integer("schema", SCHEMA, SCHEMA)
-    primitive = top.choice("primitive", tuple(sorted(PRIMITIVES)))
+    primitive, *others = _primitives(top)
     handshake: Handshake = top.choice("handshake", HANDSHAKES)
     reset, fixed, clocks = (top.table(name, {}) for name in ("reset", "fixed", "clocks"))
     array = top.table("array", {})
@@ -81,6 +79,7 @@ def _read(top: Table, base: Path) -> Dut:
         interval=top.integer("interval", 1, MAX_INTERVAL, 1),
         settle=top.integer("settle", 0, MAX_SETTLE, 4),
         packet=top.integer("packet", 1, MAX_PACKET, 0) if "packet" in top.data else 0,
+        others=tuple(others),
         rows=array.integer("rows", 1, 4096) if "rows" in array.data else 0,
         columns=array.integer("columns", 1, 4096) if "columns" in array.data else 0,
     )
@@ -88,6 +87,21 @@ def _read(top: Table, base: Path) -> Dut:
         table.done()
     require_sense(dut)
     return dut
+
+
+def _primitives(top: Table) -> tuple[str, ...]:
+    """Return what the module computes: one primitive, or several products."""
+    from qsim.program import PRIMITIVES
+
+    given = top.data.get("primitive")
+    if not isinstance(given, list):
+        return (top.choice("primitive", tuple(sorted(PRIMITIVES))),)
+    names = tuple(top.take("primitive"))
+    if not names or len(set(map(str, names))) < len(names) or not {*map(str, names)} <= {*PRODUCTS}:
+        raise UsageError(
+            **top.refused("primitive", given, f"one primitive, or a list of {', '.join(PRODUCTS)}")
+        )
+    return names
 
 
 def _latency(top: Table, handshake: Handshake) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,9 +34,9 @@ def require_unit(dut: Dut, unit: Unit) -> None:
         UsageError: a field without a port, a field that the unit does not have, lanes that do not
             divide into ports, or operations side by side where beats form packets.
     """
-    if unit.primitive != dut.primitive:
+    if unit.primitive not in dut.serves:
         raise UsageError(
-            f"the design computes {dut.primitive}, not {unit.primitive}", where=dut.where
+            f"the design computes {', '.join(dut.serves)}, not {unit.primitive}", where=dut.where
         )
     wanted = {field.name: field for field in unit.inputs.fields}
     _require_names(dut, "operands", wanted, {*dut.operands, *dut.fixed})
@@ -82,6 +83,12 @@ def _require_lanes(dut: Dut, where: str, field: Field, binding: Binding) -> None
             f"one port, or one per lane, is needed, not {len(binding.ports)} ports",
             where=f"{dut.where}: {where}.port",
             accepted=f"1 port or {lanes} ports",
+        )
+    if binding.sizes and math.prod(binding.sizes) != lanes:
+        raise UsageError(
+            f"an array of {' x '.join(map(str, binding.sizes))} has not {lanes} lanes",
+            where=f"{dut.where}: {where}.sizes",
+            accepted=f"sizes whose product is {lanes}",
         )
 
 

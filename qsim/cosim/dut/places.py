@@ -112,6 +112,7 @@ def _place(table: Table) -> dict[str, Any]:
         "lsb": table.integer("lsb", 0, 1 << 16, 0),
         "stride": table.integer("stride", bits, 1 << 12, bits),
         "unpacked": unpacked,
+        "sizes": table.integers("sizes", 1, 1 << 16),
     }
 
 

@@ -120,7 +120,7 @@ def require_ports(dut: Dut) -> None:
     driven = {port for binding in dut.operands.values() for port in binding.ports}
     for stream in dut.streams():
         driven |= {stream.valid, stream.last}
-    driven |= {dut.clock, *dut.clocks, dut.reset, *dut.tie, dut.output.ready}
+    driven |= {dut.clock, *dut.clocks, dut.reset, *dut.tie, *dut.interfaces, dut.output.ready}
     driven = {name for name in driven if name and "." not in name}
     if not driven <= set(found.inputs):
         return  # a wrong name, which the compiler tells, or ports that a look does not find

@@ -88,17 +88,17 @@ def _require_end(dut: Dut, stream: Stream, end: str) -> None:
     for name in ("valid", "ready", "last", "busy"):
         have = bool(getattr(stream, name))
         if (have and name not in (*wanted, *allowed)) or (name in wanted and not have):
-            verb = "has no" if have else "needs"
+            verb = "has no" if have else "needs a"
             called = _STARTS[end] if dut.handshake == "start_done" and name == "valid" else name
             _refuse(
                 dut,
-                f"handshake {dut.handshake!r} {verb} a port {called!r} on its {end} side",
+                f"handshake {dut.handshake!r} {verb} port {called!r} on its {end} side",
                 ", ".join((*wanted, *allowed)) or "neither valid nor ready",
             )
 
 
 def _require_clock(dut: Dut) -> None:
-    if not dut.clock:
+    if not dut.clock and not any(each.clock for each in dut.interfaces.values()):
         if dut.handshake != "fixed_latency" or dut.latency:
             _refuse(
                 dut,
@@ -179,6 +179,8 @@ def _require_binding(dut: Dut, place: str, binding: Binding) -> None:
         _refuse(
             dut, "an unpacked array is one port of all lanes", "port = ...", f"{place}.unpacked"
         )
+    if binding.sizes and not binding.unpacked:
+        _refuse(dut, "only an unpacked array has sizes", "unpacked = ...", f"{place}.sizes")
     if binding.loaded and all(b.loaded or b.static for b in dut.operands.values()):
         _refuse(dut, "an operand must follow what is loaded", "loaded = false", f"{place}.loaded")
 

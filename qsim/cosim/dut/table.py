@@ -76,6 +76,15 @@ class Table:
             raise UsageError(**self.refused(name, value, f"{low}..{high}"))
         return value
 
+    def integers(self, name: str, low: int, high: int) -> tuple[int, ...]:
+        """Return a list of integers of low..high; none where the field is missing."""
+        value = self.take(name, [])
+        if not isinstance(value, list) or not all(
+            type(v) is int and low <= v <= high for v in value
+        ):
+            raise UsageError(**self.refused(name, value, f"a list of {low}..{high}"))
+        return tuple(value)
+
     def flag(self, name: str, default: Any = MISSING) -> bool:
         """Return true or false."""
         value = self.take(name, default)

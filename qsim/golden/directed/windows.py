@@ -80,10 +80,11 @@ def _quotients(codes: FixedFormat, output: FixedFormat, rng: random.Random) -> I
 def _with_sum(total: int, taps: int, codes: FixedFormat, rng: random.Random) -> list[int]:
     """Return codes with that sum: random, as far as the rest can still make up for them."""
     window: list[int] = []
+    least, most = codes.min, codes.max
+    rest = total
     for left in range(taps - 1, -1, -1):
-        rest = total - sum(window)
-        low = max(codes.min, rest - left * codes.max)
-        high = min(codes.max, rest - left * codes.min)
-        window.append(rng.randint(low, high))
+        code = rng.randint(max(least, rest - left * most), min(most, rest - left * least))
+        window.append(code)
+        rest -= code
     rng.shuffle(window)
     return window

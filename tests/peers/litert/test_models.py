@@ -10,7 +10,7 @@ import pytest
 
 import qsim
 from hw_models.quantize import quantize
-from qsim.models import load
+from tests import networks
 from tests.peers.evidence.observed import compared
 from tests.peers.litert.convert import Converter
 from tests.peers.litert.run import KERNELS, run
@@ -92,11 +92,12 @@ def add_borders(converted: Converter, values: dict[str, np.ndarray]) -> None:
 @pytest.mark.parametrize("name", BATCHES)
 def test_every_tensor(name: str) -> None:
     """Each kernel set gives the trace of the network lowered for the target of that name."""
-    model = load(name)
+    model = networks.model(name)
     target = qsim.Target.load("tflite")
     assert model.calibration
     few = [(model.calibration[0][0][:2],)]
-    quantized = qsim.quantize(model.module, model.example_inputs, target, calibration=few)
+    graph = networks.captured(name)
+    quantized = qsim.quantize(graph, model.example_inputs, target, calibration=few)
     (program,) = qsim.lower(quantized, target).programs
     converted = Converter(program, BATCHES[name])
     entry = converted.tensors[program.inputs[0]].name

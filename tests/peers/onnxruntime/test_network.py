@@ -18,6 +18,7 @@ from onnxruntime.quantization import QuantFormat, QuantType
 import qsim
 from qsim import models
 from qsim.network.trace import Trace
+from tests import networks
 from tests.peers.evidence.observed import compared
 from tests.peers.onnxruntime.network_export import export, run_all
 from tests.peers.onnxruntime.network_static import Replay, images, quantized_model
@@ -37,14 +38,15 @@ def onnxruntime_target() -> qsim.Target:
 
 @lru_cache(maxsize=1)
 def network(name: str) -> tuple[qsim.Quantized, qsim.network.lowered.Lowered, torch.Tensor, Trace]:
-    model = models.load(name)
+    model = networks.model(name)
     assert model.calibration
     assert model.samples
     samples = model.samples[0]
     assert isinstance(samples, torch.Tensor)
     target = onnxruntime_target()
     few = [(model.calibration[0][0][:2],)]
-    quantized = qsim.quantize(model.module, model.example_inputs, target, calibration=few)
+    graph = networks.captured(name)
+    quantized = qsim.quantize(graph, model.example_inputs, target, calibration=few)
     x = torch.stack([samples[0], 1.5 * samples[1] - 0.25])
     lowered = qsim.lower(quantized)
     return quantized, lowered, x, lowered.trace(x)

@@ -144,6 +144,24 @@ def test_results_of_a_target_with_stricter_outputs_are_lowered(field: str, value
     assert all(spec.format.narrow or field == "scheme" for spec in results)
 
 
+def test_a_bias_in_float_must_fit_too() -> None:
+    """A bias of more than 32 bits stays in float in the graph, and becomes codes here."""
+
+    def wide(bits: int) -> Target:
+        changes = [("bias", "bits", bits), ("sum", "bits", 62), ("correlation", "bits", 62)]
+        return changed("tflite", *changes, ("requantize", "rounding", "single"))
+
+    net = nn.Linear(4, 2).eval()
+    with torch.no_grad():
+        net.bias.copy_(torch.tensor([1e9, -3.0]))
+    found = qsim.quantize(net, (torch.ones(1, 4),), wide(56), [torch.ones(1, 4)])
+    assert qsim.lower(found, wide(56)).programs
+    with pytest.raises(
+        ModelError, match=r"has codes -\d+\.\.\d{11,}, .*holds -8589934592\.\.8589934591"
+    ):
+        qsim.lower(found, wide(34))
+
+
 def test_equal_scales_per_channel_are_one_scale() -> None:
     module = network()
     with torch.no_grad():

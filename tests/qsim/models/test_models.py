@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import sys
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ import torch
 import qsim.models as models
 from qsim.errors import InputError, ModelError
 from tests.fresh import loaded
+from tests.networks import model as built
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +28,14 @@ SEEDED = {  # operations of one sample, multiply and add as one, by the layers' 
     "resnet18": 1_814_073_344,
     "mobilenet_v2": 300_774_272,
 }
-
+DIGESTS = {  # SHA-256, its first 16 digits
+    "resnet8": "0a9a85fb84bca2a4",
+    "mobilenet_v1": "9ef7b77fcbe80ea6",
+    "ds_cnn": "c30b403cf22c4e36",
+    "autoencoder": "f0509f15ce0daf48",
+    "resnet18": "74f1a8edd042612d",
+    "mobilenet_v2": "3fb227f38d00a637",
+}
 pytestmark = pytest.mark.usefixtures("one_thread")
 HEAD = """
 import torch
@@ -75,11 +83,7 @@ def test_names() -> None:
 
 @pytest.mark.parametrize("known", models.builtin(), ids=NAMES)
 def test_builtin(known: models.Builtin) -> None:
-    torch.manual_seed(5)
-    expected = torch.rand(3)
-    torch.manual_seed(5)
-    model = models.load(known.name)
-    assert torch.equal(torch.rand(3), expected)  # the caller's random stream is undisturbed
+    model = built(known.name)
     assert model.name == known.name
     assert sum(p.numel() for p in model.module.parameters()) == known.parameters
     assert not model.module.training
@@ -97,25 +101,34 @@ def test_builtin(known: models.Builtin) -> None:
     assert len(set(logits.argmax(1).tolist())) > 1
 
 
-@cache
-def built(name: str) -> models.Model:
-    """A built-in model that several tests read and none changes."""
-    return models.load(name)
-
-
 @pytest.mark.parametrize("name", SEEDED)
-def test_seeded_weights_are_the_same_and_alive(name: str) -> None:
-    first, second = models.load(name), built(name)
-    state = second.module.state_dict()
-    for key, tensor in first.module.state_dict().items():
-        assert torch.equal(tensor, state[key])
-    assert first.samples
-    assert first.samples[1] is None
-    for module in first.module.modules():
-        if isinstance(module, (torch.nn.BatchNorm1d, torch.nn.BatchNorm2d)):
-            module.register_forward_hook(check_alive)
+def test_seeded_weights_are_everybodys_and_alive(name: str) -> None:
+    """The digest is what every processor makes: weights, statistics, calibration and samples."""
+    found = built(name)
+    assert found.samples
+    assert found.samples[1] is None
+    assert found.calibration
+    digest = hashlib.sha256()
+    tensors = [*found.module.state_dict().values(), *(batch for (batch,) in found.calibration)]
+    for tensor in (*tensors, found.samples[0]):
+        digest.update(tensor.numpy().tobytes())
+    assert digest.hexdigest()[:16] == DIGESTS[name]
+    norms = (torch.nn.BatchNorm1d, torch.nn.BatchNorm2d)
+    layers = [module for module in found.module.modules() if isinstance(module, norms)]
+    hooks = [layer.register_forward_hook(check_alive) for layer in layers]
     with torch.no_grad():
-        first.module(first.samples[0])
+        found.module(found.samples[0])
+    for hook in hooks:
+        hook.remove()
+
+
+@pytest.mark.parametrize("name", ["digits", "resnet8"])
+def test_the_callers_random_stream_is_undisturbed(name: str) -> None:
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    models.load(name)
+    assert torch.equal(torch.rand(3), expected)
 
 
 def check_alive(_module: object, _inputs: object, output: torch.Tensor) -> None:

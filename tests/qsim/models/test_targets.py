@@ -1,19 +1,17 @@
 """Every built-in model on every shipped target: each call's codes by its primitive's definition.
 
-Every second target has one of the two large models, in turn; ``pytest -m soak`` has all pairs.
+Every third target has one of the two large models, in turn; ``pytest -m soak`` has all pairs.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import replace
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from torch.export import ExportedProgram
 
 import hw_models as hw
 import qsim
@@ -21,10 +19,10 @@ from hw_models.dequantize import reference as dequantize_one
 from hw_models.quantize import reference as quantize_one
 from qsim import models
 from qsim.errors import ModelError
-from qsim.graph.capturing import capture
 from qsim.network.lowered import Lowered
 from qsim.network.steps import Step
 from qsim.network.trace import Trace
+from tests import networks
 from tests.qsim.memory.lifetimes import check_steps
 from tests.qsim.program.reading import host_value
 from tests.qsim.program.reference import DEFINITIONS
@@ -59,15 +57,8 @@ PAIRS = [
     pytest.param(name, target, marks=[pytest.mark.soak] if late else [])
     for name in [known.name for known in models.builtin()]
     for index, target in enumerate(TARGETS)
-    for late in [name in LARGE and index % 4 != 2 * LARGE.index(name)]
+    for late in [name in LARGE and index % 6 != 3 * LARGE.index(name)]
 ]
-
-
-@lru_cache(maxsize=1)
-def captured(name: str) -> tuple[models.Model, ExportedProgram]:
-    """A model and its graph, which every target's quantizer reads and none changes."""
-    model = models.load(name)
-    return model, capture(model.module, model.example_inputs)[0]
 
 
 def inputs_of(model: models.Model) -> torch.Tensor:
@@ -79,10 +70,10 @@ def inputs_of(model: models.Model) -> torch.Tensor:
 
 
 def quantized_for(name: str, target: qsim.Target) -> qsim.Quantized:
-    model, program = captured(name)
+    model = networks.model(name)
     assert model.calibration
     few = [(model.calibration[0][0][:2],)]
-    return qsim.quantize(program, model.example_inputs, target, calibration=few)
+    return qsim.quantize(networks.captured(name), model.example_inputs, target, calibration=few)
 
 
 def lowered_for(name: str, target: qsim.Target) -> Lowered:
@@ -100,6 +91,7 @@ def refused(quantized: qsim.Quantized, layer: str, missing: str) -> None:
         qsim.lower(quantized)
 
 
+@pytest.mark.soak  # the pairs of every run ask it too
 @pytest.mark.parametrize(("name", "target_name"), TOO_LARGE)
 def test_what_the_memory_does_not_hold_is_refused(name: str, target_name: str) -> None:
     quantized = quantized_for(name, qsim.Target.load(target_name))
@@ -110,7 +102,7 @@ def test_what_the_memory_does_not_hold_is_refused(name: str, target_name: str) -
 def test_every_call_equals_its_definition(name: str, target_name: str) -> None:
     target = qsim.Target.load(target_name)
     lowered = lowered_for(name, target)
-    x = inputs_of(captured(name)[0])
+    x = inputs_of(networks.model(name))
     trace = lowered.trace(x)
     rng = np.random.default_rng(len(name))
     used = set()

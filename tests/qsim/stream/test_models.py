@@ -9,10 +9,10 @@ import pytest
 
 from qsim.lowering import lower
 from qsim.models.registry import builtin
-from qsim.models.spec import Model, load
 from qsim.network.lowered import Lowered
 from qsim.quantizer import quantize
 from qsim.target import Target
+from tests import networks
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 # The large ones have the same operators, and a hundred times the products.
@@ -23,23 +23,20 @@ CASES += [(n, t) for n in SMALL[1:] for t in ("tflite", "q7", "onnxruntime", "na
 
 
 @lru_cache(maxsize=1)
-def model_of(name: str) -> Model:
-    return load(name)
-
-
-@lru_cache(maxsize=1)
 def lowered_for(name: str, target: str) -> Lowered:
     """A network that is calibrated on two inputs: which scales it has is not the question."""
-    model, loaded = model_of(name), Target.load(target)
+    model, loaded = networks.model(name), Target.load(target)
     batch = (model.calibration or [model.example_inputs])[0]
     few = [tuple(x[:2] for x in batch)]
-    return lower(quantize(model.module, model.example_inputs, loaded, calibration=few), loaded)
+    return lower(
+        quantize(networks.captured(name), model.example_inputs, loaded, calibration=few), loaded
+    )
 
 
 @pytest.mark.parametrize(("name", "target"), CASES)
 def test_stream_equals_interpreter(name: str, target: str) -> None:
     lowered = lowered_for(name, target)
-    samples = model_of(name).samples
+    samples = networks.model(name).samples
     assert samples is not None
     x = np.asarray(samples[0])[:3]
     trace = lowered.trace(x)

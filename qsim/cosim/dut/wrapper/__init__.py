@@ -7,7 +7,7 @@ whose result would not fit the buffer behind it. ``nets`` names what lies at the
 
 from __future__ import annotations
 
-from qsim.cosim.dut.wrapper.nets import Net, nets
+from qsim.cosim.dut.wrapper.boundary import Net, nets
 from qsim.cosim.dut.wrapper.text import HELPERS, design, wrapper
 from qsim.cosim.dut.wrapper.unwrapped import bare, port_of, values_in
 

@@ -87,10 +87,13 @@ def _gathered(dut: Dut, unit: Unit) -> Iterator[str]:
     if dut.loads:
         yield "  logic b_valid, b_ready, b_last, load;"
         yield "  logic [LANES*S_W-1:0] b_data;"
+        yield "  logic [COUNT_W-1:0] b_count;"
+        yield "  assign g_count = COUNT_W'(1);  // one lane"
     yield f"  qsim_gather #(.W(S_W), .LANES(LANES), .COUNT_W(COUNT_W){kept}) gather ("
     yield "      .clk, .rst, .s_valid(s_axis_tvalid), .s_ready(s_axis_tready),"
     yield f"      .s_data(s_axis_tdata), .s_last(s_axis_tlast), .g_valid({to}_valid),"
-    yield f"      .g_ready({to}_ready), .g_data({to}_data), .g_count, .g_last({to}_last));"
+    yield f"      .g_ready({to}_ready), .g_data({to}_data),"
+    yield f"      .g_count({to}_count), .g_last({to}_last));"
     if dut.loads:
         yield f"  qsim_replay #(.W(LANES * S_W), .LOG_DEPTH({_LOG_PACKET})) replay ("
         yield "      .clk, .rst, .b_valid, .b_ready, .b_data, .b_last, .idle(tag_empty),"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 from qsim.cosim.dut.values import literal
-from qsim.cosim.dut.wrapper.nets import nets
+from qsim.cosim.dut.wrapper.boundary import nets
 from qsim.cosim.dut.wrapper.places import net, ports_of
 
 if TYPE_CHECKING:
@@ -83,12 +84,13 @@ def _interface(dut: Dut, name: str, interface: Interface) -> str:
 
 def _array(port: str, shape: Port) -> tuple[str, str, list[str]]:
     """Return an unpacked array's name, its declaration, and its elements, the first one first."""
-    count = shape.width // shape.element
     name = f"u_{port.replace('.', '__')}"
-    span = f"0:{count - 1}" if shape.range == "ascending" else f"{count - 1}:0"
+    rises = shape.range == "ascending"
+    span = "".join(f"[0:{n - 1}]" if rises else f"[{n - 1}:0]" for n in shape.sizes)
     signed = "signed " if shape.signed else ""
-    declared = f"  wire {signed}[{shape.element - 1}:0] {name} [{span}];"
-    return name, declared, [f"{name}[{index}]" for index in range(count)]
+    declared = f"  wire {signed}[{shape.element - 1}:0] {name} {span};"
+    places = itertools.product(*(range(size) for size in shape.sizes))
+    return name, declared, [name + "".join(f"[{i}]" for i in place) for place in places]
 
 
 def _into(

@@ -22,12 +22,14 @@ class Port:
         element: bits of an element of an unpacked array; 0 of a vector.
         range: the direction of the array's range; empty of a vector.
         signed: whether the elements are.
+        sizes: of the array, in each dimension; the last one is fastest.
     """
 
     width: int
     element: int = 0
     range: Range = ""
     signed: bool = False
+    sizes: tuple[int, ...] = ()
 
 
 def net(port: str) -> str:
@@ -66,7 +68,10 @@ def ports_of(
                 )
             if binding.unpacked:
                 count = 1 if binding.shared else lanes[name] * dut.lanes
-                found[port] = Port(count * element, element, binding.unpacked, binding.signed)
+                sizes = binding.sizes or (count,)
+                found[port] = Port(
+                    count * element, element, binding.unpacked, binding.signed, sizes
+                )
             else:
                 found[port] = Port(max(width, 0 if before is None else before.width))
     return found

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from qsim.cosim.dut.binding import Dut
-from qsim.cosim.dut.fits import require_unit, require_values
 from qsim.cosim.dut.file import load
+from qsim.cosim.dut.fits import require_unit, require_values
 from qsim.cosim.dut.wrapper import wrapper
 from qsim.cosim.jobs.beats import Field, Layout
 from qsim.cosim.jobs.unit import Job, Unit

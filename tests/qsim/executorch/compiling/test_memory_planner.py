@@ -13,9 +13,9 @@ from qsim.executorch.adapter import greedy_bytes
 from qsim.lowering import lower
 from qsim.memory import Buffer, Space, plan
 from qsim.models.registry import builtin
-from qsim.models.spec import load
 from qsim.quantizer import quantize
 from qsim.target import Target
+from tests import networks
 from tests.qsim.executorch.edges import network, to_edge
 
 LARGE = ("resnet18", "mobilenet_v2")
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
     ],
 )
 def test_never_larger_than_executorch(name: str) -> None:
-    model, target = load(name), Target.load("tflite")
+    model, target = networks.model(name), Target.load("tflite")
     calibration = [tuple(value[:1] for value in model.example_inputs)]
     lowered = lower(quantize(model.module, model.example_inputs, target, calibration=calibration))
     for program in lowered.programs:

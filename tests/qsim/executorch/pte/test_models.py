@@ -7,7 +7,7 @@ import torch
 
 import qsim
 from qsim.executorch import Pte
-from qsim.models.spec import load
+from tests import networks
 from tests.qsim.executorch import pte_nets as nets
 
 SLOW = [
@@ -21,7 +21,7 @@ LARGE = ("mobilenet_v2", "resnet18")
 @pytest.mark.parametrize("name", ["digits", *SLOW])
 @pytest.mark.parametrize("quantized", [False, True], ids=["float", "quantized"])
 def test_a_model_equals_the_runtime(name: str, quantized: bool, one_thread: None) -> None:
-    model = load(name)
+    model = networks.model(name)
     module = model.module
     if quantized:
         target = qsim.Target.load("tflite")

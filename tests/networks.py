@@ -1,0 +1,22 @@
+"""The built-in models, made once in each worker: a large one takes seconds; nobody changes them."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from torch.export import ExportedProgram
+
+from qsim.graph.capturing import capture
+from qsim.models import Model, load
+
+
+@cache
+def model(name: str) -> Model:
+    """Return a built-in model that everybody reads."""
+    return load(name)
+
+
+@cache
+def captured(name: str) -> ExportedProgram:
+    """Return its graph, which every target's quantizer reads and none changes."""
+    return capture(model(name).module, model(name).example_inputs)[0]

@@ -77,7 +77,8 @@ class Same:
         if not differ:
             return True
         claim = z3.Or(differ)
-        return _never(_free_products(claim)) or _never(claim)
+        arrays = any(z3.is_array(register) for register, _ in machine.state)
+        return _never(_free_products(claim), arrays=arrays) or _never(claim, arrays=arrays)
 
     def _read(self) -> Clocked:
         if self._machine is None:
@@ -94,12 +95,13 @@ class Same:
         return self._machine
 
 
-def _never(claim: Any) -> bool:
+def _never(claim: Any, *, arrays: bool) -> bool:
     import z3
 
-    solver: Any = z3.Solver()
+    solver: Any = z3.Solver() if arrays else z3.SolverFor("QF_BV")
     solver.set("timeout", PROOF_SECONDS * 1000)
-    return bool(solver.check(claim) == z3.unsat)
+    solver.add(claim)
+    return bool(solver.check() == z3.unsat)
 
 
 def _free_products(claim: Any) -> Any:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from qsim.cosim.dut.fits import require_unit
 from qsim.cosim.dut.ports import require_ports
-from qsim.cosim.dut.wrapper.instance import instance
 from qsim.cosim.dut.wrapper.boundary import nets
+from qsim.cosim.dut.wrapper.instance import instance
 from qsim.cosim.dut.wrapper.places import joined, net, places
 
 if TYPE_CHECKING:

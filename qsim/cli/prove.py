@@ -16,14 +16,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from qsim.cli.output import Output
+    from qsim.cosim.dut import Dut
     from qsim.formal import Result, Task, Verdict
+    from qsim.golden import Case
     from qsim.network import Lowered
     from qsim.target import Target
 
 _FROM_MODEL = ("add",)  # its constants are a model's, never all
 _MODEL = "digits"
-_FOR_ALL = ("bias_add", "lookup", "stream_register")  # no constants of layers
+_FOR_ALL = ("bias_add", "clamp", "lookup", "stream_register")  # no constants of layers
 _MACHINES = ("lookup", "stream_register")  # proved over time, with a scoreboard
+DESIGNS = ("requantize", "bias_add", "add", "clamp", "lookup")  # of --dut
 
 
 @dataclass(frozen=True)
@@ -37,26 +40,38 @@ class ProveOptions:
     timeout: float
     workers: int
     write: Path | None
+    dut: Path | None = None
 
 
 def prove(options: ProveOptions, output: Output) -> int:
     """Prove what there is to prove; return the exit status: 0 proven, 1 not."""
     from qsim.formal import PROVABLE, yosys
 
-    _check(options, (*PROVABLE, *_MACHINES))
+    dut = _dut(options)
+    if dut is not None:
+        options = replace(options, primitive=dut.primitive)
+    _check(options, (*PROVABLE, *_MACHINES) if dut is None else DESIGNS)
     yosys.require()
-    if options.primitive in _MACHINES:
+    if dut is not None and dut.primitive == "lookup":
+        return _table(options, dut, output)
+    if dut is None and options.primitive in _MACHINES:
         return _induct(options, output)
     from qsim.formal import tasks
+    from qsim.formal.designs import design_tasks, needs_model
 
-    model = options.model or (_MODEL if options.primitive in _FROM_MODEL else None)
+    needed = options.primitive in _FROM_MODEL if dut is None else needs_model(dut)
+    model = options.model or (_MODEL if needed else None)
     with quiet(output):
         target, lowered = _network(options, model, output)
-        planned = tasks(options.primitive, target, lowered, options.rtl)
         _tell_of_yosys()
+        if dut is None:
+            planned: Sequence[Task] = tasks(options.primitive, target, lowered, options.rtl)
+        else:
+            planned = design_tasks(dut, target, lowered)
         results = _prove(planned, target, options, output)
     constants = f"the constants of {model}" if model else "all constants"
-    title = f"{options.primitive} on {target.name}, {constants}"
+    which = "" if dut is None else f"{dut.top} of {dut.where}: "
+    title = f"{which}{options.primitive} on {target.name}, {constants}"
     return _print(options, model, target, title, results, output)
 
 
@@ -81,6 +96,56 @@ def _induct(options: ProveOptions, output: Output) -> int:
     core, goals = f"{made.module}_formal", len(verdicts)
     result = Result(core, made.parameters, facts, (), goals, {}, verdicts, seconds)
     title = f"{made.module} on {target.name}, in every cycle after a reset"
+    return _print(options, None, target, title, [result], output)
+
+
+def _dut(options: ProveOptions) -> Dut | None:
+    """Return the design that is asked for; None for the repository's RTL."""
+    if options.dut is None:
+        if not options.primitive:
+            raise UsageError(
+                "there is nothing to prove",
+                accepted="a primitive, such as requantize, or --dut F.toml",
+            )
+        return None
+    from qsim.cosim.dut import load
+    from qsim.formal.designs import require_provable
+
+    if options.rtl is not None:
+        raise UsageError(
+            "--dut says which files the design has", where="--rtl", accepted="no --rtl"
+        )
+    dut = load(options.dut)
+    if options.primitive not in ("", dut.primitive):
+        raise UsageError(
+            f"the design computes {dut.primitive}, not {options.primitive}", where=dut.where
+        )
+    require_provable(dut)
+    return dut
+
+
+def _table(options: ProveOptions, dut: Dut, output: Output) -> int:
+    """Prove a table: what is loaded is read."""
+    from qsim.formal import Result, replay_design
+    from qsim.formal.designs import table_proof
+    from qsim.target import Target
+
+    target = Target.load(options.target or DEFAULT_TARGET)
+    _tell_of_yosys()
+    start = time.perf_counter()
+    proof = table_proof(dut, target)
+    verdicts = proof.verdicts(options.timeout)
+    facts = (*(("claim", claim) for claim in proof.claims), *proof.facts)
+    seconds = time.perf_counter() - start
+    result = Result(
+        dut.top, proof.parameters, facts, proof.preconditions, len(verdicts), {}, verdicts, seconds
+    )
+    if (found := result.found) is not None:
+        rows = [(name, str(value)) for name, value in found.values.items()]
+        rows += [("expected", str(found.expected)), ("actual", str(found.actual))]
+        case = proof.case(found)
+        result = _replayed(result, rows, case, replay_design(dut, case, target), target, options)
+    title = f"{dut.top} of {dut.where}: lookup on {target.name}, every table"
     return _print(options, None, target, title, [result], output)
 
 
@@ -136,8 +201,8 @@ def _prove(
         seconds = time.perf_counter() - start
         result = Result(
             task.core,
-            task.problem.unit.parameters,
-            facts_of(task),
+            task.parameters,
+            (*facts_of(task), *task.facts),
             task.problem.preconditions,
             len(task.goals),
             layers_of(task),
@@ -154,15 +219,31 @@ def _shown(
     result: Result, found: Verdict, task: Task, target: Target, options: ProveOptions
 ) -> Result:
     """Return a result with its counterexample in words; simulate and write it."""
-    from qsim.formal import replay
-
-    case = task.problem.case(found.values)
+    case = task.case(found)
     bits = {field.name: field.bits for field in task.problem.unit.inputs.fields}
     rows = [("goal", found.goal)]
     rows += [(name, _number(value, bits[name])) for name, value in found.values.items()]
     width = task.problem.result.bits
     rows += [("expected", _number(found.expected, width)), ("actual", _number(found.actual, width))]
-    simulated = replay(case, target, task.sources)
+    if found.beats:
+        index = next(i for i, beat in enumerate(found.beats) if beat == found.values)
+        rows.append(("in a row", f"operation {index} of {len(found.beats)} after a reset"))
+        moving = [n for n in found.values if any(b[n] != found.values[n] for b in found.beats)]
+        rows += [
+            (name, "each: " + ", ".join(str(beat[name]) for beat in found.beats)) for name in moving
+        ]
+    return _replayed(result, rows, case, task.replay(case, target), target, options)
+
+
+def _replayed(
+    result: Result,
+    rows: list[tuple[str, str]],
+    case: Case,
+    simulated: tuple[str, str] | None,
+    target: Target,
+    options: ProveOptions,
+) -> Result:
+    """Return a result with its counterexample, as it was simulated; write it."""
     rows.append(("simulated", "no simulator" if simulated is None else ": ".join(simulated)))
     if options.write is not None:
         from qsim.golden import write

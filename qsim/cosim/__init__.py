@@ -17,6 +17,8 @@ import lazy_loader
 if TYPE_CHECKING:
     from qsim.cosim.beat_fields import Fields as Fields
     from qsim.cosim.beat_fields import fields as fields
+    from qsim.cosim.choosing import chosen as chosen
+    from qsim.cosim.coverage import Coverage as Coverage
     from qsim.cosim.explaining import Explanation as Explanation
     from qsim.cosim.hexfiles import Exported as Exported
     from qsim.cosim.hexfiles import export_hex as export_hex
@@ -36,6 +38,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "beat_fields": ["Fields", "fields"],
         "explaining": ["Explanation"],
+        "choosing": ["chosen"],
+        "coverage": ["Coverage"],
         "hexfiles": ["Exported", "export_hex"],
         "report": ["CallResult", "LeftOut", "Report", "Skipped"],
         "runner": ["Progress", "Settings", "run_cases"],

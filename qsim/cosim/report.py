@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 from qsim.cosim.lanes import Stimulus
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
+    from qsim.cosim.coverage import Coverage
     from qsim.cosim.explaining import Explanation
     from qsim.cosim.lanes import LaneName
     from qsim.mismatch import Mismatch
@@ -54,6 +56,7 @@ class CallResult:
         explanation: of the first difference, or of what is wrong beside elements: operands, what
             the definition does with them, and what explains all; None where there is none.
         left_out: elements that were not compared, by reason.
+        events: how often a side waited; None where the lane does not count that.
     """
 
     name: str
@@ -72,6 +75,7 @@ class CallResult:
     warnings: tuple[str, ...] = ()
     explanation: Explanation | None = None
     left_out: tuple[LeftOut, ...] = ()
+    events: Mapping[str, int] | None = None
 
     @property
     def agrees(self) -> bool:
@@ -134,6 +138,7 @@ class Report:
         build_seconds: the builds alone; next to nothing when they are kept from before.
         warnings: what compilers and the simulator said of somebody else's design, each once, with
             file and line: also where the build is kept from before.
+        coverage: what the calls of each primitive reached, where asked for.
     """
 
     source: str
@@ -147,6 +152,7 @@ class Report:
     seconds: float
     build_seconds: float
     warnings: tuple[str, ...] = ()
+    coverage: tuple[Coverage, ...] = ()
 
     @property
     def elements(self) -> int:
@@ -191,4 +197,5 @@ class Report:
             "warnings": list(self.warnings),
             "calls": [call.to_dict() for call in self.calls],
             "skipped": [each.to_dict() for each in self.skipped],
+            "coverage": [each.to_dict() for each in self.coverage],
         }

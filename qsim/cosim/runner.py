@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
 from qsim.cosim import jobs, lanes
 from qsim.cosim.choosing import chosen
+from qsim.cosim.coverage import Coverage
 from qsim.cosim.dut import explain as explain_build
 from qsim.cosim.dut import job as job_of
-from qsim.cosim.dut import require_widths, serving, widened, without_unfit
+from qsim.cosim.dut import require_widths, without_unfit
 from qsim.cosim.explaining import explain
 from qsim.cosim.findings import findings
 from qsim.cosim.lanes import LaneName, Stimulus, Window
@@ -62,6 +64,7 @@ class Settings:
         waves: folder for the waves around first differences, or None.
         lint: tell also what Verilator says of the design on request: latches, unused signals.
         timeout: seconds for one call.
+        coverage: say which situations that matter the beats reach.
         progress: told what is going on.
         pattern: calls whose name or layer it matches, as the shell does; all if empty.
         strict: refuse vectors that a design cannot take, instead of leaving them out.
@@ -78,6 +81,7 @@ class Settings:
     waves: Path | None = None
     lint: bool = False
     timeout: float = 3600.0
+    coverage: bool = False
     progress: Progress = _silent
     pattern: str = ""
     strict: bool = False
@@ -113,11 +117,10 @@ def _job(
 def _whole(cases: tuple[Call, ...], target: Target | None, dut: Dut | None) -> Job:
     """Return all beats of one call, or of the calls of a whole layer."""
     first = cases[0]
-    if isinstance(first, jobs.Prepared) or target is None:
-        job = cast("jobs.Prepared", first).job
-        return job if dut is None else widened(serving(dut, job.unit), job)
     if dut is not None:
         return job_of(dut, first, target)
+    if isinstance(first, jobs.Prepared) or target is None:
+        return cast("jobs.Prepared", first).job
     if len(cases) == 1:
         return jobs.job(first, target)
     from qsim.cosim.jobs import conv_engine  # it loads Numba
@@ -144,7 +147,8 @@ def run_cases(
     """
     started = time.perf_counter()
     simulator = find(settings.simulator)
-    planned, skipped = _plan(cases, target, settings, simulator)
+    covered: dict[str, Coverage] = {}
+    planned, skipped = _plan(cases, target, settings, simulator, covered)
     if not planned:
         reasons = "; ".join(dict.fromkeys(each.reason for each in skipped)) or "there are no calls"
         raise UsageError(f"nothing to simulate: {reasons}", where=source)
@@ -153,6 +157,9 @@ def run_cases(
     warnings = _warnings(planned, builds, settings)
     built = time.perf_counter()
     results = _simulate(planned, builds, target, settings)
+    for call in results:
+        if call.events is not None and call.primitive in covered:
+            covered[call.primitive].add_stalls(call.events)
     if settings.waves is not None:
         _add_waves(results, planned, target, settings, settings.waves)
     return Report(
@@ -167,11 +174,16 @@ def run_cases(
         seconds=time.perf_counter() - started,
         build_seconds=built - building,
         warnings=tuple(dict.fromkeys([*warnings, *(w for call in results for w in call.warnings)])),
+        coverage=tuple(covered.values()),
     )
 
 
 def _plan(
-    cases: Iterable[Call], target: Target | None, settings: Settings, simulator: Simulator
+    cases: Iterable[Call],
+    target: Target | None,
+    settings: Settings,
+    simulator: Simulator,
+    covered: dict[str, Coverage],
 ) -> tuple[list[_Planned], list[Skipped]]:
     planned: list[_Planned] = []
     skipped: list[Skipped] = []
@@ -193,6 +205,8 @@ def _plan(
                 Skipped(case.name, case.layer, case.primitive, case.size, reason) for case in group
             ]
             continue
+        if settings.coverage:
+            _cover(job, settings, covered)
         made = lanes.recipe(settings.lane, settings.wrap(job.unit), simulator)
         held += job.beats.nbytes + job.expected.nbytes + job.element.nbytes
         planned.append(
@@ -204,6 +218,13 @@ def _plan(
 
 def _none_left(left_out: Sequence[LeftOut]) -> str:
     return f"the design can take none of it: {'; '.join(each.reason for each in left_out)}"
+
+
+def _cover(job: Job, settings: Settings, covered: dict[str, Coverage]) -> None:
+    coverage = covered.setdefault(job.primitive, Coverage(job.primitive))
+    coverage.add(job)
+    if settings.dut is not None:
+        coverage.add_ports(job, settings.dut)
 
 
 def _not_served(case: Call, settings: Settings) -> str:
@@ -318,9 +339,11 @@ def simulate(
     stimulus, stalled = settings.stimulus, settings.stalled
     result = run(job, build, stimulus, timeout=settings.timeout)
     seconds, note = result.seconds, ""
+    events = Counter(result.events)
     if result.agrees and stalled is not None and build.watched and build.watched.handshakes:
         again = run(job, build, stalled, timeout=settings.timeout)
         seconds += again.seconds
+        events.update(again.events)
         if not again.agrees:
             result, stimulus = again, stalled
             note = f"it agrees at full rate; all this is seen with {stalled.stalls}"
@@ -350,4 +373,5 @@ def simulate(
         stimulus=stimulus,
         warnings=result.warnings,
         explanation=explain(cases, job, result, found.mismatch, target, settings.dut, stimulus),
+        events=None if result.events is None else dict(events),
     )

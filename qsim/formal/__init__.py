@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING
 import lazy_loader
 
 if TYPE_CHECKING:
+    from qsim.formal.clocked import Clocked as Clocked
+    from qsim.formal.clocked import read_clocked as read_clocked
+    from qsim.formal.cut import products as products
     from qsim.formal.goal import Verdict as Verdict
     from qsim.formal.induction import induct as induct
     from qsim.formal.induction import machine as machine
     from qsim.formal.provable import PROVABLE as PROVABLE
     from qsim.formal.provable import tasks as tasks
     from qsim.formal.replaying import replay as replay
+    from qsim.formal.replaying import replay_design as replay_design
     from qsim.formal.report import Result as Result
     from qsim.formal.report import document as document
     from qsim.formal.report import facts_of as facts_of
@@ -25,10 +29,12 @@ if TYPE_CHECKING:
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "clocked": ["Clocked", "read_clocked"],
+        "cut": ["products"],
         "goal": ["Verdict"],
         "induction": ["induct", "machine"],
         "provable": ["PROVABLE", "tasks"],
-        "replaying": ["replay"],
+        "replaying": ["replay", "replay_design"],
         "report": ["Result", "document", "facts_of", "layers_of", "text", "verdict_of"],
         "run": ["Task", "prove"],
     },

@@ -25,6 +25,7 @@ from qsim.formal.run import Task
 from qsim.formal.vector import seed_of, vector
 from qsim.formal.words import wide
 from qsim.program import decode_scheme, encode_scheme, format_from_json, format_to_json
+from qsim.target import derive
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 _WIDTH: Final = 160
 _INT32: Final = 1 << 31
 # Fields that are ports of the core; the others, side by side, are its port `scales`.
-_OWN: Final = ("a", "b", "a_zero_point", "b_zero_point", "zero_point", "low", "high", "draw")
+OWN: Final = ("a", "b", "a_zero_point", "b_zero_point", "zero_point", "low", "high", "draw")
 
 Adders: TypeAlias = ShiftedAdd | AlignedAdd | MultiplierAdd
 
@@ -63,8 +64,8 @@ class AddProblem:
     def ports(self) -> Mapping[str, tuple[str, ...]]:
         """The core's inputs."""
         names = [field.name for field in self.unit.inputs.fields]
-        scales = tuple(name for name in names if name not in _OWN)
-        return {**{name: (name,) for name in names if name in _OWN}, "scales": scales}
+        scales = tuple(name for name in names if name not in OWN)
+        return {**{name: (name,) for name in names if name in OWN}, "scales": scales}
 
     @property
     def result(self) -> Field:
@@ -185,13 +186,27 @@ def tasks(target: Target, lowered: Lowered | None, rtl: Path | None) -> list[Tas
     ]
 
 
+def of_target(target: Target) -> AddProblem:
+    """Return the problem of a target's adder, in the target's formats; its numbers are no model's.
+
+    Raises:
+        TargetError: the target has no adder.
+        UsageError: an adder without RTL.
+    """
+    scheme = encode_scheme(derive.adder(target, 1.0, 1.0, 1.0), "scheme", {})
+    points = dict.fromkeys(("a_zero_point", "b_zero_point", "zero_point"), 0)
+    output, codes = target.output.format, target.input.format
+    attributes = {
+        "scheme": scheme,
+        **points,
+        "output": format_to_json(output),
+        "clamp": [output.min, output.max],
+    }
+    return _problem(target, attributes, {}, dict.fromkeys("ab", (codes.min, codes)))[0]
+
+
 def _of_call(target: Target, program: Program, call: Call) -> tuple[AddProblem, Goal]:
     """Return a call's adder, and its numbers as they lie in a beat."""
-    attributes: Any = call.attributes
-    adder = decode_scheme(attributes["scheme"], program.constants)
-    if isinstance(adder, FloatAdd):
-        raise UsageError("no RTL for the scheme float_add", accepted=add.ACCEPTED)
-    output = format_from_json(attributes["output"])
     operands = {
         name: (spec.format.min, spec.format)
         for name, spec in zip(
@@ -201,8 +216,23 @@ def _of_call(target: Target, program: Program, call: Call) -> tuple[AddProblem, 
     }
     for name in ("a", "b"):  # one that is a constant has the input's format
         operands.setdefault(name, (target.input.format.min, target.input.format))
+    problem, fixed = _problem(target, call.attributes, program.constants, operands)
+    return problem, Goal(call.name, fixed, (), (call.layer,))
+
+
+def _problem(
+    target: Target,
+    attributes: Any,
+    constants: Any,
+    operands: Mapping[str, tuple[int, FixedFormat]],
+) -> tuple[AddProblem, dict[str, int]]:
+    """Return the problem of one addition, and its numbers as they lie in a beat."""
+    adder = decode_scheme(attributes["scheme"], constants)
+    if isinstance(adder, FloatAdd):
+        raise UsageError("no RTL for the scheme float_add", accepted=add.ACCEPTED)
+    output = format_from_json(attributes["output"])
     case = vector("add", attributes, {n: operands[n] for n in "ab"}, output.min, output)
     job = add.job(case, target)
     beat = {name: int(value[0, 0]) for name, value in job.unit.inputs.unpack(job.beats).items()}
-    fixed = {name: value for name, value in beat.items() if name not in _OWN}
-    return AddProblem(job.unit, adder, output), Goal(call.name, fixed, (), (call.layer,))
+    fixed = {name: value for name, value in beat.items() if name not in OWN}
+    return AddProblem(job.unit, adder, output), fixed

@@ -131,13 +131,18 @@ def _corner(product: Any, bounds: Sequence[tuple[int, int]], free: Any) -> list[
     """Return that only the two most negative operands make the largest product.
 
     It is 2**(i + j), operands lie in -2**i..2**i-1 and -2**j..2**j-1, and so no other magnitude
-    reaches it.
+    reaches it: the next product is smaller by the smaller one of 2**i and 2**j.
     """
     if any(low != -high - 1 or high < 1 for low, high in bounds):
         return []
     (least_a, _), (least_b, _) = bounds
     a, b = _ab(product)
-    return [(free == least_a * least_b) == z3.And(a == least_a, b == least_b)]
+    largest = least_a * least_b
+    both = z3.And(a == least_a, b == least_b)
+    return [
+        (free == largest) == both,
+        z3.Or(free == largest, free <= largest + max(least_a, least_b)),
+    ]
 
 
 def _equal(rtl: Any, spec: Any, assumptions: Sequence[Any], timeout_ms: int) -> bool:

@@ -88,6 +88,9 @@ class Verdict:
         values: of every input, in a counterexample.
         expected, actual: the codes of a counterexample.
         cycles: a counterexample over time: the signals in each cycle, from a reset on.
+        beats: of a counterexample that needs several operations: the inputs of each, in their
+            order; ``values`` are those of the wrong one.
+        note: why it is not proven, where it is not the time.
     """
 
     goal: str
@@ -98,3 +101,5 @@ class Verdict:
     expected: int = 0
     actual: int = 0
     cycles: tuple[Mapping[str, int], ...] = ()
+    beats: tuple[Mapping[str, int], ...] = ()
+    note: str = ""

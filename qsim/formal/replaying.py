@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from qsim.cosim.jobs import job
 from qsim.cosim.simulators import Design, design
 from qsim.errors import MissingToolError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from qsim.cosim.dut import Dut
+    from qsim.cosim.jobs import Job
     from qsim.cosim.simulators import Simulator
     from qsim.golden import Case
     from qsim.target import Target
@@ -27,17 +30,28 @@ def replay(case: Case, target: Target, sources: tuple[Path, ...]) -> tuple[str, 
         The simulator, and what came out: ``as expected`` or the hexadecimal digits that did; None
         without a simulator.
     """
-    from qsim.cosim.jobs import job
+    made = job(case, target)
+    shipped = design(made.unit)
+    own = Design(shipped.wrapper, sources, shipped.input_width, shipped.output_width)
+    return _simulated(made, own)
+
+
+def replay_design(dut: Dut, case: Case, target: Target) -> tuple[str, str] | None:
+    """Simulate a golden vector on somebody else's design; see :func:`replay`."""
+    from qsim.cosim import dut as duts
+
+    made, _ = duts.without_unfit(dut, duts.job(dut, case, target), strict=True)
+    return _simulated(made, duts.design(dut, made.unit))
+
+
+def _simulated(job: Job, design: Design) -> tuple[str, str] | None:
     from qsim.cosim.lanes import bulk_recipe, run_bulk
     from qsim.cosim.simulators import build
 
     simulator = _simulator()
     if simulator is None:
         return None
-    made = job(case, target)
-    shipped = design(made.unit)
-    own = Design(shipped.wrapper, sources, shipped.input_width, shipped.output_width)
-    result = run_bulk(made, build(bulk_recipe(own, simulator)), timeout=60.0)
+    result = run_bulk(job, build(bulk_recipe(design, simulator)), timeout=60.0)
     if result.agrees:
         return simulator.name, "as expected"
     actual = result.differences[0].actual if result.differences else result.problems[0].message

@@ -94,9 +94,9 @@ def _result(result: Result) -> list[RenderableType]:
         f"{proven} of {result.goals} proven in {result.seconds:.0f} s, "
         f"the slowest in {slowest:.1f} s"
     )
-    open_goals = [v.goal for v in result.verdicts if v.status == "not proven"]
+    open_goals = [v for v in result.verdicts if v.status == "not proven"]
     rows = [*result.facts, ("goals", count)]
-    rows += [("open", f"not proven in time: {goal}") for goal in open_goals]
+    rows += [("open", f"{v.note or 'not proven in time'}: {v.goal}") for v in open_goals]
     parts: list[RenderableType] = [Text(f"{result.core} {parameters}"), _grid(rows)]
     if result.layers:
         parts.append(_indented(_layers(result)))
@@ -167,11 +167,13 @@ def document(result: Result) -> dict[str, Any]:
             "expected": found.expected,
             "actual": found.actual,
             "simulated": result.simulated,
+            "beats": [dict(beat) for beat in found.beats],
         }
     return {
         "core": result.core,
         "parameters": dict(result.parameters),
         "assumed": list(result.assumed),
+        "facts": [list(pair) for pair in result.facts],
         "goals": result.goals,
         "seconds": round(result.seconds, 3),
         "verdicts": [
@@ -180,6 +182,7 @@ def document(result: Result) -> dict[str, Any]:
                 "status": v.status,
                 "seconds": round(v.seconds, 3),
                 "after_products": v.products,
+                "note": v.note,
             }
             for v in result.verdicts
         ],

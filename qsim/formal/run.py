@@ -10,13 +10,15 @@ from qsim.errors import FileFormatError
 from qsim.formal import yosys
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from qsim.formal.circuit import Circuit
     from qsim.formal.goal import Goal, Problem, Verdict
+    from qsim.golden import Case
+    from qsim.target import Target
 
-_loaded: list[Any] = []  # of a worker process: problem, circuit, timeout
+_loaded: list[Any] = []  # of a worker process: the task, what it loaded, the timeout
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,49 @@ class Task:
     layers: tuple[str, ...] = ()
     note: str = ""
 
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """Those of the module."""
+        return self.problem.unit.parameters
+
+    @property
+    def facts(self) -> tuple[tuple[str, str], ...]:
+        """What else was assumed, as pairs of a word and what it says."""
+        return ()
+
+    def text(self) -> str:
+        """Return the core as SMT-LIB.
+
+        Raises:
+            FileFormatError: yosys refuses a file.
+            MissingToolError: no yosys or no z3.
+        """
+        return yosys.smt2(self.sources, self.core, self.problem.unit.parameters)
+
+    def load(self, text: str) -> Any:
+        """Return what :meth:`decide` needs of the core.
+
+        Raises:
+            FileFormatError: it has other ports than its problem.
+        """
+        return load(self.problem, text)
+
+    def decide(self, loaded: Any, goal: Goal, timeout: float) -> Verdict:
+        """Decide one goal; ``timeout`` is seconds for each query to the solver."""
+        from qsim.formal.decide import decide
+
+        return decide(self.problem, loaded, goal, timeout)
+
+    def case(self, found: Verdict) -> Case:
+        """Return a counterexample as a golden vector."""
+        return self.problem.case(found.values)
+
+    def replay(self, case: Case, target: Target) -> tuple[str, str] | None:
+        """Simulate a counterexample; see ``qsim.formal.replaying``."""
+        from qsim.formal.replaying import replay
+
+        return replay(case, target, self.sources)
+
 
 def prove(
     task: Task, timeout: float, workers: int, advance: Callable[[int], None] = lambda _count: None
@@ -58,12 +103,12 @@ def prove(
         FileFormatError: yosys refuses a file, or the core has other ports.
         MissingToolError: no yosys or no z3.
     """
-    smt2 = yosys.smt2(task.sources, task.core, task.problem.unit.parameters)
-    load(task.problem, smt2)
+    text = task.text()
+    task.load(text)
     context = multiprocessing.get_context("spawn")
     verdicts: dict[int, Verdict] = {}
     jobs = [(index, goal) for index, goal in enumerate(task.goals)]
-    start = (task.problem, smt2, timeout)
+    start = (task, text, timeout)
     with context.Pool(min(workers, len(jobs)), _start, start) as pool:
         for index, verdict in pool.imap_unordered(_decide, jobs):
             verdicts[index] = verdict
@@ -96,12 +141,10 @@ def load(problem: Problem, smt2: str) -> Circuit:
     return circuit
 
 
-def _start(problem: Problem, smt2: str, timeout: float) -> None:
-    _loaded[:] = [problem, load(problem, smt2), timeout]
+def _start(task: Task, text: str, timeout: float) -> None:
+    _loaded[:] = [task, task.load(text), timeout]
 
 
 def _decide(job: tuple[int, Goal]) -> tuple[int, Verdict]:
-    from qsim.formal.decide import decide
-
-    problem, circuit, timeout = _loaded
-    return job[0], decide(problem, circuit, job[1], timeout)
+    task, loaded, timeout = _loaded
+    return job[0], task.decide(loaded, job[1], timeout)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 import shutil
 import subprocess
@@ -32,13 +33,16 @@ def require() -> None:
             raise MissingToolError(f"proofs need the package {package}", accepted=INSTALL)
 
 
-def run(script: Sequence[str], folder: Path, seconds: float = _FIRST_RUN_S) -> str:
+def run(
+    script: Sequence[str], folder: Path, seconds: float = _FIRST_RUN_S, cwd: Path | None = None
+) -> str:
     """Run yosys commands in a folder; return what they print.
 
     Args:
         script: the commands.
-        folder: where they run.
+        folder: where the script is written.
         seconds: after which yosys is killed.
+        cwd: where they run; the folder unless given.
 
     Raises:
         MissingToolError: yosys is not installed.
@@ -48,9 +52,11 @@ def run(script: Sequence[str], folder: Path, seconds: float = _FIRST_RUN_S) -> s
     require()
     with refused(folder):
         (folder / "script.ys").write_text("\n".join(script) + "\n", encoding="utf-8")
-    command = [sys.executable, "-c", _RUN, "-Q", "-T", "-s", "script.ys"]
+    # Its sandbox has every folder above the current one, by names with dots alone.
+    script_name = os.path.relpath(folder / "script.ys", cwd or folder)
+    command = [sys.executable, "-P", "-c", _RUN, "-Q", "-T", "-s", script_name]
     done = subprocess.run(  # noqa: S603 - a fixed argument list; the names are quoted in the script
-        command, cwd=folder, capture_output=True, text=True, timeout=seconds, check=False
+        command, cwd=cwd or folder, capture_output=True, text=True, timeout=seconds, check=False
     )
     log = done.stdout + done.stderr
     if done.returncode:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import cocotb
@@ -17,4 +18,6 @@ async def play(top: Any) -> None:
     bench = Bench(
         session.ports(top), told.job, told.stimulus, told.limit, compare_last=told.compare_last
     )
-    session.write_results(await bench.run(told.window))
+    outcome = await bench.run(told.window)
+    session.write_results(outcome)
+    session.write("events.json", json.dumps(outcome.events))

@@ -125,6 +125,17 @@ SCENES: Final[Mapping[str, Scene]] = {
             "qsim prove add --target q7 --model digits",
             "qsim prove requantize --rtl my_rtl/round_shift.sv",
         ),
+        elsewhere={
+            "qsim prove --dut rtl_tb/examples/scaler/scaler.toml --timeout 300": (
+                "63 shifts of it take minutes; tests/qsim/formal/designs has smaller designs"
+            ),
+        },
+    ),
+    "docs/mutation.md": Scene(
+        elsewhere={
+            "qsim cosim golden/requantize -s icarus --dut rtl_tb/examples/scaler/scaler.toml"
+            " --mutants 24": "tests/qsim/mutants has a smaller module",
+        },
     ),
     "docs/memory.md": Scene(
         status={"qsim compile mobilenet_v2 --target narrow20 -o net.qsim": 2},

@@ -15,7 +15,7 @@ from tools.mutation.campaign import run
 from tools.mutation.explained import EXPLAINED
 
 if TYPE_CHECKING:
-    from tools.mutation.campaign import Score
+    from qsim.mutants import Score
 
 PRIMITIVES: Final = (
     "requantize",

@@ -1,4 +1,4 @@
-"""Is a survivor the same module after all? Asked of yosys, twice.
+"""Is a survivor the same module after all? Asked twice.
 
 First register by register: with what the header keeps at 0 tied to 0, is every next state and every
 output the same function? Then, for those where more of the header is needed, by induction over both
@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from qsim.errors import FileFormatError
 from qsim.formal import yosys
+from qsim.mutants import SELECT
 
 if TYPE_CHECKING:
     from qsim.cosim.jobs import Unit
-    from tools.mutation.netlist import Mutants
+    from tools.mutation.netlist import UnitMutants
 
 Answer: TypeAlias = Literal["equivalent", "different", "unknown"]
 _SECONDS: Final = 60
@@ -34,29 +35,17 @@ module pair (
   wire [{m}:0] data_a, data_b;
   mutant a (.clk(clk), .rst(rst), .s_axis_tvalid(v && allowed), .s_axis_tready(ready_a),
       .s_axis_tdata(data), .s_axis_tlast(last), .m_axis_tvalid(valid_a), .m_axis_tready(r),
-      .m_axis_tdata(data_a), .m_axis_tlast(last_a), .mutsel(8'd0));
+      .m_axis_tdata(data_a), .m_axis_tlast(last_a), .mutsel({select}'d0));
   mutant b (.clk(clk), .rst(rst), .s_axis_tvalid(v && allowed), .s_axis_tready(ready_b),
       .s_axis_tdata(data), .s_axis_tlast(last), .m_axis_tvalid(valid_b), .m_axis_tready(r),
-      .m_axis_tdata(data_b), .m_axis_tlast(last_b), .mutsel(8'd{mutant}));
+      .m_axis_tdata(data_b), .m_axis_tlast(last_b), .mutsel({select}'d{mutant}));
   assign ok = ready_a == ready_b && valid_a == valid_b
       && (!valid_a || (data_a == data_b && last_a == last_b));
 endmodule
 """
 
-# One of the two modules that are compared register by register.
-_ALONE: Final = """\
-module {name} (
-    input clk, input rst, input v, input last, input r, input [{s}:0] data,
-    output ready, output valid, output last_out, output [{m}:0] data_out
-);
-  mutant u (.clk(clk), .rst(rst), .s_axis_tvalid(v), .s_axis_tready(ready),
-      .s_axis_tdata(data & {mask}), .s_axis_tlast(last), .m_axis_tvalid(valid),
-      .m_axis_tready(r), .m_axis_tdata(data_out), .m_axis_tlast(last_out), .mutsel(8'd{mutant}));
-endmodule
-"""
 
-
-def equivalent(mutants: Mutants, mutant: int) -> Answer:
+def equivalent(mutants: UnitMutants, mutant: int) -> Answer:
     """Compare a mutant with the module as it is, from reset on, for all beats that are allowed.
 
     Returns:
@@ -68,27 +57,14 @@ def equivalent(mutants: Mutants, mutant: int) -> Answer:
     return _induction(mutants, mutant)
 
 
-def same_functions(mutants: Mutants, mutant: int) -> bool:
-    """Return whether every register and output is proved to be the same function."""
+def same_functions(mutants: UnitMutants, mutant: int) -> bool:
+    """Return whether every register and output is proved to be the same function.
+
+    What the header keeps at 0 is tied to 0.
+    """
     unit = mutants.unit
-    mask = f"{unit.inputs.width}'h{(1 << unit.inputs.width) - 1 - always_zero(unit):x}"
-    widths = {"s": unit.inputs.width - 1, "m": unit.outputs.width - 1, "mask": mask}
-    text = "".join(
-        _ALONE.format(name=name, mutant=number, **widths)
-        for name, number in (("gold", 0), ("gate", mutant))
-    )
-    script = ["read_verilog -sv pair.v", "hierarchy", "proc", "flatten", "memory_map"]
-    script += ["opt -full", "dffunmap", "opt_clean"]
-    script += ["equiv_make gold gate same", "cd same", "equiv_struct -icells", "opt_clean"]
-    script += ["equiv_simple", "equiv_induct -seq 1", "equiv_status -assert"]
-    with tempfile.TemporaryDirectory(prefix="qsim-mutation-") as name:
-        folder = Path(name)
-        (folder / "pair.v").write_text(mutants.verilog + text, encoding="utf-8")
-        try:
-            log = yosys.run(script, folder, _SECONDS)
-        except (FileFormatError, subprocess.TimeoutExpired):
-            return False
-    return "Equivalence successfully proven!" in log
+    mask = (1 << unit.inputs.width) - 1 - always_zero(unit)
+    return mutants.proof(mask).same(mutant)
 
 
 def always_zero(unit: Unit) -> int:
@@ -104,17 +80,18 @@ def always_zero(unit: Unit) -> int:
     return signs
 
 
-def _induction(mutants: Mutants, mutant: int) -> Answer:
+def _induction(mutants: UnitMutants, mutant: int) -> Answer:
     unit = mutants.unit
     text = _PAIR.format(
         s=unit.inputs.width - 1,
         m=unit.outputs.width - 1,
         mutant=mutant,
+        select=SELECT,
         allowed=allowed(unit),
     )
     with tempfile.TemporaryDirectory(prefix="qsim-mutation-") as name:
         folder = Path(name)
-        (folder / "pair.v").write_text(mutants.verilog + text, encoding="utf-8")
+        (folder / "pair.v").write_text(mutants.made.verilog + text, encoding="utf-8")
         script = ["read_verilog -sv pair.v", "hierarchy -top pair", "proc", "flatten"]
         script += ["memory_map", "opt -full", "async2sync", "opt -full"]
         sat = f"sat -seq 1 -tempinduct -set-at 1 rst 1 -prove ok 1 -maxsteps {_STEPS} pair"

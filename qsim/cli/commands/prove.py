@@ -22,14 +22,20 @@ def register(app: typer.Typer) -> None:
             "qsim prove bias_add --target narrow20 --rtl my_rtl/bias_add_core.sv",
             "qsim prove lookup",
             "qsim prove add --target q7 --model resnet8 --json",
+            "qsim prove --dut my_requantizer.toml --target tflite",
         ),
     )(prove)
 
 
 def prove(
     primitive: Annotated[
-        str, argument("PRIMITIVE", "requantize, bias_add, add, lookup or stream_register.")
-    ],
+        str | None,
+        argument(
+            "PRIMITIVE",
+            "requantize, bias_add, add, lookup or stream_register; "
+            "with --dut what the file says, of these or clamp.",
+        ),
+    ] = None,
     target: TargetOption = None,
     model: Annotated[
         str | None,
@@ -46,6 +52,10 @@ def prove(
             "Changed RTL: a folder, or one file, with the names of the shipped files.",
         ),
     ] = None,
+    dut: Annotated[
+        Path | None,
+        option("F.toml", "Your RTL instead of the repository's: combinational, or fixed latency."),
+    ] = None,
     timeout: Annotated[
         float, option("S", "Seconds for each query to the solver.", show_default=True)
     ] = 120.0,
@@ -57,7 +67,7 @@ def prove(
     from qsim.cli.prove import ProveOptions
     from qsim.cli.prove import prove as execute
 
-    options = ProveOptions(primitive, target, model, rtl, timeout, workers, write)
+    options = ProveOptions(primitive or "", target, model, rtl, timeout, workers, write, dut)
     status = execute(options, Output(as_json=as_json))
     if status:
         raise typer.Exit(status)

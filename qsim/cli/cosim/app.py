@@ -125,6 +125,18 @@ def cosim(
             "Write the cycles around a call's first difference as VCD to ./cosim-waves.",
         ),
     ] = False,
+    coverage: Annotated[
+        bool,
+        flag(
+            "--coverage",
+            "Show which ties, saturations and signs the beats reach, and what they miss; "
+            "with --lane cocotb also the stalls.",
+        ),
+    ] = False,
+    mutants: Annotated[
+        int | None,
+        option("N", "Of --dut: change its module N times by one bit, and say who notices."),
+    ] = None,
     timeout: Annotated[
         float,
         option("S", "Seconds until the simulation of a call is killed.", show_default=True),
@@ -200,6 +212,8 @@ def cosim(
         waves=waves,
         timeout=timeout,
         jobs=jobs,
+        coverage=coverage,
+        mutants=mutants,
     )
     if not execute(options, Output(as_json=as_json)):
         raise typer.Exit(1)

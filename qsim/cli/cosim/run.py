@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from qsim.cosim import Progress, Report, Settings
     from qsim.cosim.jobs import Prepared
     from qsim.golden import Case
+    from qsim.mutants import Score
     from qsim.target import Target
 
     _Source: TypeAlias = tuple[Iterable[Case | Prepared], Target | None, str]
@@ -55,6 +56,8 @@ class CosimOptions:
     waves: bool
     timeout: float
     jobs: int | None
+    coverage: bool = False
+    mutants: int | None = None
 
 
 def execute(options: CosimOptions, output: Output) -> bool:
@@ -64,12 +67,15 @@ def execute(options: CosimOptions, output: Output) -> bool:
 
     _check_numbers(options)
     find(options.simulator)  # before the work, not after it
+    _check_mutants(options)
     settings = _settings(options)
     with quiet(output), _terminated():
         cases, target, source = _source(options, settings, output)
+        cases = cases if options.mutants is None else list(cases)
         with _progress(output) as progress:
             report = run_cases(cases, target, replace(settings, progress=progress), source)
-    _print(report, output)
+        score = _mutants(options, settings, cases, target, output) if report.ok else None
+    _print(report, score, options, output)
     return report.ok
 
 
@@ -92,6 +98,49 @@ def _check_numbers(options: CosimOptions) -> None:
         raise UsageError(f"--timeout must be positive, not {options.timeout:g}")
 
 
+def _check_mutants(options: CosimOptions) -> None:
+    if options.mutants is None:
+        return
+    from qsim.formal import yosys
+    from qsim.mutants import MOST
+
+    if options.dut is None:
+        raise UsageError(
+            "mutants are made of your own RTL", where="--mutants", accepted="--dut F.toml with it"
+        )
+    if not 1 <= options.mutants <= MOST:
+        raise UsageError(f"--mutants must not be {options.mutants}", accepted=f"1..{MOST}")
+    yosys.require()
+
+
+def _mutants(
+    options: CosimOptions,
+    settings: Settings,
+    cases: Iterable[Case | Prepared],
+    target: Target | None,
+    output: Output,
+) -> Score | None:
+    """Return what the vectors notice of changes in the user's module, where that is asked for."""
+    if options.mutants is None or settings.dut is None:
+        return None
+    from qsim.cosim import chosen
+    from qsim.cosim.simulators import find
+    from qsim.mutants import campaign
+
+    groups = chosen(((case,) for case in cases), settings.pattern or "*")
+    with output.stage("mutants", options.mutants) as advance:
+        return campaign(
+            settings.dut,
+            [case for (case,) in groups],
+            target,
+            find(options.simulator),
+            options.mutants,
+            options.seed,
+            options.jobs,
+            advance,
+        )
+
+
 def _settings(options: CosimOptions) -> Settings:
     from qsim.cosim import Settings, with_dut
     from qsim.cosim.lanes import played, require_lane
@@ -109,6 +158,7 @@ def _settings(options: CosimOptions) -> Settings:
         engine=options.engine,
         pattern=options.case or "",
         strict=options.strict,
+        coverage=options.coverage,
     )
     return with_dut(settings, options.dut)
 
@@ -242,10 +292,14 @@ def _progress(output: Output) -> Iterator[Progress]:
         yield show
 
 
-def _print(report: Report, output: Output) -> None:
+def _print(report: Report, score: Score | None, options: CosimOptions, output: Output) -> None:
     if output.as_json:
-        output.json(report.to_dict())
+        mutants = None if score is None else score.to_dict()
+        output.json(report.to_dict() | ({} if options.mutants is None else {"mutants": mutants}))
         return
+    from qsim.cli.cosim.mutants import mutant_parts
     from qsim.cli.output import width
 
     output.text(*report_parts(report, width(terminal=sys.stdout.isatty())))
+    if options.mutants is not None:
+        output.text(*mutant_parts(score))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from qsim.cli.cosim.coverage import coverage_parts
 from qsim.cli.listing import add_row, plain_table
 from qsim.report import count, plural
 
@@ -31,6 +32,7 @@ def report_parts(report: Report, columns: int) -> list[RenderableType]:
     if len(report.differing) > _MOST_TOLD:
         parts.append(Text(f"{len(report.differing) - _MOST_TOLD} more calls differ; see --json."))
     parts += _warnings(report)
+    parts += coverage_parts(report)
     parts.append(_verdict(report))
     return parts
 

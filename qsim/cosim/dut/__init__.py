@@ -9,9 +9,10 @@ from qsim.cosim.dut.file import load
 from qsim.cosim.dut.fits import require_unit
 from qsim.cosim.dut.init import Written, init
 from qsim.cosim.dut.jobs import job, serving
+from qsim.cosim.dut.values import literal
 from qsim.cosim.dut.vectors import without_unfit
 from qsim.cosim.dut.widths import widened
-from qsim.cosim.dut.wrapper import Net, design, nets
+from qsim.cosim.dut.wrapper import Net, bare, design, nets, port_of, values_in
 
 __all__ = [
     "REDUCTIONS",
@@ -20,15 +21,19 @@ __all__ = [
     "Net",
     "Stream",
     "Written",
+    "bare",
     "design",
     "explain",
     "init",
     "job",
+    "literal",
     "load",
     "nets",
+    "port_of",
     "require_unit",
     "require_widths",
     "serving",
+    "values_in",
     "widened",
     "without_unfit",
 ]

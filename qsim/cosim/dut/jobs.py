@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 import numpy as np
 
@@ -21,16 +21,20 @@ if TYPE_CHECKING:
 _FILLED: Final = ("correlation", "linear", "matmul", "transposed_correlation", "max_pool")
 
 
-def job(dut: Dut, case: Case, target: Target) -> Job:
+def job(dut: Dut, case: Case | jobs.Prepared, target: Target | None) -> Job:
     """Return the beats of one call as a design takes them.
 
     The design's own array replaces the target's: integers do not depend on it. Packets that are
     shorter than what the design counts to are filled up with beats that leave the result as it is.
-    Results are as wide as the design's ports.
+    Results are as wide as the design's ports. A block that no primitive is has its beats already,
+    and no target.
 
     Raises:
         UsageError: there are no beats of the call.
     """
+    if isinstance(case, jobs.Prepared) or target is None:
+        made = cast("jobs.Prepared", case).job
+        return widened(serving(dut, made.unit), made)
     if dut.rows or dut.columns:
         own = target.array
         array = replace(own, rows=dut.rows or own.rows, columns=dut.columns or own.columns)

@@ -149,7 +149,8 @@ def run_cocotb(
         if window is not None:
             mark_waves(folder, window, job, result, build.watched)
         said = (folder / "log.txt").read_text("utf-8", "replace")
-        return replace(result, warnings=warnings(build, said))
+        events = json.loads((folder / "events.json").read_bytes())
+        return replace(result, warnings=warnings(build, said), events=events)
 
 
 def play(

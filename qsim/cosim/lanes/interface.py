@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, Literal, Protocol, TypeAlias
 from qsim.errors import QsimError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from qsim.cosim.jobs import Job
@@ -170,6 +171,7 @@ class LaneResult:
         problems: rules that were broken, in the order of cycles.
         seconds: the simulation with the loading of its files, without the build.
         warnings: of somebody else's design while it ran, one line each, with file and line.
+        events: how often a side waited; None where the lane does not count that.
     """
 
     cycles: int
@@ -181,6 +183,7 @@ class LaneResult:
     problems: tuple[Problem, ...]
     seconds: float
     warnings: tuple[str, ...] = ()
+    events: Mapping[str, int] | None = None
 
     @property
     def agrees(self) -> bool:

@@ -9,5 +9,6 @@ from __future__ import annotations
 
 from qsim.cosim.dut.wrapper.boundary import Net, nets
 from qsim.cosim.dut.wrapper.text import HELPERS, design, wrapper
+from qsim.cosim.dut.wrapper.unwrapped import bare, port_of, values_in
 
-__all__ = ["HELPERS", "Net", "design", "nets", "wrapper"]
+__all__ = ["HELPERS", "Net", "bare", "design", "nets", "port_of", "values_in", "wrapper"]

@@ -1,0 +1,1 @@
+"""What is to be covered of each primitive: a module each, with ``PLAN``. They need no cocotb."""

@@ -11,7 +11,7 @@ from qsim.cosim.lanes import bulk_recipe
 from qsim.cosim.simulators import build, process
 from qsim.errors import UsageError
 from qsim.formal.designs import Reading
-from qsim.mutants.killing import Hunt, Score, largest, merged, runs
+from qsim.mutants.killing import Hunt, Score, beside, largest, merged, runs
 from qsim.mutants.netlist import CHOICE, SELECT, instance, mutants
 from qsim.mutants.same import Same
 
@@ -57,6 +57,8 @@ def campaign(
             netlist does not agree with the vectors.
     """
     jobs = [duts.job(dut, case, target) for case in cases if case.primitive in dut.serves]
+    if dut.custom is not None and jobs:
+        jobs = [beside(jobs)]
     if not jobs:
         raise UsageError(f"there are no vectors of {dut.primitive}", where=dut.where)
     fit = [duts.without_unfit(dut, job) for job in jobs]

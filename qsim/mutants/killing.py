@@ -193,8 +193,23 @@ def largest(jobs: Sequence[Job]) -> list[Job]:
     """Return the jobs of the unit that has most beats."""
     groups: dict[Any, list[Job]] = defaultdict(list)
     for each in jobs:
-        groups[each.unit.module, tuple(sorted(each.unit.parameters.items()))].append(each)
+        unit = each.unit
+        parameters = tuple(sorted(unit.parameters.items()))
+        groups[unit.module, parameters, unit.inputs, unit.outputs].append(each)
     return max(groups.values(), key=lambda group: sum(len(each.beats) for each in group))
+
+
+def beside(jobs: Sequence[Job]) -> Job:
+    """Return the jobs of a block's results as one: all results of a beat side by side."""
+    first = jobs[0]
+    fields = tuple(field for each in jobs for field in each.unit.outputs.fields)
+    outputs = replace(first.unit.outputs, fields=fields)
+    values = {k: v for each in jobs for k, v in each.unit.outputs.unpack(each.expected).items()}
+    return replace(
+        first,
+        unit=replace(first.unit, outputs=outputs),
+        expected=outputs.pack(values, len(first.expected)),
+    )
 
 
 def merged(jobs: Sequence[Job]) -> Job:

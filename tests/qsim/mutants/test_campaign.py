@@ -21,7 +21,7 @@ from qsim.errors import MissingToolError, UsageError
 from qsim.formal import yosys
 from qsim.golden import load
 from qsim.mutants import campaign, change
-from tests.tree import GOLDEN
+from tests.tree import GOLDEN, ROOT
 
 SET = GOLDEN / "bias_add-narrow20"
 TOML = """schema = 1
@@ -172,3 +172,21 @@ def test_bad_usage(toml, monkeypatch, capsys, icarus):
     monkeypatch.setattr(yosys, "importlib", nothing)
     assert main([*base, "--dut", str(toml), "--mutants", "4"]) == 3
     assert "pip install -e '.[formal]'" in capsys.readouterr().err
+
+
+def test_all_results_of_a_block_are_compared(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], icarus: object
+) -> None:
+    script = tmp_path / "golden.py"
+    script.write_text(
+        "def f(x, limits):\n"
+        "    met = x[..., None] >= limits\n"
+        "    return {'y': met.sum(axis=-1), 'any': met.any(axis=-1)}\n"
+    )
+    toml = ROOT / "rtl_tb" / "examples" / "thresholds" / "thresholds.toml"
+    block = ["--dut", str(toml), "--vectors", "200", "--expected", f"{script}:f"]
+    assert main(["cosim", "-s", "icarus", *block, "--mutants", "12", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["mutants"]
+    assert found["count"] == 12
+    assert found["beats"] == 200
+    assert found["killed"] == 12  # `any` alone tells some of them

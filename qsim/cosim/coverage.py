@@ -1,8 +1,8 @@
 """Functional coverage of a co-simulation: which situations that matter its beats have reached.
 
 Ties, saturations, signs and the like are counted from the beats and from what must come out, by the
-plans of the cocotb tests (``rtl_tb/tb/plans``). Stalls are what a bench saw: the cocotb lane counts
-them, the bulk lane does not.
+plans of the cocotb tests (``rtl_tb/tb/plans``). Stalls are cycles, counted on the ports of somebody
+else's design in either lane, and by the cocotb bench around RTL of ours.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from qsim.cosim.jobs import Job, Layout, Words
     from rtl_tb.tb.coverage import Plan
     from rtl_tb.tb.job import Values
-
-# What a run can show of a bench's events without a reset in mid-stream.
-STALLS: Final = ("input_paused", "input_held", "output_held")
 
 
 @dataclass(slots=True)
@@ -108,8 +105,8 @@ class Coverage:
 
     def add_stalls(self, events: Mapping[str, int]) -> None:
         """Count what a bench saw."""
-        for name in STALLS:
-            self.stalls[name] = self.stalls.get(name, 0) + events.get(name, 0)
+        for name, count in events.items():
+            self.stalls[name] = self.stalls.get(name, 0) + count
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON object."""

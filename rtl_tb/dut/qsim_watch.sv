@@ -2,11 +2,12 @@
 //
 // What it finds goes to the file watch.<ID>.txt when the simulation ends:
 //   rule <name> <time> <times> <before> <now>    a broken rule: first edge, how often, two values
-//   state <valid> <ready> <since> <outstanding>
+//   state <valid> <ready> <since> <outstanding> <paused> <held>
 //   end
 // Times are those of rising edges of clk, in ns: the benches may count cycles of another clock.
 // `state` is that of the last edge with rst low: both levels, the time since which they have not
-// moved, and operations that were taken and have not been answered.
+// moved, operations that were taken and have not been answered, and cycles: between beats without
+// valid, and with valid that waited for ready.
 //
 // Rules of an output (the design drives valid, data and last):
 //   unknown    valid is x or z
@@ -49,6 +50,8 @@ module qsim_watch #(
   reg [1:0] levels = 0;
   reg [63:0] since = 0;
   integer outstanding = 0;
+  integer paused = 0, held = 0;
+  integer silence = -1;  // cycles without valid since the last beat; -1 before the first one
 
   integer i, file;
   initial
@@ -107,6 +110,11 @@ module qsim_watch #(
       end
       if (OUTPUT) result;
       else if (valid === 1'b1 && ^ready === 1'bx) broken(UNKNOWN);
+      if (valid === 1'b1) begin
+        if (silence > 0) paused = paused + silence;
+        silence = ready === 1'b1 ? 0 : -1;
+        if (ready === 1'b0) held = held + 1;
+      end else if (silence >= 0) silence = silence + 1;
       if ({valid, ready} !== levels) since = $time;
       levels = {valid, ready};
     end
@@ -128,7 +136,8 @@ module qsim_watch #(
       $fdisplay(file, "rule surplus %0d %0d - -", first[SURPLUS], times[SURPLUS]);
     if (times[WRONG_LAST] != 0)
       $fdisplay(file, "rule last %0d %0d %b %b", first[WRONG_LAST], times[WRONG_LAST], was, is);
-    $fdisplay(file, "state %b %b %0d %0d", levels[1], levels[0], since, outstanding);
+    $fwrite(file, "state %b %b %0d %0d ", levels[1], levels[0], since, outstanding);
+    $fdisplay(file, "%0d %0d", paused, held);
     $fdisplay(file, "end");
     $fclose(file);
   end

@@ -228,7 +228,11 @@ def test_a_design_is_played_once_more_with_stalls(icarus: Build) -> None:
     assert note == f"it agrees at full rate; all this is seen with {HELD.stalls}"
     assert told.stimulus == HELD
     assert played(job, icarus, Settings("icarus", stimulus=FULL)).agrees
-    assert played(faulted.job(40), icarus, Settings("icarus", stalled=HELD)).agrees
+    told = played(faulted.job(40), icarus, Settings("icarus", stalled=HELD))
+    assert told.agrees
+    assert told.events is not None
+    assert told.events["sum_valid held up by sum_ready"] > 20
+    assert told.events["op_valid paused"] > 5
 
 
 def test_what_is_wrong_at_full_rate_is_told_without_stalls(icarus: Build) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from qsim.atomic import refused, scratch
-from qsim.cosim.lanes.interface import LaneResult, SimulationError, Stimulus, Window
+from qsim.cosim.lanes.interface import STALLS, LaneResult, SimulationError, Stimulus, Window
 from qsim.cosim.lanes.results import Expectation, read_results, warnings
 from qsim.cosim.lanes.waves import keep_waves, mark_waves
 from qsim.cosim.simulators import RTL_TB, Build, Design, Recipe, process
@@ -149,7 +149,10 @@ def run_cocotb(
         if window is not None:
             mark_waves(folder, window, job, result, build.watched)
         said = (folder / "log.txt").read_text("utf-8", "replace")
-        events = json.loads((folder / "events.json").read_bytes())
+        events = result.events  # on the design's own nets, where those are watched
+        if events is None:
+            seen = json.loads((folder / "events.json").read_bytes())
+            events = {name: seen.get(name, 0) for name in STALLS}
         return replace(result, warnings=warnings(build, said), events=events)
 
 

@@ -28,6 +28,10 @@ _FACTOR: Final = 32
 _MOST: Final = (1 << 31) - 1  # of the bulk bench
 
 
+# What a run of the cocotb bench can show without a reset in mid-stream.
+STALLS: Final = ("input_paused", "input_held", "output_held")
+
+
 class SimulationError(QsimError):
     """A simulation did not run to its end: its result is not known. Exit status 2."""
 
@@ -171,7 +175,8 @@ class LaneResult:
         problems: rules that were broken, in the order of cycles.
         seconds: the simulation with the loading of its files, without the build.
         warnings: of somebody else's design while it ran, one line each, with file and line.
-        events: how often a side waited; None where the lane does not count that.
+        events: cycles in which a side waited: on a watched design's own ports, else those of the
+            cocotb bench; None where nobody counts.
     """
 
     cycles: int

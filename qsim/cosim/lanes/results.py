@@ -100,6 +100,7 @@ def read_results(path: Path, wanted: Expectation, seconds: float) -> LaneResult:
         differences=tuple(differences),
         problems=tuple(problems),
         seconds=seconds,
+        events={k: v for state in states for k, v in state.stalls().items()} or None,
     )
 
 

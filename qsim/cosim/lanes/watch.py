@@ -29,7 +29,7 @@ _KINDS: Final[Mapping[Rule, ProblemKind]] = {
 _RULE: Final = re.compile(
     rf"rule ({'|'.join(get_args(Rule))}) (\d+) (\d+) ([01xz]+|-) ([01xz]+|-)", re.ASCII
 )
-_STATE: Final = re.compile(r"state ([01xz]) ([01xz]) (\d+) (\d+)", re.ASCII)
+_STATE: Final = re.compile(r"state ([01xz]) ([01xz])" + r" (\d+)" * 4, re.ASCII)
 _PERIOD: Final = 10  # ns, of a cycle of either bench
 
 
@@ -42,6 +42,7 @@ class State:
         valid, ready: levels at the last edge: 0, 1, x or z.
         since: the cycle since which they have not moved.
         outstanding: of an output: operations without a result.
+        paused, held: cycles between beats without valid, and with valid that waited for ready.
     """
 
     handshake: Handshake
@@ -49,6 +50,17 @@ class State:
     ready: str
     since: int
     outstanding: int
+    paused: int
+    held: int
+
+    def stalls(self) -> dict[str, int]:
+        """Return what waited, in cycles, in the names of the ports."""
+        names, found = self.handshake, {}
+        if names.valid:
+            found[f"{names.valid} paused"] = self.paused
+        if names.valid and names.ready:
+            found[f"{names.valid} held up by {names.ready}"] = self.held
+        return found
 
     def stuck(self) -> str:
         """Return what this handshake waits for, or nothing."""
@@ -99,7 +111,7 @@ def _state(handshake: Handshake, line: str, zero: int) -> State:
     if found is None:
         raise SimulationError(f"a watcher's result has a line {line[:80]!r}")
     since = (int(found[3]) - zero) // _PERIOD
-    return State(handshake, found[1], found[2], since, int(found[4]))
+    return State(handshake, found[1], found[2], since, *(int(found[i]) for i in (4, 5, 6)))
 
 
 def _problem(handshake: Handshake, line: str, zero: int) -> Problem:

@@ -13,7 +13,7 @@ from qsim.cosim.simulators import Handshake, Watched
 
 RESULTS = Handshake(True, "out_valid", "out_ready", "out_last", (("low", 4), ("high", 6)))
 START = Handshake(False, "start", "busy", busy=True)
-STATE = "state 0 0 265 1\nend\n"
+STATE = "state 0 0 265 1 7 9\nend\n"
 NONCE = "00000000000000ab"
 
 
@@ -63,14 +63,14 @@ def test_every_rule_is_told(tmp_path: Path, handshake: Handshake, line: str, mes
 def test_what_a_handshake_waits_for(
     tmp_path: Path, handshake: Handshake, state: str, waits: str
 ) -> None:
-    assert told(tmp_path, handshake, f"state {state}\nend\n") == ([], [waits])
+    assert told(tmp_path, handshake, f"state {state} 7 9\nend\n") == ([], [waits])
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("", "ended before its watchers did"),
-        ("state 0 0 265 1\n", "ended before its watchers did"),
+        ("state 0 0 265 1 7 9\n", "ended before its watchers did"),
         ("rule odd 1 1 - -\n" + STATE, "has a line 'rule odd 1 1 - -'"),
         ("state 0 0 265\nend\n", "has a line 'state 0 0 265'"),
         ("rule changed 185 1 01 11\n" + STATE, "has 2 bits, not those of its ports"),
@@ -79,6 +79,14 @@ def test_what_a_handshake_waits_for(
 def test_what_is_no_result(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(SimulationError, match=message):
         told(tmp_path, RESULTS, text)
+
+
+def test_stalls_have_the_names_of_the_ports(tmp_path: Path) -> None:
+    (tmp_path / "watch.0.txt").write_text(STATE)
+    _, (state,) = read_watch(tmp_path, Watched((RESULTS,)), 165)
+    assert state.stalls() == {"out_valid paused": 7, "out_valid held up by out_ready": 9}
+    _, (state,) = read_watch(tmp_path, Watched((Handshake(False, "go"),)), 165)
+    assert state.stalls() == {"go paused": 7}
 
 
 def test_a_watcher_without_a_file_is_no_result(tmp_path: Path) -> None:

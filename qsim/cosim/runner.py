@@ -53,7 +53,7 @@ class Settings:
         lane: ``bulk`` or ``cocotb``.
         stimulus: stalls and seed.
         stalled: how a call that agrees is played once more, where a design that is not ours has a
-            handshake to stall; None: not at all.
+            handshake, or a valid or last alone; None: not at all.
         workers: builds, and simulations, side by side; as many as there are processors if None.
         wrap: makes ``dut`` around what serves a unit; the repository's RTL unless given.
         dut: somebody else's design behind ``wrap``, which serves one primitive; or None.
@@ -318,7 +318,7 @@ def simulate(
     stimulus, stalled = settings.stimulus, settings.stalled
     result = run(job, build, stimulus, timeout=settings.timeout)
     seconds, note = result.seconds, ""
-    if result.agrees and stalled is not None and build.watched and build.watched.handshakes:
+    if result.agrees and stalled is not None and build.watched and build.watched.stalls:
         again = run(job, build, stalled, timeout=settings.timeout)
         seconds += again.seconds
         if not again.agrees:

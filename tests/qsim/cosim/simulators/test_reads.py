@@ -18,6 +18,7 @@ WAYS = {
     "beside the source": ('`include "one.vh"\n', {}, "one.vh", {}),
     "in a folder": ('`include "one.vh"\n', {}, "inc/one.vh", {}),
     "in a folder's folder": ('`include "sub/one.vh"\n', {}, "inc/sub/one.vh", {}),
+    "behind a link that leads elsewhere": ('`include "link/../one.vh"\n', {}, "far/one.vh", {}),
     "above the source": ('`include "../one.vh"\n', {}, "../one.vh", {}),
     "included by an included one": (
         '`include "a.vh"\n',

@@ -12,7 +12,7 @@ from qsim.cosim import jobs, lanes
 from qsim.cosim.choosing import chosen
 from qsim.cosim.dut import explain as explain_build
 from qsim.cosim.dut import job as job_of
-from qsim.cosim.dut import require_widths, serving, widened, without_unfit
+from qsim.cosim.dut import require_widths, serving, unread, widened, without_unfit
 from qsim.cosim.explaining import explain
 from qsim.cosim.findings import findings
 from qsim.cosim.lanes import LaneName, Stimulus, Window
@@ -245,13 +245,15 @@ def _warnings(
     if settings.dut is None:
         return []
     told: list[str] = []
+    wider: dict[str, int] = {}
     for key, build in builds.items():
-        told += require_widths(settings.dut, build.warnings)
+        wider |= require_widths(settings.dut, build.warnings)
         told += [each.line() for each in build.warnings if not each.of_wrapper]
         if settings.lint:
             recipe = next(each.recipe for each in planned if each.key == key)
             told += [each.line() for each in lint(recipe)]
-    return told
+    read = (part for build in builds.values() if build.watched for part in build.watched.read)
+    return unread(settings.dut, read, wider) + told
 
 
 def _simulate(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qsim.cosim.dut.wrapper.boundary import nets
-from qsim.cosim.dut.wrapper.places import ports_of
+from qsim.cosim.dut.wrapper.places import places, ports_of
 from qsim.cosim.dut.wrapper.results import wanted_last
 from qsim.cosim.simulators import Handshake, Watched
 
@@ -32,9 +32,16 @@ class _Watcher:
 def watched(dut: Dut, unit: Unit) -> Watched:
     """Return what the watchers of a design watch, by their numbers."""
     bindings = {**dut.operands, **dut.results}
+    results = [(field, dut.results[field.name]) for field in unit.outputs.fields]
+    read = (
+        (port, lsb, binding.bits)
+        for field, binding in results
+        for _, port, lsb in places(dut.results, dut, field.name, field.lanes)
+    )
     return Watched(
         tuple(watcher.handshake for watcher in _watchers(dut, unit)),
         {name: binding.ports for name, binding in bindings.items()},
+        tuple(read),
         any(stream.valid or stream.last for stream in dut.streams()),
     )
 

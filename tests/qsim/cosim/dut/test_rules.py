@@ -120,7 +120,7 @@ def test_a_module_of_products_may_serve_several_primitives(tmp_path: Path) -> No
 
 def test_refuses_sources_whose_own_files_no_compiler_tells(tmp_path: Path) -> None:
     (tmp_path / "model.cpp").touch()
-    with pytest.raises(UsageError, match="'model.cpp' is no Verilog"):
+    with pytest.raises(UsageError, match=r"'model\.cpp' is no Verilog"):
         changed(tmp_path, "lasts", '["lasts.sv"]', '["lasts.sv", "model.cpp"]')
 
 

@@ -14,7 +14,7 @@ from qsim.cosim.choosing import chosen
 from qsim.cosim.coverage import Coverage
 from qsim.cosim.dut import explain as explain_build
 from qsim.cosim.dut import job as job_of
-from qsim.cosim.dut import require_widths, without_unfit
+from qsim.cosim.dut import require_widths, unread, without_unfit
 from qsim.cosim.explaining import explain
 from qsim.cosim.findings import findings
 from qsim.cosim.lanes import LaneName, Stimulus, Window
@@ -55,7 +55,7 @@ class Settings:
         lane: ``bulk`` or ``cocotb``.
         stimulus: stalls and seed.
         stalled: how a call that agrees is played once more, where a design that is not ours has a
-            handshake to stall; None: not at all.
+            handshake, or a valid or last alone; None: not at all.
         workers: builds, and simulations, side by side; as many as there are processors if None.
         wrap: makes ``dut`` around what serves a unit; the repository's RTL unless given.
         dut: somebody else's design behind ``wrap``, which serves one primitive; or None.
@@ -266,13 +266,15 @@ def _warnings(
     if settings.dut is None:
         return []
     told: list[str] = []
+    wider: dict[str, int] = {}
     for key, build in builds.items():
-        told += require_widths(settings.dut, build.warnings)
+        wider |= require_widths(settings.dut, build.warnings)
         told += [each.line() for each in build.warnings if not each.of_wrapper]
         if settings.lint:
             recipe = next(each.recipe for each in planned if each.key == key)
             told += [each.line() for each in lint(recipe)]
-    return told
+    read = (part for build in builds.values() if build.watched for part in build.watched.read)
+    return unread(settings.dut, read, wider) + told
 
 
 def _simulate(
@@ -340,7 +342,7 @@ def simulate(
     result = run(job, build, stimulus, timeout=settings.timeout)
     seconds, note = result.seconds, ""
     events = Counter(result.events)
-    if result.agrees and stalled is not None and build.watched and build.watched.handshakes:
+    if result.agrees and stalled is not None and build.watched and build.watched.stalls:
         again = run(job, build, stalled, timeout=settings.timeout)
         seconds += again.seconds
         events.update(again.events)

@@ -10,7 +10,7 @@
 // Plusargs: nonce (64 bits, hexadecimal), inputs, outputs (beats), hex, seed, stall_in, stall_out
 // (of 65536), wait_valid, resets (lines of resets.hex, ascending cycles), reset_cycles, idle_limit
 // (cycles without a beat that are a hang) and idle_factor (times the longest pause so far, if that is
-// more), drain (cycles to wait for superfluous beats), limit (differences written), last (0: tlast is
+// more), drain (cycles to wait for superfluous beats, or the longest pause), limit (differences written), last (0: tlast is
 // not compared), and for waves dump_first, dump_last. Results go to results.txt, a line per finding:
 //   bulk <nonce>
 //   D <beat> <cycle> <expected tlast> <expected tdata> <tlast> <tdata>    differing beat
@@ -343,7 +343,7 @@ module qsim_stream_bulk_tb #(
       // A reset that was due in the one before comes right after it.
       if (next_reset < resets && cycle >= reset_at[next_reset]) start_reset;
       else if (taken >= outputs && sent >= inputs) begin
-        if (next_reset >= resets && (idle > drain || broken[EXTRA])) finish;
+        if (next_reset >= resets && ((idle > drain && idle > longest) || broken[EXTRA])) finish;
       end else if (idle >= idle_limit && idle >= idle_factor * longest) begin
         problem(HANG);
         finish;

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rtl_tb.tb.scoreboard import Difference
 
 _FIRST_RESET: Final = 16  # cycles: pipelines without a reset run empty
-_DRAIN: Final = 64  # cycles in which superfluous results may still come
+_DRAIN: Final = 64  # cycles, or the longest pause, in which superfluous results may still come
 _KNOWN: Final = frozenset({"00", "01", "10", "11"})
 KINDS: Final = ("hang", "extra", "unstable", "dropped", "unknown", "reset", "last")
 
@@ -199,7 +199,8 @@ class Bench:
     def _goes_on(self, cycle: int) -> bool:
         done = self._board.left <= 0 and self._source.accepted >= len(self._job.rows)
         if done and not self._resets:
-            return self._idle <= _DRAIN and "extra" not in self._outcome.problems
+            drain = max(_DRAIN, self._longest)
+            return self._idle <= drain and "extra" not in self._outcome.problems
         patience = max(self._stimulus.idle_limit, self._stimulus.idle_factor * self._longest)
         if self._idle >= patience:
             self._outcome.problem("hang", cycle, self._idle)

@@ -9,6 +9,8 @@ from tests.rtl.test_designs import KINDS
 from tests.tree import DESIGNS
 
 PAGE = "docs/rtl-gallery.md"
+# No kinds of binding, but of fault.
+FAULTY = {"held_adder", "piped_adder", "through_adder", "hasty"}
 
 
 def shown() -> dict[str, list[str]]:
@@ -23,7 +25,8 @@ def shown() -> dict[str, list[str]]:
 
 def test_every_kind_is_on_the_page() -> None:
     assert sorted(shown()) == sorted(f"{name}.toml" for name in KINDS)
-    assert sorted(KINDS) == sorted(path.stem for path in DESIGNS.glob("*.toml"))
+    bound = {path.stem for path in DESIGNS.glob("*.toml")}
+    assert set(KINDS) == bound - FAULTY
 
 
 def test_every_line_is_one_of_the_file_in_its_order() -> None:

@@ -155,6 +155,7 @@ KINDS: dict[str, Kind] = {
     "matrix": Kind((matrices, inputs)),
     "maximum": Kind((windows,)),
     "lasts": Kind(),
+    "joined": Kind(wrong={"wrong": wrong(), "the other way": wrong(2)}),
 }
 # Icarus reads no interfaces, and connects arrays by index whatever their ranges are.
 VERILATOR = ("bus", "turned")

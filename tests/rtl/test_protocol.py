@@ -159,7 +159,7 @@ def test_a_wrong_last_of_a_design_without_a_register_is_told() -> None:
     ("fault", "stimulus", "message"),
     [
         (3, HELD, "sum_valid gave a result that no operation asked for (cycle "),
-        (4, FULL, "sum_valid is x or z (cycle 14)"),
+        (4, FULL, "sum_valid is x or z (cycle 15)"),
         (5, RESET, "sum_valid is active, or unknown, at the end of reset (cycle 64)"),
     ],
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qsim.cosim.dut.binding import REDUCTIONS, Binding, Dut, Stream
-from qsim.cosim.dut.contradicted import require_widths
+from qsim.cosim.dut.contradicted import require_widths, unread
 from qsim.cosim.dut.errors import explain
 from qsim.cosim.dut.file import load
 from qsim.cosim.dut.fits import require_unit
@@ -33,6 +33,7 @@ __all__ = [
     "require_unit",
     "require_widths",
     "serving",
+    "unread",
     "values_in",
     "widened",
     "without_unfit",

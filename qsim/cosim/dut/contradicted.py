@@ -27,8 +27,10 @@ _PORTS: Final = (
     ),
 )
 
+_MOST: Final = 4  # ranges of bits that are told of one port
 
-def require_widths(dut: Dut, warnings: Iterable[Message]) -> list[str]:
+
+def require_widths(dut: Dut, warnings: Iterable[Message]) -> dict[str, int]:
     """Require that every port is as wide as its binding says.
 
     Args:
@@ -36,29 +38,56 @@ def require_widths(dut: Dut, warnings: Iterable[Message]) -> list[str]:
         warnings: of a compiler, about the design and the wrapper around it.
 
     Returns:
-        What is no contradiction, but worth to be told: results read from a part of a port.
+        The ports of results that are wider, with their bits: no contradiction (see ``unread``).
 
     Raises:
         UsageError: a port has another width; says both.
     """
-    told = []
+    wider = {}
     for message in warnings:
         match = _match(message)
         if match is None or match.groupdict().get("module", dut.top) != dut.top:
             continue
         port, have, got = match["port"], int(match["have"]), int(match["got"])
         if port in _ports(dut.results) and have > got:
-            told.append(
-                f"{dut.where}: {field_of(dut, port)}: port {port!r} of {dut.top} has {have} bits, "
-                f"of which the lowest {got} are read"
-            )
+            wider[port] = have
             continue
         raise UsageError(
             f"port {port!r} of {dut.top} has {have} bits, not {got}",
             where=f"{dut.where}: {field_of(dut, port)}",
             accepted=_accepted(_bindings(dut).get(port), have),
         )
+    return wider
+
+
+def unread(dut: Dut, read: Iterable[tuple[str, int, int]], wider: Mapping[str, int]) -> list[str]:
+    """Return a line for each port of results of which bits are compared with nothing.
+
+    Args:
+        dut: the binding.
+        read: (port, lowest bit, bits) of every value, of all calls.
+        wider: bits of the ports that are wider than what is bound of them.
+    """
+    bits: dict[str, set[int]] = {}
+    for port, lsb, count in read:
+        bits.setdefault(port, set()).update(range(lsb, lsb + count))
+    told = []
+    for port, held in bits.items():
+        gaps = _runs(set(range(max(max(held) + 1, wider.get(port, 0)))) - held)
+        if gaps:
+            more = f" and {len(gaps) - _MOST} more ranges" if len(gaps) > _MOST else ""
+            told.append(
+                f"{dut.where}: {field_of(dut, port)}: bits {', '.join(gaps[:_MOST])}{more} of port "
+                f"{port!r} of {dut.top} are not read"
+            )
     return told
+
+
+def _runs(bits: set[int]) -> list[str]:
+    """Return numbers as ranges."""
+    starts = sorted(bit for bit in bits if bit - 1 not in bits)
+    ends = sorted(bit for bit in bits if bit + 1 not in bits)
+    return [f"{a}..{b}" if a < b else f"{a}" for a, b in zip(starts, ends, strict=True)]
 
 
 def _match(message: Message) -> re.Match[str] | None:

@@ -22,6 +22,8 @@ _ENDS: Final[Mapping[Handshake, Mapping[str, tuple[tuple[str, ...], tuple[str, .
     "fixed_latency": {"input": ((), ("valid", "last")), "output": ((), ())},
     "start_done": {"input": (("valid",), ()), "output": (("valid",), ("busy",))},
 }
+# Verilator would compile them, and say nothing of what they include.
+_NO_VERILOG: Final = (".c", ".cc", ".cpp", ".cxx", ".h", ".hh", ".hpp", ".a", ".o", ".so")
 _STARTS: Final = {"input": "start", "output": "done"}  # what start_done calls its valid
 
 
@@ -31,6 +33,9 @@ def require_sense(dut: Dut) -> None:
     Raises:
         UsageError: it does not; the error names the field.
     """
+    for source in dut.sources:
+        if source.suffix.lower() in _NO_VERILOG:
+            _refuse(dut, f"{source.name!r} is no Verilog", "Verilog or SystemVerilog", "sources")
     _require_handshake(dut)
     _require_clock(dut)
     _require_packets(dut)

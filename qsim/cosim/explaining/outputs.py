@@ -63,6 +63,9 @@ def _shifted(seen: Observed) -> str:
         same = (seen.actual[own] == expected) | ~seen.carried[own]
         if not same.all() or seen.unknown[own].any() or (carried != seen.carried[own]).any():
             continue
+        ends = seen.wrong[:distance] if distance > 0 else seen.wrong[distance:]
+        if not ends.any():
+            continue  # they are right: something else moved the others
         wrong = seen.wrong[own]
         if enough(seen.expected[own][wrong]) and np.any(expected != seen.expected[own]):
             return _shift_text(seen, distance)
@@ -80,7 +83,8 @@ def _shift_text(seen: Observed, distance: int) -> str:
         return text
     stated = f"latency = {dut.latency} is too {'small' if distance > 0 else 'large'}"
     stalled = seen.stimulus.stall_input or seen.stimulus.stall_output
-    if dut.lanes > 1 or stalled:
+    # A beat is a cycle only where one enters in each, and makes a result.
+    if dut.lanes > 1 or dut.interval > 1 or dut.reduces or dut.static or stalled:
         return f"{text}; {stated}"
     return f"{text}; {stated} by {size}: latency = {dut.latency + distance} explains them"
 

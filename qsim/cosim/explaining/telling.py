@@ -112,6 +112,8 @@ def _hints(
     cases: Sequence[Call], job: Job, result: LaneResult, dut: Dut | None, stimulus: Stimulus
 ) -> Iterator[str]:
     if _nothing_came(result):
+        if stimulus.wait_for_valid:
+            return  # results came where nothing waited for them
         reset = ""
         if dut is not None and dut.reset:
             level = int(dut.reset_active == "high")

@@ -43,12 +43,17 @@ def named(recipe: Recipe, folder: Path) -> list[Path]:
         found = _SOURCE.findall(text)
     told = {*recipe.design.sources, *recipe.bench}
     roots = [folder.resolve(), *([recipe.simulator.root] if recipe.simulator.root else [])]
-    paths = {Path(os.path.normpath(folder / name)) for name in found}
+    paths = {_straight(folder / name) for name in found}
     return sorted(
         path
         for path in paths - told
-        if not any(path.is_relative_to(root) for root in (folder, *roots))
+        if not any(Path(os.path.normpath(path)).is_relative_to(root) for root in (folder, *roots))
     )
+
+
+def _straight(path: Path) -> Path:
+    """Return a path without dots, but for those that lead out of what may be a link."""
+    return path if ".." in path.parts else Path(os.path.normpath(path))
 
 
 def settled(translate: Callable[[], Iterable[Path]]) -> dict[str, str]:
@@ -85,11 +90,17 @@ def absent(recipe: Recipe, files: Iterable[str]) -> list[str]:
     """
     found = [Path(path) for path in files]
     folders = recipe.design.searched
-    names = {os.path.relpath(path, folder) for path in found for folder in folders}
+    names = {_seen(path, folder) for path in found for folder in folders}
     # A module may be in a file of either suffix.
     names |= {str(Path(name).with_suffix(end)) for name in names for end in ("", ".v", ".sv")}
-    places = {os.path.normpath(folder / name) for folder in folders for name in names}
+    places = {str(_straight(folder / name)) for folder in folders for name in names}
     return sorted(place for place in places if not os.path.lexists(place))
+
+
+def _seen(path: Path, folder: Path) -> str:
+    """Return the name of a file as it is seen from a folder: to the letter, if it lies there."""
+    text, start = str(path), f"{folder}/"
+    return text[len(start) :] if text.startswith(start) else os.path.relpath(path, folder)
 
 
 def hold(files: Mapping[str, str], gone: Iterable[str]) -> bool:

@@ -35,7 +35,16 @@ class Watched:
     Attributes:
         handshakes: by the number of their watcher.
         ports: by the name of a beat's field, the ports that carry it.
+        read: (port, lowest bit, bits) of each value of a result.
+        told: whether ports tell operands from what lies there between two of them.
     """
 
     handshakes: tuple[Handshake, ...] = ()
     ports: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    read: tuple[tuple[str, int, int], ...] = ()
+    told: bool = False
+
+    @property
+    def stalls(self) -> bool:
+        """Whether a pause between beats can show what none shows."""
+        return bool(self.handshakes) or self.told

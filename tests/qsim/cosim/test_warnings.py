@@ -12,9 +12,12 @@ import pytest
 import qsim
 from qsim.cli import main
 from qsim.cosim import Report
+from qsim.cosim.dut import design, unread
+from qsim.cosim.dut import load as load_dut
 from qsim.errors import UsageError
 from qsim.golden import load, write
-from tests.tree import GOLDEN, SCALER
+from tests.rtl.sums import sums
+from tests.tree import DESIGNS, GOLDEN, SCALER
 
 
 @pytest.fixture
@@ -128,4 +131,21 @@ def test_a_width_that_the_binding_contradicts_is_refused(
 
 def test_a_result_that_is_part_of_a_port_is_told(folder: Path) -> None:
     edit(folder / "scaler.v", "[7:0] code;", "[11:0] code;")
-    assert [line for line in ran(folder).warnings if "12 bits, of which the lowest 8" in line]
+    told = "results.y: bits 8..11 of port 'code' of scaler are not read"
+    assert [line for line in ran(folder).warnings if line.endswith(told)]
+
+
+def test_bits_between_results_that_nothing_reads_are_told(tmp_path: Path) -> None:
+    folder = tmp_path / "adder"
+    folder.mkdir()
+    for name in ("adder_lanes.toml", "adder_lanes.v"):
+        shutil.copy(DESIGNS.parent / "duts" / name, folder)
+    edit(folder / "adder_lanes.toml", "bits = 24", "bits = 20, stride = 24")
+    dut = load_dut(folder / "adder_lanes.toml")
+    read = design(dut, sums(10).unit).watched.read
+    (line,) = unread(dut, read, {"sums": 97})
+    told = "results.sum: bits 20..23, 44..47, 68..71, 92..96 of port 'sums' of adder_lanes are not"
+    assert told in line
+    (line,) = unread(dut, [*read, ("sums", 92, 5)], {"sums": 97})
+    assert "bits 20..23, 44..47, 68..71 of" in line
+    assert unread(dut, [("sums", 0, 96)], {}) == []

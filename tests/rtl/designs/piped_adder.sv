@@ -16,6 +16,8 @@ module piped_adder (
   logic [31:0] total[0:2];
   logic [3:0] asked[0:2];
   logic deaf = 1'b0;
+  logic owed;
+  wire surplus = owed && !op_valid && valid == 0;
 
   wire [15:0] low = total[2][15:0], high = total[2][31:16];
   assign sums = {
@@ -25,7 +27,8 @@ module piped_adder (
   assign sum_valid = deaf && rst ? 1'b1 : valid[2] && asked[2] == 4 ? 1'bx : valid[2];
 
   always_ff @(posedge clk) begin
-    valid <= rst ? 3'd0 : {valid[1], valid[0] || op_valid && fault[3:0] == 3, op_valid};
+    valid <= rst ? 3'd0 : {valid[1:0], op_valid || surplus};
+    owed <= !rst && (op_valid && fault[3:0] == 3 || owed && !surplus);
     total[0] <= {acc[31:16] + bias[31:16], acc[15:0] + bias[15:0]};
     total[1] <= total[0];
     total[2] <= total[1];

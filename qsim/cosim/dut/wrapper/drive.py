@@ -20,6 +20,9 @@ def drive(dut: Dut, unit: Unit) -> Iterator[str]:
     """Yield what lies at each operand's port, whatever the cycle."""
     offsets, fields = unit.inputs.offsets(), {f.name: f for f in unit.inputs.fields}
     vectors: dict[str, str] = {}
+    if not all(stream.valid for stream in dut.streams()):
+        yield "  logic [LANES*S_W-1:0] issued = '0;"
+        yield "  always_ff @(posedge clk) if (issue) issued <= g_data;"
     for index, (stream, names) in enumerate(dut.streams().items()):
         yield f"  wire [LANES*S_W-1:0] d_{index} = {_offered(dut, stream, index)};"
         vectors |= dict.fromkeys(names, f"d_{index}")
@@ -45,10 +48,11 @@ def drive(dut: Dut, unit: Unit) -> Iterator[str]:
 def _offered(dut: Dut, stream: Stream, index: int) -> str:
     """Return the beat as a handshake shows it: while it is not valid, every bit is wrong.
 
-    No x: a design that computes on in vain, and throws the result away, is right.
+    No x: a design that computes on in vain, and throws the result away, is right. Without a valid
+    operands stand from the cycle in which they are due to that of the next ones.
     """
     if not stream.valid:
-        return "g_data"
+        return "issue ? g_data : issued"
     valid = f"in_{index} || running" if dut.input.hold else f"in_{index}"
     return f"{valid} ? g_data : ~g_data"
 

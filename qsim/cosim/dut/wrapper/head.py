@@ -103,12 +103,16 @@ def _gathered(dut: Dut, unit: Unit) -> Iterator[str]:
     shared = [name for name, binding in dut.operands.items() if binding.shared]
     kept = f", .SHARED({mask(unit.inputs, shared)})" if shared and dut.lanes > 1 else ""
     kept += ", .THROUGH(1'b1)" if dut.handshake == "axi_stream" and dut.lanes == 1 else ""
-    to = "b" if dut.loads else "g"
+    to = "b" if dut.loads or dut.lanes > 1 else "g"
     if dut.loads:
         yield "  logic b_valid, b_ready, b_last, load;"
         yield "  logic [LANES*S_W-1:0] b_data;"
         yield "  logic [COUNT_W-1:0] b_count;"
         yield "  assign g_count = COUNT_W'(1);  // one lane"
+    if dut.lanes > 1:
+        yield "  logic b_valid, b_ready, b_last;"
+        yield "  logic [LANES*S_W-1:0] b_data;"
+        yield "  logic [COUNT_W-1:0] b_count;"
     yield f"  qsim_gather #(.W(S_W), .LANES(LANES), .COUNT_W(COUNT_W){kept}) gather ("
     yield "      .clk, .rst, .s_valid(s_axis_tvalid), .s_ready(s_axis_tready),"
     yield f"      .s_data(s_axis_tdata), .s_last(s_axis_tlast), .g_valid({to}_valid),"
@@ -118,3 +122,9 @@ def _gathered(dut: Dut, unit: Unit) -> Iterator[str]:
         yield f"  qsim_replay #(.W(LANES * S_W), .LOG_DEPTH({_LOG_PACKET})) replay ("
         yield "      .clk, .rst, .b_valid, .b_ready, .b_data, .b_last, .idle(tag_empty),"
         yield "      .g_valid, .g_ready, .g_data, .g_last, .load);"
+    if dut.lanes > 1:
+        yield "  qsim_burst #(.W(LANES * S_W + COUNT_W + 1)) burst ("
+        yield "      .clk, .rst, .offered(s_axis_tvalid), .taken(s_axis_tvalid && s_axis_tready),"
+        yield "      .b_valid, .b_ready,"
+        yield "      .b_data({b_last, b_count, b_data}), .g_valid, .g_ready,"
+        yield "      .g_data({g_last, g_count, g_data}));"

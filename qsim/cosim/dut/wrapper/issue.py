@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, Final, assert_never
 
 from qsim.cosim.dut.wrapper.head import mask
 
@@ -11,6 +11,22 @@ if TYPE_CHECKING:
 
     from qsim.cosim.dut.binding import Dut
     from qsim.cosim.jobs import Unit
+
+
+# A stream may be valid before the others, or behind them: tried once the bench has paused.
+_SKEWED: Final = """\
+  logic tried, skewed;
+  logic [15:0] dice;
+  always_ff @(posedge clk)
+    if (rst) begin
+      tried <= 1'b0;
+      skewed <= 1'b0;
+      dice <= 16'h5eed;
+    end else begin
+      tried <= tried || g_valid;
+      skewed <= skewed || (tried && !g_valid);
+      dice <= {dice[14:0], dice[15] ^ dice[13] ^ dice[12] ^ dice[10]};
+    end"""
 
 
 def issue(dut: Dut, unit: Unit) -> Iterator[str]:
@@ -56,9 +72,13 @@ def _streamed(dut: Dut) -> Iterator[str]:
     """Every handshake takes its part of the operation once; all together they issue it."""
     streams = dut.streams()
     accepted = []
+    if len(streams) > 1:
+        yield _SKEWED
     for index, (stream, names) in enumerate(streams.items()):
-        mine = [f"!done_{index}"] if len(streams) > 1 else []
-        taken = [f"ready_{index}", *([f"done_{index}"] if mine else [])]
+        mine, taken = [], [f"ready_{index}"]
+        if len(streams) > 1:
+            mine = [f"!done_{index}", f"(!skewed || up_{index} || dice[{5 * index % 16}])"]
+            taken = [f"(in_{index} && ready_{index})", f"done_{index}"]
         if dut.loads:  # the operands of one pass are no part of the other
             loaded = dut.operands[names[0]].loaded
             mine.append("load" if loaded else "!load")
@@ -67,7 +87,8 @@ def _streamed(dut: Dut) -> Iterator[str]:
         if not stream.ready:
             yield f"  assign ready_{index} = 1'b1;"
         if len(streams) > 1:
-            yield f"  logic done_{index};"
+            yield f"  logic done_{index}, up_{index};"
+            yield f"  always_ff @(posedge clk) up_{index} <= !rst && in_{index} && !ready_{index};"
             yield "  always_ff @(posedge clk)"
             yield f"    if (rst || issue) done_{index} <= 1'b0;"
             yield f"    else if (in_{index} && ready_{index}) done_{index} <= 1'b1;"

@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 # What the wrapper instantiates.
 HELPERS: Final = tuple(
     RTL_TB / "dut" / f"qsim_{name}.sv"
-    for name in ("fifo", "gather", "scatter", "steady", "replay", "divider", "crossing", "watch")
+    for name in (
+        *("gather", "burst", "scatter", "fifo"),
+        *("steady", "replay", "divider", "crossing", "watch"),
+    )
 )
 NAME: Final = "qsim_dut"  # what the benches instantiate
 _CORE: Final = "qsim_dut_core"  # the same at the rate of the design's first clock

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qsim.cosim.dut.wrapper.boundary import nets
-from qsim.cosim.dut.wrapper.places import ports_of
+from qsim.cosim.dut.wrapper.places import places, ports_of
+from qsim.cosim.dut.wrapper.results import wanted_last
 from qsim.cosim.simulators import Handshake, Watched
 
 if TYPE_CHECKING:
@@ -31,9 +32,17 @@ class _Watcher:
 def watched(dut: Dut, unit: Unit) -> Watched:
     """Return what the watchers of a design watch, by their numbers."""
     bindings = {**dut.operands, **dut.results}
+    results = [(field, dut.results[field.name]) for field in unit.outputs.fields]
+    read = (
+        (port, lsb, binding.bits)
+        for field, binding in results
+        for _, port, lsb in places(dut.results, dut, field.name, field.lanes)
+    )
     return Watched(
         tuple(watcher.handshake for watcher in _watchers(dut, unit)),
         {name: binding.ports for name, binding in bindings.items()},
+        tuple(read),
+        any(stream.valid or stream.last for stream in dut.streams()),
     )
 
 
@@ -47,7 +56,10 @@ def watch(dut: Dut, unit: Unit) -> Iterator[str]:
             f".LAST(1'b{bool(names.last):d})) watch_{number} ("
         )
         yield f"      .clk, .rst, .valid({each.valid}), .ready({each.ready}),"
-        yield f"      .data({each.data}), .last({each.last}), .wanted(tag_last), .asked(asks));"
+        yield (
+            f"      .data({each.data}), .last({each.last}), .wanted({wanted_last(dut)}), "
+            ".asked(asks));"
+        )
 
 
 def _watchers(dut: Dut, unit: Unit) -> Iterator[_Watcher]:

@@ -118,6 +118,12 @@ def test_a_module_of_products_may_serve_several_primitives(tmp_path: Path) -> No
         design(dut, image.unit)
 
 
+def test_refuses_sources_whose_own_files_no_compiler_tells(tmp_path: Path) -> None:
+    (tmp_path / "model.cpp").touch()
+    with pytest.raises(UsageError, match=r"'model\.cpp' is no Verilog"):
+        changed(tmp_path, "lasts", '["lasts.sv"]', '["lasts.sv", "model.cpp"]')
+
+
 def test_refuses_names_of_the_benches(tmp_path: Path) -> None:
     dut = changed(tmp_path, "lasts", 'top = "lasts"', 'top = "qsim_dut"')
     with pytest.raises(UsageError, match="'qsim_dut' has a name that the benches keep"):

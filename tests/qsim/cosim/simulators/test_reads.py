@@ -78,6 +78,17 @@ def test_an_edited_file_is_noticed(
     assert paths[0] == paths[2] != paths[1]
 
 
+def test_a_file_beside_what_a_link_leads_to_is_noticed(folder: Path) -> None:
+    """Not the one beside the link, which has the same name."""
+    (folder / "far" / "deep").mkdir(parents=True)
+    (folder / "link").symlink_to(folder / "far" / "deep")
+    write(folder / "one.vh", ONE)
+    text = '`include "link/../one.vh"\n' + TEXT.replace("8'd1)", "`ONE)")
+    for content in (ONE, TWO):
+        write(folder / "far" / "one.vh", content)
+        assert run_bulk(toy_job(5), made(folder, text)).agrees == (content == ONE)
+
+
 MODULE = "module one (output logic [7:0] y);\n{}assign y = {};\nendmodule\n"
 
 

@@ -48,6 +48,8 @@ def require_widths(dut: Dut, warnings: Iterable[Message]) -> list[str]:
             continue
         port, have, got = match["port"], int(match["have"]), int(match["got"])
         if port in _ports(dut.results) and have > got:
+            if _read(dut, port) >= have:  # each result is a call of its own, with a part of it
+                continue
             told.append(
                 f"{dut.where}: {field_of(dut, port)}: port {port!r} of {dut.top} has {have} bits, "
                 f"of which the lowest {got} are read"
@@ -77,6 +79,11 @@ def _bindings(dut: Dut) -> dict[str, list[Binding]]:
 
 def _ports(bindings: Mapping[str, Binding]) -> set[str]:
     return {port for binding in bindings.values() for port in binding.ports}
+
+
+def _read(dut: Dut, port: str) -> int:
+    """Return how many bits of a port results are read from."""
+    return max(each.lsb + each.bits for each in dut.results.values() if port in each.ports)
 
 
 def _accepted(bindings: Sequence[Binding] | None, have: int) -> str:

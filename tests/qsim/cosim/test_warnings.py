@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import shutil
@@ -12,6 +13,9 @@ import pytest
 import qsim
 from qsim.cli import main
 from qsim.cosim import Report
+from qsim.cosim.dut import load as load_dut
+from qsim.cosim.dut import require_widths
+from qsim.cosim.simulators import Message
 from qsim.errors import UsageError
 from qsim.golden import load, write
 from tests.tree import GOLDEN, SCALER
@@ -129,3 +133,15 @@ def test_a_width_that_the_binding_contradicts_is_refused(
 def test_a_result_that_is_part_of_a_port_is_told(folder: Path) -> None:
     edit(folder / "scaler.v", "[7:0] code;", "[11:0] code;")
     assert [line for line in ran(folder).warnings if "12 bits, of which the lowest 8" in line]
+
+
+def test_a_port_that_several_results_share_is_read_in_full(folder: Path) -> None:
+    """Each result is a call of its own, with its part: what the others read is not unread."""
+    dut = load_dut(folder / "scaler.toml")
+    low, high = (
+        dataclasses.replace(dut.results["y"], bits=bits, lsb=lsb) for bits, lsb in ((4, 0), (8, 4))
+    )
+    said = [Message("qsim_dut.sv:9", "Port 9 (code) of scaler expects 12 bits, got 4.")]
+    (told,) = require_widths(dataclasses.replace(dut, results={"low": low}), said)
+    assert "12 bits, of which the lowest 4 are read" in told
+    assert require_widths(dataclasses.replace(dut, results={"low": low, "high": high}), said) == []

@@ -89,7 +89,9 @@ def opened(
             ) from None
         except MemoryError:
             raise FileFormatError(
-                f"its {size:,} bytes do not fit into memory", where=where, accepted=accepted
+                f"what its {size:,} bytes hold does not fit into memory",
+                where=where,
+                accepted=accepted,
             ) from None
 
 

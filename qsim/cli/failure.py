@@ -73,7 +73,7 @@ def describe(error: BaseException) -> Failure:
     if isinstance(error, KeyboardInterrupt):
         return Failure(INTERRUPTED, "interrupted", "interrupted", "", "", "interrupted")
     if isinstance(error, MemoryError):
-        text = "not enough memory; fewer samples (--samples) or smaller batches (--batch) need less"
+        text = "not enough memory; less at a time needs less: --samples, --batch, --vectors"
         return Failure(2, "memory", text, "", "", text)
     # A disk that is full may be met anywhere, by other packages too.
     if isinstance(error, OSError) and error.errno in FULL:

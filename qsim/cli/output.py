@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import io
 import json
 import os
 import shutil
 import sys
 import warnings
-from contextlib import ExitStack, contextmanager, nullcontext, redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 WIDTH: Final = 100
+_STDOUT: Final = 1
+_STDERR: Final = 2
 
 
 class Output:
@@ -62,8 +65,26 @@ def quiet(output: Output) -> ExitStack:
         stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore")
         warnings.filterwarnings("default", message="compiled kernels are not kept")
-    stack.enter_context(redirect_stdout(sys.stderr) if output.as_json else nullcontext())
+    if output.as_json:
+        stack.enter_context(redirect_stdout(sys.stderr))
+        stack.enter_context(_redirected())
     return stack
+
+
+@contextmanager
+def _redirected() -> Iterator[None]:
+    """Send to stderr what C code and child processes of a user's code print on stdout."""
+    with suppress(OSError, ValueError, AttributeError):  # None where there is none
+        sys.__stdout__.flush()  # type: ignore[union-attr]
+    kept = os.dup(_STDOUT)
+    os.dup2(_STDERR, _STDOUT)
+    try:
+        yield
+    finally:
+        with suppress(OSError, AttributeError):  # what C still holds, while it goes to stderr
+            ctypes.CDLL(None).fflush(None)
+        os.dup2(kept, _STDOUT)
+        os.close(kept)
 
 
 def write(text: str) -> None:

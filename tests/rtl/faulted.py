@@ -1,4 +1,4 @@
-"""Sums for the adders of ``designs/``, each with the fault that it asks for."""
+"""Sums for the adders of ``faults/``, each with the fault that it asks for."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from qsim.cosim.lanes import LaneName
     from qsim.cosim.simulators import Build
 
-DESIGNS = Path(__file__).parent / "designs"
+FAULTS = Path(__file__).parent / "faults"
 _INPUTS = (Field("acc", 16, True), Field("bias", 16, True), Field("fault", 4, False))
 UNIT = Unit("bias_add", "bias_add", (), {}, Layout(_INPUTS), Layout((Field("sum", 16, True),)))
 
@@ -50,10 +50,10 @@ def job(beats: int, faults: Mapping[int, int] | None = None) -> Job:
 
 def wide(name: str, made: Job) -> Job:
     """Return a job with results as wide as the ports of a design."""
-    return widened(load(DESIGNS / f"{name}.toml"), made)
+    return widened(load(FAULTS / f"{name}.toml"), made)
 
 
 def made(name: str, simulator: str, lane: LaneName, *, waves: bool = False) -> Build:
     """Return the build of a design."""
-    whole = design(load(DESIGNS / f"{name}.toml"), UNIT)
+    whole = design(load(FAULTS / f"{name}.toml"), UNIT)
     return build(recipe(lane, whole, find(simulator), waves=waves))

@@ -132,6 +132,7 @@ def copy(tmp_path: Path, old: str, new: str, file: str = "scaler.toml") -> Dut:
         ('port = "rst_n"', 'port = "rst"', "reset.port: port 'rst' is not a port", "clk, rst_n"),
         ("TIES_AWAY = 1", "TIES = 1", "parameters.TIES: parameter 'TIES' is not", "TIES_AWAY"),
         ('top = "scaler"', 'top = "scalar"', "top: no source has a module 'scalar'", "scaler"),
+        ('top = "scaler"', 'top = "module"', "top: no source has a module 'module'", "scaler"),
     ],
 )
 def test_a_wrong_name_is_told_as_one(
@@ -143,6 +144,13 @@ def test_a_wrong_name_is_told_as_one(
         made_or_explained(dut, vectors[0].unit, simulator)
     assert message in str(caught.value)
     assert accepted in caught.value.accepted
+
+
+def test_a_byte_order_mark_is_told_as_one(tmp_path: Path, vectors: list[Job]) -> None:
+    """Icarus skips such a file, and all after it, without a word."""
+    dut = copy(tmp_path, "", "\ufeff", "scaler.v")
+    with pytest.raises(UsageError, match=r"scaler\.v: it begins with a byte order mark"):
+        made_or_explained(dut, vectors[0].unit, "icarus")
 
 
 def test_an_open_input_is_refused(tmp_path: Path, vectors: list[Job]) -> None:

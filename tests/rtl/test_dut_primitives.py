@@ -153,6 +153,10 @@ def test_the_command_tells_a_block_that_differs(
     assert "nothing says what must come out" in capsys.readouterr().err
     assert main(["cosim", "digits", "-s", "icarus", *wanted]) == 2
     assert "what must come out of digits is known" in capsys.readouterr().err
+    assert main([*arguments[:3], "requantize", "--dut", strict]) == 2
+    assert "requantize has no calls for it (accepted: --dut alone" in capsys.readouterr().err
+    assert main([*arguments, strict, *wanted, "--samples", "3"]) == 2
+    assert f"--samples: {strict} is a block" in capsys.readouterr().err
 
 
 def test_a_primitive_without_rtl_needs_a_design(capsys: pytest.CaptureFixture[str]) -> None:

@@ -23,6 +23,7 @@ _WHAT_HELP: Final = (
     "A model, as for `qsim run`: every primitive call of one run. Or the folder of a golden set. "
     "Or a primitive, such as requantize: its directed vectors, and with --vectors drawn ones."
 )
+_WITH_INIT: Final = "--init with --top, --primitive, --target, --include, --define, -o"
 
 
 def register(app: typer.Typer) -> None:
@@ -180,6 +181,14 @@ def cosim(
     only = {"--top": top, "--primitive": primitive, "--include": include, "--define": define,
             "--output": output}  # fmt: skip
     if init:
+        others = {"MODEL|DIR|PRIMITIVE": what, "--dut": dut, "--vectors": vectors, "--case": case,
+                  "--samples": samples, "--inputs": inputs, "--expected": expected,
+                  "--config": config, "--stall": stall, "--idle-cycles": idle_cycles,
+                  "--jobs": jobs, "--lint": lint or None, "--engine": engine or None,
+                  "--strict": strict or None, "--waves": waves or None}  # fmt: skip
+        for name, value in others.items():
+            if value is not None:
+                raise UsageError("--init simulates nothing", where=name, accepted=_WITH_INIT)
         from qsim.cli.cosim.init import InitOptions, draft
 
         wanted = InitOptions(tuple(init), top, primitive, target, tuple(include or ()),

@@ -169,6 +169,12 @@ def _source(options: CosimOptions, settings: Settings, output: Output) -> _Sourc
 
     if options.what is None:
         return _block(options, settings)
+    if settings.dut is not None and settings.dut.custom is not None:
+        raise UsageError(
+            f"the design is a block of its own: {options.what} has no calls for it",
+            where=settings.dut.where,
+            accepted="--dut alone, with --expected and with --inputs or --vectors",
+        )
     if options.expected is not None:
         raise UsageError(
             f"what must come out of {options.what} is known",
@@ -251,7 +257,7 @@ def _refuse(options: CosimOptions, what: str, names: tuple[str, ...]) -> None:
     for name in names:
         if given[name] is not None:
             raise UsageError(
-                f"{options.what} is {what}",
+                f"{options.what or options.dut} is {what}",
                 where=name,
                 accepted=f"{name} with {fits.get(name, 'a model')}",
             )

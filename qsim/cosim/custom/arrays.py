@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from qsim import npy
-from qsim.errors import InputError, ModelError, UsageError
+from qsim.errors import InputError, ModelError, UsageError, told
 from qsim.models import function
 
 if TYPE_CHECKING:
@@ -50,15 +50,16 @@ def gather(
     if isinstance(given, Mapping):
         arrays = dict(given)
     elif callable(given):
-        arrays, where = _returned(given(**arguments), fields), getattr(given, "__name__", what)
+        where = getattr(given, "__name__", what)
+        arrays = _returned(given(**arguments), fields, where)
     elif given is not None:
         path = Path(given)
         where = str(given)
-        if path.is_dir():
+        if where and path.is_dir():
             found = _folder(path, fields)
             arrays = {k: npy.read(v, _NPY) for k, v in {**files, **found}.items()}
         else:
-            arrays = _returned(_call(str(given), arguments), fields)
+            arrays = _returned(_call(where, arguments), fields, where)
     names = [field.name for field in fields]
     for name in arrays:
         if name not in names:
@@ -77,16 +78,18 @@ def _call(spec: str, arguments: Mapping[str, Any]) -> Any:
     if ":" not in spec:
         raise UsageError(
             "there is no such folder",
-            where=spec,
+            where=spec or "''",
             accepted="a folder of .npy files, package.module:function or file.py:function",
         )
     try:
         return function(spec)(**arguments)
     except ModelError as error:
-        raise UsageError.placed(error, error.where or spec) from None
+        called = error.message.startswith("TypeError: ") and error.where == spec
+        wanted = f"a function of {', '.join(arguments)}" if called else error.accepted
+        raise UsageError(error.message, where=error.where or spec, accepted=wanted) from None
 
 
-def _returned(value: Any, fields: Sequence[Field]) -> dict[str, Any]:
+def _returned(value: Any, fields: Sequence[Field], where: str) -> dict[str, Any]:
     """Return what a function made, by name; one array is that of the only field."""
     if isinstance(value, Mapping):
         return dict(value)
@@ -94,6 +97,7 @@ def _returned(value: Any, fields: Sequence[Field]) -> dict[str, Any]:
         return {fields[0].name: value}
     raise InputError(
         f"the function returned {type(value).__name__}",
+        where=where,
         accepted=f"a dict with arrays named {', '.join(field.name for field in fields)}",
     )
 
@@ -102,10 +106,12 @@ def _checked(field: Field, arrays: Mapping[str, Any], where: str, what: str) -> 
     if field.name not in arrays:
         hint = f"{field.name}.npy in the folder, or {field.name} in [custom.{what}]"
         raise InputError(f"there is no array for {field.name!r}", where=where, accepted=hint)
-    array = np.asarray(arrays[field.name])
     place = f"{where}: {field.name}"
+    array = _array(arrays[field.name], place)
     if array.dtype.kind not in "iub":
-        raise InputError(f"it holds {array.dtype}", where=place, accepted="integers")
+        raise InputError(
+            f"it holds {array.dtype}", where=place, accepted="integers of at most 64 bits"
+        )
     if field.lanes > 1 and array.shape[-1:] != (field.lanes,):
         raise InputError(
             f"the last dimension must be the field's {field.lanes} lanes, not {array.shape}",
@@ -122,6 +128,19 @@ def _checked(field: Field, arrays: Mapping[str, Any], where: str, what: str) -> 
         )
     # One type for all that it holds: NumPy makes floats of mixed 64-bit integers.
     return array.astype(np.int64 if field.max < 1 << 63 else np.uint64)
+
+
+def _array(value: Any, place: str) -> Array:
+    """Return what somebody's code made as an array."""
+    if isinstance(value, np.ma.MaskedArray):
+        raise InputError("it is masked", where=place, accepted="integers, each with a value")
+    try:
+        return np.asarray(value)
+    except MemoryError:
+        raise
+    except Exception as error:  # whatever the __array__ of another library raises
+        message = f"NumPy makes no array of it: {told(error, 200)}"
+        raise InputError(message, where=place, accepted="integers") from None
 
 
 def drawn(fields: Sequence[Field], count: int, seed: int) -> dict[str, Array]:

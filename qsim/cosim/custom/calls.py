@@ -57,7 +57,7 @@ def calls(
         raise UsageError(
             "nothing says what must come out",
             where=spec.where,
-            accepted="--expected DIR or module:function, or files in [custom.expected]",
+            accepted="--expected DIR or F.py:FUNCTION, or files in [custom.expected]",
         )
     wanted = gather(expected, spec.expected, spec.results, spread, "expected")
     return [Prepared(_job(spec, field, spread, wanted[field.name], lead)) for field in spec.results]
@@ -69,9 +69,9 @@ def _inputs(
     if vectors is not None:
         if inputs is not None or spec.packets != "none":
             raise UsageError(
-                "inputs are drawn for a block without packets, and without others",
+                "inputs are drawn only for a block without packets, and only without --inputs",
                 where="--vectors",
-                accepted="--inputs DIR or module:function",
+                accepted="--inputs DIR or F.py:FUNCTION",
             )
         if vectors < 1:
             raise UsageError(f"--vectors must be at least 1, not {vectors}", accepted="1 or more")
@@ -80,7 +80,7 @@ def _inputs(
         raise UsageError(
             "nothing says what goes in",
             where=spec.where,
-            accepted="--inputs DIR or module:function, --vectors N, or files in [custom.inputs]",
+            accepted="--inputs DIR or F.py:FUNCTION, --vectors N, or files in [custom.inputs]",
         )
     return gather(inputs, spec.inputs, spec.fields, {"seed": seed}, "inputs")
 

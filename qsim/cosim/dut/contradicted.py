@@ -108,6 +108,11 @@ def _ports(bindings: Mapping[str, Binding]) -> set[str]:
     return {port for binding in bindings.values() for port in binding.ports}
 
 
+def _read(dut: Dut, port: str) -> int:
+    """Return how many bits of a port results are read from."""
+    return max(each.lsb + each.bits for each in dut.results.values() if port in each.ports)
+
+
 def _accepted(bindings: Sequence[Binding] | None, have: int) -> str:
     if bindings is None:
         return "a port of one bit"

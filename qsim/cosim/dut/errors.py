@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from qsim.cosim.dut.ports import declared, modules
+from qsim.cosim.simulators import WRAPPER
 from qsim.errors import UsageError
 
 if TYPE_CHECKING:
@@ -16,31 +17,55 @@ if TYPE_CHECKING:
 _PORT: Final = re.compile(r"Pin not found: '(\w+)'|port ``(\w+)'' is not")
 _PARAMETER: Final = re.compile(r"Parameter not found: '(\w+)'|parameter `(\w+)`? not found")
 _MODULE: Final = re.compile(r"(?:find file containing module: '|Unknown module type: )(\w+)")
+# Icarus reads nothing any more after the first file that begins so, and says nothing of it.
+_NO_ROOT: Final = "Unable to find the root module"
+_MARK: Final = b"\xef\xbb\xbf"
 
 
 def explain(error: BuildError, dut: Dut) -> None:
     """Tell a compiler's error as one about the binding, where it is one.
 
     Raises:
-        UsageError: a port, a parameter or the module that the ``dut.toml`` names is not there.
+        UsageError: a port, a parameter or the module that the ``dut.toml`` names is not there, or
+            the compiler cannot read a source.
     """
     text = error.message
+    if _NO_ROOT in text:
+        _require_no_mark(dut)
+    # The wrapper has names of the file: what it cannot parse is a keyword among them.
+    of_wrapper = "syntax error" in text and error.where.startswith(f"{WRAPPER}:")
+    if of_wrapper and dut.top not in modules(dut):
+        _no_module(dut)
     for pattern, what in ((_PORT, "port"), (_PARAMETER, "parameter"), (_MODULE, "module")):
         match = pattern.search(text)
         if match is None:
             continue
         name = next((group for group in match.groups() if group), "")
         if what == "module" and name == dut.top:
-            raise UsageError(
-                f"no source has a module {name!r}",
-                where=f"{dut.where}: top",
-                accepted=", ".join(modules(dut)) or "the name of a module in sources",
-            ) from None
+            _no_module(dut)
         if what != "module":
             raise UsageError(
                 f"{what} {name!r} is not a {what} of module {dut.top}",
                 where=f"{dut.where}: {field_of(dut, name)}",
                 accepted=_names(dut, what) or f"a {what} that {dut.top} declares",
+            ) from None
+
+
+def _no_module(dut: Dut) -> NoReturn:
+    raise UsageError(
+        f"no source has a module {dut.top!r}",
+        where=f"{dut.where}: top",
+        accepted=", ".join(modules(dut)) or "the name of a module in sources",
+    ) from None
+
+
+def _require_no_mark(dut: Dut) -> None:
+    for path in dut.sources:
+        if path.read_bytes()[: len(_MARK)] == _MARK:
+            raise UsageError(
+                "it begins with a byte order mark, which Icarus cannot read",
+                where=str(path),
+                accepted="the file without its first three bytes, or --simulator verilator",
             ) from None
 
 

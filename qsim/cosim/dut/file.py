@@ -28,6 +28,7 @@ MAX_INTERVAL: Final = 1 << 16
 MAX_RATIO: Final = 16
 MAX_PACKET: Final = 1 << 16
 MAX_SETTLE: Final = 255
+MAX_ARRAY: Final = 4096
 
 
 def load(path: str | Path) -> Dut:
@@ -88,10 +89,10 @@ def _read(top: Table, base: Path) -> Dut:
         interfaces=interfaces(top.table("interfaces", {})),
         interval=top.integer("interval", 1, MAX_INTERVAL, 1),
         settle=top.integer("settle", 0, MAX_SETTLE, 4),
-        packet=top.integer("packet", 1, MAX_PACKET, 0) if "packet" in top.data else 0,
+        packet=top.size("packet", MAX_PACKET),
         others=tuple(others),
-        rows=array.integer("rows", 1, 4096) if "rows" in array.data else 0,
-        columns=array.integer("columns", 1, 4096) if "columns" in array.data else 0,
+        rows=array.size("rows", MAX_ARRAY),
+        columns=array.size("columns", MAX_ARRAY),
         custom=_custom(top, primitive, base),
     )
     for table in (top, reset, array):

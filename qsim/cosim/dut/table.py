@@ -73,8 +73,16 @@ class Table:
         """Return an integer of low..high."""
         value = self.take(name, default)
         if type(value) is not int or not low <= value <= high:
-            raise UsageError(**self.refused(name, value, f"{low}..{high}"))
+            accepted = f"{low}..{high}" if low < high else str(low)
+            raise UsageError(**self.refused(name, value, accepted))
         return value
+
+    def size(self, name: str, high: int) -> int:
+        """Return an integer of 1..high; 0 where the field is missing."""
+        if name in self.data:
+            return self.integer(name, 1, high)
+        self.asked.append(name)
+        return 0
 
     def integers(self, name: str, low: int, high: int) -> tuple[int, ...]:
         """Return a list of integers of low..high; none where the field is missing."""
@@ -107,13 +115,19 @@ class Table:
             raise UsageError(
                 **self.refused(name, value, f"a list of {kind}, relative to this file")
             )
-        paths = tuple((base / text).resolve() for text in value)
-        for text, path in zip(value, paths, strict=True):
-            if not (path.is_dir() if folders else path.is_file()):
+        paths = []
+        for text in value:
+            try:
+                path = (base / text).resolve()
+                there = path.is_dir() if folders else path.is_file()
+            except (OSError, ValueError, RuntimeError):  # too long, a NUL, a loop of links
+                there = False
+            if not there:
                 raise UsageError(
                     **self.refused(name, text, f"{kind} that exist, relative to {base}")
                 )
-        return paths
+            paths.append(path)
+        return tuple(paths)
 
     def names(self) -> list[str]:
         """Return the names of all fields, which must be identifiers."""

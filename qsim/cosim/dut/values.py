@@ -86,8 +86,10 @@ def defines(table: Table) -> dict[str, str]:
 
 def _define(table: Table, name: str) -> str:
     value = table.data[name]
-    if not NAME.fullmatch(name) or not isinstance(value, str) or not value.isprintable():
-        raise UsageError(**table.refused(name, value, "a macro's name and its text"))
+    if not NAME.fullmatch(name):
+        raise UsageError(**table.refused("a macro's name", name, "a Verilog identifier"))
+    if not isinstance(value, str) or not value.isprintable():
+        raise UsageError(**table.refused(name, value, f'text on one line, as {name} = "1"'))
     return value
 
 

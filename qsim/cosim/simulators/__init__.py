@@ -8,7 +8,7 @@ from __future__ import annotations
 from qsim.cosim.simulators.builds import build, build_all
 from qsim.cosim.simulators.compile_errors import BuildError
 from qsim.cosim.simulators.linting import lint
-from qsim.cosim.simulators.messages import Message, simulated
+from qsim.cosim.simulators.messages import WRAPPER, Message, simulated
 from qsim.cosim.simulators.recipes import LANES, Build, LaneName, Recipe
 from qsim.cosim.simulators.toolchain import SIMULATORS, Simulator, find
 from qsim.cosim.simulators.watched import Handshake, Watched
@@ -19,6 +19,7 @@ __all__ = [
     "RTL",
     "RTL_TB",
     "SIMULATORS",
+    "WRAPPER",
     "Build",
     "BuildError",
     "Design",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import io
+import json
 import os
 import subprocess
 import sys
@@ -13,13 +15,14 @@ from pathlib import Path
 import pytest
 
 from qsim.cli import main
+from qsim.cli.output import Output, quiet
 from tests.qsim.cli.models import FACTORY
-from tests.tree import ROOT
+from tests.tree import ROOT, SCALER
 
 HELP = [
     *([], ["run"], ["compile"], ["inspect"], ["cosim"], ["prove"], ["targets"], ["models"]),
     *(["doctor"], ["golden"], ["golden", "record"], ["golden", "check"], ["golden", "export"]),
-    ["golden", "import"],
+    *(["golden", "import"], ["golden", "fields"]),
 ]
 # What ends quickly, in a folder with net.py, net.qsim and the golden set `set`.
 COMMANDS = [
@@ -38,6 +41,8 @@ COMMANDS = [
     ["golden", "check", "wrong"],
     ["golden", "export", "set", "-o", "hex"],
     ["cosim", "add", "--simulator", "icarus", "--vectors", "100"],
+    ["cosim", "--init", f"{SCALER}/scaler.v", "-o", "draft.toml"],
+    ["golden", "fields", "softmax"],
     ["run", "gone.qsim"],
 ]
 FULL = "stdout: cannot be written: no space left on device"
@@ -110,10 +115,10 @@ def test_commands(
     assert (FULL if kind == "full" else "gone.qsim" if error else LEFT) in said
 
 
-@pytest.mark.parametrize("json", [[], ["--json"]])
+@pytest.mark.parametrize("as_json", [[], ["--json"]])
 def test_a_closed_stdout_is_refused_before_the_work(
     tmp_path: Path,
-    json: list[str],
+    as_json: list[str],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -121,7 +126,7 @@ def test_a_closed_stdout_is_refused_before_the_work(
     for command in [*COMMANDS, ["--help"], ["--version"]]:
         with monkeypatch.context() as patch:
             patch.setattr(sys, "stdout", None)
-            assert main([*command, *json]) == 2, command
+            assert main([*command, *as_json]) == 2, command
         wanted = "qsim: stdout: is closed (accepted: an open stdout, or /dev/null)\n"
         assert capsys.readouterr().err == wanted
     assert list(tmp_path.iterdir()) == []
@@ -147,6 +152,21 @@ def test_what_a_model_prints_counts(
     with stdout("full", monkeypatch):
         assert main([]) == 2
     assert capsys.readouterr().err.startswith(f"qsim: {FULL}")
+
+
+def test_what_c_code_and_children_print_is_not_in_the_json(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """As a golden function does that asks a program in C."""
+    output = Output(as_json=True)
+    with quiet(output):
+        ctypes.CDLL(None).printf(b"from C, which keeps it in a buffer of its own\n")
+        subprocess.run(["/bin/echo", "from a child"], check=True)
+        print("from Python")
+    output.json({"ok": True})
+    captured = capfd.readouterr()
+    assert json.loads(captured.out) == {"ok": True}
+    assert all(f"from {who}" in captured.err for who in ("C", "a child", "Python"))
 
 
 def test_an_output_that_is_no_file_is_written(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,34 +26,68 @@ def _direction(symbol: Any) -> Direction:
 
 
 def ports_of(body: Any) -> Iterator[Port]:
-    """Yield the ports of a module; of interfaces their signals."""
+    """Yield the ports of a module that a binding can name; of interfaces their signals."""
     for port in body.portList:
-        kind = _kind(port)
-        if kind == "Port":
+        if _unbound(port):
+            continue
+        if _kind(port) == "Port":
             yield _port(port.name, _direction(port), port.type)
-        elif kind == "InterfacePort":
+        elif _kind(port) == "InterfacePort":
             yield from _signals(port)
-        # A concatenation of ports has no name to connect it by.
+
+
+def unbound_of(body: Any) -> Iterator[str]:
+    """Yield what a binding has no words for: ports, with the reason, and parameters to be set."""
+    yield from filter(None, map(_unbound, body.portList))
+    for each in body.parameters:
+        if not (each.isLocalParam or each.initializer or _kind(each) == "TypeParameter"):
+            yield (
+                f"parameter {each.name} has no default: set it in [parameters], "
+                "and correct the widths that follow from it"
+            )
+
+
+def _unbound(port: Any) -> str:
+    """Return why a binding cannot name a port; empty where it can."""
+    if _kind(port) == "InterfacePort":
+        instance, _ = port.connection or (None, None)
+        if port.isGeneric:
+            return f"{port.name} is an interface of any type, which a binding cannot name"
+        if instance is not None and _kind(instance) == "InstanceArray":
+            return f"{port.name} is an array of interfaces, which a binding cannot name"
+        return ""
+    if _kind(port) != "Port" or not port.name:
+        return "a port has no name to connect it by: {a, b} in the list of ports"
+    spans, type_ = _dimensions(port.type)
+    if len({rises for _, rises in spans}) > 1:
+        return f"{port.name} is an array that counts up in one dimension and down in another"
+    if not type_.isIntegral and _kind(type_) != "ErrorType":
+        return f"{port.name} is a {type_}, which is no vector of bits"
+    return ""
+
+
+def _dimensions(given: Any) -> tuple[list[tuple[int, bool]], Any]:
+    """Return the size of each unpacked dimension, whether it counts up, and the element's type."""
+    type_, spans = given.canonicalType, []
+    while type_.isUnpackedArray and hasattr(type_, "fixedRange"):
+        span = type_.fixedRange
+        spans.append((abs(span.left - span.right) + 1, bool(span.left <= span.right)))
+        type_ = type_.arrayElementType.canonicalType
+    return spans, type_
 
 
 def _signals(port: Any) -> Iterator[Port]:
-    instance, modport = port.connection or (None, None)
-    if modport is None:
-        return
-    for signal in modport:
+    _, modport = port.connection or (None, None)
+    for signal in modport or ():
         if _kind(signal) == "ModportPort":
             yield _port(f"{port.name}.{signal.name}", _direction(signal), signal.type)
-    del instance
 
 
 def _port(name: str, direction: Direction, given: Any) -> Port:
-    type_ = given.canonicalType
-    count, unpacked = 1, ""
-    while type_.isUnpackedArray and hasattr(type_, "fixedRange"):
-        span = type_.fixedRange
-        unpacked = unpacked or ("ascending" if span.left <= span.right else "descending")
-        count *= abs(span.left - span.right) + 1
-        type_ = type_.arrayElementType.canonicalType
+    spans, type_ = _dimensions(given)
+    sizes = tuple(size for size, _ in spans)
+    unpacked = ("ascending" if spans[0][1] else "descending") if spans else ""
+    count = math.prod(sizes)
     bits, signed = int(type_.bitWidth), bool(type_.isSigned)
     if _kind(type_) == "PackedArrayType" and not unpacked:
         inner = type_.arrayElementType.canonicalType
@@ -61,7 +95,8 @@ def _port(name: str, direction: Direction, given: Any) -> Port:
             count = bits // int(inner.bitWidth)
             bits, signed = int(inner.bitWidth), bool(inner.isSigned)
     held: Literal["", "ascending", "descending"] = unpacked  # type: ignore[assignment]
-    return Port(name, direction, max(bits, 1), signed, count, held, tuple(_parts(type_)))
+    several = sizes if len(sizes) > 1 else ()
+    return Port(name, direction, max(bits, 1), signed, count, held, tuple(_parts(type_)), several)
 
 
 def _parts(type_: Any) -> Iterator[Part]:
@@ -82,7 +117,7 @@ def _parts(type_: Any) -> Iterator[Part]:
 def interfaces_of(body: Any) -> Iterator[Interface]:
     """Yield the ports that are interfaces."""
     for port in body.portList:
-        if _kind(port) != "InterfacePort" or port.interfaceDef is None:
+        if _kind(port) != "InterfacePort" or port.interfaceDef is None or _unbound(port):
             continue
         instance, _ = port.connection or (None, None)
         clock = "" if instance is None else _clock(instance)

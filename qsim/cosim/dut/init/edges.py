@@ -49,7 +49,9 @@ def symbols(scope: Any) -> Iterator[Any]:
 def unknown_interfaces(body: Any) -> Iterator[str]:
     """Yield the interfaces of a module's ports that no file defines; the parser says nothing."""
     for port in body.portList:
-        if str(port.kind).endswith("InterfacePort") and port.interfaceDef is None:
+        if not str(port.kind).endswith("InterfacePort") or port.isGeneric:
+            continue
+        if port.interfaceDef is None:
             syntax = port.syntax
             while syntax is not None and not hasattr(syntax, "header"):
                 syntax = syntax.parent

@@ -40,6 +40,7 @@ class Port:
         count: elements of an array, packed or not; 1 where it is none.
         unpacked: direction of the range of an unpacked array; empty where it is none.
         parts: members, of a packed structure.
+        sizes: of an unpacked array of several dimensions, in each; empty of any other.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Port:
     count: int = 1
     unpacked: Literal["", "ascending", "descending"] = ""
     parts: tuple[Part, ...] = ()
+    sizes: tuple[int, ...] = ()
 
     @property
     def width(self) -> int:
@@ -99,6 +101,7 @@ class Module:
         conditions: one-bit inputs that a clocked process asks for first, with the level that is
             asked for.
         missing: modules inside it whose source was not found.
+        unbound: ports and parameters that a binding has no words for, and why, one line each.
         notes: what the parser found wrong, one line each.
     """
 
@@ -110,6 +113,7 @@ class Module:
     edges: Mapping[str, Literal["posedge", "negedge", "both"]] = field(default_factory=dict)
     conditions: Mapping[str, Literal["high", "low"]] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
+    unbound: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     def named(self, direction: Direction) -> list[Port]:

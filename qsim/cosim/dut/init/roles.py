@@ -84,6 +84,7 @@ def roles(module: Module) -> Roles:
     made.results = [port for port in outputs if port.name not in taken]
     for port in module.named("inout"):
         made.todo.append(f"{port.name} is an inout, which a binding cannot drive")
+    made.todo += module.unbound
     return made
 
 

@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from qsim import files
-from qsim.cosim.dut.init.declared import interfaces_of, parameters_of, ports_of
+from qsim.cosim.dut.init.declared import interfaces_of, parameters_of, ports_of, unbound_of
 from qsim.cosim.dut.init.edges import edges_of, unknown, unknown_interfaces
 from qsim.cosim.dut.init.module import Module
 from qsim.errors import FileFormatError, MissingToolError, UsageError
@@ -87,6 +87,7 @@ def read(
         edges=edges,
         conditions=conditions,
         missing=tuple(missing),
+        unbound=tuple(unbound_of(instance.body)),
         notes=tuple(reading.notes()),
     )
 

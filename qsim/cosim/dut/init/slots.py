@@ -28,6 +28,7 @@ class Slot:
         lsb: lowest bit of the first lane.
         unpacked: direction of the range of an unpacked array.
         static: its name says that it is a register of a layer.
+        sizes: of an unpacked array of several dimensions, in each.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Slot:
     lsb: int = 0
     unpacked: Literal["", "ascending", "descending"] = ""
     static: bool = False
+    sizes: tuple[int, ...] = ()
 
     @property
     def width(self) -> int:
@@ -89,7 +91,7 @@ def slots(ports: Iterable[Port]) -> list[Slot]:
             name = port.name.rpartition(".")[2]
             made.append(
                 Slot(name, (port.name,), port.bits, port.signed, port.count, 0, port.unpacked,
-                     static)
+                     static, port.sizes)
             )  # fmt: skip
     return made
 

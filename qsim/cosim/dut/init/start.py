@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -12,6 +13,7 @@ from qsim.cosim.dut.fits import require_unit
 from qsim.cosim.dut.init import words as w
 from qsim.cosim.dut.init.draft import draft
 from qsim.cosim.dut.init.slang import read
+from qsim.cosim.dut.table import NAME
 from qsim.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
     from qsim.cosim.jobs import Unit
 
-NAME: Final = "dut.toml"
+FILE: Final = "dut.toml"
 # Words of a module's name, for what it computes.
 _WORDS: Final = {
     "requantize": "requant requantize requantizer rescale scaler quant quantizer",
@@ -89,16 +91,21 @@ def init(
         UsageError: a file that is there already or cannot be written, sources that are no
             SystemVerilog, or an unknown module or primitive.
     """
-    path = output or sources[-1].parent / NAME
+    path = output or sources[-1].parent / FILE
     if path.exists() or path.is_symlink():
         raise UsageError(
             "there is such a file already",
             where=str(path),
             accepted="-o with the name of a new file; a draft replaces nothing",
         )
+    _require_arguments(sources, include, defines, path)
     module = read(sources, top=top, include=include, defines=defines)
     guess, why = (primitive, "") if primitive else _computes(module.name)
-    unit = None if guess == "custom" else fields(guess)
+    try:
+        unit = None if guess == "custom" else fields(guess)
+    except UsageError as error:
+        known = f"{error.accepted}; custom: a block of its own"
+        raise UsageError(error.message, where="--primitive", accepted=known) from None
     made = draft(
         module,
         guess,
@@ -118,6 +125,36 @@ def init(
         )
     atomic.write_bytes(path, text.encode())
     return Written(path, module.name, guess, tuple(said), tuple(todo))
+
+
+def _require_arguments(
+    sources: Sequence[Path], include: Sequence[Path], defines: Sequence[str], path: Path
+) -> None:
+    """Require what the parser would not miss, or not tell in words of these arguments."""
+    for each in (*sources, *include, path):
+        _require_text(each)
+    for index, source in enumerate(sources):
+        if source.resolve() in {each.resolve() for each in sources[:index]}:
+            raise UsageError("it is given twice", where=str(source), accepted="each file once")
+    for folder in include:
+        if not folder.is_dir():
+            raise UsageError("--include names no folder", where=str(folder), accepted="a folder")
+    for define in defines:
+        name, _, text = define.partition("=")
+        if not NAME.fullmatch(name) or not (text.isprintable() and text.isascii()):
+            raise UsageError(
+                f"--define must not be {define!r:.80}", accepted="NAME=TEXT, in ASCII, on one line"
+            )
+
+
+def _require_text(path: Path) -> None:
+    """Require a path that TOML, which is UTF-8, can hold."""
+    try:
+        os.fsencode(path.resolve()).decode()
+    except UnicodeDecodeError:
+        raise UsageError(
+            "its path is not UTF-8, which a draft must be", where=str(path), accepted="another name"
+        ) from None
 
 
 def _computes(name: str) -> tuple[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -33,6 +34,7 @@ _ZERO: Final = frozenset(
     )
 )
 MAX_BITS: Final = 64
+_BARE: Final = re.compile(r"[A-Za-z0-9_-]+")  # a key of TOML that needs no quotes
 
 
 @dataclass
@@ -67,6 +69,15 @@ class Work:
     loaded: str = ""
 
 
+def quoted(value: str | Sequence[str]) -> str:
+    """Return text, or a list of it, as TOML writes it."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _key(name: str) -> str:
+    return name if _BARE.fullmatch(name) else quoted(name)
+
+
 def tables(work: Work, unit: Unit | None, folder: Path) -> Iterator[str]:
     """Yield the lines of a draft that lies in a folder; what they leave open goes to ``roles``."""
     yield from _head(work, folder)
@@ -79,12 +90,12 @@ def _head(work: Work, folder: Path) -> Iterator[str]:
     sources = [_relative(path, folder) for path in module.sources]
     yield "schema = 1"
     yield f'primitive = "{work.primitive}"'
-    yield f'top = "{module.name}"'
-    yield f"sources = {json.dumps(sources)}"
+    yield f"top = {quoted(module.name)}"
+    yield f"sources = {quoted(sources)}"
     if work.include:
-        yield f"include = {json.dumps([_relative(path, folder) for path in work.include])}"
+        yield f"include = {quoted([_relative(path, folder) for path in work.include])}"
     if made.clock:
-        yield f'clock = "{made.clock}"'
+        yield f"clock = {quoted(made.clock)}"
     yield f'handshake = "{made.handshake}"'
     if made.handshake == "fixed_latency":
         guess = 1 if made.clock else 0
@@ -101,13 +112,13 @@ def _head(work: Work, folder: Path) -> Iterator[str]:
     if work.defines:
         yield "\n[defines]"
         for each in work.defines:
-            name, _, text = each.partition("=")
-            yield f"{name} = {json.dumps(text or '1')}"
+            name, given, text = each.partition("=")
+            yield f"{_key(name)} = {quoted(text if given else '1')}"
     if module.parameters:
         yield "\n# Parameters with their defaults: uncomment to set.\n[parameters]"
         for parameter in module.parameters:
             note = f"  # {parameter.note}" if parameter.note else ""
-            yield f"# {parameter.name} = {parameter.value or '...'}{note}"
+            yield f"# {_key(parameter.name)} = {parameter.value or '...'}{note}"
 
 
 def _relative(path: Path, folder: Path) -> str:
@@ -118,15 +129,15 @@ def _control(work: Work) -> Iterator[str]:
     made = work.roles
     if made.clocks:
         yield "\n[clocks]  # in phase with clock, a multiple of its rate"
-        yield from (f"{name} = {{ ratio = 1 }}" for name in made.clocks)
+        yield from (f"{_key(name)} = {{ ratio = 1 }}" for name in made.clocks)
     if made.reset:
-        yield f'\n[reset]\nport = "{made.reset}"\nactive = "{made.active}"'
+        yield f'\n[reset]\nport = {quoted(made.reset)}\nactive = "{made.active}"'
     if work.module.interfaces:
         yield "\n[interfaces]"
         for each in work.module.interfaces:
             modport = f', modport = "{each.modport}"' if each.modport else ""
             clock = f', clock = "{each.clock}"' if each.clock else ""
-            yield f'{each.name} = {{ type = "{each.type}"{modport}{clock} }}'
+            yield f'{_key(each.name)} = {{ type = "{each.type}"{modport}{clock} }}'
     shared = made.inputs[0] if len(made.inputs) == 1 else None
     if shared is not None and shared.ports:
         yield "\n[input]"
@@ -139,7 +150,7 @@ def _control(work: Work) -> Iterator[str]:
         ties |= dict.fromkeys((port for port in slot.ports if "." not in port), 0)
     if ties:
         yield "\n[tie]  # constants on inputs"
-        yield from (f"{name} = {value}" for name, value in ties.items())
+        yield from (f"{_key(name)} = {value}" for name, value in ties.items())
 
 
 def _lasts(made: Roles) -> bool:
@@ -150,7 +161,7 @@ def _channel(channel: Channel, *, last: bool = True) -> Iterator[str]:
     for kind, port in channel.ports.items():
         if kind == "last" and not last:
             continue
-        yield f'{kind} = "{port.name}"'
+        yield f"{kind} = {quoted(port.name)}"
         if w.is_low(port.name) and kind in ("valid", "ready", "start", "done", "busy"):
             yield f'{kind}_active = "low"'
 
@@ -160,23 +171,25 @@ def _values(work: Work, unit: Unit | None) -> Iterator[str]:
         yield from _custom(work)
     yield "\n[operands]"
     for name, slot in work.operands.places.items():
-        yield f"{name} = {{ {_place(slot)}{_moving(work, name, slot)} }}"
+        yield f"{_key(name)} = {{ {_place(slot)}{_moving(work, name, slot)} }}"
     if unit is not None and work.operands.missing:
         yield "\n[fixed]  # fields that no port has: the value that the module computes with"
         for field in work.operands.missing:
             yield _fixed(work, field)
     yield "\n[results]"
     for name, slot in work.results.places.items():
-        yield f"{name} = {{ {_place(slot)} }}"
+        yield f"{_key(name)} = {{ {_place(slot)} }}"
 
 
 def _place(slot: Slot) -> str:
-    ports = json.dumps(slot.ports[0] if len(slot.ports) == 1 else list(slot.ports))
+    ports = quoted(slot.ports[0] if len(slot.ports) == 1 else list(slot.ports))
     text = f"port = {ports}, bits = {slot.bits}, signed = {str(slot.signed).lower()}"
     if slot.lsb:
         text += f", lsb = {slot.lsb}"
     if slot.unpacked:
         text += f', unpacked = "{slot.unpacked}"'
+    if slot.sizes:
+        text += f", sizes = {list(slot.sizes)}"
     return text
 
 
@@ -191,7 +204,7 @@ def _moving(work: Work, name: str, slot: Slot) -> str:
     elif len(work.roles.inputs) > 1:
         channel = _stream_of(work.roles.inputs, slot)
         for kind, port in channel.ports.items():
-            text += f', {kind} = "{port.name}"'
+            text += f", {kind} = {quoted(port.name)}"
     if work.lanes > 1 and slot.count == 1 and work.operands.places[name].count == 1:
         text += ", shared = true"
     return text
@@ -223,7 +236,7 @@ def _fixed(work: Work, field: Field) -> str:
 
 def _custom(work: Work) -> Iterator[str]:
     """The block's own fields: its ports."""
-    yield '\n[custom]\nname = "' + work.module.name + '"'
+    yield f"\n[custom]\nname = {quoted(work.module.name)}"
     lasts = _lasts(work.roles)
     if lasts:
         yield 'packets = "reduce"  # TODO: "frame" where packets come out, "none" without packets'
@@ -232,5 +245,5 @@ def _custom(work: Work) -> Iterator[str]:
         yield f"[custom.{title}]"
         for name, slot in places.items():
             lanes = f", lanes = {slot.count}" if slot.count > 1 else ""
-            signed = str(slot.signed).lower()
-            yield f"{name} = {{ bits = {min(slot.bits, MAX_BITS)}, signed = {signed}{lanes} }}"
+            bits, signed = min(slot.bits, MAX_BITS), str(slot.signed).lower()
+            yield f"{_key(name)} = {{ bits = {bits}, signed = {signed}{lanes} }}"

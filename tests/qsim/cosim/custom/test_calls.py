@@ -79,6 +79,13 @@ def test_packets() -> None:
     assert call.job.expected_last.tolist() == [False, True] * 2
 
 
+class Unwilling:
+    """As a tensor of another library that has gradients."""
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        raise RuntimeError("detach it first")
+
+
 GOOD = {"x": np.arange(4), "t": np.zeros((4, 3), int)}
 
 
@@ -93,6 +100,12 @@ GOOD = {"x": np.arange(4), "t": np.zeros((4, 3), int)}
         ({**GOOD, "x": np.arange(5)}, golden, r"one shape, not x \(5,\), t \(4,\)"),
         (GOOD, {"y": np.zeros(3, int)}, r"y has the shape \(3,\) for inputs of \(4,\)"),
         (GOOD, {"y": np.full(4, 256)}, r"y: it holds 256 at \[0\]"),
+        (GOOD, {"y": [[1], [2, 3]]}, "expected: y: NumPy makes no array of it: .* inhomogeneous"),
+        (GOOD, {"y": np.ma.masked_array([1, 2], [0, 1])}, "y: it is masked"),
+        (GOOD, {"y": [10**30] * 4}, "holds object .accepted: integers of at most 64 bits"),
+        (GOOD, {"y": np.full(4, np.nan)}, "it holds float64"),
+        (GOOD, {"y": Unwilling()}, "y: NumPy makes no array of it: detach it first"),
+        (GOOD, {1: np.zeros(4, int)}, "there is no array 1 to take"),
         (GOOD, lambda x, t: {"z": x}, "there is no array 'z' to take"),
         ({"x": np.zeros(0, int), "t": np.zeros((0, 3), int)}, golden, "at least one operation"),
     ],
@@ -102,11 +115,31 @@ def test_what_does_not_fit_is_shown(given: Any, wanted: Any, message: str) -> No
         calls(spec(), given, wanted)
 
 
+def test_a_function_that_fails_is_told_with_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "block.py"
+    path.write_text(
+        "def other(a): return a\n"
+        "def raises(x, t): raise ValueError('no\\nway')\n"
+        "def leaves(x, t): raise SystemExit(0)\n"
+        "def nothing(x, t): return None\n"
+    )
+    two = {"y": RESULTS["y"], "z": RESULTS["y"]}
+    for name, message in (
+        ("other", r"block\.py:other: TypeError: .*accepted: a function of x, t"),
+        ("raises", r"block\.py:2: ValueError: no way"),
+        ("leaves", r"block\.py:3: SystemExit: 0"),
+        ("nothing", r"block\.py:nothing: the function returned NoneType .*named y, z"),
+    ):
+        with pytest.raises((UsageError, InputError), match=message):
+            calls(spec(results=two), GOOD, f"{path}:{name}")
+
+
 def test_nothing_to_take_and_packets_that_are_drawn() -> None:
     for arguments, message in (
         ((None, golden), "nothing says what goes in"),
         ((GOOD, None), "nothing says what must come out"),
         (("no-folder", golden), "there is no such folder"),
+        (("", golden), "there is no such folder"),
         (("no_such_file.py:f", golden), "there is no such file"),
     ):
         with pytest.raises(UsageError, match=message):

@@ -72,10 +72,18 @@ def test_reads_the_examples(path: Path) -> None:
         ("[results]", '[parameters]\n"a b" = 1\n[results]', "a name must not be 'a b'"),
         ("[results]", "[defines]\nW = 1\n[results]", "W must not be 1"),
         ("schema = 1", "schema = 1\nparameters = 3", "must be a table, not 3"),
+        ("schema = 1", "schema = 3", "schema must not be 3 (accepted: 1)"),
+        ("[results]", "[defines]\nW = 1\n[results]", 'accepted: text on one line, as W = "1"'),
+        ("[results]", '[defines]\n"A+B" = "1"\n[results]', "macro's name must not be 'A+B'"),
+        ("adder_streams.sv", "a\\u0000b.v", "files that exist, relative to"),
+        ("adder_streams.sv", "a" * 5000, "files that exist, relative to"),
+        ("adder_streams.sv", "loop.v", "sources must not be 'loop.v'"),
+        ('clock = "clk"', 'clock = "clk"\nspeed = 2', "settle, packet"),
     ],
 )
 def test_refuses(tmp_path: Path, old: str, new: str, message: str) -> None:
     assert old in TEXT
+    (tmp_path / "loop.v").symlink_to("loop.v")
     with pytest.raises(UsageError, match=re.escape(message)) as caught:
         read(tmp_path, TEXT.replace(old, new, 1))
     assert "dut.toml" in str(caught.value)

@@ -306,6 +306,100 @@ def test_it_says_what_is_guessed_and_what_comes_next(
     )
 
 
+@pytest.mark.parametrize(
+    ("ports", "body", "told"),
+    [
+        ("stream_if.sink s[4]", "", "s is an array of interfaces, which a binding cannot name"),
+        ("interface s", "", "s is an interface of any type, which a binding cannot name"),
+        ("input real r", "", "r is a real, which is no vector of bits"),
+        ("input string r", "", "r is a string, which is no vector of bits"),
+        ("input x [3:0][2]", "", "x is an array that counts up in one dimension and down in"),
+        ("{a, b}", "input a, b;", "a port has no name to connect it by: {a, b} in the list"),
+        ("inout z", "", "z is an inout, which a binding cannot drive"),
+    ],
+)
+def test_a_port_that_no_binding_can_name_is_to_do(
+    ports: str, body: str, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ending = "endmodule" if body else "input [3:0] k, output [3:0] y); assign y = k; endmodule"
+    text = f"module m({ports}); {body} {ending}" if body else f"module m({ports}, {ending}"
+    status, _ = written(tmp_path, text)
+    assert status == 0
+    todo = json.loads(capsys.readouterr().out)["todo"]
+    assert any(line.startswith(told) for line in todo), todo
+    assert not any("the module needs" in line for line in todo)
+
+
+def test_a_parameter_without_default_is_to_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "module m #(parameter W) (input [W-1:0] x, output [W-1:0] y); assign y = x; endmodule"
+    assert written(tmp_path, text)[0] == 0
+    (todo,) = json.loads(capsys.readouterr().out)["todo"]
+    assert todo.startswith("parameter W has no default: set it in [parameters]")
+
+
+def test_an_array_of_several_dimensions_has_its_sizes(tmp_path: Path) -> None:
+    text = (
+        "module m(input [7:0] x [2][3], output [7:0] y [1:0][2:0]); assign y[0][0] = x[0][0];"
+        " endmodule"
+    )
+    _, path = written(tmp_path, text)
+    dut = load(path)
+    assert (dut.operands["x"].sizes, dut.operands["x"].unpacked) == ((2, 3), "ascending")
+    assert (dut.results["y"].sizes, dut.results["y"].unpacked) == ((2, 3), "descending")
+
+
+def test_any_name_makes_a_draft_that_is_toml(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What no binding can name is then refused by the rule, not by the parser of TOML."""
+    odd = tmp_path / 'caf"é 😀 \\ +.sv'
+    odd.write_text(
+        "module m #(parameter P$ = 1) (input clk, input c$, input k$, input [7:0] a$1,"
+        " output reg [7:0] y); always @(posedge clk) y <= a$1; reg t; always @(posedge c$) t <= k$;"
+        " endmodule"
+    )
+    path = tmp_path / "odd.toml"
+    assert main(["cosim", "--init", str(odd), "-o", str(path), "--define", "D="]) == 0
+    dut = load(path)
+    assert (dut.sources, dut.defines) == ((odd,), {"D": ""})
+    assert (dut.operands["a_1"].ports, list(dut.clocks)) == (("a$1",), ["c$"])
+    odd.write_text("module \\a+b (input \\x.y , output \\q[0] ); assign \\q[0] = \\x.y ; endmodule")
+    assert main(["cosim", "--init", str(odd), "-o", str(tmp_path / "escaped.toml")]) == 0
+    assert "top must not be 'a+b' (accepted: a Verilog identifier)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--define", "A B=1"], "--define must not be 'A B=1' (accepted: NAME=TEXT"),
+        (["--define", "A=x\ny"], "--define must not be"),
+        (["--define", "1A"], "--define must not be"),
+        (["--include", "no-folder"], "no-folder: --include names no folder"),
+        (["--init", str(SCALER / "scaler.v")], "it is given twice"),
+        (["--primitive", "nope"], "--primitive: there are no beats of a primitive 'nope'"),
+        (["--dut", "dut.toml"], "--dut: --init simulates nothing"),
+        (["requantize"], "MODEL|DIR|PRIMITIVE: --init simulates nothing"),
+        (["--waves"], "--waves: --init simulates nothing"),
+    ],
+)
+def test_an_argument_that_means_nothing_is_refused(
+    options: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "dut.toml"
+    assert main(["cosim", "--init", str(SCALER / "scaler.v"), "-o", str(path), *options]) == 2
+    assert message in capsys.readouterr().err
+    assert not path.exists()
+
+
+def test_a_path_that_toml_cannot_hold(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = tmp_path / "m\udcff.v"
+    source.write_text("module m(input a, output b); assign b = a; endmodule")
+    assert main(["cosim", "--init", str(source)]) == 2
+    assert "its path is not UTF-8" in capsys.readouterr().err
+
+
 def test_options_of_init_need_it(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["cosim", "requantize", "--top", "scaler"]) == 2
     assert "--top: it is an option of --init" in capsys.readouterr().err

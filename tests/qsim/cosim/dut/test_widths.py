@@ -12,7 +12,7 @@ from qsim.cosim.dut.file import load
 from qsim.cosim.dut.widths import widened, widened_unit
 from qsim.cosim.jobs.beats import Field, Layout
 from qsim.cosim.jobs.unit import Job, Unit
-from tests.tree import DESIGNS
+from tests.tree import FAULTS
 
 CODES = np.array([[-5, 7], [-128, 127]])
 
@@ -48,7 +48,7 @@ def made(*, signed: bool, values: np.ndarray) -> Job:
 def test_a_port_holds_the_extension_of_a_code(
     of_code: bool, of_port: bool, values: np.ndarray, held: list[list[int]]
 ) -> None:
-    dut = load(DESIGNS / "held_adder.toml")
+    dut = load(FAULTS / "held_adder.toml")
     dut = dataclasses.replace(dut, results={"sum": Binding(("sum",), 16, of_port, stride=16)})
 
     job = widened(dut, made(signed=of_code, values=values))
@@ -60,7 +60,7 @@ def test_a_port_holds_the_extension_of_a_code(
 
 
 def test_a_port_of_the_codes_width_or_less_changes_nothing() -> None:
-    dut = load(DESIGNS / "held_adder.toml")
+    dut = load(FAULTS / "held_adder.toml")
     for bits in (8, 5):
         narrow = dataclasses.replace(dut, results={"sum": Binding(("sum",), bits, True)})
         job = made(signed=True, values=CODES)

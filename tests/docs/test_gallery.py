@@ -5,9 +5,11 @@ from __future__ import annotations
 import tomllib
 
 from tests.docs.blocks import blocks
+from tests.rtl.test_blocks import BLOCKS
 from tests.rtl.test_designs import KINDS
 from tests.tree import DESIGNS
 
+NAMES = (*KINDS, *BLOCKS)
 PAGE = "docs/rtl-gallery.md"
 
 
@@ -22,8 +24,10 @@ def shown() -> dict[str, list[str]]:
 
 
 def test_every_kind_is_on_the_page() -> None:
-    assert sorted(shown()) == sorted(f"{name}.toml" for name in KINDS)
-    assert sorted(KINDS) == sorted(path.stem for path in DESIGNS.glob("*.toml"))
+    assert sorted(shown()) == sorted(f"{name}.toml" for name in NAMES)
+    files = {path.stem for path in DESIGNS.glob("*.toml")}
+    # The three adders have a fault of a handshake each: of their kind the page has others.
+    assert set(NAMES) == {name for name in files if not name.endswith("_adder")}
 
 
 def test_every_line_is_one_of_the_file_in_its_order() -> None:
@@ -38,7 +42,7 @@ def test_every_field_is_read_by_somebody() -> None:
     fields = (
         "static shared negate scale add interval loaded unpacked sizes ratio packet busy last hex"
     )
-    for field in (*fields.split(), "valid_active", "modport"):
+    for field in (*fields.split(), "width", "valid_active", "modport"):
         assert f"{field} =" in text, field
     for name in shown():
         tomllib.loads((DESIGNS / name).read_text("utf-8"))

@@ -9,6 +9,7 @@ from qsim.cosim.dut.file import load
 from qsim.cosim.dut.fits import require_unit
 from qsim.cosim.dut.init import Written, init
 from qsim.cosim.dut.jobs import job, serving
+from qsim.cosim.dut.order import spread
 from qsim.cosim.dut.vectors import without_unfit
 from qsim.cosim.dut.widths import widened
 from qsim.cosim.dut.wrapper import Net, design, nets
@@ -29,6 +30,7 @@ __all__ = [
     "require_unit",
     "require_widths",
     "serving",
+    "spread",
     "widened",
     "without_unfit",
 ]

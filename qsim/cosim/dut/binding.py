@@ -67,6 +67,8 @@ class Binding:
         signed: how a wider field is filled up, and how a narrower result is read.
         lsb: lowest bit of the first lane in its port.
         stride: from one lane to the next in a port; at least ``bits``.
+        width: of the whole port, where it is wider than what lies in it, as a stream that is padded
+            to bytes: zeros are above; 0 where fields fill it.
         stream: of an operand that has a handshake of its own; all empty where it has none.
         scale, add: the port has ``scale * value + add``.
         static: a register of the layer: it changes only while nothing is in flight.
@@ -82,6 +84,7 @@ class Binding:
     signed: bool
     lsb: int = 0
     stride: int = 0
+    width: int = 0
     stream: Stream = Stream()
     scale: int = 1
     add: int = 0

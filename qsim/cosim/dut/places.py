@@ -77,8 +77,12 @@ def _operand(table: Table) -> Binding:
     if scale == 0:
         raise UsageError(**table.refused("scale", 0, "any other factor"))
     sign = -1 if table.flag("negate", default=False) else 1
+    place, width = _place(table), table.integer("width", 0, 1 << 16, 0)
+    if width and place["unpacked"]:
+        raise UsageError(**table.refused("width", width, "none of an unpacked array"))
     binding = Binding(
-        **_place(table),
+        **place,
+        width=width,
         stream=_stream(table),
         scale=sign * scale,
         add=sign * add,

@@ -11,7 +11,10 @@ import numpy as np
 import pytest
 
 import qsim
+from qsim.cli import main
 from qsim.cosim import Report
+from qsim.cosim.dut import explain, load
+from qsim.cosim.simulators import BuildError
 from qsim.errors import UsageError
 from tests.tree import DESIGNS
 
@@ -111,3 +114,30 @@ def test_a_folded_unit_that_is_wrong(tmp_path: Path, wrong: int) -> None:
         text = " ".join(report.calls[0].problems)
         assert re.search(r"out_V_TDATA changed from \w+ to \w+ while out_V_TVALID waited", text)
         assert "it agrees at full rate; all this is seen with stalls of" in text
+
+
+SIGNS = """module signs (input clk, input [31:0] acc [1:0], input [31:0] bias [1:0],
+    output logic [31:0] sum [1:0]);
+  always_ff @(posedge clk) for (int i = 0; i < 2; i++) sum[i] <= acc[i] + bias[i];
+endmodule
+"""
+
+
+@pytest.mark.parametrize("simulator", ["icarus", pytest.param("verilator", marks=pytest.mark.soak)])
+def test_arrays_whose_sign_is_not_declared(tmp_path: Path, simulator: str) -> None:
+    source = tmp_path / "signs.sv"
+    source.write_text(SIGNS)
+    options = ["--primitive", "bias_add", "--target", "deeploy-like"]
+    assert main(["cosim", "--init", str(source), *options]) == 0
+    path = tmp_path / "dut.toml"
+    text = path.read_text()
+    assert text.count('unpacked = "descending", elements_signed = false') == 3
+    target = qsim.Target.load("deeploy-like")
+    assert qsim.cosim.run("bias_add", simulator=simulator, target=target, dut=path).ok
+
+
+def test_what_verilator_says_of_their_sign_is_explained() -> None:
+    error = BuildError("Illegal assignment: Array element types are not equivalent (IEEE)")
+    with pytest.raises(UsageError, match="declared with another sign") as caught:
+        explain(error, load(DESIGNS / "arrays.toml"))
+    assert "elements_signed = false" in caught.value.accepted

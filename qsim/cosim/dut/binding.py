@@ -76,6 +76,8 @@ class Binding:
         loaded: sent for a whole packet before the packet's other operands.
         unpacked: of a port that is an unpacked array, one element per lane: the direction of its
             range; empty where the port is a vector.
+        elements_signed: of an unpacked array whose elements are declared with another sign than
+            ``signed``: Verilator connects equal types alone.
         sizes: of an unpacked array of several dimensions, the last one fastest; empty of one.
     """
 
@@ -93,6 +95,12 @@ class Binding:
     loaded: bool = False
     unpacked: Range = ""
     sizes: tuple[int, ...] = ()
+    elements_signed: bool | None = None
+
+    @property
+    def declared_signed(self) -> bool:
+        """Whether the elements of an unpacked array are declared as signed."""
+        return self.signed if self.elements_signed is None else self.elements_signed
 
     @property
     def plain(self) -> bool:

@@ -25,6 +25,12 @@ def explain(error: BuildError, dut: Dut) -> None:
         UsageError: a port, a parameter or the module that the ``dut.toml`` names is not there.
     """
     text = error.message
+    if "Array element types are not equivalent" in text:
+        raise UsageError(
+            "the elements of an unpacked port are declared with another sign or width",
+            where=f"{dut.where}: [operands], [results]",
+            accepted="elements_signed = false where signed = true stands for undeclared signs",
+        ) from None
     for pattern, what in ((_PORT, "port"), (_PARAMETER, "parameter"), (_MODULE, "module")):
         match = pattern.search(text)
         if match is None:

@@ -116,6 +116,9 @@ def _place(table: Table) -> dict[str, Any]:
         "lsb": table.integer("lsb", 0, 1 << 16, 0),
         "stride": table.integer("stride", bits, 1 << 12, bits),
         "unpacked": unpacked,
+        "elements_signed": (
+            table.flag("elements_signed") if unpacked and "elements_signed" in table.data else None
+        ),
         "sizes": table.integers("sizes", 1, 1 << 16),
     }
 

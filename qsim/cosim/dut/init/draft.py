@@ -206,4 +206,5 @@ def _signed(slot: Slot, field: Field, made: Roles) -> Slot:
     signed = slot.signed or (field.signed and field.name != "shift")
     if signed and not slot.signed:
         made.said.append(f"{field.name} is signed, though {slot.ports[0]} is not declared so")
-    return replace(slot, signed=signed)
+    declared = slot.signed if slot.unpacked and slot.signed != signed else None
+    return replace(slot, signed=signed, declared=declared)

@@ -28,6 +28,7 @@ class Slot:
         lsb: lowest bit of the first lane.
         unpacked: direction of the range of an unpacked array.
         static: its name says that it is a register of a layer.
+        declared: the sign of an unpacked array's elements, where ``signed`` is another.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Slot:
     lsb: int = 0
     unpacked: Literal["", "ascending", "descending"] = ""
     static: bool = False
+    declared: bool | None = None
 
     @property
     def width(self) -> int:

@@ -177,6 +177,8 @@ def _place(slot: Slot) -> str:
         text += f", lsb = {slot.lsb}"
     if slot.unpacked:
         text += f', unpacked = "{slot.unpacked}"'
+    if slot.declared is not None:
+        text += f", elements_signed = {str(slot.declared).lower()}"
     return text
 
 

@@ -70,7 +70,7 @@ def ports_of(
                 count = 1 if binding.shared else lanes[name] * dut.lanes
                 sizes = binding.sizes or (count,)
                 found[port] = Port(
-                    count * element, element, binding.unpacked, binding.signed, sizes
+                    count * element, element, binding.unpacked, binding.declared_signed, sizes
                 )
             else:
                 width = max(width, 0 if before is None else before.width)

@@ -14,7 +14,7 @@ from qsim.cosim.choosing import chosen
 from qsim.cosim.coverage import Coverage
 from qsim.cosim.dut import explain as explain_build
 from qsim.cosim.dut import job as job_of
-from qsim.cosim.dut import require_widths, unread, without_unfit
+from qsim.cosim.dut import require_widths, spread, unread, without_unfit
 from qsim.cosim.explaining import explain
 from qsim.cosim.findings import findings
 from qsim.cosim.lanes import LaneName, Stimulus, Window
@@ -111,7 +111,8 @@ def _job(
     if settings.dut is None:
         return job, ()
     kept, reasons = without_unfit(settings.dut, job, strict=settings.strict)
-    return kept, tuple(LeftOut(reason, elements) for reason, elements in reasons.items())
+    left_out = tuple(LeftOut(reason, elements) for reason, elements in reasons.items())
+    return spread(settings.dut, kept), left_out
 
 
 def _whole(cases: tuple[Call, ...], target: Target | None, dut: Dut | None) -> Job:
@@ -343,6 +344,8 @@ def simulate(
     seconds, note = result.seconds, ""
     events = Counter(result.events)
     if result.agrees and stalled is not None and build.watched and build.watched.stalls:
+        interval = settings.dut.interval if settings.dut is not None else 1
+        stalled = lanes.held_up(stalled, len(job.beats) * interval / max(len(job.expected), 1))
         again = run(job, build, stalled, timeout=settings.timeout)
         seconds += again.seconds
         events.update(again.events)

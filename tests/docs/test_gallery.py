@@ -5,9 +5,11 @@ from __future__ import annotations
 import tomllib
 
 from tests.docs.blocks import blocks
+from tests.rtl.test_blocks import BLOCKS
 from tests.rtl.test_designs import KINDS
 from tests.tree import DESIGNS
 
+NAMES = (*KINDS, *BLOCKS)
 PAGE = "docs/rtl-gallery.md"
 # No kinds of binding, but of fault.
 FAULTY = {"held_adder", "piped_adder", "through_adder", "hasty"}
@@ -24,9 +26,9 @@ def shown() -> dict[str, list[str]]:
 
 
 def test_every_kind_is_on_the_page() -> None:
-    assert sorted(shown()) == sorted(f"{name}.toml" for name in KINDS)
+    assert sorted(shown()) == sorted(f"{name}.toml" for name in NAMES)
     bound = {path.stem for path in DESIGNS.glob("*.toml")}
-    assert set(KINDS) == bound - FAULTY
+    assert set(NAMES) == bound - FAULTY
 
 
 def test_every_line_is_one_of_the_file_in_its_order() -> None:
@@ -41,7 +43,7 @@ def test_every_field_is_read_by_somebody() -> None:
     fields = (
         "static shared negate scale add interval loaded unpacked sizes ratio packet busy last hex"
     )
-    for field in (*fields.split(), "valid_active", "modport"):
+    for field in (*fields.split(), "width", "valid_active", "modport"):
         assert f"{field} =" in text, field
     for name in shown():
         tomllib.loads((DESIGNS / name).read_text("utf-8"))

@@ -119,6 +119,10 @@ KINDS: dict[str, Kind] = {
         }
     ),
     "shared": Kind((partial(added, each=7), added), {"static": other("bias", static=True)}),
+    "columns": Kind(
+        (partial(added, each=4),),
+        wrong={"the first": wrong(), "reversed": wrong(2), "at once": wrong(3)},
+    ),
     "encoded": Kind(
         right={"static": other("bias", static=True)},
         wrong={

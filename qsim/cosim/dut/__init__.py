@@ -9,6 +9,7 @@ from qsim.cosim.dut.file import load
 from qsim.cosim.dut.fits import require_unit
 from qsim.cosim.dut.init import Written, init
 from qsim.cosim.dut.jobs import job, serving
+from qsim.cosim.dut.order import spread
 from qsim.cosim.dut.values import literal
 from qsim.cosim.dut.vectors import without_unfit
 from qsim.cosim.dut.widths import widened
@@ -33,6 +34,7 @@ __all__ = [
     "require_unit",
     "require_widths",
     "serving",
+    "spread",
     "unread",
     "values_in",
     "widened",

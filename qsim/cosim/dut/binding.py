@@ -67,6 +67,8 @@ class Binding:
         signed: how a wider field is filled up, and how a narrower result is read.
         lsb: lowest bit of the first lane in its port.
         stride: from one lane to the next in a port; at least ``bits``.
+        width: of the whole port, where it is wider than what lies in it, as a stream that is padded
+            to bytes: zeros are above; 0 where fields fill it.
         stream: of an operand that has a handshake of its own; all empty where it has none.
         scale, add: the port has ``scale * value + add``.
         static: a register of the layer: it changes only while nothing is in flight.
@@ -74,6 +76,8 @@ class Binding:
         loaded: sent for a whole packet before the packet's other operands.
         unpacked: of a port that is an unpacked array, one element per lane: the direction of its
             range; empty where the port is a vector.
+        elements_signed: of an unpacked array whose elements are declared with another sign than
+            ``signed``: Verilator connects equal types alone.
         sizes: of an unpacked array of several dimensions, the last one fastest; empty of one.
     """
 
@@ -82,6 +86,7 @@ class Binding:
     signed: bool
     lsb: int = 0
     stride: int = 0
+    width: int = 0
     stream: Stream = Stream()
     scale: int = 1
     add: int = 0
@@ -90,6 +95,12 @@ class Binding:
     loaded: bool = False
     unpacked: Range = ""
     sizes: tuple[int, ...] = ()
+    elements_signed: bool | None = None
+
+    @property
+    def declared_signed(self) -> bool:
+        """Whether the elements of an unpacked array are declared as signed."""
+        return self.signed if self.elements_signed is None else self.elements_signed
 
     @property
     def plain(self) -> bool:

@@ -52,10 +52,12 @@ def require_widths(dut: Dut, warnings: Iterable[Message]) -> dict[str, int]:
         if port in _ports(dut.results) and have > got:
             wider[port] = have
             continue
+        if port in dut.tie and have > got:
+            continue  # filled up with zeros, or with the sign: as documented
         raise UsageError(
             f"port {port!r} of {dut.top} has {have} bits, not {got}",
             where=f"{dut.where}: {field_of(dut, port)}",
-            accepted=_accepted(_bindings(dut).get(port), have),
+            accepted=_accepted(_bindings(dut).get(port), have, got),
         )
     return wider
 
@@ -108,14 +110,14 @@ def _ports(bindings: Mapping[str, Binding]) -> set[str]:
     return {port for binding in bindings.values() for port in binding.ports}
 
 
-def _read(dut: Dut, port: str) -> int:
-    """Return how many bits of a port results are read from."""
-    return max(each.lsb + each.bits for each in dut.results.values() if port in each.ports)
-
-
-def _accepted(bindings: Sequence[Binding] | None, have: int) -> str:
+def _accepted(bindings: Sequence[Binding] | None, have: int, got: int) -> str:
     if bindings is None:
         return "a port of one bit"
+    padded = f"width = {have} where zeros are above them"
     if len(bindings) == 1 and bindings[0].lsb == 0:
-        return f"bits = {have}"
-    return f"lsb, stride and bits that fill {have} bits"
+        lanes = max(got // bindings[0].bits, 1)
+        if have % lanes == 0:
+            more = f", or {padded}" if lanes > 1 and have > got else ""
+            return f"bits = {have // lanes}{more}"
+    more = f", or {padded}" if have > got else ""
+    return f"lsb, stride and bits that fill {have} bits{more}"

@@ -36,6 +36,12 @@ def explain(error: BuildError, dut: Dut) -> None:
     of_wrapper = "syntax error" in text and error.where.startswith(f"{WRAPPER}:")
     if of_wrapper and dut.top not in modules(dut):
         _no_module(dut)
+    if "Array element types are not equivalent" in text:
+        raise UsageError(
+            "the elements of an unpacked port are declared with another sign or width",
+            where=f"{dut.where}: [operands], [results]",
+            accepted="elements_signed = false where signed = true stands for undeclared signs",
+        ) from None
     for pattern, what in ((_PORT, "port"), (_PARAMETER, "parameter"), (_MODULE, "module")):
         match = pattern.search(text)
         if match is None:

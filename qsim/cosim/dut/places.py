@@ -77,8 +77,12 @@ def _operand(table: Table) -> Binding:
     if scale == 0:
         raise UsageError(**table.refused("scale", 0, "any other factor"))
     sign = -1 if table.flag("negate", default=False) else 1
+    place, width = _place(table), table.integer("width", 0, 1 << 16, 0)
+    if width and place["unpacked"]:
+        raise UsageError(**table.refused("width", width, "none of an unpacked array"))
     binding = Binding(
-        **_place(table),
+        **place,
+        width=width,
         stream=_stream(table),
         scale=sign * scale,
         add=sign * add,
@@ -112,6 +116,9 @@ def _place(table: Table) -> dict[str, Any]:
         "lsb": table.integer("lsb", 0, 1 << 16, 0),
         "stride": table.integer("stride", bits, 1 << 12, bits),
         "unpacked": unpacked,
+        "elements_signed": (
+            table.flag("elements_signed") if unpacked and "elements_signed" in table.data else None
+        ),
         "sizes": table.integers("sizes", 1, 1 << 16),
     }
 

@@ -38,7 +38,8 @@ def found(seen: Observed) -> Iterator[str]:
 
 def _constant(seen: Observed) -> str:
     values = np.unique(seen.actual[seen.carried])
-    if len(values) != 1:
+    idle = ~seen.carried  # lanes without an element: that they move is seen where a beat differs
+    if len(values) != 1 or (seen.actual[idle] != seen.expected[idle]).any():
         return ""
     text = f"the result never changes: it is always {values[0]}"
     dut = seen.dut
@@ -117,7 +118,11 @@ def _reversed(seen: Observed) -> str:
     if lanes > 1:
         wanted, size = seen.expected[:, ::-1], lanes
         if (seen.carried != seen.carried[:, ::-1]).any():
-            return ""
+            # Results lie where no element is; what is there is known of beats that differ.
+            rows = seen.wrong.any(axis=1)
+            turned = seen.actual[rows][:, ::-1] != seen.expected[rows]
+            if (turned & seen.carried[rows]).any():
+                return ""
     else:
         source = mirrored(seen)
         if source is None or seen.dut is None:

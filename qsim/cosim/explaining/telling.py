@@ -118,7 +118,11 @@ def _hints(
         if dut is not None and dut.reset:
             level = int(dut.reset_active == "high")
             reset = f" ([reset] says that {dut.reset} = {level} resets)"
-        yield f"no result came at all: as of a design that is still in reset{reset}"
+        held = ""
+        if dut is not None and dut.tie:
+            tied = ", ".join(f"{name} = {value.value}" for name, value in dut.tie.items())
+            held = f", or that an input holds up ([tie] {tied})"
+        yield f"no result came at all: as of a design that is still in reset{reset}{held}"
         return
     seen = observe(job, result, dut, stimulus)
     if seen is None:

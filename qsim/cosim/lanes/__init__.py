@@ -17,7 +17,7 @@ from qsim.cosim.lanes.interface import (
     Window,
 )
 from qsim.cosim.lanes.names import recipe, require_lane, runner
-from qsim.cosim.lanes.stimuli import played
+from qsim.cosim.lanes.stimuli import held_up, played
 from qsim.cosim.simulators import LANES, LaneName
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "bulk_recipe",
     "cocotb_recipe",
     "find_cocotb",
+    "held_up",
     "play",
     "played",
     "recipe",

@@ -140,8 +140,12 @@ class Stimulus:
     def stalls(self) -> str:
         """What is not at full rate, in the words of the options; empty where nothing is."""
         words = []
-        if self.stall_input or self.stall_output:
-            words.append(f"stalls of {max(self.stall_input, self.stall_output):g}")
+        if self.stall_input != self.stall_output:
+            words.append(
+                f"stalls of {self.stall_input:g} before it, {self.stall_output:g} behind it"
+            )
+        elif self.stall_input:
+            words.append(f"stalls of {self.stall_input:g}")
         if self.wait_for_valid:
             words.append("a receiver that waits for valid")
         return f"{' and '.join(words)}, seed {self.seed}" if words else ""

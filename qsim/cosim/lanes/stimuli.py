@@ -8,6 +8,7 @@ from typing import Final
 from qsim.cosim.lanes.interface import Stimulus
 
 _STALL: Final = 0.3
+_SLOWEST: Final = 4096  # operations for each result that a receiver waits for
 
 
 def played(
@@ -28,3 +29,19 @@ def played(
     if stall is not None:
         return first, None
     return first, replace(first, stall_input=_STALL, stall_output=_STALL, wait_for_valid=True)
+
+
+def held_up(stimulus: Stimulus, operations: float) -> Stimulus:
+    """Return a stimulus whose receiver is slower than a design that gives a result now and then.
+
+    A receiver that takes a result in most cycles never holds up a sum of many products: whether the
+    design waits for it could not be seen. This one takes half of what the design can give.
+
+    Args:
+        stimulus: how a design is played that gives a result in each cycle.
+        operations: cycles that the design takes for a result at least.
+    """
+    if operations <= 1:
+        return stimulus
+    slowest = min(operations, _SLOWEST)
+    return replace(stimulus, stall_output=max(stimulus.stall_output, 1 - 1 / (2 * slowest)))

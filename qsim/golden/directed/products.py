@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from qsim.program import Array, Json
     from qsim.target import At, Order, Overflow, Target
 
-MOST_PRODUCTS = 70_000  # of the one long sum
+MOST_PRODUCTS = 140_000  # of the one long sum: what symmetric 8-bit codes take
+_LONGEST_ROW = 60_000  # of its kernel: a call may be padded by 65,536 elements on a side
 
 
 @dataclass(frozen=True)
@@ -207,11 +208,11 @@ def _long(target: Target, rng: random.Random) -> Iterator[Case]:
     if register.overflow == "error" or not 144 < products < MOST_PRODUCTS:
         return
     # Nearly the largest products, so that low bits vary: 2 % more of them than needed make up.
-    # Two rows: a call may be padded by 65,536 elements on a side.
-    half = -(-products // 2)
-    weight = np.array([codes.w.min + rng.randrange(3) for _ in range(2 * half)])
-    weight = weight.reshape(1, 1, 2, half)
-    geometry = Geometry((1, 1, 1, 1), weight.shape, padding=((1, 0), (half - 1, 0)))
+    count = max(2, -(-products // _LONGEST_ROW))
+    row = -(-products // count)
+    weight = np.array([codes.w.min + rng.randrange(3) for _ in range(count * row)])
+    weight = weight.reshape(1, 1, count, row)
+    geometry = Geometry((1, 1, 1, 1), weight.shape, padding=((count - 1, 0), (row - 1, 0)))
     x = np.full((1, 1, 1, 1), codes.x.max)
     pad = codes.x.max
     yield _finish("long", target, codes, geometry, (x, weight), [v.OVERFLOW], pad)

@@ -137,9 +137,28 @@ def _lanes(unit: Unit, operands: Matched, results: Matched, made: Roles) -> int:
                 ):
                     count = 1
             if count > 1 and field.lanes == 1:
+                if slot.count == 1:
+                    count = _whole_operands(count, slot, unit, operands, made)
                 made.said.append(f"{count} lanes: the width of {', '.join(slot.ports[:1])}")
                 return count
     return 1
+
+
+def _whole_operands(count: int, result: Slot, unit: Unit, operands: Matched, made: Roles) -> int:
+    """Return fewer lanes where so many would cut an operand: results may be wider than codes."""
+    fields = {field.name: field for field in unit.inputs.fields}
+    for name, slot in operands.places.items():
+        bits = fields[name].bits
+        other = slot.bits // bits
+        if slot.count > 1 or len(slot.ports) > 1 or slot.bits % bits or not 1 < other < count:
+            continue
+        if not result.bits % other:
+            made.todo.append(
+                f"lanes: {other} of {bits} bits in {slot.ports[0]} are taken, not {count} of "
+                f"{slot.bits // count}: check lanes, and bits of {name}"
+            )
+            return other
+    return count
 
 
 def _settle(unit: Unit, operands: Matched, results: Matched, lanes: int, made: Roles) -> None:
@@ -149,6 +168,7 @@ def _settle(unit: Unit, operands: Matched, results: Matched, lanes: int, made: R
             if field.name in matched.places:
                 slot = _divided(matched.places[field.name], field, lanes)
                 matched.places[field.name] = _signed(slot, field, made)
+    _words(unit, operands, lanes, made)
     for slot in operands.left:
         tied = "nothing drives it" if "." in slot.ports[0] else "tied to 0"
         made.todo.append(f"{', '.join(slot.ports)} is no field: {tied}, or name what it is")
@@ -156,6 +176,17 @@ def _settle(unit: Unit, operands: Matched, results: Matched, lanes: int, made: R
         made.said.append(f"{', '.join(slot.ports)} is left open")
     for field in results.missing:
         made.todo.append(f"no output was found for {field.name}: name it in [results]")
+
+
+def _words(unit: Unit, operands: Matched, lanes: int, made: Roles) -> None:
+    """Tell of a port that may hold fields that no port was found for."""
+    for field in unit.inputs.fields:
+        slot = operands.places.get(field.name)
+        if slot is not None and operands.missing and slot.bits >= 2 * field.bits and lanes == 1:
+            made.todo.append(
+                f"{slot.ports[0]} has {slot.bits} bits, {field.name} needs {field.bits}: where it "
+                "holds other fields too, give each its bits and lsb"
+            )
 
 
 def _divided(slot: Slot, field: Field, lanes: int) -> Slot:
@@ -175,4 +206,5 @@ def _signed(slot: Slot, field: Field, made: Roles) -> Slot:
     signed = slot.signed or (field.signed and field.name != "shift")
     if signed and not slot.signed:
         made.said.append(f"{field.name} is signed, though {slot.ports[0]} is not declared so")
-    return replace(slot, signed=signed)
+    declared = slot.signed if slot.unpacked and slot.signed != signed else None
+    return replace(slot, signed=signed, declared=declared)

@@ -29,6 +29,7 @@ class Slot:
         unpacked: direction of the range of an unpacked array.
         static: its name says that it is a register of a layer.
         sizes: of an unpacked array of several dimensions, in each.
+        declared: the sign of an unpacked array's elements, where ``signed`` is another.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Slot:
     unpacked: Literal["", "ascending", "descending"] = ""
     static: bool = False
     sizes: tuple[int, ...] = ()
+    declared: bool | None = None
 
     @property
     def width(self) -> int:

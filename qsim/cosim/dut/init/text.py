@@ -190,6 +190,8 @@ def _place(slot: Slot) -> str:
         text += f', unpacked = "{slot.unpacked}"'
     if slot.sizes:
         text += f", sizes = {list(slot.sizes)}"
+    if slot.declared is not None:
+        text += f", elements_signed = {str(slot.declared).lower()}"
     return text
 
 

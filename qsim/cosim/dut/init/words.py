@@ -37,7 +37,7 @@ _AFFIXES: Final = frozenset(
 )
 _SPLIT: Final = {
     f"t{word}": word for word in ("valid", "ready", "last", "data", "keep", "strb", "user")
-}
+} | {"pvld": "valid", "prdy": "ready", "pd": "data"}
 
 VALID: Final = frozenset(["valid", "vld", "val", "dv", "stb", "strobe", "vd", "req", "enb"])
 READY: Final = frozenset(["ready", "rdy", "rd", "ack", "grant", "gnt"])

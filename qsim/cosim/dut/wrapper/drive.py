@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from qsim.cosim.dut.values import literal
-from qsim.cosim.dut.wrapper.places import joined, net, places, resized
+from qsim.cosim.dut.wrapper.places import joined, net, places, port_width, resized
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,7 +41,10 @@ def drive(dut: Dut, unit: Unit) -> Iterator[str]:
                 value = f"c_{name}_{index}[{binding.bits - 1}:0]"
             ports.setdefault(port, []).append((lsb, binding.bits, value))
     for port, parts in ports.items():
-        width = max(lsb + bits for lsb, bits, _ in parts)
+        end = max(lsb + bits for lsb, bits, _ in parts)
+        width = port_width(dut, port, end)
+        if width > end:  # as a port that is padded to bytes
+            parts.append((end, width - end, f"{width - end}'b0"))
         yield f"  wire [{width - 1}:0] {net(port)} = {joined(dut, port, parts)};"
 
 

@@ -70,11 +70,31 @@ def ports_of(
                 count = 1 if binding.shared else lanes[name] * dut.lanes
                 sizes = binding.sizes or (count,)
                 found[port] = Port(
-                    count * element, element, binding.unpacked, binding.signed, sizes
+                    count * element, element, binding.unpacked, binding.declared_signed, sizes
                 )
             else:
-                found[port] = Port(max(width, 0 if before is None else before.width))
+                width = max(width, 0 if before is None else before.width)
+                found[port] = Port(
+                    port_width(dut, port, width) if bindings is dut.operands else width
+                )
     return found
+
+
+def port_width(dut: Dut, port: str, end: int) -> int:
+    """Return the bits of an operand's port: those below ``end``, or more where it is padded.
+
+    Raises:
+        UsageError: fields lie above what the binding says the port has.
+    """
+    stated = [(n, b.width) for n, b in dut.operands.items() if port in b.ports and b.width]
+    for name, width in stated:
+        if width < end:
+            raise UsageError(
+                f"its fields take {end} bits of port {port!r}, not {width}",
+                where=f"{dut.where}: operands.{name}.width",
+                accepted=f"at least {end}, or no width",
+            )
+    return max([end, *(width for _, width in stated)])
 
 
 def _element(bindings: Mapping[str, Binding], port: str) -> int:

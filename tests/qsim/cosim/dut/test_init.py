@@ -114,6 +114,61 @@ y = { port = ["y0", "y1", "y2", "y3"], bits = 8, signed = true }
 """,
         [],
     ),
+    "a converter with pvld and prdy, its results wider than codes": (
+        """
+module requant_cvt (core_clk, core_rstn, cfg_mode, cfg_offset, cfg_scale, cfg_truncate,
+    in_pvld, in_prdy, in_pd, out_pvld, out_prdy, out_pd);
+  input core_clk, core_rstn, in_pvld, out_prdy; input [1:0] cfg_mode;
+  input [31:0] cfg_offset, cfg_scale; input [5:0] cfg_truncate; input [127:0] in_pd;
+  output in_prdy, out_pvld; output reg [63:0] out_pd;
+  always @(posedge core_clk or negedge core_rstn) if (!core_rstn) out_pd <= 0;
+endmodule
+""",
+        "requantize",
+        """
+handshake = "axi_stream"
+lanes = 4
+valid = "in_pvld"
+ready = "in_prdy"
+valid = "out_pvld"
+ready = "out_prdy"
+cfg_mode = 0
+acc = { port = "in_pd", bits = 32, signed = true }
+shift = { port = "cfg_truncate", bits = 6, signed = false, static = true, shared = true }
+y = { port = "out_pd", bits = 16, signed = true }
+""",
+        [
+            "lanes: 4 of 32 bits in in_pd are taken, not 8 of 16: check lanes, and bits of acc",
+            "cfg_mode is no field: tied to 0, or name what it is",
+        ],
+    ),
+    "a word with several fields": (
+        """
+module requant_word (input clk, rst_n, s_tvalid, input [63:0] s_tdata,
+    output reg m_tvalid, output reg [7:0] m_tdata);
+  always @(posedge clk) if (!rst_n) m_tvalid <= 0; else m_tvalid <= s_tvalid;
+endmodule
+""",
+        "requantize",
+        """
+handshake = "valid_only"
+acc = { port = "s_tdata", bits = 64, signed = true }
+""",
+        [
+            (
+                "s_tdata has 64 bits, acc needs 32: where it holds other fields too, give each its "
+                "bits and lsb"
+            ),
+            "multiplier: no port was found: name it, or fix its value",
+            "shift: no port was found: name it, or fix its value",
+            (
+                "it cannot be used yet: operands: the design must have a port for 'multiplier' (or "
+                "a value for it in [fixed]) (accepted: acc (1 x 32 bits), multiplier (1 x 32 "
+                "bits), shift (1 x 7 bits), input_zero_point (1 x 9 bits), zero_point (1 x 9 "
+                "bits), low (1 x 9 bits), high (1 x 9 bits))"
+            ),
+        ],
+    ),
     "arrays, two clocks, an enable that is low": (
         """
 module relu_lanes #(parameter N = 3) (input core_clk, input fast_clk,

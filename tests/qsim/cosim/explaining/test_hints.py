@@ -71,6 +71,13 @@ def test_rows_of_an_array_that_change_places() -> None:
     assert hints(case, lambda values: np.concatenate([values[:9, ::-1], values[9:]])) == ()
 
 
+def test_rows_of_an_array_of_which_a_part_is_used() -> None:
+    """One output on two rows, at the other one: what is looked at is always 0."""
+    case = arrays.correlation((1, 2, 4, 4), (1, 2, 2, 2))
+    (said,) = hints(case, lambda values: values[:, ::-1])
+    assert "the 2 lanes of a beat are reversed" in said
+
+
 def test_results_of_other_beats() -> None:
     (late,) = hints(sums(), rolled(2))
     assert "one explanation of all 100 differences: results are 2 beats late" in late

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from qsim.cosim.lanes import Stimulus, played
+from qsim.cosim.lanes import Stimulus, held_up, played
 from qsim.errors import UsageError
 
 
@@ -38,3 +38,13 @@ def test_patience_knows_how_long_a_side_may_stall(stall: float, least: int) -> N
 def test_no_idle_cycle_is_no_patience() -> None:
     with pytest.raises(UsageError, match="at least 1"):
         played(0, None, 0)
+
+
+def test_a_receiver_is_slower_than_a_design_that_gives_a_result_now_and_then() -> None:
+    _, again = played(5)
+    assert again is not None
+    assert held_up(again, 1) == again
+    slow = held_up(again, 4)
+    assert (slow.stall_input, slow.stall_output) == (0.3, 0.875)
+    assert slow.stalls.startswith("stalls of 0.3 before it, 0.875 behind it and a receiver")
+    assert held_up(again, 1e9).stall_output < 1

@@ -318,6 +318,12 @@ def test_a_wide_register_overflows_too() -> None:
     assert int(wide[0].item()) < -(1 << 31) < 0 < int(case.expected.item())
 
 
+def test_a_wide_register_of_symmetric_codes_saturates() -> None:
+    cases = directed.cases("correlation", Target.load("nvdla-like"), 0, 0)
+    (case,) = (case for case in cases if case.name.endswith(".long"))
+    assert case.expected.item() == -(1 << 31)
+
+
 def test_overflow_rules_of_bias_add_are_told_apart() -> None:
     cases = directed.cases("bias_add", Target.load("narrow20"), 0, 0)
     rules = ((20, "wrap"), (20, "saturate"), (20, "saturate_symmetric"), (21, "wrap"))

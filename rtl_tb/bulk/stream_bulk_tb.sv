@@ -83,7 +83,7 @@ module qsim_stream_bulk_tb #(
   integer in_at = 0, out_at = 0;  // its place there
   integer in_loaded = -1, out_loaded = -1;  // the chunks in memory
   integer next_reset = 0;
-  integer rst_left = 16;  // edges that reset still stays high: pipelines without a reset run empty
+  integer rst_left = 16;  // edges that reset still stays high; from the start +first_reset
   integer rst_seen = 0;  // edges that reset has been high
   reg started = 0;  // reset has been low
   reg [5:0] broken = 0;  // kinds of problems that were told
@@ -126,6 +126,7 @@ module qsim_stream_bulk_tb #(
     found = $value$plusargs("idle_limit=%d", idle_limit);
     found = $value$plusargs("idle_factor=%d", idle_factor);
     found = $value$plusargs("last=%d", compare_last);
+    found = $value$plusargs("first_reset=%d", rst_left);
     found = $value$plusargs("drain=%d", drain);
     found = $value$plusargs("limit=%d", limit);
     found = $value$plusargs("dump_first=%d", dump_first);

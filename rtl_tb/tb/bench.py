@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from rtl_tb.tb.ports import Ports
     from rtl_tb.tb.scoreboard import Difference
 
-_FIRST_RESET: Final = 16  # cycles: pipelines without a reset run empty
 _DRAIN: Final = 64  # cycles, or the longest pause, in which superfluous results may still come
 _KNOWN: Final = frozenset({"00", "01", "10", "11"})
 KINDS: Final = ("hang", "extra", "unstable", "dropped", "unknown", "reset", "last")
@@ -82,6 +81,7 @@ class Bench:
         limit: int = 1 << 20,
         *,
         compare_last: bool = True,
+        first_reset: int = 16,
     ) -> None:
         # A generator each: how one side stalls does not depend on what the other does.
         offers, takes = Random(stimulus.seed), Random(stimulus.seed ^ 0x5BD1E995)  # noqa: S311
@@ -92,6 +92,7 @@ class Bench:
         self._sink = Sink(stimulus.stall_output, takes, wait_for_valid=stimulus.wait_for_valid)
         self._rules = Rules(compare_last=compare_last)
         self._board = Scoreboard(job.expected, limit, compare_last=compare_last)
+        self._first_reset = first_reset
         self._resets = list(stimulus.resets)
         self._idle = 0
         self._longest = 0  # pause between two beats
@@ -111,7 +112,7 @@ class Bench:
         return self._finish()
 
     def _cycles(self, begin: int, end: int) -> Generator[None, None, None]:
-        yield from self._reset(_FIRST_RESET, 0)
+        yield from self._reset(self._first_reset, 0)
         self._drive()
         read = self._ports.read
         cycle = 0

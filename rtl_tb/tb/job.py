@@ -134,6 +134,7 @@ class Description:
         limit: how many differences are kept.
         window: first and last cycle of the waves, or None.
         compare_last: whether tlast of results is compared.
+        first_reset: cycles of the reset before the first beat.
     """
 
     nonce: str
@@ -142,6 +143,7 @@ class Description:
     limit: int
     window: tuple[int, int] | None
     compare_last: bool
+    first_reset: int
 
 
 def load(path: Path) -> Description:
@@ -165,6 +167,7 @@ def load(path: Path) -> Description:
         limit=document["limit"],
         window=None if window is None else (window[0], window[1]),
         compare_last=document["last"],
+        first_reset=document["first_reset"],
     )
 
 

@@ -16,7 +16,12 @@ async def play(top: Any) -> None:
     """Write what the run found; a difference is a result, not a failure."""
     told = session.description()
     bench = Bench(
-        session.ports(top), told.job, told.stimulus, told.limit, compare_last=told.compare_last
+        session.ports(top),
+        told.job,
+        told.stimulus,
+        told.limit,
+        compare_last=told.compare_last,
+        first_reset=told.first_reset,
     )
     outcome = await bench.run(told.window)
     session.write_results(outcome)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -70,7 +71,10 @@ def told(kind: str, lane: LaneName = "bulk", job: Job | None = None, **changes: 
     dut = KINDS[kind]
     latency = changes.pop("latency", dut.latency)
     dut = replace(dut, latency=latency, parameters={**dut.parameters, **changes})
-    made = work() if job is None else job
+    return ran(dut, lane, work() if job is None else job)
+
+
+def ran(dut: Dut, lane: LaneName, made: Job) -> CallResult:
     program = build(recipe(lane, design(dut, made.unit), find("icarus")))
     stimulus, stalled = played()
     settings = Settings("icarus", lane=lane, stimulus=stimulus, stalled=stalled, dut=dut)
@@ -150,3 +154,39 @@ def assert_told(found: CallResult, text: str) -> None:
 def hints(found: CallResult) -> tuple[str, ...]:
     assert found.explanation is not None
     return found.explanation.hints
+
+
+SLEEPY = """module sleepy (input clk, rst, input [19:0] acc, bias, output reg [19:0] sum);
+  reg [5:0] edges;  // of reset: it needs 40
+  reg awake;
+  always @(posedge clk) begin
+    if (rst) edges <= edges === 6'bx ? 1 : edges < 40 ? edges + 1 : edges;
+    awake <= edges == 40;
+    sum <= awake ? acc + bias : 0;
+  end
+endmodule
+"""
+SLEEPY_TOML = """schema = 1
+primitive = "bias_add"
+top = "sleepy"
+sources = ["sleepy.v"]
+clock = "clk"
+handshake = "fixed_latency"
+latency = 1
+reset = { port = "rst", cycles = 16 }
+[operands]
+acc = { port = "acc", bits = 20, signed = true }
+bias = { port = "bias", bits = 20, signed = true }
+[results]
+sum = { port = "sum", bits = 20, signed = true }
+"""
+
+
+@pytest.mark.parametrize("lane", ["bulk", "cocotb"])
+def test_a_reset_is_as_long_as_the_binding_says(tmp_path: Path, lane: LaneName) -> None:
+    (tmp_path / "sleepy.v").write_text(SLEEPY)
+    toml = tmp_path / "dut.toml"
+    toml.write_text(SLEEPY_TOML)
+    assert not ran(load(toml), lane, work()).agrees
+    toml.write_text(SLEEPY_TOML.replace("cycles = 16", "cycles = 48"))
+    assert ran(load(toml), lane, work()).agrees

@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
+from qsim.cosim.simulators import FIRST_RESET
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -154,6 +156,7 @@ class Dut:
         defines, parameters: macros and parameters, by name.
         clock, reset: names of their ports; empty where there is none.
         reset_active: the level that resets.
+        reset_cycles: for how long, in cycles of ``clock``.
         handshake: how operands and results are accepted.
         latency: for ``fixed_latency``: results are on their port this many cycles after the
             operands were.
@@ -198,6 +201,7 @@ class Dut:
     tie: Mapping[str, Wide] = field(default_factory=dict)
     interfaces: Mapping[str, Interface] = field(default_factory=dict)
     interval: int = 1
+    reset_cycles: int = FIRST_RESET
     settle: int = 4
     packet: int = 0
     others: tuple[str, ...] = ()

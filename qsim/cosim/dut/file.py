@@ -18,6 +18,7 @@ from qsim.cosim.dut.places import (
 from qsim.cosim.dut.rules import require_sense
 from qsim.cosim.dut.table import MISSING, Table
 from qsim.cosim.dut.values import GREATEST, LEAST, constants, defines, parameters
+from qsim.cosim.simulators import FIRST_RESET
 from qsim.errors import FileFormatError, UsageError
 
 SCHEMA: Final = 1
@@ -28,6 +29,7 @@ MAX_INTERVAL: Final = 1 << 16
 MAX_RATIO: Final = 16
 MAX_PACKET: Final = 1 << 16
 MAX_SETTLE: Final = 255
+MAX_RESET: Final = 1 << 16
 MAX_ARRAY: Final = 4096
 
 
@@ -87,6 +89,7 @@ def _read(top: Table, base: Path) -> Dut:
         clocks={name: _ratio(clocks.table(name)) for name in clocks.names()},
         tie=constants(top.table("tie", {})),
         interfaces=interfaces(top.table("interfaces", {})),
+        reset_cycles=reset.integer("cycles", 1, MAX_RESET, FIRST_RESET),
         interval=top.integer("interval", 1, MAX_INTERVAL, 1),
         settle=top.integer("settle", 0, MAX_SETTLE, 4),
         packet=top.size("packet", MAX_PACKET),

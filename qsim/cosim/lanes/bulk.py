@@ -13,7 +13,7 @@ from qsim.atomic import refused, scratch
 from qsim.cosim.lanes.interface import LaneResult, SimulationError, Stimulus, Window
 from qsim.cosim.lanes.results import Expectation, read_results, warnings
 from qsim.cosim.lanes.waves import keep_waves, mark_waves
-from qsim.cosim.simulators import RTL_TB, Build, Design, Recipe, process
+from qsim.cosim.simulators import RTL_TB, Build, Design, Recipe, Watched, process
 from qsim.errors import UsageError
 
 if TYPE_CHECKING:
@@ -96,6 +96,7 @@ def run_bulk(
         arguments = _plusargs(job, stimulus, window, limit) | {"nonce": nonce}
         arguments |= {"hex": str(int(hexadecimal)), "dir": str(folder)}
         arguments["last"] = str(int(build.watched is None))
+        arguments["first_reset"] = str((build.watched or Watched()).reset)
         done = process.run(
             _command(build, arguments, stimulus.seed),
             cwd=build.folder or folder,

@@ -21,7 +21,7 @@ from qsim.atomic import refused, scratch
 from qsim.cosim.lanes.interface import STALLS, LaneResult, SimulationError, Stimulus, Window
 from qsim.cosim.lanes.results import Expectation, read_results, warnings
 from qsim.cosim.lanes.waves import keep_waves, mark_waves
-from qsim.cosim.simulators import RTL_TB, Build, Design, Recipe, process
+from qsim.cosim.simulators import RTL_TB, Build, Design, Recipe, Watched, process
 from qsim.errors import MissingToolError, UsageError
 
 if TYPE_CHECKING:
@@ -193,6 +193,7 @@ def play(
     with refused(folder):
         document = _document(job, stimulus, window) | {"nonce": nonce, "limit": limit}
         document["last"] = build.watched is None
+        document["first_reset"] = (build.watched or Watched()).reset
         (folder / "job.json").write_text(json.dumps(document), encoding="utf-8")
         _write(folder, job)
     done = process.run(

@@ -11,10 +11,11 @@ from qsim.cosim.simulators.linting import lint
 from qsim.cosim.simulators.messages import WRAPPER, Message, simulated
 from qsim.cosim.simulators.recipes import LANES, Build, LaneName, Recipe
 from qsim.cosim.simulators.toolchain import SIMULATORS, Simulator, find
-from qsim.cosim.simulators.watched import Handshake, Watched
+from qsim.cosim.simulators.watched import FIRST_RESET, Handshake, Watched
 from qsim.cosim.simulators.wrapper import RTL, RTL_TB, Design, Wrap, design
 
 __all__ = [
+    "FIRST_RESET",
     "LANES",
     "RTL",
     "RTL_TB",

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+FIRST_RESET: Final = 16  # cycles: pipelines without a reset run empty
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,7 @@ class Watched:
         handshakes: by the number of their watcher.
         ports: by the name of a beat's field, the ports that carry it.
         read: (port, lowest bit, bits) of each value of a result.
+        reset: cycles of the first reset.
         told: whether ports tell operands from what lies there between two of them.
     """
 
@@ -43,6 +47,7 @@ class Watched:
     ports: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     read: tuple[tuple[str, int, int], ...] = ()
     told: bool = False
+    reset: int = FIRST_RESET
 
     @property
     def stalls(self) -> bool:

@@ -43,6 +43,7 @@ def watched(dut: Dut, unit: Unit) -> Watched:
         {name: binding.ports for name, binding in bindings.items()},
         tuple(read),
         any(stream.valid or stream.last for stream in dut.streams()),
+        dut.reset_cycles * max(dut.clocks.values(), default=1),
     )
 
 

@@ -172,7 +172,10 @@ def _check(options: ProveOptions, provable: tuple[str, ...]) -> None:
             accepted="no --model",
         )
     if not 0 < options.timeout <= 86400:
-        raise UsageError(f"--timeout must be seconds, not {options.timeout}", accepted="more than 0, at most 86400")
+        raise UsageError(
+            f"--timeout must be seconds, not {options.timeout}",
+            accepted="more than 0, at most 86400",
+        )
     if options.workers < 1:
         raise UsageError(f"--jobs must be at least 1, not {options.workers}", accepted="1 or more")
     if options.write is not None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from qsim.formal.induction import machine as machine
     from qsim.formal.provable import PROVABLE as PROVABLE
     from qsim.formal.provable import tasks as tasks
+    from qsim.formal.replaying import AS_EXPECTED as AS_EXPECTED
     from qsim.formal.replaying import replay as replay
     from qsim.formal.replaying import replay_design as replay_design
     from qsim.formal.report import Result as Result
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from qsim.formal.report import verdict_of as verdict_of
     from qsim.formal.run import Task as Task
     from qsim.formal.run import prove as prove
+    from qsim.formal.undefined import undefined_as_x as undefined_as_x
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
@@ -34,8 +36,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "goal": ["Verdict"],
         "induction": ["induct", "machine"],
         "provable": ["PROVABLE", "tasks"],
-        "replaying": ["replay", "replay_design"],
+        "replaying": ["AS_EXPECTED", "replay", "replay_design"],
         "report": ["Result", "document", "facts_of", "layers_of", "text", "verdict_of"],
         "run": ["Task", "prove"],
+        "undefined": ["undefined_as_x"],
     },
 )

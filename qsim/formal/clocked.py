@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import z3
@@ -25,6 +26,8 @@ class Clocked:
         state: each register and memory, a constant, with what it holds after the next clock edge.
         choices: constants for bits that the design leaves undefined: x, or a net without a driver.
         names: of registers and memories, as yosys calls them.
+        initial: what registers and memories hold when a run begins, by the names of their
+            constants; only those that the design gives all bits of, and entries of memories.
     """
 
     inputs: Mapping[str, int]
@@ -32,6 +35,7 @@ class Clocked:
     state: tuple[tuple[Any, Any], ...]
     choices: tuple[Any, ...]
     names: tuple[str, ...]
+    initial: Mapping[str, Any] = field(default_factory=dict)
 
 
 def read_clocked(smt2: str) -> Clocked:
@@ -42,7 +46,8 @@ def read_clocked(smt2: str) -> Clocked:
         sort = "Bool" if width == 1 else f"(_ BitVec {width})"
         lines.append(f"(declare-const |port {name}| {sort})")
         lines.append(f"(assert (= (|top_n {name}| s) |port {name}|))")
-    *equations, step = z3.parse_smt2_string("\n".join([*lines, "(assert (|top_t| s t))"]))
+    lines += ["(assert (|top_i| s))", "(assert (|top_t| s t))"]
+    *equations, initial, step = z3.parse_smt2_string("\n".join(lines))
     inputs = {name: width for kind, name, width in ports if kind == "input"}
     outputs: dict[str, Any] = {}
     bits: dict[Any, Any] = {}
@@ -54,10 +59,17 @@ def read_clocked(smt2: str) -> Clocked:
             outputs[name] = term
     known = [(leaf, _assembled(leaf, bits)) for leaf in {leaf for leaf, _ in bits}]
     state = []
+    begins = dict(_begins(initial))
+    first: dict[str, Any] = {}
     for number, (now, after) in enumerate(_steps(step)):
         register = z3.Const(f"register {number}", now.sort())
         known.append((now, register))
         state.append((register, after))
+        value = begins.get(now)
+        if isinstance(value, list):
+            value = functools.reduce(lambda held, entry: z3.Store(held, *entry), value, register)
+        if value is not None:
+            first[str(register)] = value
     # What is neither an input nor a register is a choice of its own in every cycle.
     terms = [*outputs.values(), *(after for _, after in state)]
     free = {
@@ -76,6 +88,7 @@ def read_clocked(smt2: str) -> Clocked:
         tuple((register, z3.substitute(after, *known)) for register, after in state),
         tuple(choices),
         tuple(name for _, name in _REGISTER.findall(smt2)),
+        first,
     )
 
 
@@ -125,6 +138,33 @@ def run(
         pairs += [(each, z3.Const(f"{each} {when}", each.sort())) for each in machine.choices]
         yield {port: z3.substitute(term, *pairs) for port, term in machine.outputs.items()}
         state = {register: z3.substitute(after, *pairs) for register, after in machine.state}
+
+
+def _begins(initial: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield (a register's function of the state, its first value) from the initial relation.
+
+    Of a memory a list of (address, entry) pairs. What is given in part is left out.
+    """
+    memories: dict[Any, list[tuple[Any, Any]]] = {}
+    for part in initial.children() if z3.is_and(initial) else [initial]:
+        if not z3.is_eq(part):
+            continue
+        left, right = part.children()
+        if z3.is_true(right) or z3.is_false(right):  # a single bit
+            right = z3.BitVecVal(int(z3.is_true(right)), 1)
+            left = left.arg(0) if z3.is_eq(left) else left
+        if z3.is_app_of(left, z3.Z3_OP_EXTRACT) and left.size() == left.arg(0).size():
+            left = left.arg(0)
+        if z3.is_app_of(left, z3.Z3_OP_BAND):
+            left, mask = left.children()
+            if mask.as_signed_long() != -1:
+                continue
+        if z3.is_app_of(left, z3.Z3_OP_SELECT):
+            memory, address = left.children()
+            memories.setdefault(memory, []).append((address, right))
+        elif z3.is_app_of(left, z3.Z3_OP_UNINTERPRETED):
+            yield left, right if z3.is_bv(left) else right == 1
+    yield from memories.items()
 
 
 def _steps(step: Any) -> Iterator[tuple[Any, Any]]:

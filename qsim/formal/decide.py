@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import z3
 
+from qsim.formal.clocked import functions
 from qsim.formal.cut import cut
 from qsim.formal.goal import Formula, Goal, Verdict
 from qsim.formal.words import integer, joined, wide
@@ -73,7 +74,7 @@ def _without_products(
     terms = cut(rtl, formula.expected, formula.assumptions, milliseconds)
     if terms is None:
         return z3.unknown, 0
-    solver = _solver(milliseconds)
+    solver = solver_of(terms.rtl, milliseconds)
     after = Formula(terms.assumptions, terms.spec)
     solver.add(*after.assumptions, _differs(terms.rtl, after, problem.result))
     return solver.check(), terms.products
@@ -81,14 +82,16 @@ def _without_products(
 
 def _exact(problem: Problem, circuit: Circuit, goal: Goal, milliseconds: int) -> tuple[Any, Any]:
     _, formula, rtl = _terms(problem, circuit, goal)
-    solver = _solver(milliseconds)
+    solver = solver_of(rtl, milliseconds)
     solver.add(*formula.assumptions, _differs(rtl, formula, problem.result))
     status = solver.check()
     return status, solver.model() if status == z3.sat else None
 
 
-def _solver(milliseconds: int) -> Any:
-    solver = z3.SolverFor("QF_BV")
+def solver_of(term: Any, milliseconds: int) -> Any:
+    """Return a solver for a design's term: that of bit-vectors knows nothing of memories."""
+    memories = any(map(z3.is_array, functions(term)))
+    solver = z3.Solver() if memories else z3.SolverFor("QF_BV")
     solver.set("timeout", milliseconds)
     return solver
 

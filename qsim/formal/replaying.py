@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from qsim.cosim.jobs import job
 from qsim.cosim.simulators import Design, design
 from qsim.errors import MissingToolError
+
+AS_EXPECTED: Final = "as expected"
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from qsim.cosim.dut import Dut
     from qsim.cosim.jobs import Job
-    from qsim.cosim.simulators import Simulator
+    from qsim.cosim.simulators import Build
     from qsim.golden import Case
     from qsim.target import Target
 
@@ -45,25 +47,27 @@ def replay_design(dut: Dut, case: Case, target: Target) -> tuple[str, str] | Non
 
 
 def _simulated(job: Job, design: Design) -> tuple[str, str] | None:
-    from qsim.cosim.lanes import bulk_recipe, run_bulk
-    from qsim.cosim.simulators import build
+    from qsim.cosim.lanes import run_bulk
 
-    simulator = _simulator()
-    if simulator is None:
+    built = _built(design)
+    if built is None:
         return None
-    result = run_bulk(job, build(bulk_recipe(design, simulator)), timeout=60.0)
+    simulator = built.simulator
+    result = run_bulk(job, built, timeout=60.0)
     if result.agrees:
-        return simulator.name, "as expected"
+        return simulator.name, AS_EXPECTED
     actual = result.differences[0].actual if result.differences else result.problems[0].message
     return simulator.name, actual
 
 
-def _simulator() -> Simulator | None:
-    from qsim.cosim.simulators import SIMULATORS, find
+def _built(design: Design) -> Build | None:
+    """Return a build on the first simulator that is there and takes the design."""
+    from qsim.cosim.lanes import bulk_recipe
+    from qsim.cosim.simulators import SIMULATORS, BuildError, build, find
 
     for name in SIMULATORS:
         try:
-            return find(name)
-        except MissingToolError:
+            return build(bulk_recipe(design, find(name)))
+        except (MissingToolError, BuildError):
             continue
     return None

@@ -56,11 +56,13 @@ class Result:
 
 def facts_of(task: Task) -> tuple[tuple[str, str], ...]:
     """Return what is free, fixed and assumed in a task's goals."""
-    fixed = tuple(task.goals[0].fixed)
+    fixed = tuple(name for name in task.goals[0].fixed if name not in task.set)
     names = [field.name for field in task.problem.unit.inputs.fields]
-    rows = [("free", ", ".join(name for name in names if name not in fixed))]
+    rows = [("free", ", ".join(name for name in names if name not in task.goals[0].fixed))]
     if fixed:
         rows.append(("fixed", f"{', '.join(fixed)}: one goal for each"))
+    if task.set:
+        rows.append(("set", ", ".join(f"{name} = {value}" for name, value in task.set.items())))
     rows += [("assumed", text) for text in task.problem.preconditions]
     return (*rows, ("note", task.note)) if task.note else tuple(rows)
 

@@ -51,6 +51,16 @@ class Task:
         """What else was assumed, as pairs of a word and what it says."""
         return ()
 
+    @property
+    def parted(self) -> bool:
+        """Whether its goals are made of parts."""
+        return any(goal.parts for goal in self.goals)
+
+    @property
+    def set(self) -> Mapping[str, int]:
+        """Inputs that are constants in every goal, because the core has no port for them."""
+        return {}
+
     def text(self) -> str:
         """Return the core as SMT-LIB.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,11 +16,14 @@ if TYPE_CHECKING:
 SELECT: Final = 10  # bits of the port that chooses
 MOST: Final = (1 << SELECT) - 1
 PORT: Final = "mutsel"
+# Constants where a memory is read without a clock: yosys ends if they are nets.
+_UNCHANGED: Final = re.compile(r"-port RD_(ARST|SRST|CLK|EN)\b")
 # A bench's seed chooses the mutant; 0 is the module as it is.
 CHOICE: Final = """\
   reg [31:0] seed;
   initial if (!$value$plusargs("seed=%d", seed)) seed = 0;
 """
+_OUTPUT: Final = re.compile(r"-cell (\S+) -port Q -portbit (\d+)")
 
 
 @dataclass(frozen=True)
@@ -85,20 +89,54 @@ def mutants(
     plain, ports, listed, netlist = map(names, ("plain.il", "ports.json", "list.txt", "out.v"))
     script = [*elaborate, "proc", "flatten", "opt_clean", "memory -nomap", "opt_clean"]
     script += [f"rename -top {module}", f"write_rtlil {plain}"]
-    run([*script, f"mutate -list {count} -seed {seed} -o {listed}", f"write_json {ports}"])
-    lines = (folder / "list.txt").read_text(encoding="utf-8").splitlines()
-    changes = tuple(line.removeprefix("mutate ") for line in lines if line)
+    run([*script, f"write_json {ports}"])
+    document = json.loads((folder / "ports.json").read_text(encoding="utf-8"))
+    top = document["modules"][module]
+    kept = _begun(top)
+    changes: tuple[str, ...] = ()
+    for asked in (count, 4 * count):
+        run([f"read_rtlil {plain}", f"mutate -list {asked} -seed {seed} -o {listed}"])
+        lines = (folder / "list.txt").read_text(encoding="utf-8").splitlines()
+        found = [line.removeprefix("mutate ") for line in lines if line]
+        possible = (line for line in found if not (_UNCHANGED.search(line) or _place(line) in kept))
+        changes = tuple(possible)[:count]
+        if len(changes) == count or len(found) < asked:
+            break
     if not changes:
         raise UsageError(f"there is nothing to change in {module}: it has no cells")
     script = [f"read_rtlil {plain}"]
     script += [
         f"mutate -ctrl {PORT} {SELECT} {index} {change}" for index, change in enumerate(changes, 1)
     ]
+    # A case becomes a function of its cell's name, which Icarus takes for one of the system's.
+    script.append("rename -enumerate -pattern qsim_case_% t:$pmux")
     run([*script, f"write_verilog -norename -noattr {netlist}"])
-    document = json.loads((folder / "ports.json").read_text(encoding="utf-8"))
-    top = document["modules"][module]
     netlist_text = (folder / "out.v").read_text(encoding="utf-8")
     return Mutants(module, netlist_text, changes, _ports(top["ports"]), _plain_clocks(top))
+
+
+def _place(change: str) -> tuple[str, str]:
+    """Return the cell and the bit of its output Q that a change is of; empty of another port."""
+    found = _OUTPUT.search(change)
+    return (found[1], found[2]) if found else ("", "")
+
+
+def _begun(top: Mapping[str, Any]) -> set[tuple[str, str]]:
+    """Return the registers' outputs that begin with a value: behind a change it would be lost."""
+    begun = {
+        bit
+        for net in top["netnames"].values()
+        for bit, value in zip(
+            net["bits"], reversed(net["attributes"].get("init", "")), strict=False
+        )
+        if value in "01"
+    }
+    return {
+        (name if name.startswith("$") else f"\\{name}", str(index))
+        for name, cell in top["cells"].items()
+        for index, bit in enumerate(cell["connections"].get("Q", ()))
+        if bit in begun
+    }
 
 
 def _ports(ports: Mapping[str, Any]) -> tuple[Port, ...]:

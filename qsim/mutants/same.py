@@ -15,7 +15,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
 from qsim.atomic import scratch
-from qsim.formal import yosys
+from qsim.formal import undefined_as_x, yosys
 from qsim.mutants.netlist import PORT, SELECT
 
 if TYPE_CHECKING:
@@ -88,7 +88,8 @@ class Same:
                 (folder / "netlist.v").write_text(self.made.verilog, encoding="utf-8")
                 script = ["read_verilog -sv netlist.v", f"hierarchy -check -top {self.made.module}"]
                 script += ["rename -top top", "proc -noopt", "flatten", "opt_clean"]
-                script += ["memory -nomap -nordff", "memory_map -rom-only", "opt_clean"]
+                script += ["memory -nomap -nordff", *undefined_as_x(folder, str)]
+                script += ["memory_map -rom-only", "opt_clean"]
                 script += ["async2sync", "dffunmap", "setundef -undriven -anyseq"]
                 yosys.run([*script, "write_smt2 -wires out.smt2"], folder)
                 self._machine = read_clocked((folder / "out.smt2").read_text(encoding="utf-8"))

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import z3
 
+from qsim.cosim.jobs import Field
 from qsim.formal.words import wide
 
 if TYPE_CHECKING:
     from qsim.cosim.dut import Binding
-    from qsim.cosim.jobs import Field, Unit
+    from qsim.cosim.jobs import Unit
 
 _WIDE: Final = 104  # bits: 64 of a value, 32 of a scale, signs and a carry; of ``add`` 64
 
@@ -58,6 +59,21 @@ def takes(binding: Binding, value: int) -> bool:
     """Return whether a port can take a value."""
     low, high = port_range(binding)
     return low <= binding.encoded(value) <= high
+
+
+def result_on(field: Field, binding: Binding) -> Field:
+    """Return a result in the full width of its port, read as the benches read it."""
+    whole = binding.bits >= field.bits
+    return Field(field.name, binding.bits, binding.signed and (field.signed or not whole))
+
+
+def expected_on(code: Any, field: Field, binding: Binding) -> Any:
+    """Return a wide result as its port has it: a signed code in one without sign is its bits."""
+    port = result_on(field, binding)
+    more = max(port.bits + 1 - code.size(), 0)
+    if field.signed and not port.signed and port.bits >= field.bits:
+        return z3.ZeroExt(code.size() + more - field.bits, z3.Extract(field.bits - 1, 0, code))
+    return z3.SignExt(more, code)
 
 
 def field_of(unit: Unit, name: str) -> Field:

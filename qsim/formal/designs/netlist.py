@@ -10,6 +10,7 @@ from qsim.atomic import scratch
 from qsim.cosim.dut import bare
 from qsim.errors import UsageError
 from qsim.formal.designs.reading import Reading
+from qsim.formal.undefined import undefined_as_x
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,6 +56,7 @@ def netlist(dut: Dut, unit: Unit) -> Netlist:
                 "flatten",
                 "opt_clean",
                 "memory -nomap -nordff",
+                *undefined_as_x(folder, reading.path),
                 "memory_map -rom-only",
                 "opt_clean",
                 f"write_json {cells}",

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from qsim.cosim.jobs import Field
-from qsim.formal.designs.encoding import fits, takes, told
+from qsim.formal.designs.encoding import expected_on, fits, result_on, takes, told
 from qsim.formal.goal import Formula, Goal
 from qsim.formal.words import own_ports
 
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from qsim.cosim.dut import Dut
-    from qsim.cosim.jobs import Unit
+    from qsim.cosim.jobs import Field, Unit
     from qsim.formal.goal import Problem
     from qsim.golden import Case
 
@@ -46,9 +45,7 @@ class DesignProblem:
     @property
     def result(self) -> Field:
         """The result in the full width of its port."""
-        name = self.base.result.name
-        binding = self.dut.results[name]
-        return Field(name, binding.bits, binding.signed)
+        return result_on(self.base.result, self.dut.results[self.base.result.name])
 
     @property
     def preconditions(self) -> tuple[str, ...]:
@@ -68,7 +65,9 @@ class DesignProblem:
             for name, binding in self.dut.operands.items()
             for bound in fits(inputs[name], self.unit, name, binding)
         ]
-        return Formula((*formula.assumptions, *ranges), formula.expected)
+        result = self.base.result
+        expected = expected_on(formula.expected, result, self.dut.results[result.name])
+        return Formula((*formula.assumptions, *ranges), expected)
 
     def case(self, values: Mapping[str, int]) -> Case:
         """Return integers as a golden vector of one element."""

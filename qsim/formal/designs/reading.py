@@ -72,7 +72,9 @@ class Reading:
         """
         _require_ports(self.dut)
         # One text, as one compiler's run: a macro of one file is known in the next ones.
-        lines = [f"`define {name} {text}" for name, text in self.dut.defines.items()]
+        # What yosys defines by itself would be another module than the one that is simulated.
+        lines = ["`undef SYNTHESIS", "`undef YOSYS"]
+        lines += [f"`define {name} {text}" for name, text in self.dut.defines.items()]
         lines += [f'`include "{os.path.relpath(path, self.base)}"' for path in self.dut.sources]
         if harness:
             lines.append(f'`include "{self.path("harness.sv")}"')

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import z3
 
+from qsim.formal.decide import solver_of
 from qsim.formal.goal import Goal, Verdict
 from qsim.formal.words import integer, wide
 
@@ -62,8 +63,7 @@ def _row(
     others = {place: {**own, **_moved(own, place, moving)} for place in places}
     rtl = z3.substitute(unrolled.row(others), *constants)
     formula = problem.formula(own, goal)
-    solver: Any = z3.SolverFor("QF_BV")
-    solver.set("timeout", max(int(timeout * 1000), 1))
+    solver = solver_of(rtl, max(int(timeout * 1000), 1))
     solver.add(*formula.assumptions)
     for operands in others.values():
         solver.add(*problem.formula(operands, goal).assumptions)

@@ -1,4 +1,4 @@
-"""Registers that a reset sets for good: no run changes them, so they are constants of a proof."""
+"""Registers that never change again after a reset, or from the start: constants of a proof."""
 
 from __future__ import annotations
 
@@ -10,29 +10,39 @@ import z3
 from qsim.formal.clocked import run
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from qsim.formal.clocked import Clocked
 
 _MILLISECONDS: Final = 2000  # for each register; what is not decided counts as one that changes
 
 
 def settled(machine: Clocked, cycles: int) -> dict[str, Any]:
-    """Return the registers that keep for ever what a reset gives them.
+    """Return the registers that keep for ever what a reset, or the design's text, gives them.
 
-    Proved by induction: after ``cycles`` of reset each of them holds its value, whatever it held
-    before, and while all of them do, no input without reset changes one.
+    Proved by induction: some hold what they begin with, and no input changes one. After ``cycles``
+    of reset others hold a value, whatever they held before, and while all of them do, no input
+    without reset changes one.
 
     Args:
         machine: has an input ``rst``, active high.
-        cycles: of the reset.
+        cycles: of the reset; 0 without one.
 
     Returns:
         The value of each, by the name of its constant.
     """
-    found = _after_reset(machine, cycles)
+    kept = _unchanged(machine, dict(machine.initial), [])
+    if not cycles:
+        return kept
+    no_reset = [(z3.BitVec("rst", 1), z3.BitVecVal(0, 1))]
+    return _unchanged(machine, _after_reset(machine, cycles, kept) | kept, no_reset)
+
+
+def _unchanged(machine: Clocked, found: dict[str, Any], given: list[Any]) -> dict[str, Any]:
+    """Return the registers of ``found`` that keep their values whatever the inputs are."""
     while True:
         kept = [register for register, _ in machine.state if str(register) in found]
-        pairs = [(register, found[str(register)]) for register in kept]
-        pairs.append((z3.BitVec("rst", 1), z3.BitVecVal(0, 1)))
+        pairs = [*given, *((register, found[str(register)]) for register in kept)]
         changed = [
             str(register)
             for register, after in machine.state
@@ -45,11 +55,11 @@ def settled(machine: Clocked, cycles: int) -> dict[str, Any]:
             del found[name]
 
 
-def _after_reset(machine: Clocked, cycles: int) -> dict[str, Any]:
+def _after_reset(machine: Clocked, cycles: int, kept: Mapping[str, Any]) -> dict[str, Any]:
     """Return the registers that have one value after a reset, whatever happens in it."""
     plain = [(register, after) for register, after in machine.state if not z3.is_array(register)]
     watched = replace(machine, outputs={f"after {register}": after for register, after in plain})
-    *_, last = run(watched, [{"rst": z3.BitVecVal(1, 1)}] * cycles)
+    *_, last = run(watched, [{"rst": z3.BitVecVal(1, 1)}] * cycles, kept)
     values = {name.removeprefix("after "): z3.simplify(term) for name, term in last.items()}
     return {
         name: value

@@ -28,6 +28,9 @@ def surroundings(dut: Dut, *, registered: bool) -> tuple[tuple[str, str], ...]:
         rows.append(("tied", ties))
     if registered or dut.latency:
         rows.append(("before it", _state(dut)))
+    if passed := _passed_over(dut):
+        files = ", ".join(passed)
+        rows.append(("not read", f"what {files} has behind translate_off: yosys passes it over"))
     if dut.static:
         names = ", ".join(dut.static)
         rows.append(("static", f"{names}: unchanged from {dut.settle} cycles before the operation"))
@@ -36,8 +39,13 @@ def surroundings(dut: Dut, *, registered: bool) -> tuple[tuple[str, str], ...]:
     return tuple(rows)
 
 
+def _passed_over(dut: Dut) -> list[str]:
+    """Return the sources with lines that yosys does not read and simulators do."""
+    return [path.name for path in dut.sources if b"translate_off" in path.read_bytes()]
+
+
 def _state(dut: Dut) -> str:
     text = "registers hold anything, ports have anything in other cycles; "
     if dut.reset:
-        return f"{text}{dut.reset} is not active (what it sets for good is set)"
-    return f"{text}there is no reset"
+        return f"{text}{dut.reset} is not active (what it, or initial, sets for good is set)"
+    return f"{text}there is no reset (what initial sets for good is set)"

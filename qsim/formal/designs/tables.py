@@ -18,10 +18,10 @@ import numpy as np
 import z3
 
 from qsim.cosim.dut import port_of
-from qsim.cosim.jobs import Field, lookup
+from qsim.cosim.jobs import lookup
 from qsim.errors import UsageError
 from qsim.formal.clocked import read_clocked, run
-from qsim.formal.designs.encoding import encoded, told
+from qsim.formal.designs.encoding import encoded, expected_on, result_on, told
 from qsim.formal.designs.netlist import netlist
 from qsim.formal.designs.settled import settled
 from qsim.formal.designs.surroundings import plain, surroundings
@@ -70,8 +70,8 @@ class TableProof:
 
     @cached_property
     def fixed(self) -> Mapping[str, Any]:
-        """Registers that a reset sets for good."""
-        return settled(self.machine, RESET) if self.dut.reset else {}
+        """Registers that are set for good."""
+        return settled(self.machine, RESET if self.dut.reset else 0)
 
     @property
     def claims(self) -> tuple[str, ...]:
@@ -94,9 +94,7 @@ class TableProof:
     @property
     def preconditions(self) -> tuple[str, ...]:
         """What is assumed, in words."""
-        return tuple(
-            filter(None, (told(f, self.dut.operands[f.name]) for f in self.unit.inputs.fields))
-        )
+        return ()
 
     def verdicts(self, timeout: float) -> list[Verdict]:
         """Decide base, step and the order of addresses; ``timeout`` is seconds for each query."""
@@ -159,7 +157,8 @@ class TableProof:
         cycles += [still, still]
         cycles.append(self._operation({"load": _bit(1), "address": address, "value": entry}))
         cycles += [other, self._operation({"load": _bit(0), "address": address})]
-        made, wanted = self._sides(cycles, len(cycles) - 1, entry, "", still)
+        initial = self.machine.initial
+        made, wanted = self._sides(cycles, len(cycles) - 1, entry, "", still, initial)
         solver: Any = z3.Solver()
         solver.set("timeout", max(int(timeout * 1000), 1))
         solver.add(elsewhere, made != wanted)
@@ -223,15 +222,16 @@ class TableProof:
         return made == wanted
 
     def _sides(
-        self, cycles: list[dict[str, Any]], at: int, entry: Any, name: str, rest: dict[str, Any]
-    ) -> tuple[Any, Any]:
+        self, cycles: list[dict[str, Any]], at: int, entry: Any, name: str, rest: dict[str, Any],
+        start: Mapping[str, Any] | None = None,
+    ) -> tuple[Any, Any]:  # fmt: skip
         """Return what the read in cycle ``at`` gives, and what it has to, as wide numbers."""
+        start = self.fixed if start is None else start
         through = [*cycles, *[rest | {"rst": _bit(0)}] * self.dut.latency]
-        *_, last = run(self.machine, through[: at + 1 + self.dut.latency], self.fixed, name)
+        *_, last = run(self.machine, through[: at + 1 + self.dut.latency], start, name)
         port, field = self.dut.results["y"], self.unit.outputs.fields[0]
-        width = max(port.bits, field.bits) + 1
-        made = wide(last[port_of("y", 0)], Field("y", port.bits, port.signed), width)
-        return made, wide(entry, field, width)
+        wanted = expected_on(wide(entry, field, max(port.bits, field.bits) + 1), field, port)
+        return wide(last[port_of("y", 0)], result_on(field, port), wanted.size()), wanted
 
     def _decide(self, name: str, facts: list[Any], claim: Any, timeout: float) -> Verdict:
         start = time.perf_counter()
@@ -271,4 +271,11 @@ def table_proof(dut: Dut, target: Target) -> TableProof:
             accepted="lanes = 1, interval = 1",
         )
     unit = lookup.unit(target.input.format, target.output.format)
+    for field in unit.inputs.fields:
+        if less := told(field, dut.operands[field.name]):
+            raise UsageError(
+                f"the proof of a table loads all of it, and {less}",
+                where=f"{dut.where}: operands.{field.name}",
+                accepted=f"bits = {field.bits}, signed = {str(field.signed).lower()}",
+            )
     return TableProof(dut, unit, target, netlist(dut, unit).smt2)

@@ -46,6 +46,11 @@ class DesignTask(Task):
         """What was assumed of the design and of what is around it."""
         return surroundings(self.problem.dut, registered=self.netlist.registered)
 
+    @property
+    def set(self) -> Mapping[str, int]:
+        """What the file has in [fixed]."""
+        return self.problem.dut.fixed
+
     def text(self) -> str:
         """Return the design as SMT-LIB."""
         return self.netlist.smt2

@@ -72,10 +72,10 @@ def design_tasks(dut: Dut, target: Target, lowered: Lowered | None) -> list[Desi
         # First of all yosys: it tells fields and ports that do not fit.
         read = netlist(dut, unit)
         _require_fields(dut, unit)
-        goals = problem.adapted(task.goals)
+        goals = [goal for goal in problem.adapted(task.goals) if goal.parts or not task.parted]
         if not goals:
             continue
-        notes = list(filter(None, [task.note, _left_out(len(task.goals) - len(goals))]))
+        notes = list(filter(None, [_covers(task, goals), _left_out(len(task.goals) - len(goals))]))
         for lane in range(dut.lanes):
             where = [f"operation {lane} of a beat's {dut.lanes}"] if dut.lanes > 1 else []
             made.append(
@@ -114,6 +114,17 @@ def _left_out(count: int) -> str:
     if not count:
         return ""
     return f"{count} goals left out: their constants are none that the design takes"
+
+
+def _covers(task: Task, goals: list[Goal]) -> str:
+    """Return a task's note; of pairs that a design does not take, it tells how many are left."""
+    pairs, left = (sum(len(goal.parts) for goal in each) for each in (task.goals, goals))
+    if pairs == left:
+        return task.note
+    return (
+        f"covers {left} of the {pairs} pairs (multiplier, shift) of the layers: the others are "
+        "none that the design takes"
+    )
 
 
 def _fixed(dut: Dut) -> str:

@@ -53,8 +53,8 @@ class Unrolled:
 
     @cached_property
     def fixed(self) -> Mapping[str, Any]:
-        """Registers that a reset sets for good, by the names of their constants."""
-        return settled(self.machine, RESET) if self.dut.reset else {}
+        """Registers that are set for good, by the names of their constants."""
+        return settled(self.machine, RESET if self.dut.reset else 0)
 
     @property
     def own(self) -> dict[str, Any]:
@@ -88,7 +88,7 @@ class Unrolled:
             same | {"rst": _bit(number < resets), "in_0": _bit(number == before)}
             for number in range(before + 1 + self.dut.latency)
         ]
-        return self._result(cycles)
+        return self._result(cycles, self.machine.initial)
 
     def row(self, others: Mapping[int, Mapping[str, Any]]) -> Any:
         """Return the result of the operation in a row of operations after a reset.
@@ -109,7 +109,7 @@ class Unrolled:
             valid = rest == 0 and first <= turn <= last
             given = self._static(self.own) | self._operation(operands, everywhere=True)
             cycles.append(given | {"rst": _bit(number < resets), "in_0": _bit(valid)})
-        return self._result(cycles[: at + 1 + self.dut.latency])
+        return self._result(cycles[: at + 1 + self.dut.latency], self.machine.initial)
 
     def _start(self) -> tuple[int, int]:
         """Return the cycle of the first operation of a run, and the cycles of its reset."""

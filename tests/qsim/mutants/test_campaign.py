@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -19,8 +20,9 @@ from qsim.cosim.coverage import Coverage
 from qsim.cosim.simulators import find
 from qsim.errors import MissingToolError, UsageError
 from qsim.formal import yosys
+from qsim.formal.designs import Reading
 from qsim.golden import load
-from qsim.mutants import campaign, change
+from qsim.mutants import campaign, change, mutants
 from tests.tree import GOLDEN, ROOT
 
 SET = GOLDEN / "bias_add-narrow20"
@@ -190,3 +192,20 @@ def test_all_results_of_a_block_are_compared(
     assert found["count"] == 12
     assert found["beats"] == 200
     assert found["killed"] == 12  # `any` alone tells some of them
+
+
+def test_cases_memories_and_initial_values_survive_in_the_netlist(toml, tmp_path, icarus):
+    """The netlist is the module: what Icarus and yosys cannot have changed is left as it is."""
+    shutil.copy(Path(__file__).with_name("begun.v"), toml.parent / "summing.v")
+    golden = load(SET)
+    found = campaign(duts.load(toml), list(golden.cases)[:1], golden.target, icarus, 4)
+    assert len(found.mutants) == 4
+    assert not found.unused
+    reading = Reading(duts.load(toml), tmp_path)
+    read = [*reading.read(), *reading.top()]
+    made = mutants(reading.run, tmp_path, reading.path, read, "changed", 300, 1)
+    assert len(made.changes) > 200
+    forbidden = r"-port RD_(EN|ARST|SRST|CLK)|-port Q .*-wire .turn"
+    assert not [line for line in made.changes if re.search(forbidden, line)]
+    assert "turn = 2'h0" in made.verilog
+    assert "function [19:0] \\$" not in made.verilog

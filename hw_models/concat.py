@@ -29,7 +29,7 @@ from hw_models._pointwise import (
     require_signed,
 )
 from hw_models.errors import ContractError
-from hw_models.formats import FixedFormat, IntArray
+from hw_models.formats import FixedFormat, IntArray, if_else
 from hw_models.ledger import Ledger
 from hw_models.requantize import reference as requantize_reference
 from hw_models.requantize import requantize
@@ -37,6 +37,7 @@ from hw_models.requantize import requantize
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from hw_models.formats import Select
     from hw_models.schemes import Requantizer
 
 
@@ -48,12 +49,13 @@ def reference(
     output: FixedFormat | None = None,
     *,
     draw: int = 0,
+    select: Select = if_else,
 ) -> int:
-    """Return what becomes of one code of an operand: the definition."""
+    """Return what becomes of one code of an operand: the definition; select as in requantize."""
     if requantizer is None:
         return x
     code: int = requantize_reference(
-        x, requantizer, zero_point, output, None, x_zero_point, draw=draw
+        x, requantizer, zero_point, output, None, x_zero_point, draw=draw, select=select
     )
     return code
 

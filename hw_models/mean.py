@@ -41,14 +41,16 @@ from hw_models._pointwise import INT64_MAX, INT64_MIN, output_range, require_int
 from hw_models.avg_pool import _divide, divide, division_code
 from hw_models.compiled import kernel
 from hw_models.errors import ContractError
-from hw_models.formats import FixedFormat, IntArray, is_int
+from hw_models.formats import FixedFormat, IntArray, clamped, if_else, is_int
 from hw_models.requantize import requantize
 from hw_models.rounding import require_division
 from hw_models.schemes import FixedPoint, Requantizer
+from hw_models.tracing import step
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from hw_models.formats import Select
     from hw_models.ledger import Ledger
     from hw_models.rounding import DivisionRounding
 
@@ -95,15 +97,17 @@ def reference(
     clamp: tuple[int, int] | None = None,
     *,
     draw: int = 0,
+    select: Select = if_else,
 ) -> int:
-    """Return the mean of the codes: the definition."""
+    """Return the mean of the codes: the definition; select as in requantize."""
     low, high = output_range(output or FixedFormat(8), clamp)
-    total = sum(code - x_zero_point for code in codes)
+    total = step(sum(code - x_zero_point for code in codes), "sum")
     if isinstance(averager, Division):
         value = divide(total, len(codes), averager.rounding)
     else:
-        value = averager.reference(total, draw=draw)
-    return min(max(value + zero_point, low), high)
+        value = averager.reference(total, draw=draw, select=select)
+    code: int = clamped(step(value + zero_point, "zero_point"), low, high, select)
+    return code
 
 
 @kernel

@@ -28,11 +28,13 @@ from hw_models._arguments import require_ledger
 from hw_models._broadcast import broadcast_shape, codes_of
 from hw_models._pointwise import INT64_MAX, INT64_MIN, extremes, require_int
 from hw_models.errors import ContractError
-from hw_models.formats import FixedFormat, IntArray
+from hw_models.formats import FixedFormat, IntArray, if_else
 from hw_models.requantize import reference as requantize_reference
 from hw_models.requantize import requantize
+from hw_models.tracing import step
 
 if TYPE_CHECKING:
+    from hw_models.formats import Select
     from hw_models.ledger import Ledger
     from hw_models.schemes import Requantizer
 
@@ -49,11 +51,12 @@ def reference(
     *,
     channel: int = 0,
     draw: int = 0,
+    select: Select = if_else,
 ) -> int:
-    """Multiply two codes: the definition; channel and draw as in requantize."""
-    product = (a - a_zero_point) * (b - b_zero_point)
+    """Multiply two codes: the definition; channel, draw and select as in requantize."""
+    product = step((a - a_zero_point) * (b - b_zero_point), "product")
     code: int = requantize_reference(
-        product, requantizer, zero_point, output, clamp, channel=channel, draw=draw
+        product, requantizer, zero_point, output, clamp, channel=channel, draw=draw, select=select
     )
     return code
 

@@ -32,22 +32,29 @@ from hw_models._pointwise import (
 )
 from hw_models.compiled import kernel
 from hw_models.errors import ContractError
-from hw_models.formats import FixedFormat, IntArray
+from hw_models.formats import FixedFormat, IntArray, clamped, if_else
 from hw_models.requantization.exact import rounding_table
 from hw_models.rounding import Rounding, require_deterministic, round_shift
 
 if TYPE_CHECKING:
+    from hw_models.formats import Select
     from hw_models.ledger import Ledger
 
 LEAST, MOST = -31, 62  # what 64-bit arithmetic on 33-bit codes does exactly
 
 
 def reference(
-    x: int, shift: int, rounding: Rounding = "floor", output: FixedFormat | None = None
+    x: int,
+    shift: int,
+    rounding: Rounding = "floor",
+    output: FixedFormat | None = None,
+    *,
+    select: Select = if_else,
 ) -> int:
-    """Shift one code: the definition."""
-    value: int = round_shift(x, shift, rounding)
-    return (output or FixedFormat(8)).saturate(value)
+    """Shift one code: the definition; select as in requantize."""
+    form = output or FixedFormat(8)
+    code: int = clamped(round_shift(x, shift, rounding, select=select), form.min, form.max, select)
+    return code
 
 
 @kernel

@@ -28,9 +28,11 @@ from hw_models.add import reference as add_reference
 from hw_models.addition.adders import Adder, ShiftedAdd
 from hw_models.addition.codes import compute
 from hw_models.errors import ContractError, no_case
-from hw_models.formats import FixedFormat, IntArray
+from hw_models.formats import FixedFormat, IntArray, clamped, if_else
+from hw_models.tracing import step
 
 if TYPE_CHECKING:
+    from hw_models.formats import Select
     from hw_models.ledger import Ledger
 
 Negate: TypeAlias = Literal["term", "operand"]
@@ -47,15 +49,20 @@ def reference(
     output: FixedFormat | None = None,
     clamp: tuple[int, int] | None = None,
     negate: Negate = "term",
+    *,
+    select: Select = if_else,
 ) -> int:
-    """Subtract two codes: the definition."""
+    """Subtract two codes: the definition; select is the ``if``-expression of whoever traces it."""
     if _of_operand(negate) or not isinstance(adder, ShiftedAdd):
-        return add_reference(a, -b, adder, a_zero_point, -b_zero_point, zero_point, output, clamp)
+        points = a_zero_point, -b_zero_point, zero_point
+        return add_reference(a, -b, adder, *points, output, clamp, select=select)
     low, high = output_range(output or FixedFormat(8), clamp)
     shifted = ((a - a_zero_point) << adder.left_shift, (b - b_zero_point) << adder.left_shift)
-    difference = adder.a.reference(shifted[0]) - adder.b.reference(shifted[1])
-    value: int = adder.out.reference(difference) + zero_point
-    return min(max(value, low), high)
+    first = adder.a.reference(shifted[0], select=select)
+    difference = step(first - adder.b.reference(shifted[1], select=select), "difference")
+    value = step(adder.out.reference(difference, select=select) + zero_point, "zero_point")
+    code: int = clamped(value, low, high, select)
+    return code
 
 
 def _of_operand(negate: Negate) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from qsim.cosim.jobs import owners
+from qsim.cosim.jobs import owners, packets
 from qsim.errors import InputError
 
 if TYPE_CHECKING:
@@ -81,12 +81,8 @@ def without_unfit(dut: Dut, job: Job, *, strict: bool = False) -> tuple[Job, dic
 def _groups(job: Job) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Return which beats and which results stay together; -1 of a beat that loads a table."""
     if job.unit.packet:  # packets out of packets
-        return _packets(job.last), _packets(job.expected_last)
+        return packets(job.last), packets(job.expected_last)
     return owners(job), np.arange(len(job.expected))
-
-
-def _packets(last: Flags) -> npt.NDArray[np.int64]:
-    return np.asarray(np.cumsum(last) - last, np.int64)
 
 
 def _unfit(dut: Dut, job: Job) -> Iterator[Unfit]:
@@ -136,7 +132,7 @@ def _out_of_range(name: str, binding: Binding, array: Integers) -> tuple[str, Fl
 
 def _changed(job: Job, array: Integers) -> Flags:
     """Return the values that are not those of their packet's first beat."""
-    packet = _packets(job.last)
+    packet = packets(job.last)
     first = np.concatenate([[0], np.flatnonzero(job.last)[:-1] + 1])
     return np.asarray(array != array[first[packet]], np.bool_)
 
@@ -153,7 +149,7 @@ def _lengths(dut: Dut, job: Job) -> Iterator[Unfit]:
         if wrong.any():
             packet = int(np.flatnonzero(wrong)[0])
             example = f"packet {packet} of {job.name!r} has {lengths[packet]} beats"
-            yield Unfit("packet", reason, wrong[_packets(job.last)][:, None], example)
+            yield Unfit("packet", reason, wrong[packets(job.last)][:, None], example)
 
 
 def _only(job: Job, beats: Flags, kept: Flags) -> Job:

@@ -58,7 +58,7 @@ def _requantize(case: Case) -> Definition:
     attributes: Any = case.attributes
     scheme = decode_scheme(attributes["scheme"], case.constants)
     output = case.formats["output"]
-    one = functools.lru_cache(maxsize=1 << 12)(functools.partial(_one_channel, scheme))
+    one = functools.lru_cache(maxsize=1 << 12)(functools.partial(one_channel, scheme))
 
     def compute(values: Values, select: Callable[[Any, Any, Any], Any]) -> Any:
         numbers = {name: values[name][0] for name in _NUMBERS if name in values}
@@ -73,7 +73,7 @@ def _requantize(case: Case) -> Definition:
 _NUMBERS: Final = ("multiplier", "shift", "addend")
 
 
-def _one_channel(scheme: Any, shift: int, multiplier: int = 0, addend: int = 0) -> Any:
+def one_channel(scheme: Any, shift: int, multiplier: int = 0, addend: int = 0) -> Any:
     """Return a scheme with the numbers of one beat; a beat has a converter's offset elsewhere."""
     from hw_models.schemes import Converter, FixedPoint, MulAddShift
 
@@ -116,7 +116,7 @@ def _add(case: Case) -> Definition:
     attributes: Any = case.attributes
     adder = decode_scheme(attributes["scheme"], case.constants)
     output = case.formats["output"]
-    one = functools.lru_cache(maxsize=1 << 12)(functools.partial(_one_adder, adder))
+    one = functools.lru_cache(maxsize=1 << 12)(functools.partial(one_adder, adder))
 
     def compute(values: Values, select: Callable[[Any, Any, Any], Any]) -> Any:
         numbers = {
@@ -133,7 +133,8 @@ def _add(case: Case) -> Definition:
     return Definition(("a", "b", "draw"), compute)
 
 
-def _one_adder(adder: Any, **numbers: int) -> Any:
+def one_adder(adder: Any, **numbers: int) -> Any:
+    """Return an adder with the numbers of one beat."""
     from hw_models.add import AlignedAdd, ShiftedAdd
 
     if isinstance(adder, ShiftedAdd):

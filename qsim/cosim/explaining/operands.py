@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from qsim.cosim.explaining.explanation import Operand
-from qsim.cosim.jobs import lanes_of, owners
+from qsim.cosim.jobs import lanes_of, owners, packets
 
 if TYPE_CHECKING:
     from hw_models.tracing import Step
@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
 def values_of(job: Job, beat: int, lane: int) -> dict[str, list[int]]:
     """Return what each field held of which a lane of an output beat was made, beat after beat."""
-    rows = np.flatnonzero(owners(job) == beat)
+    if job.unit.packet:  # a result of such a packet may be made of all of it
+        packet = packets(job.expected_last)[beat]
+        rows = np.flatnonzero(packets(job.last) == packet)
+    else:
+        rows = np.flatnonzero(owners(job) == beat)
     held = job.unit.inputs.unpack(job.beats[rows])
     return {
         field.name: held[field.name][:, lanes_of(job, field, lane)].reshape(-1).tolist()

@@ -13,6 +13,7 @@ from qsim.cosim.explaining.definitions import definition
 from qsim.cosim.explaining.explanation import Explanation
 from qsim.cosim.explaining.observed import observe
 from qsim.cosim.explaining.operands import operands, traced, values_of
+from qsim.cosim.explaining.unshipped import unshipped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -90,14 +91,12 @@ def _definition(case: Call, job: Job) -> Definition | None:
 def _of_call(case: Call, job: Job, element: int, prefix: str = "") -> Explanation:
     from hw_models.errors import AccumulatorOverflowError, ContractError
 
-    if job.unit.packet:  # a result of such a packet is made of all of it
-        return Explanation()
     beat, lane = (int(i) for i in np.argwhere(job.element == element)[0])
     values = values_of(job, beat, lane)
     read = operands(job, values)
     defined = _definition(case, job)
     if defined is None:
-        return Explanation(operands=read)
+        return replace(_of_other_beats(case, job, values, beat, lane), operands=read)
     try:
         told, value = traced(defined, values)
     except (ContractError, AccumulatorOverflowError) as error:
@@ -106,6 +105,25 @@ def _of_call(case: Call, job: Job, element: int, prefix: str = "") -> Explanatio
         read = tuple(replace(each, name=f"{prefix}: {each.name}") for each in read)
         told = tuple(replace(each, name=f"{prefix}: {each.name}") for each in told)
     return Explanation(operands=read, steps=told, defined=value)
+
+
+def _of_other_beats(
+    case: Call, job: Job, values: dict[str, list[int]], beat: int, lane: int
+) -> Explanation:
+    """Return the steps on beats that no RTL of ours has, where they give what is expected."""
+    from hw_models.errors import ContractError
+
+    defined = None if isinstance(case, jobs.Prepared) or job.unit.packet else unshipped(case)
+    if defined is None:
+        return Explanation()
+    expected = int(job.unit.outputs.unpack(job.expected)[job.field][beat, lane])
+    try:
+        told, value = traced(defined, values)
+    except (ContractError, KeyError):
+        return Explanation()
+    if _expected([case], value, expected) != value:
+        return Explanation()
+    return Explanation(steps=told, defined=value)
 
 
 def _hints(

@@ -12,7 +12,7 @@ from qsim.cosim.jobs.beats import Field, Flags, Layout, Words
 from qsim.cosim.jobs.conv_layer import layers
 from qsim.cosim.jobs.drawn import vectors
 from qsim.cosim.jobs.makers import bindable, has_rtl, job
-from qsim.cosim.jobs.ownership import lanes_of, owners
+from qsim.cosim.jobs.ownership import lanes_of, owners, packets
 from qsim.cosim.jobs.prepared import Prepared
 from qsim.cosim.jobs.unit import Job, Unit
 
@@ -30,5 +30,6 @@ __all__ = [
     "lanes_of",
     "layers",
     "owners",
+    "packets",
     "vectors",
 ]

@@ -11,7 +11,7 @@ from qsim.errors import InputError
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from qsim.cosim.jobs.beats import Field
+    from qsim.cosim.jobs.beats import Field, Flags
     from qsim.cosim.jobs.unit import Job
 
 
@@ -35,6 +35,11 @@ def owners(job: Job) -> npt.NDArray[np.int64]:
     if job.last[-1:].all() and int(np.count_nonzero(job.last)) == results:
         return np.asarray(owner, np.int64)
     raise InputError(f"the beats of {job.name!r} form no packets, one for each result")
+
+
+def packets(last: Flags) -> npt.NDArray[np.int64]:
+    """Return, of each beat, the number of its packet."""
+    return np.asarray(np.cumsum(last) - last, np.int64)
 
 
 def lanes_of(job: Job, field: Field, lane: int) -> slice:

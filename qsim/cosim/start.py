@@ -11,7 +11,7 @@ from qsim.cosim.runner import Settings, run_cases
 from qsim.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from os import PathLike
 
     from qsim.cosim.custom import Given
@@ -109,7 +109,8 @@ def run(
             )
         block = blocks(settings, inputs, expected, vectors=vectors, seed=seed)
         return run_cases(block, None, settings, str(dut))
-    cases, contract, name = _cases(source, x, target, seed, vectors)
+    fixed = {} if settings.dut is None else settings.dut.fixed
+    cases, contract, name = _cases(source, x, target, seed, vectors, fixed)
     return run_cases(cases, contract, settings, name)
 
 
@@ -168,7 +169,12 @@ def with_dut(settings: Settings, path: str | PathLike[str] | None) -> Settings:
 
 
 def _cases(
-    source: Source, x: Any, target: Target | None, seed: int, vectors: int | None
+    source: Source,
+    x: Any,
+    target: Target | None,
+    seed: int,
+    vectors: int | None,
+    fixed: Mapping[str, int],
 ) -> tuple[Iterable[Case], Target, str]:
     from qsim import golden
     from qsim.golden import require_target
@@ -182,7 +188,7 @@ def _cases(
                 f"vectors of {source} are made for a target",
                 accepted="target=qsim.Target.load(...), and no input",
             )
-        return draw(source, target, seed, vectors), target, source
+        return draw(source, target, seed, vectors, fixed), target, source
     if vectors is not None:
         raise UsageError("vectors are drawn for a primitive only", accepted=", ".join(PRIMITIVES))
     if isinstance(source, golden.GoldenSet):

@@ -193,8 +193,9 @@ def _source(options: CosimOptions, settings: Settings, output: Output) -> _Sourc
 
         _refuse(options, "a primitive", ("--samples", "--inputs", "--config"))
         target = Target.load(options.target or DEFAULT_TARGET)
+        fixed = {} if settings.dut is None else settings.dut.fixed
         with output.stage("vectors"):
-            made = list(vectors(options.what, target, options.seed, options.vectors))
+            made = list(vectors(options.what, target, options.seed, options.vectors, fixed))
         return made, target, f"vectors of {options.what}, seed {options.seed}"
     _refuse(options, "a model", ("--vectors",))
     return _model(options, output)

@@ -16,7 +16,7 @@ import numpy as np
 from qsim.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from hw_models import FixedFormat
     from qsim.golden import Case
@@ -28,7 +28,13 @@ _CASE_ELEMENTS: Final = 1 << 18  # of a drawn case
 _NARROW: Final = 16  # bits up to which codes are drawn uniformly
 
 
-def vectors(primitive: str, target: Target, seed: int, count: int | None) -> Iterator[Case]:
+def vectors(
+    primitive: str,
+    target: Target,
+    seed: int,
+    count: int | None,
+    fixed: Mapping[str, int] | None = None,
+) -> Iterator[Case]:
     """Yield the directed cases of a primitive, then drawn ones up to a number of elements.
 
     Args:
@@ -37,6 +43,7 @@ def vectors(primitive: str, target: Target, seed: int, count: int | None) -> Ite
         target: states widths, schemes and roundings.
         seed: equal arguments give equal cases.
         count: elements in all, at least; None for the directed ones alone.
+        fixed: numbers that a design has fixed, by field; directed vectors are made for them.
 
     Raises:
         UsageError: there are no directed vectors of that primitive, or a count below 1.
@@ -49,7 +56,8 @@ def vectors(primitive: str, target: Target, seed: int, count: int | None) -> Ite
     if primitive in samples.PRIMITIVES:
         yield from samples.cases(primitive, target, seed, count or DIRECTED)
         return
-    cases = directed.cases(primitive, target, seed, min(count or DIRECTED, DIRECTED))
+    few = min(count or DIRECTED, DIRECTED)
+    cases = directed.holding(primitive, target, fixed or {}, seed, few)
     yield from cases
     left = (count or 0) - sum(case.expected.size for case in cases)
     if left <= 0 or not has_rtl(primitive):

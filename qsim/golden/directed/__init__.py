@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from qsim.golden.directed.makers import PRIMITIVES, cases, variants
+from qsim.golden.directed.makers import PRIMITIVES, cases, holding, variants
 
-__all__ = ["PRIMITIVES", "cases", "variants"]
+__all__ = ["PRIMITIVES", "cases", "holding", "variants"]

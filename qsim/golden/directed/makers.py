@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 from qsim.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from qsim.golden.case import Case
     from qsim.target import Target
@@ -64,6 +64,34 @@ def cases(primitive: str, target: Target, seed: int = 0, count: int = 1000) -> l
         UsageError: no vectors are made for that primitive, or a negative count.
     """
     return list(_maker(primitive, count).cases(target, seed, count))
+
+
+def holding(
+    primitive: str, target: Target, numbers: Mapping[str, int], seed: int = 0, count: int = 1000
+) -> list[Case]:
+    """Return directed vectors for a datapath that has some numbers of its beats fixed.
+
+    Args:
+        primitive: as in :func:`cases`, like all others.
+        target: the contract.
+        numbers: what is fixed, by field of a beat. Vectors of requantize are made for them; those
+            of other primitives are what :func:`cases` makes.
+        seed: of what is drawn.
+        count: at least so many random elements.
+
+    Raises:
+        UsageError: as :func:`cases`; or the target's scheme has no such number.
+    """
+    if primitive != "requantize" or not numbers:
+        return cases(primitive, target, seed, count)
+    from hw_models.errors import ContractError
+    from qsim.golden.directed import requantize
+
+    _maker(primitive, count)
+    try:
+        return requantize.holding(target, numbers, seed, count)
+    except ContractError as error:
+        raise UsageError(f"{target.name} has no such requantize: {error}", where="fixed") from None
 
 
 def variants(primitive: str, target: Target, seed: int = 0, count: int = 1000) -> list[Case]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from hw_models import FixedFormat, PowerOfTwo
@@ -22,7 +23,7 @@ from qsim.program import encode_scheme, format_to_json
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from qsim.golden.case import Case
     from qsim.program import Array, Json
@@ -98,6 +99,19 @@ def cases(target: Target, seed: int, count: int) -> list[Case]:
     return _family_cases(target, Family.of(target, seed), seed, count)
 
 
+def holding(target: Target, numbers: Mapping[str, int], seed: int, count: int) -> list[Case]:
+    """Return the vectors of a datapath that has some numbers fixed, made for these numbers.
+
+    Args:
+        target: whose requantizer it is.
+        numbers: by field of a beat: ``multiplier``, ``shift``, ``input_zero_point``,
+            ``zero_point``, ``low``, ``high``.
+        seed: of what is drawn.
+        count: at least so many random elements.
+    """
+    return _family_cases(target, Family.of(target, seed), seed, count, numbers=numbers)
+
+
 def variants(target: Target, seed: int, count: int) -> Iterator[Case]:
     """Give the vectors of the other schemes: fixed point of many widths, every rounding."""
     others = [Family(kind, bits) for kind in ("double", "single") for bits in WIDTHS]
@@ -114,20 +128,30 @@ def variants(target: Target, seed: int, count: int) -> Iterator[Case]:
 
 
 def _family_cases(
-    target: Target, family: Family, seed: int, count: int, prefix: str = ""
+    target: Target,
+    family: Family,
+    seed: int,
+    count: int,
+    prefix: str = "",
+    numbers: Mapping[str, int] = MappingProxyType({}),
 ) -> list[Case]:
     rng = v.stream("requantize", seed, target.hash, prefix)
     acc = _accumulator(target, family)
-    found = list(calls(target, acc, rng))
+    found = [_held_call(call, numbers) for call in calls(target, acc, rng)]
+    found = list({replace(call, name=""): call for call in reversed(found)}.values())[::-1]
     extra = -(-count // (CHANNELS * len(found)))
     made = []
     for part, call in enumerate(found):
         scales = channels(family, CHANNELS, part, call.acc, call.output, rng)
+        scales = [_held_scale(scale, numbers) for scale in scales]
         rows = [_row(call, scale, rng, extra) for scale in scales]
         made.append(_case(call, family, prefix, scales, rows))
     out = target.output.format
+    if {"multiplier", "shift"} & set(numbers):
+        return made  # the rest is for a scale of 1
     for name, zero_point, clamp in limits(out):
         call = Call(name, acc, out, v.zero_point(target.output.scheme, zero_point), 0, clamp)
+        call = _held_call(call, numbers)
         scales = unit_scales(family)
         sheets = [single_bits(scale, call.operands(scale), acc.bits) for scale in scales]
         size = max(len(sheet.elements) for sheet in sheets)
@@ -137,6 +161,29 @@ def _family_cases(
         ]
         made.append(_case(call, family, prefix, scales, rows))
     return made
+
+
+def _held_call(call: Call, numbers: Mapping[str, int]) -> Call:
+    """Return a call with the numbers that are fixed."""
+    call = replace(
+        call,
+        zero_point=numbers.get("zero_point", call.zero_point),
+        input_zero_point=numbers.get("input_zero_point", call.input_zero_point),
+    )
+    if not {"low", "high"} & set(numbers):
+        return call
+    low, high = call.limits
+    clamp = numbers.get("low", low), numbers.get("high", high)
+    whole = clamp == (call.output.min, call.output.max)
+    return replace(call, clamp=None if whole else clamp)
+
+
+def _held_scale(scale: Scale, numbers: Mapping[str, int]) -> Scale:
+    """Return a scale with the numbers that are fixed; what it was chosen for is then another."""
+    if not {"multiplier", "shift"} & set(numbers):
+        return scale
+    multiplier = numbers.get("multiplier", scale.multiplier)
+    return replace(scale, multiplier=multiplier, shift=numbers.get("shift", scale.shift), pinned=())
 
 
 def _accumulator(target: Target, family: Family) -> FixedFormat:

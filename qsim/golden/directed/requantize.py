@@ -137,8 +137,10 @@ def _family_cases(
 ) -> list[Case]:
     rng = v.stream("requantize", seed, target.hash, prefix)
     acc = _accumulator(target, family)
-    found = [_held_call(call, numbers) for call in calls(target, acc, rng)]
-    found = list({replace(call, name=""): call for call in reversed(found)}.values())[::-1]
+    found = list(calls(target, acc, rng))
+    if numbers:
+        held = [_held_call(call, numbers) for call in reversed(found)]
+        found = list({replace(call, name=""): call for call in held}.values())[::-1]
     extra = -(-count // (CHANNELS * len(found)))
     made = []
     for part, call in enumerate(found):

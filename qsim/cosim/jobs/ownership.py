@@ -31,9 +31,8 @@ def owners(job: Job) -> npt.NDArray[np.int64]:
         return np.where(loads, -1, owner)
     if beats == results:
         return np.arange(beats)
-    owner = np.cumsum(job.last) - job.last
     if job.last[-1:].all() and int(np.count_nonzero(job.last)) == results:
-        return np.asarray(owner, np.int64)
+        return packets(job.last)
     raise InputError(f"the beats of {job.name!r} form no packets, one for each result")
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -20,13 +19,12 @@ import z3
 from qsim.cosim.dut import port_of
 from qsim.cosim.jobs import lookup
 from qsim.errors import UsageError
-from qsim.formal.clocked import read_clocked, run
+from qsim.formal.clocked import run
 from qsim.formal.designs.encoding import encoded, expected_on, result_on, told
+from qsim.formal.designs.machine import RESET, Machine
 from qsim.formal.designs.netlist import netlist
-from qsim.formal.designs.settled import settled
 from qsim.formal.designs.surroundings import plain, surroundings
 from qsim.formal.designs.tasks import require_provable
-from qsim.formal.designs.unrolled import RESET
 from qsim.formal.goal import Verdict
 from qsim.formal.lookup import loaded_in_order
 from qsim.formal.vector import vector
@@ -37,8 +35,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from qsim.cosim.dut import Dut
-    from qsim.cosim.jobs import Unit
-    from qsim.formal.clocked import Clocked
     from qsim.formal.goal import Status
     from qsim.golden import Case
     from qsim.target import Target
@@ -48,30 +44,14 @@ _FIELDS: Final = ("load", "address", "value")
 
 
 @dataclass(frozen=True)
-class TableProof:
+class TableProof(Machine):
     """A table and the formats of its codes.
 
     Attributes:
-        dut: the design.
-        unit: what it is bound to.
         target: states the formats.
-        smt2: the design.
     """
 
-    dut: Dut
-    unit: Unit
     target: Target
-    smt2: str
-
-    @cached_property
-    def machine(self) -> Clocked:
-        """The design."""
-        return read_clocked(self.smt2)
-
-    @cached_property
-    def fixed(self) -> Mapping[str, Any]:
-        """Registers that are set for good."""
-        return settled(self.machine, RESET if self.dut.reset else 0)
 
     @property
     def claims(self) -> tuple[str, ...]:
@@ -278,4 +258,4 @@ def table_proof(dut: Dut, target: Target) -> TableProof:
                 where=f"{dut.where}: operands.{field.name}",
                 accepted=f"bits = {field.bits}, signed = {str(field.signed).lower()}",
             )
-    return TableProof(dut, unit, target, netlist(dut, unit).smt2)
+    return TableProof(dut, unit, netlist(dut, unit).smt2, target)

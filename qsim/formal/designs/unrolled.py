@@ -8,53 +8,33 @@ is real: one operation ``alone``, and one in a ``row`` of operations.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import z3
 
 from qsim.cosim.dut import port_of, values_in
-from qsim.formal.clocked import read_clocked, run
+from qsim.formal.clocked import run
 from qsim.formal.designs.encoding import encoded
-from qsim.formal.designs.settled import settled
+from qsim.formal.designs.machine import RESET, Machine
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from qsim.cosim.dut import Dut
-    from qsim.cosim.jobs import Unit
-    from qsim.formal.clocked import Clocked
 
 Cycle: TypeAlias = "dict[str, Any]"  # by input: a term
-RESET: Final = 8  # cycles of a reset
 _QUIET: Final = 4  # cycles after it
 _ROW: Final = 4  # operations before and behind the one in question, at most
 
 
 @dataclass(frozen=True)
-class Unrolled:
+class Unrolled(Machine):
     """One operation of a design.
 
     Attributes:
-        dut, unit: what it computes.
-        smt2: the design.
         lane: which operation of a beat.
     """
 
-    dut: Dut
-    unit: Unit
-    smt2: str
     lane: int
-
-    @cached_property
-    def machine(self) -> Clocked:
-        """The design."""
-        return read_clocked(self.smt2)
-
-    @cached_property
-    def fixed(self) -> Mapping[str, Any]:
-        """Registers that are set for good, by the names of their constants."""
-        return settled(self.machine, RESET if self.dut.reset else 0)
 
     @property
     def own(self) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from qsim.cosim.jobs.reading import apart
 from qsim.errors import UsageError
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 DIRECTED: Final = 1000  # random elements among the directed ones
 _CASE_ELEMENTS: Final = 1 << 18  # of a drawn case
 _NARROW: Final = 16  # bits up to which codes are drawn uniformly
+_MOVES: Final = ("strided_slice", "gather")  # which may pick among samples: of these no more
 
 
 def vectors(
@@ -63,8 +65,9 @@ def vectors(
     if left <= 0 or not has_rtl(primitive):
         return
     random = np.random.default_rng([seed, 1])
-    share = -(-left // len(cases))
-    for number, case in enumerate(itertools.cycle(cases)):
+    batched = [case for case in cases if case.primitive not in _MOVES or apart(case)]
+    share = -(-left // len(batched))
+    for number, case in enumerate(itertools.cycle(batched)):
         if left <= 0:
             return
         batch = -(-min(share, _CASE_ELEMENTS) // case.expected.size)

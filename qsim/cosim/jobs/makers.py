@@ -1,6 +1,6 @@
 """Which RTL serves a primitive, and the beats of a call on it.
 
-A target that reshapes, permutes or counts in float32 does that without these modules: such calls
+A target that reshapes, joins or counts in float32 does that without these modules: such calls
 have no RTL, and asking for it is an error that says so. RTL of somebody else may have it:
 ``bindable`` makes beats for every primitive.
 """
@@ -32,7 +32,12 @@ _MAKERS: Final[Mapping[str, tuple[str, str]]] = {
     "lookup": ("lookup", "job"),
     "max_pool": ("pool", "job"),
     "avg_pool": ("pool", "job"),
+    "strided_slice": ("move", "job"),
+    "permute": ("move", "job"),
+    "gather": ("move", "job"),
 }
+# RTL of somebody else gets the codes alone: what is written into move.sv is that module's own.
+_PACKETS: Final = frozenset({"strided_slice", "permute", "gather"})
 
 
 def has_rtl(primitive: str) -> bool:
@@ -67,12 +72,13 @@ def job(case: Case, target: Target) -> Job:
 def bindable(case: Case, target: Target) -> Job:
     """Return the beats of one call for RTL that is not the repository's.
 
-    They are those of the repository's RTL, where it has any for the call.
+    They are those of the repository's RTL, where it has any for the call; of moves a packet of codes
+    that goes in and one that comes out.
 
     Raises:
         UsageError: there are no beats for the call; see ``generic``.
     """
-    if case.primitive not in _MAKERS:
+    if case.primitive not in _MAKERS or case.primitive in _PACKETS:
         return generic.job(case, target)
     try:
         return job(case, target)

@@ -36,6 +36,8 @@ _MODULES: Final = {
     "lookup": ("codes", "Lookup"),
     "max_pool": ("pools", "MaxPool"),
     "avg_pool": ("pools", "AvgPool"),
+    "strided_slice": ("moves", "StridedSlice"),
+    "gather": ("moves", "Gather"),
 }
 PRIMITIVES: Final = tuple(_MODULES)
 

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from hw_models import FixedFormat
 from qsim.target import has_zero_point
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 
-    from hw_models import FixedFormat
     from qsim.golden.case import Case
     from qsim.program import Array, Json
     from qsim.target.sections import Scheme
@@ -36,7 +36,14 @@ SIGNS: Final = "sign combination"
 WINDOW: Final = "window at a border"
 ONE_BIT: Final = "one bit"
 EVERY: Final = "every code"
+WHOLE: Final = "all in order"
+PART: Final = "a part"
+STEP: Final = "step above 1"
+BACKWARD: Final = "step below 0"
+REPEATED: Final = "read again"
+END: Final = "first or last position"
 RANDOM: Final = "random"
+POSITION: Final = FixedFormat(32)  # of a table of positions
 
 
 def zero_point(scheme: Scheme, code: int) -> int:

@@ -29,7 +29,7 @@ def _infer_slice(
                 f"{name} must have one entry per dimension", values, f"{len(x.shape)} integers"
             )
     for axis, (length, start, step, size) in enumerate(zip(x.shape, *lists, strict=True)):
-        if length == -1:
+        if length == -1 or (axis == 0 and size == -1):  # a recorded call knows its batch
             if (start, step, size) != (0, 1, -1):
                 raise ModelError.of(
                     "a slice must leave the batch alone",
@@ -42,7 +42,7 @@ def _infer_slice(
                 [start, step, size],
                 f"positions 0..{length - 1}, size 1 or more",
             )
-    shape = tuple(lists[2])
+    shape = tuple(n if size == -1 else size for n, size in zip(x.shape, lists[2], strict=True))
     if math.prod(map(abs, shape)) > check.MAX_ELEMENTS:
         raise ModelError.of(
             "the result has too many elements", list(shape), f"at most {check.MAX_ELEMENTS}"
@@ -57,10 +57,7 @@ def _prepare_slice(
 
     del constants
     starts, steps, sizes = (list(attributes[name]) for name in ("starts", "steps", "sizes"))
-    symbolic, kind = (
-        bool(operands[0].shape) and operands[0].shape[0] == -1,
-        operands[0].format.dtype,
-    )
+    symbolic, kind = sizes[:1] == [-1], operands[0].format.dtype
 
     def run(arrays: Sequence[Array], ledger: Any) -> Array:
         batch = [arrays[0].shape[0]] if symbolic else []

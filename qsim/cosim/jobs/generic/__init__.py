@@ -40,6 +40,8 @@ _MAKERS: Final[Mapping[str, tuple[str, str]]] = {
     "softmax": ("frames", "softmax_job"),
     "pad": ("frames", "move_job"),
     "permute": ("frames", "move_job"),
+    "strided_slice": ("frames", "move_job"),
+    "gather": ("frames", "move_job"),
     "reshape": ("frames", "move_job"),
 }
 PRIMITIVES: Final = tuple(_MAKERS)

@@ -1,4 +1,4 @@
-"""Jobs of softmax, pad, permute and reshape: packets go in and come out, each of its own length."""
+"""Jobs of softmax and of moves: packets go in and come out, each of its own length."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from qsim.cosim.jobs.beats import Field
 from qsim.cosim.jobs.elementwise import rows_end
 from qsim.cosim.jobs.generic.elementwise import unit
 from qsim.cosim.jobs.generic.numbers import Numbers, code_field, of_scheme
+from qsim.cosim.jobs.reading import samples
 from qsim.cosim.jobs.unit import Job
 
 if TYPE_CHECKING:
@@ -37,7 +38,10 @@ def softmax_job(case: Case, target: Target) -> Job:
 
 
 def move_job(case: Case, target: Target) -> Job:
-    """Return every sample as a packet, codes in C order; all as one where samples mix."""
+    """Return every sample as a packet, codes in C order; all as one where samples mix.
+
+    Where codes go, and from where, is the design's own.
+    """
     attributes: Any = case.attributes
     x, y = case.operands["x"], case.expected
     inputs = Numbers()
@@ -45,10 +49,8 @@ def move_job(case: Case, target: Target) -> Job:
     if "value" in attributes:
         value = Field("value", code_field("value", target, case.formats["x"]).bits + 1, signed=True)
         inputs.add(value, attributes["value"])
-    pads, dims = attributes.get("pads", [[0, 0]]), attributes.get("dims", [0])
-    apart = x.ndim and x.shape[:1] == y.shape[:1] and pads[:1] in ([], [[0, 0]]) and dims[:1] == [0]
-    samples = x.shape[0] if apart else 1
-    return frames(case, inputs, math.prod(x.shape) // samples, y.size // samples)
+    count = samples(case)
+    return frames(case, inputs, math.prod(x.shape) // count, y.size // count)
 
 
 def frames(

@@ -1,0 +1,145 @@
+"""Jobs of strided_slice, permute and gather: a tensor is written, then read in another order.
+
+All three run on move.sv. Registers and positions are written once; then, for every sample (or for
+the whole tensor, where samples mix), its codes and START.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from qsim.cosim.jobs.beats import Field, Layout
+from qsim.cosim.jobs.elementwise import no_rtl, rows_end
+from qsim.cosim.jobs.operands import width_of
+from qsim.cosim.jobs.reading import apart, reading, samples
+from qsim.cosim.jobs.unit import Job, Unit
+from qsim.errors import UsageError
+
+if TYPE_CHECKING:
+    from qsim.cosim.jobs.beats import Words
+    from qsim.cosim.jobs.reading import Reading
+    from qsim.golden import Case
+    from qsim.target import Target
+
+SOURCES: Final = ("move_counters.sv", "move_address.sv", "move.sv")
+DIMENSIONS: Final = 6
+# Bits of addresses: a few widths, so that the calls of a network share a unit.
+_ADDRESS_BITS: Final = (8, 12, 16, 20, 24)
+_CODE, _POSITION, _REGISTER, _START = range(4)
+
+
+def unit(case: Case, target: Target) -> Unit:
+    """Return the unit that serves a call: with room for one sample.
+
+    Raises:
+        UsageError: a call of too many dimensions, or that reads or makes too many codes.
+    """
+    return _unit(case, target, _sample(case))
+
+
+def _sample(case: Case) -> Reading:
+    """Return how one sample is read.
+
+    Raises:
+        UsageError: it has too many dimensions.
+    """
+    whole = reading(case)
+    made = replace(whole, sizes=(1, *whole.sizes[1:])) if apart(case) else whole
+    made = made.at_most(DIMENSIONS)
+    if len(made.sizes) > DIMENSIONS:
+        raise UsageError(
+            **no_rtl(case, f"{len(made.sizes)} dimensions"), accepted=f"at most {DIMENSIONS}"
+        )
+    return made
+
+
+def _unit(case: Case, target: Target, sample: Reading) -> Unit:
+    x = case.operands["x"]
+    most = max(x.size // samples(case), *sample.sizes, 1)
+    room = next((bits for bits in _ADDRESS_BITS if most <= 1 << bits), None)
+    if room is None:
+        raise UsageError(
+            **no_rtl(case, f"a sample of {most} codes"),
+            accepted=f"at most {1 << _ADDRESS_BITS[-1]}",
+        )
+    table = next(bits for bits in _ADDRESS_BITS if len(sample.positions) <= 1 << bits)
+    codes = width_of((target.input.format, case.formats["x"]), [x])
+    parameters = {
+        "CODE_W": codes.bits,
+        "ADDRESS_W": room,
+        "TABLE_W": table,
+        "DIMENSIONS": DIMENSIONS,
+        "VALUE_W": max(codes.bits, room),
+    }
+    inputs = (
+        Field("kind", 2, signed=False),
+        Field("address", room, signed=False),
+        Field("value", parameters["VALUE_W"], signed=False),
+    )
+    outputs = Layout((Field("y", codes.bits, codes.signed),))
+    return Unit(case.primitive, "move", SOURCES, parameters, Layout(inputs), outputs)
+
+
+def job(case: Case, target: Target) -> Job:
+    """Return the beats of one call, and the codes that must come out.
+
+    Raises:
+        UsageError: as ``unit``.
+    """
+    sample = _sample(case)
+    served = _unit(case, target, sample)
+    x, y = case.operands["x"], np.ascontiguousarray(case.expected).reshape(-1)
+    count = samples(case)
+    codes = np.ascontiguousarray(x).reshape(count, -1).astype(np.int64)
+    runs = [_run(served, each) for each in codes] if y.size else []
+    beats = np.concatenate([_registers(served, sample), *runs])
+    kind = served.inputs.unpack(beats)["kind"][:, 0]
+    return Job(
+        name=case.name,
+        layer=case.layer,
+        primitive=case.primitive,
+        unit=served,
+        beats=beats,
+        last=np.asarray(kind == _START, np.bool_),
+        expected=served.outputs.pack({"y": y.astype(np.int64)}, y.size),
+        expected_last=rows_end((y.size // count,), y.size),
+        field="y",
+        element=np.arange(y.size, dtype=np.int64)[:, None],
+        shape=case.expected.shape,
+    )
+
+
+def _registers(served: Unit, sample: Reading) -> Words:
+    """Return the beats that write the table and the registers.
+
+    Dimensions lie innermost last: those that the call has none of are the first ones.
+    """
+    bits = served.parameters["ADDRESS_W"]
+    missing = DIMENSIONS - len(sample.sizes)
+    lasts = [0] * missing + [size - 1 for size in sample.sizes]
+    strides = [0] * missing + list(sample.strides)
+    gathered = DIMENSIONS if sample.gathered is None else missing + sample.gathered
+    values = np.array([*lasts, *strides, sample.base, gathered], np.int64)
+    written = np.concatenate([np.array(sample.positions, np.int64), values])
+    count = len(sample.positions)
+    kinds = np.where(np.arange(len(written)) < count, _POSITION, _REGISTER)
+    places = np.concatenate([np.arange(count), np.arange(len(values))])
+    return served.inputs.pack(
+        {"kind": kinds, "address": places, "value": written & ((1 << bits) - 1)}, len(written)
+    )
+
+
+def _run(served: Unit, codes: Words) -> Words:
+    """Return the beats that write the codes of one sample, and START."""
+    bits, count = served.parameters["CODE_W"], codes.size
+    return served.inputs.pack(
+        {
+            "kind": np.append(np.full(count, _CODE), _START),
+            "address": np.append(np.arange(count), 0),
+            "value": np.append(codes & ((1 << bits) - 1), 0),
+        },
+        count + 1,
+    )

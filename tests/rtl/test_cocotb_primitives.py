@@ -56,6 +56,8 @@ UNITS = [
     ("avg_pool", "tflite"),
     ("correlation", "tflite"),
     ("correlation", "narrow20"),
+    ("strided_slice", "tflite"),
+    ("gather", "tflite"),
 ]
 # Of each primitive the unit that Verilator compiles in every run.
 COMPILED = {
@@ -67,6 +69,8 @@ COMPILED = {
     ("avg_pool", "tflite"),
     ("correlation", "narrow20"),
 }
+# Wide multiplexers, which take Verilator half a minute: on Icarus alone, but for soak.
+INTERPRETED = {"strided_slice", "gather"}
 SIMULATED = [
     pytest.param(*unit, simulator, marks=[pytest.mark.soak] if late else [])
     for unit in UNITS
@@ -175,7 +179,8 @@ def test_a_layer_agrees_and_covers_all(simulator: str, tmp_path: Path) -> None:
 
 
 def test_every_primitive_is_compiled_once() -> None:
-    assert sorted(primitive for primitive, _ in COMPILED) == sorted({name for name, _ in UNITS})
+    compiled = sorted(primitive for primitive, _ in COMPILED)
+    assert compiled == sorted({name for name, _ in UNITS} - INTERPRETED)
     assert set(UNITS) >= COMPILED
 
 

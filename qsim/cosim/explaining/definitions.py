@@ -7,10 +7,13 @@ the steps to it. Numbers of a scheme are taken from the beat, for that is what R
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+
+from qsim.cosim.explaining.definition import Definition
+from qsim.cosim.explaining.moves import move
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -18,27 +21,6 @@ if TYPE_CHECKING:
     from qsim.golden import Case
 
     Values = Mapping[str, Sequence[Any]]
-
-
-class Compute(Protocol):
-    """Computes a result from the values of its fields, in the order of the beats."""
-
-    def __call__(self, values: Values, select: Callable[[Any, Any, Any], Any]) -> Any:
-        """Return the result: an integer, or a traced one where an operand is traced."""
-        ...
-
-
-@dataclass(frozen=True)
-class Definition:
-    """A primitive on the fields of its beats.
-
-    Attributes:
-        data: the fields that hold data; the others hold parameters.
-        compute: the definition.
-    """
-
-    data: tuple[str, ...]
-    compute: Compute
 
 
 def definition(case: Case) -> Definition | None:
@@ -227,4 +209,7 @@ _MAKERS: Final[Mapping[str, Callable[[Case], Definition]]] = {
     "correlation": _correlation,
     "linear": _correlation,
     "matmul": _correlation,
+    "strided_slice": move,
+    "permute": move,
+    "gather": move,
 }

@@ -16,7 +16,7 @@ from qsim.cosim.explaining.outputs import enough, mirrored, swapped
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from qsim.cosim.explaining.definitions import Definition
+    from qsim.cosim.explaining.definition import Definition
     from qsim.cosim.explaining.observed import Observed
     from qsim.cosim.jobs import Field
 

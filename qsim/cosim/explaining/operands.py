@@ -7,16 +7,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from qsim.cosim.explaining.explanation import Operand
+from qsim.cosim.explaining.moves import index_of
 from qsim.cosim.jobs import lanes_of, owners, packets
 
 if TYPE_CHECKING:
     from hw_models.tracing import Step
-    from qsim.cosim.explaining.definitions import Definition
+    from qsim.cosim.explaining.definition import Definition
     from qsim.cosim.jobs import Job
 
 
 def values_of(job: Job, beat: int, lane: int) -> dict[str, list[int]]:
     """Return what each field held of which a lane of an output beat was made, beat after beat."""
+    if job.unit.module == "move":
+        return index_of(job, beat)
     if job.unit.packet:  # a result of such a packet may be made of all of it
         packet = packets(job.expected_last)[beat]
         rows = np.flatnonzero(packets(job.last) == packet)
@@ -31,20 +34,22 @@ def values_of(job: Job, beat: int, lane: int) -> dict[str, list[int]]:
 
 def operands(job: Job, values: dict[str, list[int]]) -> tuple[Operand, ...]:
     """Return the values with their names: a parameter once, if it does not change in a packet."""
-    fields = {field.name: field for field in job.unit.inputs.fields}
+    # An index is no field: it is as wide as the addresses that are made of it.
+    address = job.unit.parameters.get("ADDRESS_W", 0)
+    bits = {name: address for name in values} | {f.name: f.bits for f in job.unit.inputs.fields}
     single = {name for name, held in values.items() if len(set(held)) == 1 and len(held) != 1}
     taps = max(len(held) for held in values.values())
     if taps == 1:
-        return tuple(Operand(name, held[0], fields[name].bits) for name, held in values.items())
+        return tuple(Operand(name, held[0], bits[name]) for name, held in values.items())
     single = {name for name in single if name.endswith("zero_point")}
     listed = [
-        Operand(f"{name}[{index}]", values[name][index], fields[name].bits)
+        Operand(f"{name}[{index}]", values[name][index], bits[name])
         for index in range(taps)
         for name in values
         if name not in single and index < len(values[name])
     ]
     return (
-        *(Operand(name, values[name][0], fields[name].bits) for name in sorted(single)),
+        *(Operand(name, values[name][0], bits[name]) for name in sorted(single)),
         *listed,
     )
 

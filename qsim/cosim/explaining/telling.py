@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from qsim.cosim.dut import Dut
-    from qsim.cosim.explaining.definitions import Definition
+    from qsim.cosim.explaining.definition import Definition
     from qsim.cosim.jobs import Job
     from qsim.cosim.lanes import LaneResult, Stimulus
     from qsim.golden import Case
@@ -147,7 +147,7 @@ def _hints(
         return
     said = list(outputs.found(seen))
     defined = _definition(cases[0], job) if len(cases) == 1 else None
-    if not said and defined is not None:
+    if not said and defined is not None and job.unit.module != "move":
         said = list(inputs.found(seen, defined))
     for text in said:
         yield f"one explanation of all {seen.differing:,} differences: {text}"

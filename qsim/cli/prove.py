@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
 _FROM_MODEL = ("add",)  # its constants are a model's, never all
 _MODEL = "digits"
-_FOR_ALL = ("bias_add", "clamp", "lookup", "stream_register")  # no constants of layers
-_MACHINES = ("lookup", "stream_register")  # proved over time, with a scoreboard
+_MOVES = ("strided_slice", "permute", "gather")
+_MACHINES = ("lookup", "stream_register", *_MOVES)  # proved over time, with a scoreboard
+_FOR_ALL = ("bias_add", "clamp", *_MACHINES)  # no constants of layers
 DESIGNS = ("requantize", "bias_add", "add", "clamp", "lookup")  # of --dut
 
 
@@ -89,7 +90,8 @@ def _induct(options: ProveOptions, output: Output) -> int:
             accepted="no --write",
         )
     target = Target.load(options.target or DEFAULT_TARGET)
-    made = machine(options.primitive, target, options.rtl)
+    module = "move" if options.primitive in _MOVES else options.primitive
+    made = machine(module, target, options.rtl)
     _tell_of_yosys()
     start = time.perf_counter()
     verdicts = induct(made, options.timeout)
@@ -97,6 +99,10 @@ def _induct(options: ProveOptions, output: Output) -> int:
     facts = tuple(("claim", claim) for claim in made.claims)
     core, goals = f"{made.module}_formal", len(verdicts)
     result = Result(core, made.parameters, facts, (), goals, {}, verdicts, seconds)
+    if (found := result.found) is not None and not found.cycles:
+        rows = [("goal", found.goal), *((name, str(value)) for name, value in found.values.items())]
+        rows += [("expected", str(found.expected)), ("actual", str(found.actual))]
+        result = replace(result, shown=tuple(rows))
     title = f"{made.module} on {target.name}, in every cycle after a reset"
     return _print(options, None, target, title, [result], output)
 

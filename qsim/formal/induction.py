@@ -10,15 +10,15 @@ reset is looked for (``unroll.py``), and without one it is *not proven*.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import z3
 
-from qsim.cosim.jobs import lookup
+from qsim.cosim.jobs import lookup, move
 from qsim.cosim.simulators import RTL, RTL_TB
 from qsim.errors import UsageError
-from qsim.formal import yosys
+from qsim.formal import moves, yosys
 from qsim.formal.goal import Verdict
 from qsim.formal.lookup import loaded_in_order
 from qsim.formal.unroll import first_failure
@@ -34,8 +34,10 @@ if TYPE_CHECKING:
 # In SMT-LIB, over a state {s}: a value that is known is what the memory holds.
 _LOOKUP_INVARIANT: Final = """(or (not (|top_n known| {s}))
  (= (select (|top_m dut.entries| {s}) (|top_n watched| {s})) (|top_n value| {s})))"""
-MACHINES: Final = ("lookup", "stream_register")
-INVARIANTS: Final[Mapping[str, str]] = {"lookup": _LOOKUP_INVARIANT}
+MACHINES: Final = ("lookup", "stream_register", "move")
+INVARIANTS: Final[Mapping[str, str]] = {"lookup": _LOOKUP_INVARIANT, "move": moves.INVARIANT}
+# Of the first cycle, beside the reset.
+_FRESH: Final[Mapping[str, str]] = {"lookup": "(not (|top_n known| s0))", "move": moves.FRESH}
 _STREAM: Final = "no beat is lost, repeated, changed or reordered; a beat that waits stays"
 _CLAIMS: Final[Mapping[str, tuple[str, ...]]] = {
     "lookup": (
@@ -44,6 +46,13 @@ _CLAIMS: Final[Mapping[str, tuple[str, ...]]] = {
         "with entry i of any table at (smallest code + i) mod 2**IN_W, that is hw_models.lookup",
     ),
     "stream_register": (_STREAM,),
+    "move": (
+        "after START each result comes out once, in C order of its index, tlast with the last one",
+        "it is the code last written at base + sum(k * stride); k is the index, or the position",
+        "last written at it, along the gathered dimension",
+        _STREAM,
+        "all of this with the parameters above; addresses and counters with those of calls",
+    ),
 }
 
 
@@ -56,6 +65,7 @@ class Machine:
         sources: the module's files.
         parameters: of both.
         codes, output: the formats of what comes in and goes out.
+        widths: of a call of the target, where what is combinational is proved at its widths.
     """
 
     module: str
@@ -63,6 +73,7 @@ class Machine:
     parameters: Mapping[str, int]
     codes: FixedFormat
     output: FixedFormat
+    widths: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def claims(self) -> tuple[str, ...]:
@@ -81,22 +92,43 @@ def machine(module: str, target: Target, rtl: Path | None = None) -> Machine:
     Raises:
         UsageError: ``rtl`` holds no file of this name.
     """
-    name = f"{module}.sv"
-    path = RTL / name if rtl is None else rtl / name if rtl.is_dir() else rtl
-    if path.name != name or not path.is_file():
-        raise UsageError(f"{rtl} is no {name}", where="--rtl", accepted=f"{name}, or its folder")
+    sources = _sources(module, rtl)
+    widths: Mapping[str, int] = {}
     match module:
         case "lookup":
             parameters = lookup.unit(target.input.format, target.output.format).parameters
         case "stream_register":
             parameters = {"WIDTH": target.output.bits}
+        case "move":
+            parameters, widths = moves.PARAMETERS, move.WIDTHS
         case _:
             raise UsageError(f"no proof over time of {module!r}", accepted=", ".join(MACHINES))
-    return Machine(module, (path,), parameters, target.input.format, target.output.format)
+    return Machine(
+        module, sources, parameters, target.input.format, target.output.format, widths
+    )
+
+
+def _sources(module: str, rtl: Path | None) -> tuple[Path, ...]:
+    """Return the files of a module; ``rtl``, or those of this folder, in the place of shipped ones."""
+    names = move.SOURCES if module == "move" else (f"{module}.sv",)
+    shipped = [RTL / name for name in names]
+    if rtl is None:
+        return tuple(shipped)
+    own = [rtl / name if rtl.is_dir() else rtl for name in names]
+    chosen = [
+        mine if mine.name == path.name and mine.is_file() else path
+        for mine, path in zip(own, shipped, strict=True)
+    ]
+    if chosen == shipped:
+        accepted = f"{', '.join(names)}, or its folder"
+        raise UsageError(f"{rtl} is no {' or '.join(names)}", where="--rtl", accepted=accepted)
+    return tuple(chosen)
 
 
 def induct(machine: Machine, timeout: float) -> list[Verdict]:
     """Prove base and step; of lookup also that memory addresses are the definition's.
+
+    Of move also its addresses and counters.
 
     Args:
         machine: what is proved.
@@ -121,6 +153,8 @@ def induct(machine: Machine, timeout: float) -> list[Verdict]:
         cycles = first_failure(text, reset, timeout)
         if cycles is not None:
             return [_failed(verdict, cycles) for verdict in verdicts]
+    if machine.module == "move":
+        verdicts += moves.arithmetic(machine.sources, machine.widths, timeout)
     if machine.module == "lookup":
         verdicts.append(loaded_in_order(machine.codes, machine.output, timeout))
     return verdicts
@@ -134,8 +168,7 @@ def _failed(verdict: Verdict, cycles: tuple[Mapping[str, int], ...]) -> Verdict:
 
 
 def _after_reset(module: str) -> str:
-    fresh = " (not (|top_n known| s0))" if module == "lookup" else ""
-    return f"(and (|top_n rst| s0){fresh})"
+    return f"(and (|top_n rst| s0) {_FRESH.get(module, 'true')})"
 
 
 def _holds(state: str, extra: str | None) -> str:

@@ -46,7 +46,7 @@ def circuit(primitive: str) -> Circuit | None:
     if not has_rtl(primitive):
         return None
     module = SHARED.get(primitive, primitive)
-    proved = primitive in PROVABLE or (FORMAL / f"{primitive}_formal.sv").is_file()
+    proved = primitive in PROVABLE or (FORMAL / f"{module}_formal.sv").is_file()
     return Circuit(module, proved, module in PRIMITIVES)
 
 

@@ -28,6 +28,8 @@ SOURCES: Final = ("move_counters.sv", "move_address.sv", "move.sv")
 DIMENSIONS: Final = 6
 # Bits of addresses: a few widths, so that the calls of a network share a unit.
 _ADDRESS_BITS: Final = (8, 12, 16, 20, 24)
+# Of the least memory: the widths at which addresses and counters are proved.
+WIDTHS: Final = {"ADDRESS_W": _ADDRESS_BITS[0], "DIMENSIONS": DIMENSIONS}
 _CODE, _POSITION, _REGISTER, _START = range(4)
 
 

@@ -38,6 +38,8 @@ module move_formal #(
     output logic                            looks
 );
   localparam int INDEX_W = DIMENSIONS * ADDRESS_W;
+  localparam int REGISTER_W = $clog2(2 * DIMENSIONS + 2);
+  localparam int PICK_W = $clog2(DIMENSIONS + 1);
   wire s_axis_tready, m_axis_tvalid, m_axis_tlast;
   wire [CODE_W-1:0] m_axis_tdata;
 
@@ -52,11 +54,12 @@ module move_formal #(
   wire [1:0] kind = s_axis_tdata[1:0];
   wire [ADDRESS_W-1:0] at = s_axis_tdata[2+:ADDRESS_W];
   wire [VALUE_W-1:0] given = s_axis_tdata[2+ADDRESS_W+:VALUE_W];
+  wire [REGISTER_W-1:0] register = at[REGISTER_W-1:0];
   wire accepted = s_axis_tvalid && s_axis_tready && !rst;
-  wire taken = m_axis_tvalid && m_axis_tready;
 
   logic [INDEX_W-1:0] lasts, strides, head;
-  logic [ADDRESS_W-1:0] base, gathered;
+  logic [ADDRESS_W-1:0] base;
+  logic [PICK_W-1:0] gathered;
   logic open, waited;
   logic [CODE_W:0] offered;
   wire fresh = m_axis_tvalid && !waited;  // a result that came in this cycle
@@ -83,7 +86,7 @@ module move_formal #(
     sure  = 1'b1;
     for (int d = 0; d < DIMENSIONS; d++) begin
       step = head[d*ADDRESS_W+:ADDRESS_W];
-      if (gathered == ADDRESS_W'(d)) begin
+      if (gathered == PICK_W'(d)) begin
         sure = slot_known && step[TABLE_W-1:0] == slot;
         step = slot_value;
       end
@@ -98,7 +101,7 @@ module move_formal #(
   always_comb begin
     looks = 1'b0;
     for (int d = 0; d < DIMENSIONS; d++)
-      if (gathered == ADDRESS_W'(d)) looks = after[d*ADDRESS_W+:TABLE_W] == slot;
+      if (gathered == PICK_W'(d)) looks = after[d*ADDRESS_W+:TABLE_W] == slot;
   end
 
   always_ff @(posedge clk) begin
@@ -109,12 +112,12 @@ module move_formal #(
       {slot_known, slot_value} <= {1'b1, given[ADDRESS_W-1:0]};
     if (accepted && kind == 2) begin
       for (int d = 0; d < DIMENSIONS; d++) begin
-        if (at == ADDRESS_W'(d)) lasts[d*ADDRESS_W+:ADDRESS_W] <= given[ADDRESS_W-1:0];
-        if (at == ADDRESS_W'(DIMENSIONS + d))
+        if (register == REGISTER_W'(d)) lasts[d*ADDRESS_W+:ADDRESS_W] <= given[ADDRESS_W-1:0];
+        if (register == REGISTER_W'(DIMENSIONS + d))
           strides[d*ADDRESS_W+:ADDRESS_W] <= given[ADDRESS_W-1:0];
       end
-      if (at == ADDRESS_W'(2 * DIMENSIONS)) base <= given[ADDRESS_W-1:0];
-      if (at == ADDRESS_W'(2 * DIMENSIONS + 1)) gathered <= given[ADDRESS_W-1:0];
+      if (register == REGISTER_W'(2 * DIMENSIONS)) base <= given[ADDRESS_W-1:0];
+      if (register == REGISTER_W'(2 * DIMENSIONS + 1)) gathered <= given[PICK_W-1:0];
     end
     open <= !rst && (more || (accepted && kind == 3));
     head <= accepted && kind == 3 ? INDEX_W'(0) : after;
@@ -127,5 +130,4 @@ module move_formal #(
   wire stable = !waited || (m_axis_tvalid && {m_axis_tlast, m_axis_tdata} == offered);
   wire room = s_axis_tready == !more;
   assign ok = right && stable && room;
-  wire unused = &{1'b0, taken};
 endmodule

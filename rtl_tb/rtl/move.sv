@@ -28,8 +28,9 @@
 // code: the counters, the table and the memory have a register each.
 //
 // s_axis_tdata, least significant field first: kind[2], address[ADDRESS_W], value[VALUE_W]
-//   VALUE_W holds a code and an address: the wider of CODE_W and ADDRESS_W. Of the address of a position
-//   the low TABLE_W bits count (TABLE_W is at most ADDRESS_W).
+//   VALUE_W holds a code and an address: the wider of CODE_W and ADDRESS_W. ADDRESS_W is at least TABLE_W
+//   and REGISTER_W. Of an address the low bits count that the memory, the table (TABLE_W) or the
+//   registers (REGISTER_W) have; of the gathered dimension the low PICK_W bits.
 // m_axis_tdata: y  CODE_W
 module move #(
     parameter int CODE_W     = 8,
@@ -51,15 +52,19 @@ module move #(
 );
   localparam logic [1:0] CODE = 0, POSITION = 1, REGISTER = 2, START = 3;
   localparam int INDEX_W = DIMENSIONS * ADDRESS_W;
+  localparam int REGISTER_W = $clog2(2 * DIMENSIONS + 2);
+  localparam int PICK_W = $clog2(DIMENSIONS + 1);
   logic [CODE_W-1:0] codes[1<<ADDRESS_W];
   logic [ADDRESS_W-1:0] positions[1<<TABLE_W];
   logic [INDEX_W-1:0] lasts, strides;
-  logic [ADDRESS_W-1:0] base, gathered;
+  logic [ADDRESS_W-1:0] base;
+  logic [PICK_W-1:0] gathered;
 
   logic [1:0] kind;
   logic [ADDRESS_W-1:0] at;
   logic [VALUE_W-1:0] value;
   assign {value, at, kind} = s_axis_tdata;
+  wire [REGISTER_W-1:0] register = at[REGISTER_W-1:0];
   wire unused = &{1'b0, s_axis_tlast, value};
 
   logic counting, ending;  // an index is there; it is the last one
@@ -78,12 +83,12 @@ module move #(
     if (write && kind == POSITION) positions[at[TABLE_W-1:0]] <= value[ADDRESS_W-1:0];
     if (write && kind == REGISTER) begin
       for (int d = 0; d < DIMENSIONS; d++) begin
-        if (at == ADDRESS_W'(d)) lasts[d*ADDRESS_W+:ADDRESS_W] <= value[ADDRESS_W-1:0];
-        if (at == ADDRESS_W'(DIMENSIONS + d))
+        if (register == REGISTER_W'(d)) lasts[d*ADDRESS_W+:ADDRESS_W] <= value[ADDRESS_W-1:0];
+        if (register == REGISTER_W'(DIMENSIONS + d))
           strides[d*ADDRESS_W+:ADDRESS_W] <= value[ADDRESS_W-1:0];
       end
-      if (at == ADDRESS_W'(2 * DIMENSIONS)) base <= value[ADDRESS_W-1:0];
-      if (at == ADDRESS_W'(2 * DIMENSIONS + 1)) gathered <= value[ADDRESS_W-1:0];
+      if (register == REGISTER_W'(2 * DIMENSIONS)) base <= value[ADDRESS_W-1:0];
+      if (register == REGISTER_W'(2 * DIMENSIONS + 1)) gathered <= value[PICK_W-1:0];
     end
   end
 
@@ -101,7 +106,7 @@ module move #(
     looked_up = '0;
     taken = passed;
     for (int d = 0; d < DIMENSIONS; d++)
-      if (gathered == ADDRESS_W'(d)) begin
+      if (gathered == PICK_W'(d)) begin
         looked_up = index[d*ADDRESS_W+:TABLE_W];
         taken[d*ADDRESS_W+:ADDRESS_W] = entry;
       end

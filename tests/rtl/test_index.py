@@ -15,6 +15,7 @@ from qsim.cosim.simulators.wrapper import RTL_TB
 from qsim.golden import load
 from tests.rtl.test_lint import TOPS
 from tests.tree import GOLDEN
+from tools.evidence.circuits import SHARED
 from tools.mutation.__main__ import PRIMITIVES
 
 FOLDERS: Final = ("rtl", "formal", "dut", "bulk", "tb")
@@ -86,7 +87,7 @@ def expected() -> dict[str, Row]:
 
     cores = [f"{name}_core" for name in PROVABLE]
     proved = below([*cores, *(f"{name}_formal" for name in MACHINES)])
-    mutated = below(PRIMITIVES) - other_adders()
+    mutated = below(SHARED.get(name, name) for name in PRIMITIVES) - other_adders()
     return {
         module: (kind(module), users(module), module in proved, module in mutated)
         for module in texts()

@@ -68,6 +68,11 @@ AVG_POOL: tuple[Parameters, ...] = (
     {"IN_SIGNED": 0, "OUT_SIGNED": 0, "OUT_W": 4, "SUM_W": 20, "COUNT_W": 4},
     {"OUT_NARROW": 1, "OUT_W": 32},
 )
+MOVE: tuple[Parameters, ...] = (
+    {},
+    {"CODE_W": 2, "ADDRESS_W": 4, "TABLE_W": 4, "VALUE_W": 4},
+    {"CODE_W": 32, "ADDRESS_W": 20, "DIMENSIONS": 1, "VALUE_W": 32},
+)
 CONV_ENGINE: tuple[Parameters, ...] = (
     {},
     {"ROWS": 1, "X_W": 16, "X_SIGNED": 0, "SCHEME": 2, "ROUNDING": 4, "BIAS_ADD": 0,
@@ -87,6 +92,7 @@ TOPS: dict[str, tuple[str, tuple[Parameters, ...]]] = {
     "correlation": ("correlation", CORRELATION),
     "max_pool": ("pool", MAX_POOL),
     "avg_pool": ("pool", AVG_POOL),
+    "move": ("move", MOVE),
     "conv_engine": ("conv_engine", CONV_ENGINE),
 }
 CASES = [

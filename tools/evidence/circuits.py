@@ -22,7 +22,15 @@ if TYPE_CHECKING:
 
 FORMAL: Final = ROOT / "rtl_tb" / "formal"  # what a module with states must do, for its proof
 # Primitives that run on a module of another name.
-SHARED: Final = {"linear": "correlation", "matmul": "correlation", "clamp": "requantize"}
+SHARED: Final = {
+    "linear": "correlation",
+    "matmul": "correlation",
+    "clamp": "requantize",
+    "strided_slice": "move",
+    "permute": "move",
+    "gather": "move",
+}
+_MUTATED: Final = frozenset(SHARED.get(name, name) for name in PRIMITIVES)
 _SCALES: Final = (0.125, 0.25, 0.5)  # powers of two: every adder and every requantizer takes them
 
 
@@ -47,7 +55,7 @@ def circuit(primitive: str) -> Circuit | None:
         return None
     module = SHARED.get(primitive, primitive)
     proved = primitive in PROVABLE or (FORMAL / f"{module}_formal.sv").is_file()
-    return Circuit(module, proved, module in PRIMITIVES)
+    return Circuit(module, proved, module in _MUTATED)
 
 
 def serves(primitive: str, target: Target) -> bool:

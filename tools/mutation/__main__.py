@@ -25,6 +25,8 @@ PRIMITIVES: Final = (
     "max_pool",
     "avg_pool",
     "correlation",
+    "strided_slice",
+    "gather",
 )
 COUNT, SEED = 64, 1
 GOLDEN: Final = Path(__file__).resolve().parents[2] / "golden"

@@ -61,6 +61,9 @@ _GATHERS: Final[tuple[tuple[str, Shape, int, Sequence[int], str], ...]] = (
     ("samples", (3, 2, 2), 0, (2, 0, 0, 1), v.REPEATED),
     ("line", (8,), 0, (7, 3, 3, 0), v.REPEATED),
 )
+# Every bit of every counter and of every address: a line of so many codes along each dimension.
+_LONG: Final = 256
+_DIMENSIONS: Final = 6
 _RANDOM: Final = 8  # calls that the random elements are spread over
 _MOST: Final = 5  # of a random dimension
 
@@ -73,7 +76,11 @@ class StridedSlice:
         """Return directed calls, then random ones."""
         rng = v.stream("strided_slice", seed, target.hash)
         form = target.input.format
-        made = [_slice(name, shape, picks, form, rng, of) for name, shape, picks, of in _SLICES]
+        made = []
+        for d, shape in enumerate(_lines()):
+            backward = [(n - 1, -1, n) if n > 1 else (0, 0, 1) for n in shape]
+            made.append(_slice(f"long-{d}", shape, backward, form, rng, v.BACKWARD))
+        made += [_slice(name, shape, picks, form, rng, of) for name, shape, picks, of in _SLICES]
         for number, sample in enumerate(_dimensions(rng, count)):
             picks = [_pick(rng, n) for n in sample]
             batch = _batch(count, math.prod(size for _, _, size in picks))
@@ -96,7 +103,11 @@ class Gather:
         """Return directed calls, then random ones."""
         rng = v.stream("gather", seed, target.hash)
         form = target.input.format
-        made = [_gather(name, *rest, form, rng, of) for name, *rest, of in _GATHERS]
+        made = []
+        for d, shape in enumerate(_lines()):
+            where = rng.sample(range(_LONG), _LONG)
+            made.append(_gather(f"long-{d}", shape, d, where, form, rng, v.PART))
+        made += [_gather(name, *rest, form, rng, of) for name, *rest, of in _GATHERS]
         for number, sample in enumerate(_dimensions(rng, count)):
             axis = rng.randrange(len(sample))
             where = [rng.randrange(sample[axis]) for _ in range(rng.randint(1, 2 * _MOST))]
@@ -110,6 +121,12 @@ class Gather:
         """Return nothing: a move has no schemes."""
         del target, seed, count
         return []
+
+
+def _lines() -> Iterator[Shape]:
+    """Give a shape for each dimension, which alone is long."""
+    for d in range(_DIMENSIONS):
+        yield tuple(_LONG if e == d else 1 for e in range(_DIMENSIONS))
 
 
 def _dimensions(rng: random.Random, count: int) -> Iterator[Shape]:

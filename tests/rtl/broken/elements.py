@@ -6,6 +6,7 @@ them can be worked out without the code that made the job.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias
@@ -38,6 +39,8 @@ def elements(made: Job) -> list[Element]:
     parameters = dict(made.unit.parameters)
     if made.primitive == "lookup":
         return list(_reads(fields))
+    if made.unit.module == "move":
+        return list(_moves(made, fields))
     if made.unit.module in ("max_pool", "avg_pool"):
         found = _windows(made, fields["x"])
     elif made.unit.module == "correlation":
@@ -68,6 +71,28 @@ def _reads(fields: dict[str, Any]) -> Iterator[Element]:
         if pending:
             loads, pending = loads + tuple(pending), []
         yield {"address": address, "loads": loads}
+
+
+def _moves(made: Job, fields: dict[str, Any]) -> Iterator[Element]:
+    """Give the index of each result, and what the memories and registers hold then."""
+    count = made.unit.parameters["DIMENSIONS"]
+    held: tuple[dict[int, int], ...] = ({}, {}, {})
+    columns = (fields[name][:, 0].tolist() for name in ("kind", "address", "value"))
+    for kind, address, value in zip(*columns, strict=True):
+        if kind < len(held):
+            held[kind][address] = value
+            continue
+        codes, positions, registers = map(dict, held)
+        values = [registers[key] for key in range(2 * count + 2)]
+        known = {
+            "codes": codes,
+            "positions": positions,
+            "strides": values[count : 2 * count],
+            "base": values[2 * count],
+            "gathered": values[2 * count + 1],
+        } | dict(made.unit.parameters)
+        for index in itertools.product(*(range(last + 1) for last in values[:count])):
+            yield {"index": index, **known}
 
 
 def _windows(made: Job, x: Any) -> Iterator[Element]:

@@ -172,6 +172,19 @@ FAULTS = {
         "value = s_axis_tdata[IN_W+1+:OUT_W];", "value = {1'b0, s_axis_tdata[IN_W+1+:OUT_W-1]};",
         lambda e: f.read(e["loads"], e["address"], 8) & 0x7F,
     ),
+    "strided_slice: a start is left out": Fault(
+        "strided_slice", "tflite", "move_address.sv", "address = base;", "address = '0;",
+        lambda e: f.moved(e, base=0),
+    ),
+    "strided_slice: a stride one bit too narrow": Fault(
+        "strided_slice", "tflite", "move_address.sv", "strides[d*ADDRESS_W+:ADDRESS_W];",
+        "ADDRESS_W'(strides[d*ADDRESS_W+:ADDRESS_W-1]);", lambda e: f.moved(e, stride_bits=7),
+    ),
+    "gather: a position one bit too narrow": Fault(
+        "gather", "tflite", "move.sv", "taken[d*ADDRESS_W+:ADDRESS_W] = entry;",
+        "taken[d*ADDRESS_W+:ADDRESS_W] = {1'b0, entry[ADDRESS_W-2:0]};",
+        lambda e: f.moved(e, bits=7),
+    ),
     "max_pool: codes taken as unsigned": Fault(
         "max_pool", "tflite", "max_pool_core.sv", "IN_SIGNED != 0 ?", "IN_SIGNED == 0 ?",
         lambda e: f.largest(e["taps"], lambda tap, best: unsigned(tap) > unsigned(best)),

@@ -114,3 +114,12 @@ def accumulated(e: Element, step: Callable[[int], int], bits: int = 64) -> int:
     for dx, dw in zip(e["dx"], e["dw"], strict=True):
         total = step(total + wrap(dx, bits) * dw)
     return total
+
+
+def moved(e: Element, base: int | None = None, stride_bits: int = 64, bits: int = 64) -> int:
+    """Return the code that a move reads, with strides or positions of so many bits."""
+    place = e["base"] if base is None else base
+    for d, (i, stride) in enumerate(zip(e["index"], e["strides"], strict=True)):
+        k = e["positions"][i] % (1 << bits) if d == e["gathered"] else i
+        place += k * (stride % (1 << stride_bits))
+    return wrap(e["codes"][place % (1 << e["ADDRESS_W"])], e["CODE_W"])

@@ -13,8 +13,12 @@ from qsim.cosim.jobs.unit import Job
 from qsim.cosim.lanes.interface import LaneResult, Stimulus
 from tests.rtl.broken.faults import directed_job
 
-RESET_AT = 401
-RESET = Stimulus(seed=4, stall_output=0.5, resets=(RESET_AT,), idle_limit=1000)
+RESET_CYCLES = 2
+
+
+def reset_at(made: Job) -> int:
+    """Return a cycle in which results come out: those of a move do when it is written."""
+    return 701 if made.unit.module == "move" else 401
 
 
 def sink(made: Job) -> Stimulus:
@@ -29,7 +33,13 @@ def source(made: Job) -> Stimulus:
 
 def reset(made: Job) -> Stimulus:
     """Return a reset while a result waits."""
-    return RESET
+    return Stimulus(
+        seed=4,
+        stall_output=0.5,
+        resets=(reset_at(made),),
+        reset_cycles=RESET_CYCLES,
+        idle_limit=1000,
+    )
 
 
 def sent(made: Job) -> list[tuple[int, ...]]:
@@ -98,8 +108,8 @@ def changed(made: Job, outcome: LaneResult) -> None:
 def survived(made: Job, outcome: LaneResult) -> None:
     """Require that a beat is still there in the reset."""
     assert outcome.problems[0].kind == "reset"
-    assert RESET_AT < outcome.problems[0].cycle <= RESET_AT + RESET.reset_cycles
-    assert all(difference.cycle > RESET_AT for difference in outcome.differences)
+    assert 0 < outcome.problems[0].cycle - reset_at(made) <= RESET_CYCLES
+    assert all(difference.cycle > reset_at(made) for difference in outcome.differences)
 
 
 def remembered(made: Job, outcome: LaneResult) -> None:
@@ -177,6 +187,14 @@ AVG_POOL = {
     ),
     "a packet is remembered": Fault("avg_pool.sv", FIRST, KEPT, mid_packet, remembered),
 }  # fmt: skip
+ADVANCE = "wire advance = !m_axis_tvalid || m_axis_tready;"
+MOVE = {
+    "a result is overwritten": Fault("move.sv", ADVANCE, "wire advance = 1'b1;", sink, changed),
+    "a result survives": Fault(
+        "move.sv", "      m_axis_tvalid <= 1'b0;",
+        "      m_axis_tvalid <= m_axis_tvalid === 1'b1 && !m_axis_tready;", reset, survived,
+    ),
+}  # fmt: skip
 FAULTS = {
     ("requantize", "q7"): ONE_REGISTER,
     ("bias_add", "narrow20"): ONE_REGISTER,
@@ -185,4 +203,5 @@ FAULTS = {
     ("max_pool", "tflite"): PACKETS,
     ("avg_pool", "tflite"): AVG_POOL,
     ("correlation", "narrow20"): PACKETS,
+    ("gather", "tflite"): MOVE,
 }

@@ -93,9 +93,19 @@ def others() -> Iterator[tuple[str, Case]]:
         yield f"avg_pool {rounding}", pooled
 
 
+def moves() -> Iterator[tuple[str, Case]]:
+    x = (arrays.codes(one.INT8, (2, 3, 4)), one.INT8)
+    pick = {"starts": [0, 2, 3], "steps": [1, -2, -1], "sizes": [-1, 2, 3]}
+    yield "strided_slice", one.made("strided_slice", pick, {"x": x}, one.INT8, (2, 2, 3))
+    yield "permute", one.made("permute", {"dims": [2, 0, 1]}, {"x": x}, one.INT8, (4, 2, 3))
+    where = (np.array([3, 0, 0]), FixedFormat(32))
+    picked = {"x": x, "indices": where}
+    yield "gather", one.made("gather", {"axis": -1}, picked, one.INT8, (2, 3, 3))
+
+
 CASES = {
     f"{case.primitive}: {name}": case
-    for maker in (requantizations, additions, products, others)
+    for maker in (requantizations, additions, products, others, moves)
     for name, case in maker()
 }
 

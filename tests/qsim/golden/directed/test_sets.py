@@ -35,6 +35,8 @@ DIRECTED = {
     "max_pool": ("tflite", 256),
     "avg_pool": ("tflite", 256),
     "lookup": ("tflite", 256),
+    "strided_slice": ("tflite", 256),
+    "gather": ("tflite", 256),
 }
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from qsim.cosim.dut import REDUCTIONS
-from qsim.cosim.jobs import bindable
+from qsim.cosim.jobs import bindable, has_rtl
 from qsim.errors import UsageError
 
 if TYPE_CHECKING:
@@ -100,6 +100,11 @@ class Fields:
     target: Target
     unit: Unit
     beats: str
+
+    @property
+    def served(self) -> bool:
+        """Whether RTL of the repository computes it, be it on other beats."""
+        return bool(self.unit.module) or has_rtl(self.primitive)
 
     def meaning(self, field: Field) -> str:
         """Return what a field means."""

@@ -34,7 +34,7 @@ def run(
     """Mutate the module that most beats of these cases go through; send them to every mutant.
 
     Args:
-        cases: of one primitive.
+        cases: of one primitive, or of several that run on one module.
         target: that they were made for.
         simulator: runs the bulk bench.
         count: mutants.
@@ -58,4 +58,4 @@ def run(
         if wrong:
             raise AssertionError(f"{whole.unit.module} itself fails: {wrong}")
         found = hunt.all(changes, judge, _WORKERS)
-    return Score(whole.primitive, dict(whole.unit.parameters), len(whole.beats), found)
+    return Score(whole.unit.module, dict(whole.unit.parameters), len(whole.beats), found)

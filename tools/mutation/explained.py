@@ -18,4 +18,11 @@ EXPLAINED: Final = {
             " outside reset"
         ),
     },
+    "move": {
+        "-mode const0 -module mutant -cell $procmux$350 -port A -portbit 13"
+        " -src 2_move.sv:134.11-134.19 -src 2_move.sv:134.7-137.10": (
+            "a bit of an index that is held while no index is counted: START sets all of it to 0"
+            " before it counts again"
+        ),
+    },
 }

@@ -41,7 +41,9 @@ def _parts(found: Fields) -> list[Text | Table]:
         parts += [Text(f"{what}: {bits}, the first field lowest"), _table(found, layout)]
     if not target.has(found.primitive):
         parts.append(Text(f"{target.name} does not list {found.primitive}: these are its widths."))
-    if not unit.module:
+    if not unit.module and found.served:
+        parts.append(Text("RTL of qsim takes other beats for it; these are for --dut."))
+    elif not unit.module:
         parts.append(Text("qsim has no RTL of its own for it: bind one with --dut."))
     return parts
 

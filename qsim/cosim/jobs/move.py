@@ -1,11 +1,12 @@
 """Jobs of strided_slice, permute and gather: a tensor is written, then read in another order.
 
-All three run on move.sv. Registers and positions are written once; then, for every sample (or for
-the whole tensor, where samples mix), its codes and START.
+All three run on move.sv. For every sample (or for the whole tensor, where samples mix) its codes are
+written, for the first one positions and registers too; then comes START.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from qsim.cosim.jobs.beats import Words
     from qsim.cosim.jobs.reading import Reading
     from qsim.golden import Case
+    from qsim.program import Array
     from qsim.target import Target
 
 SOURCES: Final = ("move_counters.sv", "move_address.sv", "move.sv")
@@ -96,8 +98,9 @@ def job(case: Case, target: Target) -> Job:
     x, y = case.operands["x"], np.ascontiguousarray(case.expected).reshape(-1)
     count = samples(case)
     codes = np.ascontiguousarray(x).reshape(count, -1).astype(np.int64)
-    runs = [_run(served, each) for each in codes] if y.size else []
-    beats = np.concatenate([_registers(served, sample), *runs])
+    written = _registers(served, sample)
+    runs = [_run(served, each, written[: 0 if n else None]) for n, each in enumerate(codes)]
+    beats = np.concatenate(runs)
     kind = served.inputs.unpack(beats)["kind"][:, 0]
     return Job(
         name=case.name,
@@ -117,7 +120,8 @@ def job(case: Case, target: Target) -> Job:
 def _registers(served: Unit, sample: Reading) -> Words:
     """Return the beats that write the table and the registers.
 
-    Dimensions lie innermost last: those that the call has none of are the first ones.
+    Dimensions lie innermost last: those that the call has none of are the first ones. Registers
+    may come in any order, and calls differ in it: what depends on it is found.
     """
     bits = served.parameters["ADDRESS_W"]
     missing = DIMENSIONS - len(sample.sizes)
@@ -129,19 +133,18 @@ def _registers(served: Unit, sample: Reading) -> Words:
     count = len(sample.positions)
     kinds = np.where(np.arange(len(written)) < count, _POSITION, _REGISTER)
     places = np.concatenate([np.arange(count), np.arange(len(values))])
-    return served.inputs.pack(
-        {"kind": kinds, "address": places, "value": written & ((1 << bits) - 1)}, len(written)
-    )
+    order = np.roll(np.arange(len(written)), math.prod(sample.sizes))
+    fields = {"kind": kinds, "address": places, "value": written & ((1 << bits) - 1)}
+    return served.inputs.pack({name: held[order] for name, held in fields.items()}, len(written))
 
 
-def _run(served: Unit, codes: Words) -> Words:
-    """Return the beats that write the codes of one sample, and START."""
+def _run(served: Unit, codes: Array, others: Words) -> Words:
+    """Return the beats that write the codes of one sample, others, and START."""
     bits, count = served.parameters["CODE_W"], codes.size
-    return served.inputs.pack(
-        {
-            "kind": np.append(np.full(count, _CODE), _START),
-            "address": np.append(np.arange(count), 0),
-            "value": np.append(codes & ((1 << bits) - 1), 0),
-        },
-        count + 1,
-    )
+    values = {
+        "kind": _CODE,
+        "address": np.arange(count),
+        "value": codes & ((1 << bits) - 1),
+    }
+    start = served.inputs.pack({"kind": _START, "address": 0, "value": 0}, 1)
+    return np.concatenate([served.inputs.pack(values, count), others, start])

@@ -103,9 +103,7 @@ def machine(module: str, target: Target, rtl: Path | None = None) -> Machine:
             parameters, widths = moves.PARAMETERS, move.WIDTHS
         case _:
             raise UsageError(f"no proof over time of {module!r}", accepted=", ".join(MACHINES))
-    return Machine(
-        module, sources, parameters, target.input.format, target.output.format, widths
-    )
+    return Machine(module, sources, parameters, target.input.format, target.output.format, widths)
 
 
 def _sources(module: str, rtl: Path | None) -> tuple[Path, ...]:

@@ -36,7 +36,7 @@ def operands(job: Job, values: dict[str, list[int]]) -> tuple[Operand, ...]:
     """Return the values with their names: a parameter once, if it does not change in a packet."""
     # An index is no field: it is as wide as the addresses that are made of it.
     address = job.unit.parameters.get("ADDRESS_W", 0)
-    bits = {name: address for name in values} | {f.name: f.bits for f in job.unit.inputs.fields}
+    bits = dict.fromkeys(values, address) | {f.name: f.bits for f in job.unit.inputs.fields}
     single = {name for name, held in values.items() if len(set(held)) == 1 and len(held) != 1}
     taps = max(len(held) for held in values.values())
     if taps == 1:

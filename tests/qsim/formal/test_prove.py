@@ -19,8 +19,9 @@ from hw_models.schemes import FixedPoint, PowerOfTwo
 from qsim.cli import main
 from qsim.cosim.simulators.wrapper import RTL
 from qsim.errors import FileFormatError
-from qsim.formal import circuit, unroll, yosys
+from qsim.formal import circuit, induction, unroll, yosys
 from qsim.formal.decide import decide
+from qsim.formal.goal import Verdict
 from qsim.formal.lookup import loaded_in_order
 from qsim.formal.provable import tasks
 from qsim.formal.run import load, prove
@@ -210,3 +211,33 @@ def test_definitions_run_on_bit_vectors(overflow, total):
     adder = AlignedAdd(1, 0, PowerOfTwo(1, "half_even"), accumulator)
     code = z3.simplify(adder.reference(acc, z3.BitVecVal(3, 16), select=z3.If))
     assert code.as_signed_long() == adder.reference(total, 3)
+
+
+def test_moves_are_proven(capsys):
+    assert main(["prove", "strided_slice", "--json"]) == 0
+    (proof,) = json.loads(capsys.readouterr().out)["proofs"]
+    goals = [verdict["goal"] for verdict in proof["verdicts"]]
+    assert [verdict["status"] for verdict in proof["verdicts"]] == ["proven"] * 4
+    assert "address = (base + sum(index * stride)) mod 2**8, 6 dimensions" in goals
+
+
+def test_a_move_that_marks_a_wrong_last_is_refuted_from_a_reset_on(tmp_path, capsys):
+    rtl = broken(tmp_path, "move.sv", "found_last <= ending;", "found_last <= 1'b0;")
+    assert main(["prove", "gather", "--rtl", str(rtl), "--json"]) == 1
+    cycles = json.loads(capsys.readouterr().out)["proofs"][0]["counterexample"]["cycles"]
+    assert [cycle["ok"] for cycle in cycles[1:]] == [1] * (len(cycles) - 2) + [0]
+    assert cycles[-1]["m_axis_tvalid"] == 1
+    assert cycles[-1]["m_axis_tlast"] == 0
+
+
+def test_an_address_that_is_wrong_with_the_bits_of_calls_alone_is_refuted(
+    tmp_path, capsys, monkeypatch
+):
+    wide = "address = base ^ ADDRESS_W'((ADDRESS_W > 4 && base == '1) ? 1 : 0);"
+    rtl = broken(tmp_path, "move_address.sv", "address = base;", wide)
+    proven = Verdict("", "proven", 0.0)
+    monkeypatch.setattr(induction, "_decide", lambda *_: proven)  # it is, as without the flaw
+    assert main(["prove", "permute", "--rtl", str(rtl)]) == 1
+    printed = capsys.readouterr().out
+    assert re.search(r"goal +address = \(base \+ sum\(index \* stride\)\) mod 2\*\*8", printed)
+    assert re.search(r"base +255\n", printed)

@@ -43,6 +43,9 @@ _WORDS: Final = {
     "minimum": "minimum min",
     "mean": "mean",
     "pad": "pad padding padder",
+    "permute": "permute transpose",
+    "gather": "gather roll shuffle",
+    "strided_slice": "slice flip crop strided",
 }
 
 

@@ -107,7 +107,7 @@ def machine(module: str, target: Target, rtl: Path | None = None) -> Machine:
 
 
 def _sources(module: str, rtl: Path | None) -> tuple[Path, ...]:
-    """Return the files of a module; ``rtl``, or those of this folder, in the place of shipped ones."""
+    """Return a module's files: ``rtl``, or those of this folder, instead of shipped ones."""
     names = move.SOURCES if module == "move" else (f"{module}.sv",)
     shipped = [RTL / name for name in names]
     if rtl is None:

@@ -1,8 +1,8 @@
 """The proof of move.sv, which strided_slice, permute and gather run on.
 
-Its control is proved over time, on a small elaboration, with the invariant below (``induction.py``):
-which results come out, in which order, and that each is the code at its address. What is combinational,
-the addresses and the counters, is proved here at the widths that calls have.
+Its control is proved over time, on a small elaboration, with the invariant below
+(``induction.py``): which results come out, in which order, and that each is the code at its
+address. Addresses and counters, which have no clock, are proved here at the widths of calls.
 """
 
 from __future__ import annotations

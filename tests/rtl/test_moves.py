@@ -1,4 +1,4 @@
-"""move.sv on a simulator: every kind of move, under stalls and resets; and a design of one's own."""
+"""move.sv on a simulator: every kind of move, under stalls and resets; a design of one's own."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The definition of strided_slice, permute and gather: which code an element of the result is.
 
-What such an element is made of is not on its own beat: its index says all. So the fields here are the
-index, ``i0`` of the outermost dimension, and the steps lead from it to the code that is read.
+No beat says what such an element is made of; its index does. So the fields here are the index,
+``i0`` of the outermost dimension, and the steps lead from it to the code that is read.
 """
 
 from __future__ import annotations

@@ -72,8 +72,8 @@ def job(case: Case, target: Target) -> Job:
 def bindable(case: Case, target: Target) -> Job:
     """Return the beats of one call for RTL that is not the repository's.
 
-    They are those of the repository's RTL, where it has any for the call; of moves a packet of codes
-    that goes in and one that comes out.
+    They are those of the repository's RTL, where it has any for the call; of moves a packet of
+    codes that goes in and one that comes out.
 
     Raises:
         UsageError: there are no beats for the call; see ``generic``.

@@ -1,7 +1,7 @@
 """Jobs of strided_slice, permute and gather: a tensor is written, then read in another order.
 
-All three run on move.sv. For every sample (or for the whole tensor, where samples mix) its codes are
-written, for the first one positions and registers too; then comes START.
+All three run on move.sv. For every sample (or for the whole tensor, where samples mix) its codes
+are written, for the first one positions and registers too; then comes START.
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ def _registers(served: Unit, sample: Reading) -> Words:
 def _run(served: Unit, codes: Array, others: Words) -> Words:
     """Return the beats that write the codes of one sample, others, and START."""
     bits, count = served.parameters["CODE_W"], codes.size
-    values = {
+    values: dict[str, Array | int] = {
         "kind": _CODE,
         "address": np.arange(count),
         "value": codes & ((1 << bits) - 1),

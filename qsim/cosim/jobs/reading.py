@@ -77,9 +77,9 @@ def apart(case: Case) -> bool:
         return False
     match case.primitive:
         case "strided_slice":
-            return attributes["starts"][0] == 0 and attributes["steps"][0] == 1
+            return bool(attributes["starts"][0] == 0 and attributes["steps"][0] == 1)
         case "gather":
-            return attributes["axis"] % x.ndim != 0
+            return bool(attributes["axis"] % x.ndim != 0)
         case "permute":
             return bool(attributes["dims"][0] == 0)
         case "pad":

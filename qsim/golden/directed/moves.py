@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -105,14 +105,17 @@ class Gather:
         form = target.input.format
         made = []
         for d, shape in enumerate(_lines()):
-            where = rng.sample(range(_LONG), _LONG)
-            made.append(_gather(f"long-{d}", shape, d, where, form, rng, v.PART))
-        made += [_gather(name, *rest, form, rng, of) for name, *rest, of in _GATHERS]
+            line = rng.sample(range(_LONG), _LONG)
+            made.append(_gather(f"long-{d}", shape, d, line, form, rng, v.PART))
+        made += [
+            _gather(name, shape, axis, where, form, rng, of)
+            for name, shape, axis, where, of in _GATHERS
+        ]
         for number, sample in enumerate(_dimensions(rng, count)):
             axis = rng.randrange(len(sample))
-            where = [rng.randrange(sample[axis]) for _ in range(rng.randint(1, 2 * _MOST))]
-            batch = _batch(count, math.prod(sample) // sample[axis] * len(where))
-            call = (f"random-{number}", (batch, *sample), axis + 1, where)
+            line = [rng.randrange(sample[axis]) for _ in range(rng.randint(1, 2 * _MOST))]
+            batch = _batch(count, math.prod(sample) // sample[axis] * len(line))
+            call = (f"random-{number}", (batch, *sample), axis + 1, line)
             made.append(_gather(*call, form, rng, v.RANDOM))
         return made
 
@@ -185,9 +188,9 @@ def _slice(
 
 def _gather(
     name: str,
-    shape: Any,
-    axis: Any,
-    where: Any,
+    shape: Shape,
+    axis: int,
+    where: Sequence[int],
     form: FixedFormat,
     rng: random.Random,
     label: str,

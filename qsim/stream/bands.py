@@ -37,8 +37,9 @@ def bands(window: Window, geometry: Geometry, item: int, widest: int) -> tuple[d
         item: bytes of a copied code.
         widest: channels of the widest block.
     """
+    from hw_models.compiled.instructions import MATRIX
     from hw_models.stream import fields as f
-    from hw_models.stream.matrix import MATRIX, PANEL
+    from hw_models.stream.matrix import PANEL
     from hw_models.stream.tiles import padded
 
     # One tap in each direction: only the rows and columns that it meets are copied.

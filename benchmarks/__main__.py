@@ -12,6 +12,7 @@ from benchmarks import (
     bench_memory,
     bench_network,
     bench_requantize,
+    bench_xnnpack,
 )
 
 
@@ -23,6 +24,8 @@ def main() -> None:
     bench_requantize.main()
     print("\nwhole networks; peers: ONNX Runtime int8, torch fp32\n")
     bench_network.main()
+    print("\nwhole networks, the same integers; peer: XNNPACK through LiteRT\n")
+    bench_xnnpack.main()
     print("\na .pte over what it runs\n")
     bench_executorch.main()
     print("\nmemory of networks, bytes; peer: ExecuTorch's greedy planner\n")

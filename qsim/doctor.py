@@ -167,13 +167,17 @@ def _processor() -> Check:
     """Return whether the fast int8 kernel runs here, as the kernels themselves decide it."""
     import llvmlite.binding as llvm
 
+    from hw_models.compiled import instructions
     from hw_models.products.gemm_tiles import HAS_VNNI, portable
 
     name = str(llvm.get_host_cpu_name())
     if HAS_VNNI and portable():
         return Check("processor", "ok", name, "AVX512-VNNI is left out: QSIM_KERNEL=portable")
     if HAS_VNNI:
-        return Check("processor", "ok", name, "AVX512-VNNI: int8 correlation takes the fast kernel")
+        unit = ", on the matrix unit where it can" if instructions.MATRIX else ""
+        return Check(
+            "processor", "ok", name, f"AVX512-VNNI: int8 correlation takes the fast kernel{unit}"
+        )
     return Check(
         "processor", "ok", name, "no AVX512-VNNI: int8 correlation takes the portable kernel"
     )

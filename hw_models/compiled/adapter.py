@@ -63,6 +63,7 @@ class Toolchain:
     processor: str
     features: str
     modelled: str
+    matrix: str
     settings: str
 
     @classmethod
@@ -79,6 +80,7 @@ class Toolchain:
             processor=processor,
             features=features,
             modelled=",".join(sorted(instructions.MODELLED)),
+            matrix=str(instructions.MATRIX),
             settings=" ".join(f"{name}={getattr(config, name, None)}" for name in _SETTINGS),
         )
 

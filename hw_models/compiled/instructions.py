@@ -16,17 +16,21 @@ import numba
 from llvmlite import ir
 from llvmlite.binding import get_host_cpu_features
 
+from hw_models.compiled.matrix_unit import permitted
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 _I16, _I32 = ir.IntType(16), ir.IntType(32)
+_AMX: Final = frozenset({"amx-tile", "amx-int8"})
 
 
 def _native() -> frozenset[str]:
     if numba.config.CPU_NAME not in (None, "host"):
         asked = numba.config.CPU_FEATURES or ""
         return frozenset(name[1:] for name in asked.split(",") if name.startswith("+"))
-    return frozenset(name for name, present in get_host_cpu_features().items() if present)
+    found = {name for name, present in get_host_cpu_features().items() if present}
+    return frozenset(found if found.isdisjoint(_AMX) or permitted() else found - _AMX)
 
 
 # Instruction set extensions of the processor that Numba compiles for.
@@ -38,6 +42,9 @@ AVX512: Final = {"avx512f", "avx512bw"} <= FEATURES
 AVX2: Final = "avx2" in FEATURES
 VNNI: Final = AVX512 and "avx512vnni" in FEATURES
 FMA: Final = "fma" in FEATURES
+# The matrix unit, whose model is beside its kernels: its registers are no vectors.
+MATRIX: Final = VNNI and _AMX <= FEATURES
+MATRIX_MODELLED: Final = MATRIX and not _AMX <= NATIVE
 
 
 class _Instruction(NamedTuple):

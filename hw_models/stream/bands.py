@@ -31,7 +31,7 @@ from hw_models.stream.fields import (
     X,
 )
 from hw_models.stream.memory import int8_at, int16_at, int64_at, uint8_at
-from hw_models.stream.tiles import ROUND
+from hw_models.stream.tiles import padded
 
 
 @part
@@ -118,7 +118,7 @@ def copy_band(d, arena, to, image, images, first, rows, byte):  # type: ignore[n
 
 @part
 def find_bases(d, to, work, images, rows, image_bytes, byte):  # type: ignore[no-untyped-def]
-    """List where each pixel's window begins, the last one's again up to a whole round.
+    """List where each pixel's window begins, the last one's again up to whole tiles.
 
     Returns:
         How many pixels there are.
@@ -127,8 +127,7 @@ def find_bases(d, to, work, images, rows, image_bytes, byte):  # type: ignore[no
     step = d[OUT_COLUMN] * d[C] * item
     row = d[OUT_ROW] * d[COLUMNS] * d[C] * item
     pixels = images * rows * d[OW]
-    rounds = -(-pixels // ROUND)
-    bases = int64_at(to, rounds * ROUND)
+    bases = int64_at(to, padded(pixels))
     at = 0
     last = work
     for n in range(images):
@@ -138,7 +137,7 @@ def find_bases(d, to, work, images, rows, image_bytes, byte):  # type: ignore[no
                 bases[at] = last
                 last += step
                 at += 1
-    for rest in range(at, rounds * ROUND):
+    for rest in range(at, bases.size):
         bases[rest] = last - step
     return pixels
 
@@ -146,6 +145,6 @@ def find_bases(d, to, work, images, rows, image_bytes, byte):  # type: ignore[no
 @part
 def move_bases(to, pixels, distance):  # type: ignore[no-untyped-def]
     """Move the windows of all pixels: to another group's channels."""
-    bases = int64_at(to, -(-pixels // ROUND) * ROUND)
+    bases = int64_at(to, padded(pixels))
     for p in range(bases.size):
         bases[p] += distance

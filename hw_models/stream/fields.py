@@ -50,6 +50,7 @@ BLOCKS, BLOCK_COUNT = 32, 33  # int64 [blocks, 3]: channels, first column, first
 GROUPS, GROUP_OUTPUTS, GROUP_COLUMNS, GROUP_WEIGHTS, GROUP_CODES = 34, 35, 36, 37, 38
 TABLE, MODE, PITCH = 39, 40, 41  # of requantize; MODE < 0: the sums themselves are the result
 BASES, SUMS, TAIL = 42, 43, 44  # bytes from the start of the workspace
+MATRIX_STEPS, PANEL = 46, 47  # steps, from the first one, of the matrix unit; bytes as BASES
 SHARES = 45  # parts of the output channels that several threads may take of one band
 BYTES_KIND, PAIRS_KIND, WORDS_KIND = range(3)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from hw_models.compiled import part
+from hw_models.compiled.instructions import MATRIX
 from hw_models.stream.bands import copy_band, find_bases, move_bases, place
 from hw_models.stream.fields import (
     BANDS,
@@ -23,11 +24,13 @@ from hw_models.stream.fields import (
     GROUPS,
     INIT,
     KIND,
+    MATRIX_STEPS,
     MODE,
     OFFSETS,
     OH,
     OW,
     PAIRS_KIND,
+    PANEL,
     SHARES,
     STEPS,
     SUMS,
@@ -37,6 +40,8 @@ from hw_models.stream.fields import (
     Y,
 )
 from hw_models.stream.finish import BLOCK, SUM_BYTES, finish
+from hw_models.stream.matrix import COLUMNS, PANEL_ROWS, begin, end, multiply
+from hw_models.stream.matrix import STEPS as MATRIX_ROW
 from hw_models.stream.memory import int64_at, take
 from hw_models.stream.tiles import (
     BYTES,
@@ -92,9 +97,19 @@ def _block(d, constants, work, y, weights, width, column, group, pixels):  # typ
     sums = work + d[SUMS]
     parameter = group * d[GROUP_COLUMNS] + column
     init = constants + d[INIT] + parameter * SUM_BYTES
+    done = 0
+    if MATRIX and width >= COLUMNS:
+        done = d[MATRIX_STEPS]
+        for start in range(0, done, PANEL_ROWS * MATRIX_ROW):
+            rows = min(PANEL_ROWS, (done - start) // MATRIX_ROW)
+            multiply(
+                work + d[BASES], constants + d[OFFSETS] + start * 8, rows, work + d[PANEL],
+                weights + start * width * step_bytes, sums if start else init,
+                width * SUM_BYTES if start else 0, sums, width, pixels,
+            )  # fmt: skip
     # A piece of the weights stays in the first cache while all pixels pass by.
     piece = max(1, _PIECE // (width * step_bytes))
-    for start in range(0, d[STEPS], piece):
+    for start in range(done, d[STEPS], piece):
         for r in range(-(-pixels // ROUND)):
             to = sums + r * ROUND * width * SUM_BYTES
             _multiply(
@@ -122,6 +137,8 @@ def products(d, arena, constants, work, parts, threads):  # type: ignore[no-unty
     unit = 1 if d[MODE] >= 0 else SUM_BYTES
     shares = d[SHARES] if threads > 1 else 1
     part, copied, pixels = take(parts), -1, 0
+    if MATRIX:
+        begin()
     while part < d[BANDS] * shares:
         band, share = part // shares, part % shares
         image, images, first, rows = place(d, band)
@@ -142,3 +159,5 @@ def products(d, arena, constants, work, parts, threads):  # type: ignore[no-unty
         if d[GROUPS] > 1:
             move_bases(work + d[BASES], pixels, -d[GROUPS] * d[GROUP_CODES])
         part = take(parts)
+    if MATRIX:
+        end()

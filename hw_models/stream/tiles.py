@@ -15,7 +15,7 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-from hw_models.compiled import instructions
+from hw_models.compiled import instructions, part
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,8 +28,16 @@ ROUND: Final = 12 if _AVX512 else 6
 WIDE: Final = _AVX512
 # The narrow codes that the tiles multiply fastest: four bytes at a time, or pairs of 16 bits.
 BYTES: Final = instructions.VNNI
+# Pixels of the matrix unit's tiles, two of 16; 1 without the unit.
+BLOCK: Final = 32 if instructions.MATRIX else 1
 
 _I8, _I16, _I32, _I64 = (ir.IntType(bits) for bits in (8, 16, 32, 64))
+
+
+@part
+def padded(pixels: Any) -> Any:
+    """Return how many pixels every kind of tile may write: whole rounds and whole blocks."""
+    return max(-(-pixels // ROUND) * ROUND, -(-pixels // BLOCK) * BLOCK)
 
 
 def _vector(element: ir.Type, lanes: int) -> ir.VectorType:

@@ -17,12 +17,12 @@ from qsim.lowering.requantization import (
     same_params,
     warn_of_factors,
 )
+from qsim.lowering.shapes import Shapes
 from qsim.lowering.tables import lower_table
 from qsim.lowering.view import (
     Constant,
     NotLowerableError,
     QParams,
-    Shapes,
     constant,
     is_dequantize,
     is_quantize,

@@ -9,9 +9,9 @@ from qsim.errors import FileFormatError, ModelError
 from qsim.graph import attribute
 from qsim.lowering.arrangement import Arrangement, Item, arrange, output_nodes
 from qsim.lowering.match import Matcher, layer_of
+from qsim.lowering.shapes import infer_shapes
 from qsim.lowering.view import (
     NotLowerableError,
-    infer_shapes,
     operator_name,
     tensor_params,
 )

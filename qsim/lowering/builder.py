@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from torch.fx import GraphModule, Node
 
     from hw_models import FixedFormat
-    from qsim.lowering.view import QParams, Shapes
+    from qsim.lowering.shapes import Shapes
+    from qsim.lowering.view import QParams
     from qsim.target import Target
 
 

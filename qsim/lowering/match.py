@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from torch.fx import GraphModule, Node
 
-    from qsim.lowering.view import Shapes
+    from qsim.lowering.shapes import Shapes
     from qsim.target import Target
 
 POSITION_BITS: Final = 64  # as torch counts positions, so that the host may read them as they are

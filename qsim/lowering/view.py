@@ -1,19 +1,15 @@
-"""What the lowering reads from a Q/DQ graph: quantization parameters, constants and shapes."""
+"""What the lowering reads from a Q/DQ graph: quantization parameters and constants."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
 
-from qsim.errors import ModelError
 from qsim.graph import attribute
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import numpy as np
     import numpy.typing as npt
-    import torch
     from torch.fx import GraphModule, Node
 
     from hw_models import FixedFormat
@@ -112,71 +108,3 @@ def constant(graph: GraphModule, node: object) -> Constant:
         int(axis) % codes.ndim,  # type: ignore[arg-type]
         code_format(int(low), int(high)),  # type: ignore[arg-type]
     )
-
-
-@dataclass(slots=True)
-class Shapes:
-    """Shapes of every float or integer tensor of a graph; dimension 0 is -1 where it is the batch.
-
-    Found by running the graph on tensors without data for two batch sizes: a dimension that
-    differs depends on the batch. This needs no metadata, which converted graphs lack in places.
-    """
-
-    found: dict[Node, tuple[int, ...]] = field(default_factory=dict)
-    mixed: set[Node] = field(default_factory=set)
-
-    def of(self, node: Node) -> tuple[int, ...]:
-        """Return a node's shape, or raise NotLowerableError where the batch is not dimension 0."""
-        if node in self.mixed:
-            raise NotLowerableError("the batch is mixed into another dimension of its result")
-        if node not in self.found:
-            raise NotLowerableError("its result is not a tensor")
-        return self.found[node]
-
-
-def infer_shapes(graph: GraphModule, inputs: Sequence[torch.Tensor], *, batch: bool) -> Shapes:
-    """Return the shapes of every tensor in the graph."""
-    shapes = Shapes()
-    if not batch:
-        shapes.found = _shapes_at(graph, inputs)
-        return shapes
-    # Neither size is likely to be a constant dimension of the network by accident.
-    first, second = (_shapes_at(graph, [_rebatch(x, n) for x in inputs]) for n in (7, 11))
-    for node, at_seven in first.items():
-        at_eleven = second[node]
-        moved = [i for i, (a, b) in enumerate(zip(at_seven, at_eleven, strict=True)) if a != b]
-        if moved in ([], [0]) and (not moved or at_seven[0] == 7):
-            shapes.found[node] = (-1, *at_seven[1:]) if moved else at_seven
-        else:
-            shapes.mixed.add(node)
-    return shapes
-
-
-def _rebatch(x: torch.Tensor, size: int) -> torch.Tensor:
-    return x[:1].expand(size, *x.shape[1:])
-
-
-def _shapes_at(graph: GraphModule, inputs: Sequence[torch.Tensor]) -> dict[Node, tuple[int, ...]]:
-    import torch
-    from torch._subclasses.fake_tensor import FakeTensorMode
-    from torch.fx import Interpreter
-
-    found: dict[Node, tuple[int, ...]] = {}
-
-    class Recorder(Interpreter):
-        def run_node(self, n: Node) -> Any:
-            result = super().run_node(n)
-            if isinstance(result, torch.Tensor):
-                found[n] = tuple(int(d) for d in result.shape)
-            return result
-
-    with FakeTensorMode(allow_non_fake_inputs=True) as mode, torch.no_grad():
-        try:
-            Recorder(graph).run(*[mode.from_tensor(x.contiguous()) for x in inputs])
-        except (RuntimeError, ValueError, TypeError, NotImplementedError) as error:
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
-            raise ModelError(
-                f"the quantized graph does not run on shapes alone: {reason[:200]}",
-                accepted="a graph whose shapes do not depend on data",
-            ) from error
-    return found

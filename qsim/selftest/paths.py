@@ -13,8 +13,10 @@ How = Literal["chosen by this processor", "run by this processor", "by a model o
 _AVX2: Final = frozenset({"avx2", "fma"})
 _AVX512: Final = _AVX2 | {"avx512f", "avx512bw"}
 # Name, what kernels are chosen by, and LLVM's name of a processor that has just that.
+_VNNI: Final = _AVX512 | {"avx512vnni"}
 _KINDS: Final = (
-    ("avx512-vnni", _AVX512 | {"avx512vnni"}, "x86-64-v4"),
+    ("amx", _VNNI | {"amx-tile", "amx-int8"}, "sapphirerapids"),
+    ("avx512-vnni", _VNNI, "x86-64-v4"),
     ("avx512", _AVX512, "x86-64-v4"),
     ("avx2", _AVX2, "x86-64-v3"),
     ("plain", frozenset[str](), "generic"),
@@ -26,7 +28,7 @@ class Path:
     """Kernels as one kind of processor chooses them.
 
     Attributes:
-        name: ``avx512-vnni``, ``avx512``, ``avx2`` or ``plain``.
+        name: ``amx``, ``avx512-vnni``, ``avx512``, ``avx2`` or ``plain``.
         how: ``chosen by this processor``: in every run here; ``run by this processor``: it has
             these instructions and better ones; ``by a model of its instructions``: it lacks them.
         environment: what a process is started with to choose them.

@@ -76,6 +76,8 @@ CHOSEN: Final = {
     "padded": Shape(_I8, _I8, 3, (1, 3), 20, (3, 3), padding=1, x_zero_point=3),
     "strided": Shape(_U8, _I8, 4, (3, 7), 17, (2, 2), stride=2, dilation=2, x_zero_point=128),
     "grouped": Shape(_I8, _I8, 8, (1, 4), 18, (1, 2), groups=2, x_zero_point=5),
+    # A row of the matrix unit, then steps of four codes; blocks of 32 and 16 output channels.
+    "matrix": Shape(_I8, _I8, 32, (2, 6), 40, (1, 3), x_zero_point=-7),
     # More weights than stay in the first cache: they come in pieces.
     "long": Shape(_I8, _I8, 75, (2, 2), 33, (2, 2), x_zero_point=-1, images=3),
     "depthwise": Shape(_I8, _I8, 70, (1, 3), 70, (3, 3), groups=70, padding=1, x_zero_point=-7),

@@ -37,8 +37,10 @@ def bands(window: Window, geometry: Geometry, item: int, widest: int) -> tuple[d
         item: bytes of a copied code.
         widest: channels of the widest block.
     """
+    from hw_models.compiled.instructions import MATRIX
     from hw_models.stream import fields as f
-    from hw_models.stream.tiles import ROUND
+    from hw_models.stream.matrix import PANEL
+    from hw_models.stream.tiles import padded
 
     # One tap in each direction: only the rows and columns that it meets are copied.
     gather = geometry.kernel == (1, 1)
@@ -60,7 +62,7 @@ def bands(window: Window, geometry: Geometry, item: int, widest: int) -> tuple[d
         images = max(1, min(window.images, _PIXELS // area, _COPIED // copied(rows)))
     per_image = -(-window.rows // rows)
     count = -(-window.images // images) if per_image == 1 else window.images * per_image
-    pixels = -(-images * rows * window.columns // ROUND) * ROUND
+    pixels = padded(images * rows * window.columns)
     bases = _line(images * copied(rows) + _SLACK)
     sums = bases + _line(pixels * 8)
     tail = sums + _line(pixels * widest * 4)
@@ -75,4 +77,5 @@ def bands(window: Window, geometry: Geometry, item: int, widest: int) -> tuple[d
         f.ROWS: rows, f.IMAGES: images, f.BANDS: count,
         f.BASES: bases, f.SUMS: sums, f.TAIL: tail,
     }  # fmt: skip
-    return words, tail + _line(pixels * 16)
+    end = tail + _line(pixels * 16)
+    return words | {f.PANEL: end}, end + (PANEL if MATRIX else 0)

@@ -225,6 +225,7 @@ def _command(
     chain: _Chain,
 ) -> Command:
     from hw_models.stream import fields as f
+    from hw_models.stream.matrix import matrix_steps
 
     geometry, packed, where, size = kept
     if chain.mode < 0 and source.layouts[chain.output].dtype != np.int32:
@@ -238,6 +239,7 @@ def _command(
     words, work = bands(window, geometry, packed.item, widest)
     row, pixel = words[f.COLUMNS] * window.channels * packed.item, window.channels * packed.item
     steps = np.array([geometry.dilation[0] * row, geometry.dilation[1] * pixel, 1], np.int64)
+    offsets, pixels = packed.taps @ steps, words[f.IMAGES] * words[f.ROWS] * window.columns
     init = packed.initial(a["x_zero_point"], chain.bias, signed=codes.signed)
     keep = source.constants.add
     words |= {
@@ -246,7 +248,8 @@ def _command(
         f.FLIP: flip,
         f.KIND: 0 if packed.kind is None else packed.kind,
         f.WEIGHTS: where,
-        f.OFFSETS: keep(packed.taps @ steps),
+        f.OFFSETS: keep(offsets),
+        f.MATRIX_STEPS: matrix_steps(offsets, pixels) if packed.kind == f.BYTES_KIND else 0,
         f.STEPS: packed.steps,
         f.INIT: keep(init),
         f.BLOCKS: 0 if depthwise else keep(packed.blocks),

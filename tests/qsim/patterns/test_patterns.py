@@ -53,7 +53,8 @@ def build(module: nn.Module, contract: Target) -> tuple[Quantized, Lowered, Tens
     x = images()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        quantized = qsim.quantize(module.eval(), (x[:2],), contract, [x])
+        apart = {"operators": {"composition": {"skip": True}}}  # each pattern by itself
+        quantized = qsim.quantize(module.eval(), (x[:2],), contract, [x], apart)
     return quantized, qsim.lower(quantized), x
 
 
@@ -218,7 +219,6 @@ HOST = [
     (lambda x: F.pad(x, (-1, 0)), "pad", "it crops"),
     (lambda x: F.pad(x, (1, 1, 1, 1), mode="circular"), "pad", "its mode is circular"),
     (lambda x: F.interpolate(x, scale_factor=1.3), "upsample_nearest2d", "whole size"),
-    (lambda x: torch.add(x, F.relu(x), alpha=2), "add", "it scales an operand"),
     (lambda x: x / F.relu(x + 9.0), "div", "no number above 0"),
 ]
 
@@ -238,7 +238,7 @@ def test_a_function_without_a_value_for_every_code_stays_on_the_host() -> None:
     _, network, _ = build(module, target("q7"))
     (host,) = network.host_operators
     assert host.operator == "aten.log.default"
-    assert "must have a value for every code" in host.reason
+    assert "log has no value at -1.266, nor at any of 128 of the 256 codes" in host.reason
     _, unsigned, _ = build(module, target("tflite"))
     assert primitives(unsigned) == ["clamp", "add", "lookup"]
 
@@ -311,5 +311,5 @@ def test_every_pattern_has_operators_of_torch_and_the_name_of_its_module() -> No
     found = registry.patterns()
     assert [pattern.name for pattern in found] == list(registry.names())
     for pattern in found:
-        assert pattern.overloads
+        assert pattern.overloads or pattern.name == "composition"
     assert registry.candidates(torch.ops.aten.mean.dim)[0].name == "avg_pool"

@@ -14,8 +14,8 @@ _FUNCTIONS: Final = """
 abs acos acosh asin asinh atan atanh ceil celu cos cosh deg2rad digamma elu erf erfc erfinv exp
 exp2 expm1 floor frac gelu hardshrink hardsigmoid hardswish i0 leaky_relu lgamma log log10 log1p
 log2 log_sigmoid logit mish nan_to_num neg pow.Tensor_Scalar rad2deg reciprocal round
-round.decimals rsqrt selu sgn sign silu sin sinc sinh softplus softshrink sqrt square tan threshold
-trunc
+round.decimals rsqrt selu sgn sign silu sin sinc sinh softplus softshrink special_entr special_i0e
+special_ndtr sqrt square tan threshold trunc
 """
 FUNCTIONS: Final = tuple(name if "." in name else f"{name}.default" for name in _FUNCTIONS.split())
 # Where these jump, a curve through a few of their values is wrong in between.

@@ -6,7 +6,7 @@ from qsim.lowering.arrangement import arrange, constant_nodes
 from qsim.lowering.assemble import Assembler, lower
 from qsim.lowering.builder import Builder
 from qsim.lowering.clamps import clamp_codes
-from qsim.lowering.composition import Composition
+from qsim.lowering.composition import Composition, table_primitive
 from qsim.lowering.composition import find as find_compositions
 from qsim.lowering.match import Matcher, chain, layer_of
 from qsim.lowering.products import checked_weight, finish, weight_zero_points
@@ -19,7 +19,7 @@ from qsim.lowering.requantization import (
     same_params,
     warn_of_factors,
 )
-from qsim.lowering.tables import lower_table, table_primitive
+from qsim.lowering.tables import lower_table
 from qsim.lowering.view import (
     Constant,
     NotLowerableError,

@@ -7,8 +7,8 @@ the result depends on one value of one tensor. Such operators are folded into on
   rounding of their own;
 * the constants among them are single numbers, and no registered pattern takes one of them;
 * a table of codes of up to 8 bits takes the place of two calls or more, or of an operator that has
-  no primitive. Activations that the operator before them takes in cost no call. Wider codes are
-  folded in the latter case only: primitives compute them to the last bit, a curve does not.
+  no primitive. Activations that the operator before them takes in cost no call. On wider codes a
+  curve is not exact, as sums and products are: there one operator must be a curve anyhow.
 
 The quantizer gives codes to both ends alone; ``find`` reads the float graph, ``members_between``
 the Q/DQ graph.
@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from qsim.graph import attribute, clamp_range, is_float, is_parameter, shape
-from qsim.graph.elementwise import is_elementwise, is_single
+from qsim.graph.elementwise import is_elementwise, is_single, jumps
 from qsim.lowering.view import is_dequantize
 from qsim.registry import patterns as registry
 
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from torch.fx import GraphModule, Node
 
     from qsim.target import Target
+
+
+_NARROW: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +59,19 @@ class Composition:
         return tuple(node for node in self.members if self.source in node.all_input_nodes)
 
 
+def table_primitive(members: Iterable[Node], target: Target) -> str:
+    """Return which table the target has for the function of operators, for codes of its width.
+
+    A function that jumps has no curve: it takes a table of every code, however wide.
+    """
+    wide = target.input.bits > _NARROW and target.has("interpolate")
+    return "interpolate" if wide and not any(map(jumps, members)) else "lookup"
+
+
 def find(graph: Iterable[Node], target: Target) -> dict[Node, Composition]:
     """Return what is worth a table in a float graph, by the operator that makes the result."""
     found: dict[Node, Composition] = {}
     taken: set[Node] = set()
-    if not any(map(target.has, ("lookup", "interpolate"))):
-        return found
     for node in reversed(list(graph)):
         if node in taken or not is_float(node) or not _is_ours(node, target):
             continue
@@ -123,11 +133,10 @@ def _like(node: Node, root: Node) -> bool:
     return str(shape(node)) == str(shape(root))
 
 
-_NARROW: Final = 8
-
-
 def _gains(whole: Composition, target: Target) -> bool:
-    calls = 0
+    if not target.has(table_primitive(whole.members, target)):
+        return False
+    calls, curved = 0, False
     for node in whole.members:
         pattern = registry.choose(node, target)
         if pattern is None or not all(map(target.has, pattern.primitives(node, target))):
@@ -140,7 +149,8 @@ def _gains(whole: Composition, target: Target) -> bool:
             and _takes_clamps(before)
         )
         calls += not fused and bool(pattern.primitives(node, target))
-    return calls > 1 and target.input.bits <= _NARROW
+        curved |= pattern.name == "unary"
+    return calls > 1 and (curved or target.input.bits <= _NARROW)
 
 
 def members_between(anchor: Node) -> tuple[Node, ...]:

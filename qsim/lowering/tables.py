@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final, assert_never
 
 import numpy as np
 
-from qsim.graph.elementwise import jumps
 from qsim.graph.nodes import operator_name
 from qsim.lowering import composition
 from qsim.lowering.clamps import clamp_codes
@@ -19,9 +18,7 @@ from qsim.lowering.view import NotLowerableError
 from qsim.program import format_to_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from torch.fx import Node
+    from collections.abc import Callable
 
     from hw_models.tables import TableArithmetic, TableUnit
     from qsim.lowering.builder import Builder
@@ -53,7 +50,7 @@ def lower_table(builder: Builder) -> None:
         unit = None if len(match.readers) > 1 else _unit(builder, operator_name(match.anchor))
         if unit is not None and target.has("lookup"):
             _lookup(builder, _unit_entries(builder, unit))
-        elif table_primitive(match.readers, target) == "interpolate":
+        elif composition.table_primitive(match.readers, target) == "interpolate":
             _interpolate(builder)
         elif bits <= 8 or target.has("lookup"):
             _lookup(builder, _entries(builder))
@@ -61,15 +58,6 @@ def lower_table(builder: Builder) -> None:
             raise NotLowerableError(f"target {target.name} has no interpolate")
     except ContractError as error:
         raise NotLowerableError(_undefined(builder) or str(error)) from None
-
-
-def table_primitive(members: Sequence[Node], target: Target) -> str:
-    """Return which table the target has for the function of operators, for codes of its width.
-
-    A function that jumps has no curve: it takes a table of every code, however wide.
-    """
-    wide = target.input.bits > 8 and target.has("interpolate")
-    return "interpolate" if wide and not any(map(jumps, members)) else "lookup"
 
 
 def arithmetic(target: Target) -> TableArithmetic:
@@ -113,8 +101,8 @@ def _undefined(builder: Builder) -> str:
         return ""
     layer = " ".join(map(operator_name, builder.match.readers))
     return (
-        f"{layer} has no value at {_real(x, gaps[0]):.4g}, nor at any of {len(gaps)} of the "
-        f"{len(codes)} codes of its operand; clamp the operand to where it has one"
+        f"{layer} has no value at {_real(x, gaps[0]):.4g}, which a code of its operand stands for "
+        f"({len(gaps)} of {len(codes)} codes have none); clamp the operand to where it has one"
     )
 
 

@@ -33,7 +33,7 @@ def batch_in_front(graph: GraphModule) -> None:
 
 
 def _flattened(node: Any) -> Node | None:
-    """Return the tensor of which a node joins all dimensions but the last, the batch one of them."""
+    """Return the tensor of which a node joins all dimensions but the last, the batch among them."""
     if not isinstance(node, torch.fx.Node) or nodes.operator_name(node) not in _RESHAPES:
         return None
     source: Any = node.args[0]
@@ -78,7 +78,7 @@ def _is_of_last(node: Node) -> bool:
         return False
     if name == "linear":
         return _flattened(node.args[0]) is not None
-    if name == "mm":
+    if name in ("mm", "matmul"):
         return nodes.is_parameter(node.args[1])
     if name == "addmm":
         plain = all(nodes.argument(node, 9, each, 1) == 1 for each in ("alpha", "beta"))

@@ -171,7 +171,6 @@ def test_pools_on_the_networks_input_share_its_parameters():
     "function",
     [
         lambda _, x: torch.softmax(x, -1).flatten(1),
-        lambda _, x: torch.add(x, x * 2, alpha=2),
         lambda _, x: x.mean(0),
         lambda _, x: x.sum(-1),
         lambda _, x: (x > 0).float(),

@@ -47,8 +47,8 @@ def test_a_host_operator_cuts_a_network_into_two_delegates() -> None:
 def test_whole_refuses_and_names_what_does_not_fit() -> None:
     source, _ = network("HostInTheMiddle", "tflite")
     message = (
-        r"QsimPartitioner\(whole=True\): does not fit into one delegate: aten.cumsum.default in the "
-        r"model \(no primitive computes it\) .accepted: what target tflite computes"
+        r"QsimPartitioner\(whole=True\): does not fit into one delegate: aten.cumsum.default in "
+        r"the model \(no primitive computes it\) .accepted: what target tflite computes"
     )
     with pytest.raises(ModelError, match=message):
         lowered_edge(source, whole=True)

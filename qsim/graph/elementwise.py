@@ -41,7 +41,18 @@ _OTHERS: Final = frozenset(
         "hypot",
         "lerp",
     }
-    | {"logaddexp", "masked_fill", "maximum", "minimum", "mul", "ones_like", "pow", "relu", "relu6"}
+    | {
+        "logaddexp",
+        "masked_fill",
+        "maximum",
+        "minimum",
+        "mul",
+        "ones_like",
+        "pow",
+        "prelu",
+        "relu",
+        "relu6",
+    }
     | {"remainder", "sigmoid", "sub", "tanh", "where", "xlogy", "zeros_like"}
 )
 _CASTS: Final = frozenset({"aten.to.dtype", "aten._to_copy.default"})

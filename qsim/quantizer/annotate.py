@@ -159,15 +159,17 @@ class TargetQuantizer(Quantizer):  # type: ignore[misc]  # torchao carries no ty
 
     def _compositions(self, model: GraphModule) -> dict[Node, Composition]:
         """Return the operators that one table stands for, but where the configuration says skip."""
-        return {
-            root: whole
-            for root, whole in find_compositions(model.graph.nodes, self.target).items()
-            if not any(
+
+        def kept(whole: Composition) -> bool:
+            folded = ("composition",) if len(whole.members) > 1 else ()
+            return not any(
                 self.config.settings(family, nodes.module_paths(node)).skip
                 for node in whole.members
-                for family in ("composition", *(p.name for p in registry.accepting(node)))
+                for family in (*folded, *(p.name for p in registry.accepting(node)))
             )
-        }
+
+        found = find_compositions(model.graph.nodes, self.target)
+        return {root: whole for root, whole in found.items() if kept(whole)}
 
     def _folded(self, whole: Composition) -> Operator:
         pattern, root = registry.builtin("composition"), whole.root

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from qsim.graph import nodes
+from qsim.graph.elementwise import is_single
+from qsim.quantizer.pass_constants import add_constant
 from qsim.quantizer.rewriting import insert, replace
 
 if TYPE_CHECKING:
@@ -22,13 +24,15 @@ _aten = torch.ops.aten
 
 
 def plain_parts(graph: GraphModule, target: Target) -> None:
-    """Write glu, addcmul, lerp, sums with a factor, amax and amin as the operators they are."""
+    """Write glu, addcmul, lerp, sums with a factor, amax, amin and prelu as what they are."""
     made: Node | None
     for node in list(graph.graph.nodes):
         if node.op != "call_function" or not nodes.is_float(_first(node)):
             continue
         rule = _RULES.get(node.target)
-        if node.target in _EXTREMES:
+        if node.target is _aten.prelu.default:
+            made = None if target.has("prelu") else _prelu(graph, node, target)
+        elif node.target in _EXTREMES:
             made = _extreme(graph, node) if target.has("max_pool") else None
         else:
             made = None if rule is None else rule(graph, node)
@@ -79,6 +83,21 @@ def _with_factor(graph: GraphModule, node: Node) -> Node | None:
     else:
         other = other * factor  # type: ignore[operator]  # a number, as the schema says
     return insert(graph, node, node.target, node.args[0], other)
+
+
+def _prelu(graph: GraphModule, node: Node, target: Target) -> Node | None:
+    """Write a relu with a slope for each channel as a sum of its two sides, where there is one."""
+    x, slopes = node.args[:2]
+    sizes = nodes.shape(x)
+    several = nodes.is_parameter(slopes) and not is_single(slopes)
+    if not several or not sizes or not all(map(target.has, ("clamp", "mul", "add"))):
+        return None
+    held = nodes.attribute(graph, slopes).reshape(-1, *(1,) * (len(sizes) - 2))  # type: ignore[arg-type]
+    steep = add_constant(graph, node, f"{node.name}_slopes", held)
+    above = insert(graph, node, _aten.clamp_min.default, x, 0.0)
+    below = insert(graph, node, _aten.clamp_max.default, x, 0.0)
+    product = insert(graph, node, _aten.mul.Tensor, below, steep)
+    return insert(graph, node, _aten.add.Tensor, above, product)
 
 
 _RULES: dict[Any, Callable[[GraphModule, Node], Node | None]] = {

@@ -38,6 +38,7 @@ BUILTIN: Final[tuple[str, ...]] = (
     "relu",
     "sigmoid",
     "tanh",
+    "prelu",
     "unary",
     "softmax",
     "max_pool",

@@ -33,6 +33,7 @@ BUILTIN: Final[frozenset[str]] = frozenset(
         "mul",
         "pad",
         "permute",
+        "prelu",
         "requantize",
         "reshape",
         "resize",

@@ -90,6 +90,8 @@ CASES: dict[str, tuple[nn.Module, list[str]]] = {
     "gelu tanh": (Fn(lambda x: F.gelu(x, approximate="tanh")), ["lookup"]),
     "hardswish": (Fn(F.hardswish), ["lookup"]),
     "leaky_relu": (Fn(lambda x: F.leaky_relu(x, 0.1)), ["lookup"]),
+    "prelu": (Fn(lambda x, part: part(x), nn.PReLU(4, 0.2)), ["prelu"]),
+    "one slope": (Fn(lambda x, part: part(x), nn.PReLU(1, 1.5)), ["prelu"]),
     "elu": (Fn(lambda x: F.elu(x, 0.5)), ["lookup"]),
     "softmax": (Fn(lambda x: F.softmax(x, 1)), ["softmax"]),
     "mean of channels": (Fn(lambda x: x.mean(1)), ["mean"]),
@@ -126,6 +128,9 @@ ELSEWHERE = [
     ("tflite-int16x8", "softmax", ["softmax"], 3),
     ("tflite-int16x8", "transposed", CASES["transposed"][1], 2),
     ("deeploy-like", "mean of all", ["mean"], 1),
+    ("q7", "prelu", ["clamp", "clamp", "mul", "add"], 1),
+    ("onnxruntime", "prelu", ["clamp", "clamp", "mul", "add"], 1),
+    ("onnxruntime", "one slope", ["lookup"], 1),
 ]
 
 

@@ -43,6 +43,7 @@ _WORDS: Final = {
     "minimum": "minimum min",
     "mean": "mean",
     "pad": "pad padding padder",
+    "prelu": "prelu",
 }
 
 

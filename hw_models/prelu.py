@@ -26,6 +26,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from hw_models._arguments import require_ledger
 from hw_models._broadcast import broadcast_shape, codes_of
@@ -136,7 +137,7 @@ def prelu(
     return y
 
 
-def _products(value: IntArray, factor: IntArray, chosen: IntArray) -> IntArray:
+def _products(value: IntArray, factor: IntArray, chosen: npt.NDArray[np.bool_]) -> IntArray:
     """Return the products of the chosen elements; refuse those outside 64 bits."""
     taken, steep = value[chosen], factor[chosen]
     if taken.size and float(np.abs(taken).max()) * float(np.abs(steep).max()) >= 2.0**62:

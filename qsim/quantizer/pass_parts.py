@@ -108,7 +108,7 @@ _RULES: dict[Any, Callable[[GraphModule, Node], Node | None]] = {
     _aten.add.Tensor: _with_factor,
     _aten.sub.Tensor: _with_factor,
 }
-_EXTREMES = {
+_EXTREMES: dict[Any, bool] = {
     _aten.amax.default: False,
     _aten.amin.default: True,
     _aten.max.dim: False,

@@ -59,7 +59,8 @@ def _by_vector(graph: GraphModule, node: Node) -> Node | None:
 
 def _einsum(graph: GraphModule, node: Node) -> Node | None:
     """Write an einsum of two operands that sums over one label as a matmul, or leave it."""
-    equation, operands = str(node.args[0]).replace(" ", ""), node.args[1]
+    equation = str(node.args[0]).replace(" ", "")
+    operands: Any = node.args[1]
     if "->" not in equation or not isinstance(operands, (list, tuple)) or len(operands) != 2:
         return None
     inputs, out = equation.split("->")

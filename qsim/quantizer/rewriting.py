@@ -29,11 +29,8 @@ def fake_value(node: Node) -> Any:
     """Return what an operator makes of tensors without data."""
     operator: Any = node.target
     given = torch.fx.node.map_arg((node.args, node.kwargs), lambda item: item.meta["val"])
-    (mode, *_) = (
-        value.fake_mode
-        for source in node.all_input_nodes
-        if isinstance(value := source.meta["val"], torch.Tensor)
-    )
+    values = (source.meta["val"] for source in node.all_input_nodes)
+    (mode, *_) = (value.fake_mode for value in values if hasattr(value, "fake_mode"))
     with mode:
         return operator(*given[0], **given[1])
 

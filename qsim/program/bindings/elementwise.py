@@ -95,11 +95,11 @@ def _prepare_prelu(
     from hw_models.prelu import prelu
 
     del operands
-    schemes = [decode_scheme(attributes[side], constants) for side in ("positive", "negative")]
-    points = [attributes[name] for name in ("x_zero_point", "slope_zero_point", "zero_point")]
+    sides = {side: decode_scheme(attributes[side], constants) for side in ("positive", "negative")}
+    points = {name: attributes[name] for name in attributes if name.endswith("zero_point")}
     output = check.format_from_json(attributes["output"])
     return lambda arrays, ledger: prelu(
-        arrays[0], arrays[1], *schemes, *points, output=output, ledger=ledger
+        arrays[0], arrays[1], **sides, **points, output=output, ledger=ledger
     )
 
 

@@ -19,8 +19,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from qsim.graph import attribute, clamp_range, is_float, is_parameter, shape
-from qsim.graph.elementwise import is_elementwise, is_single, jumps
+from qsim.graph import (
+    attribute,
+    clamp_range,
+    is_elementwise,
+    is_float,
+    is_parameter,
+    is_single,
+    jumps,
+    shape,
+)
 from qsim.lowering.view import is_dequantize
 from qsim.registry import patterns as registry
 

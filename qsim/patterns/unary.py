@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from qsim.graph import nodes
-from qsim.graph.elementwise import FUNCTIONS
+from qsim.graph import FUNCTIONS, nodes
 from qsim.lowering import lower_table, table_primitive
 from qsim.registry import Pattern
 

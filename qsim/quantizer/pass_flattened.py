@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from qsim.graph import nodes
-from qsim.graph.elementwise import is_elementwise
+from qsim.graph import is_elementwise, nodes
 from qsim.quantizer.pass_constants import add_constant
 from qsim.quantizer.rewriting import insert, replace, static_sizes
 

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from qsim.graph import nodes
-from qsim.graph.elementwise import is_single
+from qsim.graph import is_single, nodes
 from qsim.quantizer.pass_constants import add_constant
 from qsim.quantizer.rewriting import insert, replace
 

@@ -31,6 +31,7 @@ from hw_models.max_pool import max_pool
 from hw_models.mean import Division, mean, over_count
 from hw_models.mul import mul
 from hw_models.pad import pad
+from hw_models.prelu import prelu
 from hw_models.quantize import quantize
 from hw_models.requantize import RequantizePlan, requantize, requantize_plan
 from hw_models.resize import ScaledResize, SizedResize, resize
@@ -112,6 +113,7 @@ __all__ = [
     "mul",
     "over_count",
     "pad",
+    "prelu",
     "quantize",
     "relu",
     "relu6",

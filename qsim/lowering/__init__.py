@@ -6,6 +6,8 @@ from qsim.lowering.arrangement import arrange, constant_nodes
 from qsim.lowering.assemble import Assembler, lower
 from qsim.lowering.builder import Builder
 from qsim.lowering.clamps import clamp_codes
+from qsim.lowering.composition import Composition, table_primitive
+from qsim.lowering.composition import find as find_compositions
 from qsim.lowering.match import Matcher, chain, layer_of
 from qsim.lowering.products import checked_weight, finish, weight_zero_points
 from qsim.lowering.requantization import (
@@ -32,6 +34,7 @@ from qsim.lowering.view import (
 __all__ = [
     "Assembler",
     "Builder",
+    "Composition",
     "Constant",
     "Matcher",
     "NotLowerableError",
@@ -45,6 +48,7 @@ __all__ = [
     "constant_nodes",
     "emit_requantize",
     "emit_rescale",
+    "find_compositions",
     "finish",
     "flat_shape",
     "is_dequantize",
@@ -56,6 +60,7 @@ __all__ = [
     "move_or_rescale",
     "operator_name",
     "same_params",
+    "table_primitive",
     "warn_of_factors",
     "weight_zero_points",
 ]

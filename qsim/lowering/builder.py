@@ -42,6 +42,7 @@ class Match:
         result: the integer result; named like the node whose value is quantized. A position
             stands for itself: scale 1, zero point 0.
         layer: the module path in the model.
+        members: of several operators that became one, all, the anchor last; else none.
     """
 
     anchor: Node
@@ -50,6 +51,12 @@ class Match:
     operands: tuple[Codes, ...]
     result: Codes
     layer: str
+    members: tuple[Node, ...] = ()
+
+    @property
+    def readers(self) -> tuple[Node, ...]:
+        """The operators that read the operands."""
+        return self.members or (self.anchor,)
 
 
 @dataclass(slots=True)

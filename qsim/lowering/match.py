@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from qsim.errors import TargetError
 from qsim.graph import nodes
+from qsim.lowering import composition
 from qsim.lowering.builder import Builder, Codes, Match
 from qsim.lowering.requantization import lower_rescale, same_params
 from qsim.lowering.schemes import SchemeError, check_activation
@@ -57,6 +58,7 @@ class Matcher:
         aliases: quantize nodes that only rename another integer tensor (identity operators).
         reasons: why an operator that has a family stays on the host.
         foreign: those whose parameters are none of the target's, in order.
+        composed: operators of the float graph that one table may stand for, by the last of them.
     """
 
     target: Target
@@ -71,9 +73,14 @@ class Matcher:
     aliases: dict[Node, Node] = field(default_factory=dict)
     reasons: dict[Node, str] = field(default_factory=dict)
     foreign: list[tuple[Node, SchemeError]] = field(default_factory=list)
+    composed: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def run(self) -> None:
         """Visit every quantize node, and every operator that makes positions."""
+        self.composed = {
+            root.name: tuple(node.name for node in found.members)
+            for root, found in composition.find(self.origins.values(), self.target).items()
+        }
         taken: set[str] = set()
         for node in self.graph.graph.nodes:
             if not is_quantize(node):
@@ -99,6 +106,8 @@ class Matcher:
             self.reasons.setdefault(node, self.why.get(node.name, reason))
 
     def _visit(self, quantize: Node) -> None:
+        if self._visit_composition(quantize):
+            return
         anchor, clamps = chain(quantize)
         if anchor.op == "placeholder":
             return
@@ -113,6 +122,33 @@ class Matcher:
         except (NotLowerableError, TargetError) as reason:
             self._refuse((anchor, clamps), str(reason))
             self._note_foreign(anchor, reason)
+
+    def _visit_composition(self, quantize: Node) -> bool:
+        """Lower several operators as one; False where there is one, or codes between them."""
+        anchor: Any = quantize.args[0]
+        wanted = self.composed.get(getattr(anchor, "name", ""))
+        members = composition.members_between(anchor) if wanted else ()
+        if not members or tuple(node.name for node in members) != wanted:
+            return False
+        if not self.skipped.isdisjoint(wanted):
+            return False
+        reads = (read for node in members for read in node.all_input_nodes)
+        source = next(filter(is_dequantize, reads))
+        try:
+            match = Match(
+                anchor,
+                (),
+                quantize,
+                (self._activation(source),),
+                self.codes[quantize],
+                layer_of(anchor),
+                members,
+            )
+            self._build(match, registry.builtin("composition"), {})
+        except (NotLowerableError, TargetError) as reason:
+            self._refuse((anchor, members), str(reason))
+            self._note_foreign(anchor, reason)
+        return True
 
     def _visit_positions(self, node: Node) -> None:
         from hw_models import FixedFormat
@@ -160,11 +196,14 @@ class Matcher:
             self.codes[quantize] = operands[0]
             return
         match = Match(anchor, clamps, quantize, operands, result, layer_of(anchor))
+        self._build(match, pattern, held)
+
+    def _build(self, match: Match, pattern: Pattern, held: dict[str, npt.NDArray[Any]]) -> None:
         builder = Builder(self.target, self.graph, self.shapes, match, constants=held)
         self._check_formats(match, positions=pattern.positions)
         pattern.lower(builder)
         self._check_available(builder)
-        self.built[quantize] = builder
+        self.built[match.quantize] = builder
 
     def why_host(self, node: Node) -> str:
         """Return why an operator that was not lowered stays on the host, for the report."""

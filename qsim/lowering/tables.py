@@ -7,10 +7,12 @@ system rounds. Which one is exact is said in ``hw_models.tables``.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, assert_never
+from typing import TYPE_CHECKING, Final, assert_never
 
 import numpy as np
 
+from qsim.graph.nodes import operator_name
+from qsim.lowering import composition
 from qsim.lowering.clamps import clamp_codes
 from qsim.lowering.view import NotLowerableError
 from qsim.program import format_to_json
@@ -18,10 +20,9 @@ from qsim.program import format_to_json
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from torch.fx import Node
-
     from hw_models.tables import TableArithmetic, TableUnit
     from qsim.lowering.builder import Builder
+    from qsim.lowering.view import QParams
     from qsim.program import Array
     from qsim.target import Target
 
@@ -45,19 +46,18 @@ def lower_table(builder: Builder) -> None:
 
     match, target = builder.match, builder.target
     bits = match.operands[0].params.format.bits
-    name = str(match.anchor.target).split(".")[1]
     try:
-        unit = _unit(builder, name)
+        unit = None if len(match.readers) > 1 else _unit(builder, operator_name(match.anchor))
         if unit is not None and target.has("lookup"):
             _lookup(builder, _unit_entries(builder, unit))
-        elif bits > 8 and target.has("interpolate"):
+        elif composition.table_primitive(match.readers, target) == "interpolate":
             _interpolate(builder)
         elif bits <= 8 or target.has("lookup"):
             _lookup(builder, _entries(builder))
         else:
             raise NotLowerableError(f"target {target.name} has no interpolate")
     except ContractError as error:
-        raise NotLowerableError(str(error)) from None
+        raise NotLowerableError(_undefined(builder) or str(error)) from None
 
 
 def arithmetic(target: Target) -> TableArithmetic:
@@ -75,23 +75,39 @@ def arithmetic(target: Target) -> TableArithmetic:
             assert_never(target.quantize.formula)
 
 
-def function(node: Node) -> str | Callable[[float], float]:
-    """Return the function of a node: by name, or by asking torch for one value."""
-    name = str(node.target).split(".")[1]
-    if name in _NAMED:
-        return _NAMED[name]
-    if name == "gelu":
-        return "gelu_tanh" if node.kwargs.get("approximate") == "tanh" else "gelu"
+def function(builder: Builder) -> str | Callable[[float], float]:
+    """Return the function of a match: by name, or by asking torch for one value."""
+    members = builder.match.readers
+    node = builder.match.anchor
+    name = operator_name(node)
+    if len(members) == 1:
+        if name in _NAMED:
+            return _NAMED[name]
+        if name == "gelu":
+            return "gelu_tanh" if node.kwargs.get("approximate") == "tanh" else "gelu"
+    return composition.function(builder.graph, members)
 
-    def asked(value: float) -> float:
-        import torch
 
-        operator: Any = node.target
-        # In float64, rounded once by the caller: in float32 the last bit depends on the processor.
-        x = torch.tensor([value], dtype=torch.float64)
-        return float(operator(x, *node.args[1:], **node.kwargs))
+def _undefined(builder: Builder) -> str:
+    """Return where the function of a match has no value, in words; nothing where it has one."""
+    from hw_models.tables import require_function
 
-    return asked
+    x = builder.match.operands[0].params
+    compute = require_function(function(builder))
+    codes = range(x.format.min, x.format.max + 1)
+    with np.errstate(all="ignore"):
+        gaps = [code for code in codes if np.isnan(compute(_real(x, code)))]
+    if not gaps:
+        return ""
+    layer = " ".join(map(operator_name, builder.match.readers))
+    return (
+        f"{layer} has no value at {_real(x, gaps[0]):.4g}, which a code of its operand stands for "
+        f"({len(gaps)} of {len(codes)} codes have none); clamp the operand to where it has one"
+    )
+
+
+def _real(x: QParams, code: int) -> np.float32:
+    return np.float32(np.float32(x.scale) * np.float32(code - x.zero_point))
 
 
 def _unit(builder: Builder, name: str) -> TableUnit | None:
@@ -130,7 +146,7 @@ def _entries(builder: Builder) -> Array:
 
     x, y = builder.match.operands[0].params, builder.match.result.params
     return table(
-        function(builder.match.anchor),
+        function(builder),
         x.scale,
         y.scale,
         x.zero_point,
@@ -160,7 +176,7 @@ def _interpolate(builder: Builder) -> None:
         raise NotLowerableError("an interpolated table has no output zero point and no clamp")
     intervals = min(_INTERVALS, 1 << x.format.bits)
     entries = interpolation_table(
-        function(builder.match.anchor),
+        function(builder),
         x.scale,
         y.scale,
         x.zero_point,

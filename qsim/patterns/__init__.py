@@ -13,7 +13,9 @@
 | concat           | cat, not along the batch                   | concat, requantize*         |
 | relu             | relu, relu6, hardtanh, clamp, ...          | clamp                       |
 | sigmoid, tanh    | the same                                   | lookup or interpolate       |
-| unary            | gelu, silu, hardswish, leaky_relu, ...     | lookup or interpolate       |
+| unary            | gelu, silu, sin, floor, leaky_relu, ...    | lookup or interpolate       |
+| prelu            | prelu                                      | prelu                       |
+| composition      | several element-wise operators, one tensor | lookup or interpolate       |
 | softmax          | softmax                                    | softmax, requantize*        |
 | max_pool         | max_pool1d, max_pool2d                     | max_pool                    |
 | avg_pool         | avg_pool, adaptive_avg_pool, spatial mean  | avg_pool                    |

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from qsim.lowering import lower_table
-from qsim.patterns.unary import check, table_primitive, why
+from qsim.patterns.unary import check, primitives, why
 from qsim.registry import Pattern
 
 
@@ -19,7 +19,7 @@ def unit_interval(low: int, high: int, scheme: str) -> tuple[float, int]:
 PATTERN: Final = Pattern(
     name="sigmoid",
     overloads=("sigmoid.default",),
-    primitives=table_primitive,
+    primitives=primitives,
     lower=lower_table,
     check=check,
     why=why,

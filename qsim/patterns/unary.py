@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from qsim.graph import nodes
-from qsim.lowering import lower_table
+from qsim.graph import FUNCTIONS, nodes
+from qsim.lowering import lower_table, table_primitive
 from qsim.registry import Pattern
 
 if TYPE_CHECKING:
@@ -18,11 +18,9 @@ if TYPE_CHECKING:
     from qsim.target import Target
 
 
-def table_primitive(node: Node, target: Target) -> tuple[str, ...]:
-    """Return which table the target has for codes of its width; see ``lower_table``."""
-    del node
-    wide = target.input.bits > 8 and target.has("interpolate")
-    return ("interpolate" if wide else "lookup",)
+def primitives(node: Node, target: Target) -> tuple[str, ...]:
+    """Return which table the target has for codes of its width."""
+    return (table_primitive((node,), target),)
 
 
 def check(node: Node) -> bool:
@@ -39,29 +37,8 @@ def why(node: Node) -> str:
 
 PATTERN: Final = Pattern(
     name="unary",
-    overloads=(
-        "abs.default",
-        "celu.default",
-        "elu.default",
-        "erf.default",
-        "exp.default",
-        "gelu.default",
-        "hardsigmoid.default",
-        "hardswish.default",
-        "leaky_relu.default",
-        "log.default",
-        "mish.default",
-        "neg.default",
-        "pow.Tensor_Scalar",
-        "reciprocal.default",
-        "rsqrt.default",
-        "selu.default",
-        "silu.default",
-        "softplus.default",
-        "sqrt.default",
-        "square.default",
-    ),
-    primitives=table_primitive,
+    overloads=FUNCTIONS,
+    primitives=primitives,
     lower=lower_table,
     check=check,
     why=why,

@@ -17,6 +17,7 @@ constants as activations, broadcasting adds: see `qsim.patterns`).
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from torch.fx import Node
@@ -28,6 +29,7 @@ from torchao.quantization.pt2e.quantizer import (
 from torchao.quantization.pt2e.quantizer.quantizer import Q_ANNOTATION_KEY
 
 from qsim.graph import nodes
+from qsim.lowering import find_compositions
 from qsim.quantizer.alignment import align, aligned
 from qsim.quantizer.groups import Operator, Slot, drop_idle, groups, lone, slots
 from qsim.quantizer.limits import Limit, Raised, Registers
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 
     from torch.fx import GraphModule
 
+    from qsim.lowering import Composition
     from qsim.quantizer.config import QuantizeConfig
     from qsim.quantizer.qparams import Floats
     from qsim.registry import Pattern
@@ -65,6 +68,7 @@ class TargetQuantizer(Quantizer):  # type: ignore[misc]  # torchao carries no ty
         self._limits: list[tuple[Operator, Node, Floats | None]] = []
         self._aligned: list[tuple[Slot, Slot]] = []
         self._observers: dict[Slot, Any] = {}
+        self._composed: dict[Node, Composition] = {}
 
     def annotate(self, model: GraphModule) -> GraphModule:
         """Write the annotations into the nodes' metadata."""
@@ -73,6 +77,7 @@ class TargetQuantizer(Quantizer):  # type: ignore[misc]  # torchao carries no ty
         )
         chosen = drop_idle(self._choose(model))
         taken = {node for op in chosen for node in (op.node, op.result)}
+        taken |= {node for op in chosen if op.readers for node in self._composed[op.node].members}
         self.host = {
             node.name: self._why(node)
             for node in model.graph.nodes
@@ -84,22 +89,24 @@ class TargetQuantizer(Quantizer):  # type: ignore[misc]  # torchao carries no ty
         given = by_group(model, self.config, roots)
         firsts: dict[Node, Slot] = {}
         specs: dict[Slot, Any] = {}
-        for op in chosen:
-            for slot, tensor in slots(op):
-                first = firsts.setdefault(roots[tensor], slot)
-                if first is slot:
-                    made = slot is op.result and slot in alone
-                    fixed = given.get(roots[tensor])
-                    out = roots[tensor] in made_here
-                    section = self.target.output if out else self.target.input
-                    specs[slot] = activation_spec(section, op, made=made, given=fixed)
-                else:
-                    specs[slot] = SharedQuantizationSpec(first)
+        for op, slot, tensor in slots(chosen):
+            first = firsts.setdefault(roots[tensor], slot)
+            if first is slot:
+                made = slot is op.result and slot in alone
+                fixed = given.get(roots[tensor])
+                out = roots[tensor] in made_here
+                section = self.target.output if out else self.target.input
+                specs[slot] = activation_spec(section, op, made=made, given=fixed)
+            else:
+                specs[slot] = SharedQuantizationSpec(first)
         self._aligned = aligned(self.target, chosen)
         for op in chosen:
-            inputs = {tensor: specs[tensor, op.node] for tensor in op.inputs}
-            inputs.update(self._constants(model, op))
-            _annotate(op.node, inputs, specs.get(op.node))
+            read: dict[Node, dict[Node, Any]] = {op.node: {}}
+            for tensor, reader in op.edges:
+                read.setdefault(reader, {})[tensor] = specs[tensor, reader]
+            read[op.node].update(self._constants(model, op))
+            for reader, inputs in read.items():
+                _annotate(reader, inputs, specs.get(op.node) if reader is op.node else None)
             if op.result is not op.node:
                 _annotate(op.result, {}, specs[op.result])
         return model
@@ -131,10 +138,14 @@ class TargetQuantizer(Quantizer):  # type: ignore[misc]  # torchao carries no ty
 
     def _choose(self, model: GraphModule) -> list[Operator]:
         found: list[Operator] = []
+        self._composed = self._compositions(model)
+        inner = {node for whole in self._composed.values() for node in whole.members}
         fused: set[Node] = set()
         for node in model.graph.nodes:
+            if node in self._composed:
+                found.append(self._folded(self._composed[node]))
             pattern = registry.choose(node, self.target)
-            if pattern is None or node in fused:
+            if pattern is None or node in fused or node in inner:
                 continue
             settings = self.config.settings(pattern.name, nodes.module_paths(node))
             inputs = _activations(node, pattern)
@@ -145,6 +156,28 @@ class TargetQuantizer(Quantizer):  # type: ignore[misc]  # torchao carries no ty
                 fused.add(result)
             found.append(Operator(node, pattern, settings, inputs, result or node))
         return found
+
+    def _compositions(self, model: GraphModule) -> dict[Node, Composition]:
+        """Return the operators that one table stands for, but where the configuration says skip."""
+
+        def kept(whole: Composition) -> bool:
+            folded = ("composition",) if len(whole.members) > 1 else ()
+            return not any(
+                self.config.settings(family, nodes.module_paths(node)).skip
+                for node in whole.members
+                for family in (*folded, *(p.name for p in registry.accepting(node)))
+            )
+
+        found = find_compositions(model.graph.nodes, self.target)
+        return {root: whole for root, whole in found.items() if kept(whole)}
+
+    def _folded(self, whole: Composition) -> Operator:
+        pattern, root = registry.builtin("composition"), whole.root
+        alone = registry.choose(root, self.target)
+        if alone is not None and alone.fixed is not None:
+            pattern = dataclasses.replace(pattern, fixed=alone.fixed)
+        settings = self.config.settings(pattern.name, nodes.module_paths(root))
+        return Operator(root, pattern, settings, (whole.source,), root, whole.readers)
 
     def _why(self, node: Node) -> str:
         """Return why an operator was not chosen."""

@@ -33,6 +33,7 @@ class Operator:
         inputs: its activation operands.
         result: the node behind which its result's observer stands: itself, or the fused relu.
             Positions have no observer.
+        readers: the operators that read the inputs: itself, or those that it was folded from.
     """
 
     node: Node
@@ -40,6 +41,12 @@ class Operator:
     settings: Override
     inputs: tuple[Node, ...]
     result: Node
+    readers: tuple[Node, ...] = ()
+
+    @property
+    def edges(self) -> tuple[tuple[Node, Node], ...]:
+        """Every operand with every operator that reads it."""
+        return tuple((x, reader) for reader in self.readers or (self.node,) for x in self.inputs)
 
     @property
     def tensors(self) -> tuple[Node, ...]:
@@ -47,12 +54,15 @@ class Operator:
         return self.inputs if self.pattern.positions else (*self.inputs, self.result)
 
 
-def slots(op: Operator) -> Iterator[tuple[Slot, Node]]:
-    """Give the places of an operator in the order in which PT2E makes their observers."""
-    for tensor in op.inputs:
-        yield (tensor, op.node), tensor
-    if not op.pattern.positions:
-        yield op.result, op.result
+def slots(chosen: list[Operator]) -> Iterator[tuple[Operator, Slot, Node]]:
+    """Give the places of operators in the order in which PT2E makes their observers."""
+    found: list[tuple[Node, Operator, Slot, Node]] = []
+    for op in chosen:
+        found += [(edge[1], op, edge, edge[0]) for edge in op.edges]
+        if not op.pattern.positions:
+            found.append((op.result, op, op.result, op.result))
+    for _, op, slot, tensor in sorted(found, key=lambda item: item[0]):  # stable: operands first
+        yield op, slot, tensor
 
 
 def groups(chosen: list[Operator]) -> dict[Node, Node]:

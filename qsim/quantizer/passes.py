@@ -19,7 +19,11 @@ from qsim.errors import ModelError, QsimError
 from qsim.quantizer.pass_batch_norm import fold_batch_norm
 from qsim.quantizer.pass_constants import fold_constants
 from qsim.quantizer.pass_factories import plain_factories
+from qsim.quantizer.pass_flattened import batch_in_front
 from qsim.quantizer.pass_functional import functional, refuse_random
+from qsim.quantizer.pass_names import drop_identities, plain_names
+from qsim.quantizer.pass_parts import plain_parts
+from qsim.quantizer.pass_products import plain_products
 from qsim.quantizer.pass_spelling import (
     drop_whole_slices,
     plain_moves,
@@ -38,27 +42,34 @@ if TYPE_CHECKING:
     from qsim.target import Target
 
 
-def _builtin(function: Callable[[GraphModule], None]) -> Pass:
-    return Pass(function.__name__, lambda graph, _: function(graph))
+def _builtin(*functions: Callable[[GraphModule], None]) -> tuple[Pass, ...]:
+    def build(function: Callable[[GraphModule], None]) -> Pass:
+        return Pass(function.__name__, lambda graph, _: function(graph))
+
+    return tuple(map(build, functions))
 
 
-BUILTIN: Final = tuple(
-    map(
-        _builtin,
-        (
-            refuse_random,
-            functional,
-            positional,
-            single_output_pools,
-            positions_of_max,
-            drop_whole_slices,
-            plain_moves,
-            plain_factories,
-            plain_numbers,
-            fold_constants,
-            fold_batch_norm,
-        ),
-    )
+BUILTIN: Final = (
+    *_builtin(
+        refuse_random,
+        functional,
+        plain_names,
+        drop_identities,
+        positional,
+        single_output_pools,
+        positions_of_max,
+        drop_whole_slices,
+        plain_moves,
+    ),
+    Pass(plain_parts.__name__, plain_parts),
+    *_builtin(
+        plain_factories,
+        plain_numbers,
+        fold_constants,
+        plain_products,
+        batch_in_front,
+        fold_batch_norm,
+    ),
 )
 
 

@@ -38,6 +38,7 @@ BUILTIN: Final[tuple[str, ...]] = (
     "relu",
     "sigmoid",
     "tanh",
+    "prelu",
     "unary",
     "softmax",
     "max_pool",
@@ -49,6 +50,7 @@ BUILTIN: Final[tuple[str, ...]] = (
     "reshape",
     "permute",
     "identity",
+    "composition",
 )
 _registered: dict[str, Pattern] = {}
 _table: dict[Any, tuple[Pattern, ...]] = {}
@@ -90,8 +92,13 @@ def claimed(operator: str) -> bool:
 
 def patterns() -> tuple[Pattern, ...]:
     """Return all patterns, in the order in which they are asked."""
-    builtin = (import_module(f"qsim.patterns.{name}").PATTERN for name in BUILTIN)
-    return (*_registered.values(), *builtin)
+    return (*_registered.values(), *map(builtin, BUILTIN))
+
+
+def builtin(name: str) -> Pattern:
+    """Return a built-in pattern."""
+    found: Pattern = import_module(f"qsim.patterns.{name}").PATTERN
+    return found
 
 
 def candidates(operator: Any) -> tuple[Pattern, ...]:

@@ -34,6 +34,7 @@ BUILTIN: Final[frozenset[str]] = frozenset(
         "mul",
         "pad",
         "permute",
+        "prelu",
         "requantize",
         "reshape",
         "resize",

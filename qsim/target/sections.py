@@ -86,6 +86,7 @@ PrimitiveName: TypeAlias = Literal[
     "softmax",
     "resize",
     "resize_scaled",
+    "prelu",
 ]
 
 SCHEMA: Final = 1  # version of the contract's form

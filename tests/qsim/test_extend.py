@@ -65,7 +65,7 @@ def test_the_example_runs_from_the_command_line_by_entry_points(tmp_path: Path) 
     plain = fresh(tmp_path, *arguments, "q7")
     assert plain.returncode == 0, plain.stderr
     primitives = [layer["primitive"] for layer in json.loads(plain.stdout)["layers"]]
-    assert primitives == ["correlation", "mul", "lookup", "mul", "reshape", "linear"]
+    assert primitives == ["correlation", "lookup", "reshape", "linear"]
 
 
 STORED = """
@@ -215,7 +215,7 @@ def test_registered_patterns_are_asked_first_where_the_target_has_the_unit(clean
     assert [pattern.name for pattern in found] == ["own", "add"]
     quantized = qsim.quantize(Sum(), (torch.ones(2, 3),), qsim.Target.load("tflite"))
     (program,) = qsim.lower(quantized).programs
-    assert [call.primitive for call in program.calls] == ["clamp", "add"]
+    assert [call.primitive for call in program.calls] == ["lookup"]  # of both, where none is taken
 
 
 class Sum(torch.nn.Module):

@@ -85,7 +85,9 @@ def _built(matcher: Matcher) -> Iterator[tuple[Node, ...]]:
     """Yield the nodes that one lowered operator replaces, its result last."""
     for quantize, builder in matcher.built.items():
         match = builder.match
-        yield (*_decoded(match.anchor), *dict.fromkeys((match.anchor, *match.clamps, quantize)))
+        decoded = (read for node in match.readers for read in _decoded(node))
+        operators = (*match.readers, *match.clamps, quantize)
+        yield tuple(dict.fromkeys((*decoded, *operators)))
 
 
 def _renamed(matcher: Matcher) -> Iterator[tuple[Node, ...]]:

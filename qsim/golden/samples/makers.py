@@ -33,6 +33,7 @@ _MODULES: Final = {
     "resize": "planes",
     "resize_scaled": "planes",
     "transposed_correlation": "planes",
+    "prelu": "pairs",
 }
 PRIMITIVES: Final = tuple(_MODULES)
 

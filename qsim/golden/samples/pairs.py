@@ -42,6 +42,32 @@ def mul(codes: Codes, count: int) -> Iterator[Call]:
         yield from _scaled(codes, count, name, requantizer, {"axis": 0})
 
 
+def prelu(codes: Codes, count: int) -> Iterator[Call]:
+    """Give codes on both sides of 0 with slopes of their own, at several scales."""
+    form, output = codes.target.input.format, codes.target.output.format
+    for name, scales in SCALES.items():
+        constants: dict[str, Array] = {}
+        try:
+            sides = {
+                "positive": derive.requantizer(codes.target, scales[0], 1.0, scales[2], "mul"),
+                "negative": derive.requantizer(codes.target, *scales, "mul"),
+            }
+        except TargetError:
+            continue  # a datapath that only shifts has no such scales
+        attributes: dict[str, Json] = {
+            side: encode_scheme(scheme, side, constants) for side, scheme in sides.items()
+        }
+        attributes |= {
+            "x_zero_point": codes.point(form),
+            "slope_zero_point": codes.point(form),
+            "zero_point": codes.point(output, output=True),
+            "output": format_to_json(output),
+        }
+        pair = codes.pair(form, -(-count // len(SCALES)))
+        operands = {"x": pair["a"], "slopes": pair["b"]}
+        yield Call(name, attributes, operands, {"x": form, "slopes": form}, constants)
+
+
 def _scaled(
     codes: Codes, count: int, name: str, derived: Callable[[], Any], more: dict[str, Json]
 ) -> Iterator[Call]:

@@ -75,6 +75,34 @@ def _prepare_mul(
     return lambda arrays, ledger: mul(arrays[0], arrays[1], scheme, **given, ledger=ledger)
 
 
+def _infer_prelu(
+    operands: Sequence[Operand], attributes: Attributes
+) -> tuple[tuple[int, ...], FixedFormat]:
+    x, slopes = operands
+    if shapes.broadcast(x.shape, slopes.shape) != x.shape:
+        raise ModelError.of("slopes must broadcast to the operand", slopes.shape, f"{x.shape}")
+    for side in ("positive", "negative"):
+        if any(isinstance(value, dict) for value in attributes[side].values()):
+            raise ModelError.of(
+                f"the scheme {side} must be per tensor", attributes[side], "scalars"
+            )
+    return x.shape, check.format_from_json(attributes["output"])
+
+
+def _prepare_prelu(
+    operands: Sequence[Operand], attributes: Attributes, constants: Constants
+) -> Kernel:
+    from hw_models.prelu import prelu
+
+    del operands
+    sides = {side: decode_scheme(attributes[side], constants) for side in ("positive", "negative")}
+    points = {name: attributes[name] for name in attributes if name.endswith("zero_point")}
+    output = check.format_from_json(attributes["output"])
+    return lambda arrays, ledger: prelu(
+        arrays[0], arrays[1], **sides, **points, output=output, ledger=ledger
+    )
+
+
 def _infer_extremum(
     operands: Sequence[Operand], attributes: Attributes
 ) -> tuple[tuple[int, ...], FixedFormat]:
@@ -215,6 +243,20 @@ ELEMENTWISE: Final[Mapping[str, Binding]] = {
         _infer_mul,
         _prepare_mul,
         overwrites=("a", "b"),
+    ),
+    "prelu": Binding(
+        ("x", "slopes"),
+        {
+            "positive": scheme_of(*REQUANTIZERS),
+            "negative": scheme_of(*REQUANTIZERS),
+            "x_zero_point": CODE,
+            "slope_zero_point": CODE,
+            "zero_point": CODE,
+            "output": check.output_format,
+        },
+        _infer_prelu,
+        _prepare_prelu,
+        overwrites=("x",),
     ),
     "minimum": _extremum("minimum"),
     "maximum": _extremum("maximum"),

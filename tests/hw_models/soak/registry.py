@@ -30,6 +30,7 @@ from tests.hw_models.soak.cases.mul import case_mul
 from tests.hw_models.soak.cases.packing import case_packing
 from tests.hw_models.soak.cases.pad import case_pad
 from tests.hw_models.soak.cases.pooling import case_avg_pool, case_max_pool
+from tests.hw_models.soak.cases.prelu import case_prelu
 from tests.hw_models.soak.cases.quantize import case_quantize
 from tests.hw_models.soak.cases.requantize import case_requantize
 from tests.hw_models.soak.cases.resize import case_resize
@@ -60,6 +61,7 @@ PRIMITIVES: dict[str, tuple[Case, Iterable[str]]] = {
     "add": (case_add, ["shifted", *ADDERS]),
     "sub": (case_sub, ["shifted-term", "shifted-operand", *ADDERS]),
     "mul": (case_mul, FAMILIES),
+    "prelu": (case_prelu, ["per-tensor"]),
     "extremum": (case_extremum, ["minimum", "maximum"]),
     "concat": (case_concat, ["copy", *FAMILIES]),
     "pad": (case_pad, PAD_MODES),

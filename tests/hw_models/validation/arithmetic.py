@@ -64,6 +64,19 @@ TARGETS: dict[str, Target] = {
             "ledger": NO_LEDGER,
         },
     ),
+    "prelu": Target(
+        hw.prelu,
+        {"x": IMAGE, "slopes": IMAGE, "positive": FIXED, "negative": FIXED},
+        {
+            "x": [*NO_CODES, np.zeros(5, np.int8), np.full(3, 1 << 40)],
+            "slopes": [*NO_CODES, np.zeros(5, np.int8), np.full(3, -(1 << 40))],
+            "positive": [*NO_SCHEME, hw.FixedPoint((1, 2, 3), 33)],
+            "negative": [*NO_SCHEME, hw.PowerOfTwo(3, "stochastic", 1)],
+            **dict.fromkeys(("x_zero_point", "slope_zero_point", "zero_point"), NO_INT),
+            "output": NO_FORMAT,
+            "ledger": NO_LEDGER,
+        },
+    ),
     **{
         choose.__name__: Target(
             choose,

@@ -20,6 +20,7 @@ TYPES = {
 # The first version of an operator that takes int8; a kernel of a later one computes the same.
 VERSIONS = {
     "RESHAPE": 1,
+    "PRELU": 1,
     "HARD_SWISH": 1,
     "CONV_2D": 3,
     "DEPTHWISE_CONV_2D": 3,

@@ -10,6 +10,7 @@ import pytest
 from hw_models.add import ShiftedAdd, add
 from hw_models.formats import FixedFormat
 from hw_models.mul import mul
+from hw_models.prelu import prelu
 from hw_models.quantize import quantize
 from hw_models.requantize import requantize
 from hw_models.schemes import FixedPoint, FloatScale, MulAddShift
@@ -178,3 +179,31 @@ def test_quantize() -> None:
             results, _ = run(model, x, kernels=kernels)
             expected = quantize(x, float(s_y), z_y, formula=formula)
             np.testing.assert_array_equal(results["y"], expected, f"{kernels} {s_y}")
+
+
+@pytest.mark.peer("LiteRT reference", ["prelu"], ["litert-reference", "tflite"])
+@pytest.mark.peer("LiteRT optimized", ["prelu"], ["litert-optimized"])
+def test_prelu() -> None:
+    """PRELU: both multipliers are float32 quotients; one slope, or one a channel."""
+    rng = np.random.default_rng(6)
+    sides = set()
+    for trial in range(9):
+        scales, zeros = draw(rng, trial), [int(z) for z in rng.integers(-128, 128, 3)]
+        slopes = rng.integers(-128, 128, (1, 1, 1 if trial % 4 == 0 else 256)).astype(np.int8)
+        x = np.broadcast_to(CODES[:, None], (256, 256)).reshape(1, 1, 256, 256).copy()
+        model = Model()
+        inputs = [model.input(x.shape, "int8", scales[0], zeros[0])]
+        inputs.append(model.tensor(slopes.shape, "int8", scales[1], zeros[1], data=slopes))
+        model.operator(
+            "PRELU", inputs, model.tensor(x.shape, "int8", scales[2], zeros[2], name="y")
+        )
+        schemes = [
+            FixedPoint.from_scale(float(scales[0] / scales[2])),
+            FixedPoint.from_scale(float(scales[0] * scales[1] / scales[2])),
+        ]
+        expected = prelu(x, slopes, *schemes, *zeros)
+        for kernels in ("reference", "optimized"):
+            results, _ = run(model, x, kernels=kernels)
+            np.testing.assert_array_equal(results["y"], expected, f"{kernels} {scales} {zeros}")
+        sides |= set(np.unique(x.astype(int) < zeros[0]).tolist())
+    assert sides == {False, True}

@@ -93,7 +93,7 @@ class HostInTheMiddle(nn.Module):
         self.conv2 = nn.Conv2d(4, 2, 3)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        y = torch.sin(self.conv1(x))
+        y = torch.cumsum(self.conv1(x), 1)
         return self.conv2(y), torch.softmax(y.flatten(1), 1)
 
 

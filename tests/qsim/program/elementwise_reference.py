@@ -14,6 +14,7 @@ from hw_models.extremum import reference as extremum_one
 from hw_models.mean import reference as mean_of
 from hw_models.mul import reference as mul_one
 from hw_models.pad import reference as pad_line
+from hw_models.prelu import reference as prelu_one
 from hw_models.shift import reference as shift_one
 from hw_models.sub import reference as sub_one
 from qsim.program.program import Program
@@ -61,6 +62,22 @@ def _mul(x: Sequence[Array], a: dict[str, Any], program: Program, book: Any) -> 
         product = (p - zeros[0]) * (q - zeros[1])
         book.held.hold(index, of_requantizer(scheme, product, channel))
         return mul_one(p, q, scheme, *zeros, *rest, channel=channel)
+
+    return _pairs(x, one)
+
+
+def _prelu(x: Sequence[Array], a: dict[str, Any], program: Program, book: Any) -> Array:
+    sides = [decode_scheme(a[side], program.constants) for side in ("positive", "negative")]
+    zeros = a["x_zero_point"], a["slope_zero_point"], a["zero_point"]
+    output = fixed_format(a["output"])
+
+    def one(p: int, q: int, index: tuple[int, ...]) -> int:
+        value = p - zeros[0]
+        name = "negative" if value < 0 else "positive"
+        taken = value * (q - zeros[1]) if value < 0 else value
+        held = of_requantizer(sides[value < 0], taken)
+        book.held.hold(index, [h._replace(name=f"{name} {h.name}") for h in held])
+        return prelu_one(p, q, *sides, *zeros, output)
 
     return _pairs(x, one)
 
@@ -138,6 +155,7 @@ def _pad(x: Sequence[Array], a: dict[str, Any], program: Program, book: Any) -> 
 DEFINITIONS: dict[str, Definition] = {
     "sub": _sub,
     "mul": _mul,
+    "prelu": _prelu,
     "minimum": _extremum(largest=False),
     "maximum": _extremum(largest=True),
     "shift_right": _shift_right,

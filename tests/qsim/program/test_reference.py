@@ -212,7 +212,7 @@ class Mixture(torch.nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         y = self.conv(x)
-        product = y * torch.sigmoid(y)
+        product = y * torch.sigmoid(y.mean((2, 3), keepdim=True))
         chosen = torch.minimum(torch.maximum(product, y - product), y)
         joined = torch.nn.functional.pad(torch.cat([chosen, product], 1), (1, 0, 0, 1))
         return joined.mean((1, 2))

@@ -22,7 +22,7 @@ class Net(nn.Module):
 
     def forward(self, image: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         z = self.last(torch.max_pool2d(self.conv(image), 2).flatten(1))
-        return z, torch.sin(y), z.argmax(1)
+        return z, torch.cumsum(y, 1), z.argmax(1)
 
 
 INPUTS = (torch.linspace(-1, 1, 144).reshape(2, 2, 6, 6), torch.ones(2, 3))

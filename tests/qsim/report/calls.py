@@ -175,6 +175,10 @@ def _rescaled() -> Iterator[Case]:
     for scheme, over in requantizers(15):
         attributes = {"scheme": encode_scheme(scheme, "s", {}), **_END, **_PAIR, "axis": 1}
         yield Case("mul", _kind(scheme), [a, b], attributes, overflows=over)
+    for scheme, over in requantizers(15):
+        sides = {side: encode_scheme(scheme, "s", {}) for side in ("positive", "negative")}
+        points = {"x_zero_point": 1, "slope_zero_point": -2, "zero_point": 4, "output": _OUT}
+        yield Case("prelu", _kind(scheme), [a, b], sides | points, overflows=over)
     for scheme, over in (*requantizers(8), (hw.Division(), False)):
         for axes, keepdims in (([2], True), ([1], False)):
             attributes = {"scheme": encode_scheme(scheme, "s", {}), **_END, "x_zero_point": 2}

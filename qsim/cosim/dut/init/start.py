@@ -46,6 +46,7 @@ _WORDS: Final = {
     "permute": "permute transpose",
     "gather": "gather roll shuffle",
     "strided_slice": "slice flip crop strided",
+    "prelu": "prelu",
 }
 
 

@@ -28,6 +28,7 @@ _MAKERS: Final[Mapping[str, tuple[str, str]]] = {
     "sub": ("elementwise", "job"),
     "mul": ("elementwise", "job"),
     "minimum": ("elementwise", "job"),
+    "prelu": ("elementwise", "prelu_job"),
     "maximum": ("elementwise", "job"),
     "shift_right": ("elementwise", "job"),
     "concat": ("elementwise", "concat_job"),

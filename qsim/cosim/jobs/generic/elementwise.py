@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -45,6 +46,26 @@ def job(case: Case, target: Target) -> Job:
         inputs.merge(_scheme(case, decode_scheme(attributes["scheme"], case.constants), target,
                              axis))  # fmt: skip
         inputs.merge(of_codes(case, target))
+    return one_beat_each(case, unit(case, inputs), inputs.values)
+
+
+def prelu_job(case: Case, target: Target) -> Job:
+    """Return the beats of a prelu: a code, its slope, and the numbers of both rescales."""
+    from qsim.program import decode_scheme
+
+    shape, attributes = case.expected.shape, case.attributes
+    inputs = Numbers()
+    for name, array in case.operands.items():
+        spread = np.broadcast_to(array, shape).reshape(-1)
+        inputs.add(code_field(name, target, case.formats[name]), spread)
+        point: Any = attributes[f"{name.removesuffix('s')}_zero_point"]
+        inputs.add(*zero_point(f"{name}_zero_point", point, case.formats[name].bits))
+    for side in ("positive", "negative"):
+        found = of_scheme(decode_scheme(attributes[side], case.constants), target, shape=shape)
+        for field in found.fields:
+            named = replace(field, name=f"{side}_{field.name}")
+            inputs.add(named, found.values[field.name])
+    inputs.merge(of_codes(case, target))
     return one_beat_each(case, unit(case, inputs), inputs.values)
 
 

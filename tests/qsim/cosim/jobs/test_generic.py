@@ -62,12 +62,21 @@ def product(beat: dict[str, int]) -> int:
     return rescaled(a * b, beat)
 
 
+def steep(beat: dict[str, int]) -> int:
+    value = beat["x"] - beat["x_zero_point"]
+    side = "positive" if value >= 0 else "negative"
+    names = {name: beat[f"{side}_{name}"] for name in ("multiplier", "shift")}
+    slope = beat["slopes"] - beat["slopes_zero_point"]
+    return rescaled(value if value >= 0 else value * slope, beat | names)
+
+
 def joined(beat: dict[str, int]) -> int:
     return beat["x"] if beat["copy"] else rescaled(beat["x"] - beat["x_zero_point"], beat)
 
 
 ELEMENTS: dict[str, Any] = {
     "mul": product,
+    "prelu": steep,
     "concat": joined,
     "minimum": lambda beat: min(beat["a"], beat["b"]),
     "maximum": lambda beat: max(beat["a"], beat["b"]),

@@ -48,6 +48,7 @@ BUILTIN: Final[tuple[str, ...]] = (
     "argmax",
     "reshape",
     "permute",
+    "move",
     "identity",
 )
 _registered: dict[str, Pattern] = {}

@@ -87,7 +87,8 @@ def moves(lengths: Sequence[int], positions: Positions) -> tuple[Move, ...]:
     kept = [way for way in found if all(len(move.shape) <= _RANK for move in way)]
     if not kept:
         kept = [_moves(lengths, (math.prod(lengths),), positions.reshape(-1), positions)]
-    return tuple(min(kept, key=_cost))
+    best = min(kept, key=_cost)
+    return tuple(best)
 
 
 def _cost(way: Sequence[Move]) -> tuple[int, int]:

@@ -199,8 +199,9 @@ def plain_masks(graph: GraphModule) -> None:
 
 def _unmask(graph: GraphModule, node: Node) -> bool:
     read: list[Any] = []
-    masks = [each for each in node.args[1] if nodes.is_parameter(each) and _is_mask(each)]  # type: ignore[union-attr]
-    for each in node.args[1]:  # type: ignore[union-attr]
+    given: Any = node.args[1]
+    masks = [each for each in given if nodes.is_parameter(each) and _is_mask(each)]
+    for each in given:
         if each not in masks:
             read.append(each)
             continue
@@ -239,7 +240,7 @@ def _renew(graph: GraphModule, changed: set[Node]) -> None:
                 (node.args, node.kwargs), lambda source: source.meta.get("val")
             )
             with mode or nullcontext(), torch.no_grad():
-                node.meta["val"] = node.target(*args, **kwargs)  # type: ignore[operator]
+                node.meta["val"] = node.target(*args, **kwargs)
 
 
 def _inputs(node: Node) -> list[Any]:

@@ -7,7 +7,7 @@ from qsim.lowering.assemble import Assembler, lower
 from qsim.lowering.builder import Builder, Codes
 from qsim.lowering.clamps import clamp_codes
 from qsim.lowering.match import Matcher, chain, layer_of
-from qsim.lowering.moves import Move, moves
+from qsim.lowering.moving import Move, moves
 from qsim.lowering.products import checked_weight, finish, weight_zero_points
 from qsim.lowering.requantization import (
     emit_requantize,

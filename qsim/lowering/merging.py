@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from qsim.lowering.moves import Move, moves
+from qsim.lowering.moving import Move, moves
 from qsim.program import Call, TensorSpec
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from qsim.lowering.moves import Positions
+    from qsim.lowering.moving import Positions
 
     Constants = dict[str, npt.NDArray[np.generic]]
 

@@ -2,7 +2,7 @@
 
 torch itself says at which: the operator is run on numbers that count the operand's elements. So
 each spelling, each default and each negative index means here what it means there, and
-``qsim.lowering.moves`` needs to know none of them.
+``qsim.lowering.moving`` needs to know none of them.
 """
 
 from __future__ import annotations

@@ -137,6 +137,7 @@ class Matcher:
         try:
             match = Match(
                 anchor,
+                self.origins.get(anchor.name, anchor),
                 (),
                 quantize,
                 (self._activation(source),),
@@ -191,11 +192,13 @@ class Matcher:
             for node in pattern.operands(anchor)
         )
         result = self.codes[quantize]
-        if not pattern.primitives(anchor, self.target) and same_params(operands[0], result):
+        origin = self.origins.get(anchor.name, anchor)
+        handed = not clamps and not pattern.primitives(origin, self.target)
+        if handed and same_params(operands[0], result):
             self.aliases[quantize] = _quantize_of(anchor.args[0])
             self.codes[quantize] = operands[0]
             return
-        match = Match(anchor, clamps, quantize, operands, result, layer_of(anchor))
+        match = Match(anchor, origin, clamps, quantize, operands, result, layer_of(anchor))
         self._build(match, pattern, held)
 
     def _build(self, match: Match, pattern: Pattern, held: dict[str, npt.NDArray[Any]]) -> None:

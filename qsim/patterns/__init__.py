@@ -25,6 +25,7 @@
 | argmax           | argmax, max where only positions are read  | argmax, reshape*            |
 | reshape          | flatten, view, reshape, (un)squeeze        | reshape                     |
 | permute          | permute, transpose, t                      | permute                     |
+| move             | slice, index, flip, repeat, expand, ...    | strided_slice, gather, ...  |
 | identity         | contiguous, clone, detach, dropout in eval | none                        |
 
 ``*``: where it is needed; ``...``: requantize. A pattern says everything about its family: what the

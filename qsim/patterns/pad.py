@@ -1,4 +1,7 @@
-"""Padding with a constant, or with the codes at the border."""
+"""Padding with a constant, or with the codes at the border.
+
+What else pads, by wrapping around, and what crops, moves codes alone: ``qsim.patterns.move``.
+"""
 
 from __future__ import annotations
 
@@ -41,12 +44,6 @@ def _check(node: Node) -> bool:
     return known and _mode(node) is not None and nodes.is_float(node)
 
 
-def _why(node: Node) -> str:
-    if _mode(node) is None:
-        return "its mode is circular; pad takes constant, reflect and replicate"
-    return "it crops; pad takes sizes of 0 or more"
-
-
 def _lower(builder: Builder) -> None:
     import hw_models as hw
 
@@ -75,7 +72,6 @@ PATTERN: Final = Pattern(
     primitives=needs("pad"),
     lower=_lower,
     check=_check,
-    why=_why,
     sharing=True,
     moving=True,
     takes_clamps=True,

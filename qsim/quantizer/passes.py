@@ -24,6 +24,13 @@ from qsim.quantizer.pass_functional import functional, refuse_random
 from qsim.quantizer.pass_names import drop_identities, plain_names
 from qsim.quantizer.pass_parts import plain_parts
 from qsim.quantizer.pass_products import plain_products
+from qsim.quantizer.pass_moves import (
+    plain_masks,
+    plain_windows,
+    plain_writes,
+    sliced_parts,
+    stacked,
+)
 from qsim.quantizer.pass_spelling import (
     drop_whole_slices,
     plain_moves,
@@ -63,9 +70,14 @@ BUILTIN: Final = (
     ),
     Pass(plain_parts.__name__, plain_parts),
     *_builtin(
+        sliced_parts,
+        stacked,
+        plain_writes,
+        plain_windows,
         plain_factories,
         plain_numbers,
         fold_constants,
+        plain_masks,
         plain_products,
         batch_in_front,
         fold_batch_norm,

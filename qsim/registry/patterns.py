@@ -49,6 +49,7 @@ BUILTIN: Final[tuple[str, ...]] = (
     "argmax",
     "reshape",
     "permute",
+    "move",
     "identity",
     "composition",
 )
@@ -129,11 +130,16 @@ def choose(node: Node, target: Target) -> Pattern | None:
     Where the target has the primitives of none that accepts the node, the first of them is
     returned: what it lacks is the reason for the report.
     """
-    found = accepting(node)
-    for pattern in found:
+    if node.op != "call_function":
+        return None
+    first = None
+    for pattern in candidates(node.target):
+        if not pattern.check(node):
+            continue
         if all(target.has(primitive) for primitive in pattern.primitives(node, target)):
             return pattern
-    return found[0] if found else None
+        first = first or pattern
+    return first
 
 
 def why_none(node: Node) -> str:

@@ -2,8 +2,8 @@
 
 * One dequantize for each reader, so that an operator and its operands go into one region, and
   codes, not floats, cross between regions.
-* Reshapes that keep an open batch say so by -1, not by a size: a delegate would take the size as
-  one more input.
+* Reshapes and expands that keep an open batch say so by -1, not by a size: a delegate would take
+  the size as one more input.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ _RESHAPES: Final = frozenset(
         torch.ops.aten.view.default,
     }
 )
+_EXPAND: Final = torch.ops.aten.expand.default
 
 
 def prepare(program: ExportedProgram) -> ExportedProgram:
@@ -39,7 +40,9 @@ def prepare(program: ExportedProgram) -> ExportedProgram:
         if _shared(node):
             _split(node)
         sizes = _open_shape(node)
-        if sizes is not None:
+        if sizes is not None and node.target is _EXPAND:
+            node.args = (node.args[0], sizes)
+        elif sizes is not None:
             node.target = torch.ops.aten.reshape.default
             node.args, node.kwargs = (node.args[0], sizes), {}
     changed.graph.eliminate_dead_code()
@@ -60,7 +63,8 @@ def _split(node: Node) -> None:
 
 def _open_shape(node: Node) -> list[int] | None:
     """Return the sizes of a reshape whose result is open in dimension 0 alone, -1 in front."""
-    sizes: tuple[Any, ...] | None = shape(node) if node.target in _RESHAPES else None
+    kept = node.target is _EXPAND and len(shape(node.args[0]) or ()) == len(shape(node) or ())
+    sizes: tuple[Any, ...] | None = shape(node) if kept or node.target in _RESHAPES else None
     if not sizes or isinstance(sizes[0], int) or not all(isinstance(n, int) for n in sizes[1:]):
         return None
     wanted = [-1, *sizes[1:]]

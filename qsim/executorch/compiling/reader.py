@@ -55,11 +55,14 @@ class _Reader:
         self.standing: dict[Node, Node] = {}  # codes that nothing quantized -> their quantize
         self.inputs: list[Node] = []
         self.batch: str | None = None
-        self.parts = View(GraphModule({}, Graph()))
+        self.parts = View(GraphModule({}, Graph()), GraphModule({}, Graph()))
 
     def view(self) -> View:
         """Return what was read."""
         self.parts.graph = GraphModule(self.attributes, self.plain)
+        # Patterns read constants of the float graph, too; a module's graph must return something.
+        self.floats.output(None)
+        self.parts.floats = GraphModule(self.attributes, self.floats)
         self.parts.codes = [i for i, node in enumerate(self.inputs) if node in self.standing]
         return self.parts
 

@@ -26,6 +26,7 @@ class View:
 
     Attributes:
         graph: the nodes with plain operators.
+        floats: the same without quantize and dequantize.
         origins: the same operators without quantize and dequantize, by name: patterns read shapes
             and constants there.
         shapes: of every tensor.
@@ -35,6 +36,7 @@ class View:
     """
 
     graph: GraphModule
+    floats: GraphModule
     origins: dict[str, Node] = field(default_factory=dict)
     shapes: Shapes = field(default_factory=Shapes)
     source: dict[Node, Node] = field(default_factory=dict)

@@ -158,7 +158,8 @@ LACKS: dict[str, set[str]] = {
 def test_on_shipped_targets_every_call_equals_its_definition(contract: str, name: str) -> None:
     module, wanted = CASES[name]
     _, network, x = build(module, Target.load(contract))
-    lacking = LACKS[contract] & set(wanted)
+    # The nearest neighbour is a move as well.
+    lacking = LACKS[contract] & set(wanted) if name != "nearest" else set()
     reasons = {f"target {contract} has no {primitive}" for primitive in lacking}
     assert {item.reason for item in network.host_operators} == reasons
     assert lacking.isdisjoint(primitives(network))
@@ -221,9 +222,11 @@ def test_a_maximum_with_other_values_has_parameters_of_both() -> None:
 HOST = [
     (lambda x: x.mean(0, keepdim=True) + x * 0, "mean", "it reduces the batch"),
     (lambda x: F.softmax(x, 0), "softmax", "batch"),
-    (lambda x: F.pad(x, (-1, 0)), "pad", "it crops"),
-    (lambda x: F.pad(x, (1, 1, 1, 1), mode="circular"), "pad", "its mode is circular"),
-    (lambda x: F.interpolate(x, scale_factor=1.3), "upsample_nearest2d", "whole size"),
+    (
+        lambda x: F.interpolate(x, scale_factor=1.3, mode="bilinear"),
+        "upsample_bilinear2d",
+        "whole size",
+    ),
     (lambda x: x / F.relu(x + 9.0), "div", "no number above 0"),
 ]
 

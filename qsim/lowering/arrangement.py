@@ -76,8 +76,9 @@ class Arrangement:
         """Return the items that an item needs first; graph inputs and constants are not items."""
         match item.kind:
             case "integer":
-                anchor = self.matcher.built[item.node].match.anchor
-                return [self.codes(node) for node in operand_quantizers(anchor, self)]
+                found = self.matcher.built[item.node].match
+                read = (*operand_quantizers(found.anchor, self), *found.read)
+                return [self.codes(node) for node in read]
             case "dequantize":
                 return [self.codes(item.node)]
             case "quantize":

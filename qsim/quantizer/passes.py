@@ -20,6 +20,7 @@ from qsim.quantizer.pass_batch_norm import fold_batch_norm
 from qsim.quantizer.pass_constants import fold_constants
 from qsim.quantizer.pass_factories import plain_factories
 from qsim.quantizer.pass_functional import functional, refuse_random
+from qsim.quantizer.pass_recurrent import states_first, unroll_recurrent
 from qsim.quantizer.pass_spelling import (
     drop_whole_slices,
     plain_moves,
@@ -42,8 +43,9 @@ def _builtin(function: Callable[[GraphModule], None]) -> Pass:
     return Pass(function.__name__, lambda graph, _: function(graph))
 
 
-BUILTIN: Final = tuple(
-    map(
+_UNROLL: Final = Pass(unroll_recurrent.__name__, unroll_recurrent)
+BUILTIN: Final = (
+    *map(
         _builtin,
         (
             refuse_random,
@@ -53,12 +55,13 @@ BUILTIN: Final = tuple(
             positions_of_max,
             drop_whole_slices,
             plain_moves,
-            plain_factories,
-            plain_numbers,
-            fold_constants,
-            fold_batch_norm,
         ),
-    )
+    ),
+    _UNROLL,
+    *map(
+        _builtin,
+        (states_first, plain_factories, plain_numbers, fold_constants, fold_batch_norm),
+    ),
 )
 
 

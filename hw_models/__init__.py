@@ -21,6 +21,7 @@ from hw_models.errors import AccumulatorOverflowError, ContractError
 from hw_models.extremum import maximum, minimum
 from hw_models.float_requantize import FLOAT_BIAS_KINDS, FloatBias, float_requantize
 from hw_models.formats import Accumulator, FixedFormat
+from hw_models.gather import gather
 from hw_models.interpolation import interpolate, interpolation_table
 from hw_models.ledger import Ledger, Register
 from hw_models.linear import LinearPlan, linear, linear_plan
@@ -45,6 +46,7 @@ from hw_models.schemes import (
 )
 from hw_models.shift import shift_right
 from hw_models.softmax import FixedSoftmax, FloatSoftmax, TableSoftmax, softmax
+from hw_models.strided_slice import strided_slice
 from hw_models.sub import sub
 from hw_models.tables import TableArithmetic, table, unit_table
 from hw_models.transposed_correlation import (
@@ -95,6 +97,7 @@ __all__ = [
     "correlation_plan",
     "dequantize",
     "float_requantize",
+    "gather",
     "global_avg_pool",
     "interpolate",
     "interpolation_table",
@@ -118,6 +121,7 @@ __all__ = [
     "round_shift",
     "shift_right",
     "softmax",
+    "strided_slice",
     "sub",
     "table",
     "transposed_correlation",

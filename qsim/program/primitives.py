@@ -15,6 +15,7 @@ from qsim.program.bindings import (
     CODE_MAKERS,
     ELEMENTWISE,
     MOVES,
+    PICKS,
     SUMS,
     TABLES,
     TRANSPOSED,
@@ -40,6 +41,7 @@ _BUILTIN: Final[dict[str, Binding]] = {
     **ELEMENTWISE,
     **TABLES,
     **MOVES,
+    **PICKS,
 }
 _ALL: Final[ChainMap[str, Binding]] = ChainMap(dict(_BUILTIN))
 _ALL.maps.insert(0, REGISTERED)  # type: ignore[arg-type]  # read through the proxy only

@@ -22,6 +22,7 @@ BUILTIN: Final[frozenset[str]] = frozenset(
         "clamp",
         "concat",
         "correlation",
+        "gather",
         "interpolate",
         "linear",
         "lookup",
@@ -39,6 +40,7 @@ BUILTIN: Final[frozenset[str]] = frozenset(
         "resize_scaled",
         "shift_right",
         "softmax",
+        "strided_slice",
         "sub",
         "transposed_correlation",
     )

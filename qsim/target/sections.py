@@ -70,6 +70,8 @@ PrimitiveName: TypeAlias = Literal[
     "avg_pool",
     "reshape",
     "permute",
+    "strided_slice",
+    "gather",
     "transposed_correlation",
     "sub",
     "mul",

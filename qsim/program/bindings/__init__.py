@@ -6,6 +6,7 @@ from qsim.program.bindings.binding import Binding, Kernel, Operand, dims, pairs
 from qsim.program.bindings.codes import CODE_MAKERS
 from qsim.program.bindings.elementwise import ELEMENTWISE
 from qsim.program.bindings.moves import MOVES
+from qsim.program.bindings.picks import PICKS
 from qsim.program.bindings.sums import SUMS
 from qsim.program.bindings.tables import TABLES
 from qsim.program.bindings.transposed import TRANSPOSED
@@ -14,6 +15,7 @@ __all__ = [
     "CODE_MAKERS",
     "ELEMENTWISE",
     "MOVES",
+    "PICKS",
     "SUMS",
     "TABLES",
     "TRANSPOSED",

@@ -358,6 +358,26 @@ def _permute(x: Sequence[Array], a: dict[str, Any], program: Program, book: Book
     return result
 
 
+def _strided_slice(x: Sequence[Array], a: dict[str, Any], program: Program, book: Book) -> Array:
+    del program, book
+    sizes = [n if size == -1 else size for n, size in zip(x[0].shape, a["sizes"], strict=True)]
+    result = np.zeros(sizes, np.int64)
+    for index in _indices(sizes):
+        places = zip(a["starts"], a["steps"], index, strict=True)
+        result[index] = x[0][tuple(start + step * i for start, step, i in places)]
+    return result
+
+
+def _gather(x: Sequence[Array], a: dict[str, Any], program: Program, book: Book) -> Array:
+    del program, book
+    source = x[0].shape
+    axis = a["axis"] % len(source)
+    result = np.zeros((*source[:axis], len(x[1]), *source[axis + 1 :]), np.int64)
+    for index in _indices(result.shape):
+        result[index] = x[0][(*index[:axis], int(x[1][index[axis]]), *index[axis + 1 :])]
+    return result
+
+
 DEFINITIONS: dict[str, Callable[[Sequence[Array], dict[str, Any], Program, Book], Array]] = {
     "correlation": _correlation,
     "transposed_correlation": _transposed_correlation,
@@ -372,6 +392,8 @@ DEFINITIONS: dict[str, Callable[[Sequence[Array], dict[str, Any], Program, Book]
     "avg_pool": _avg_pool,
     "reshape": _reshape,
     "permute": _permute,
+    "strided_slice": _strided_slice,
+    "gather": _gather,
     **ELEMENTWISE_DEFINITIONS,
     **TABLE_DEFINITIONS,
 }

@@ -242,6 +242,9 @@ def _plain() -> Iterator[Case]:
     yield Case("avg_pool", "", [plane], pool | average | {"output": {**_OUT, "bits": 4}})
     yield Case("reshape", "", [x], {"shape": [0, -1]})
     yield Case("permute", "", [x], {"dims": [0, 2, 1]})
+    yield Case("strided_slice", "", [x],
+               {"starts": [0, 1, 5], "steps": [1, 0, -2], "sizes": [-1, 3, 3]})  # fmt: skip
+    yield Case("gather", "", [x], {"axis": 2}, {"operand1": np.array([5, 0, 0, 2])})
     yield Case("minimum", "", [x, y], {})
     yield Case("maximum", "", [x, y], {})
     yield Case("shift_right", "", [x, (y & 7).astype(np.int8) - 4],

@@ -9,6 +9,7 @@ State formats, those of TFLite's UNIDIRECTIONAL_SEQUENCE_LSTM of 8x8 bits with a
 | x, hidden state                  | the target's activations | of the data                    |
 | gates before their curve         | int16                    | 2**-12, so -8..8               |
 | gates behind it                  | int16                    | 2**-15                         |
+| the gate of an RNN with relu     | 8 bits more than h       | 2**-5 of h's                   |
 | cell state                       | int16                    | a power of two, 2**-15..2**-9  |
 
 Integer formula of a gate: ``sat16(first + second)``, where ``first = sat16(rescale(bias + W x))``
@@ -55,8 +56,6 @@ GATE_SCALE: Final = 2.0**-12
 CURVE_SCALE: Final = 2.0**-15
 CELL_SCALES: Final = (2.0**-15, 2.0**-9)
 
-Row = "Sequence[int]"
-
 
 @dataclass(frozen=True, slots=True)
 class Half:
@@ -87,19 +86,27 @@ class Half:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """The two products of a gate, and whether the second saturates before the sum."""
+    """The two products of a gate.
+
+    Attributes:
+        first: of the input.
+        second: of the hidden state.
+        each: the second saturates before the sum.
+        output: format of the gate.
+    """
 
     first: Half
     second: Half
     each: bool = False
+    output: FixedFormat = INT16
 
     def codes(self, x: Sequence[int], hidden: Sequence[int] | None) -> list[int]:
         """Compute the gate before its curve; None is a state of zeros."""
-        made = self.first.codes(x, INT16)
+        made = self.first.codes(x, self.output)
         if hidden is None:
             return made
-        more = self.second.codes(hidden, INT16 if self.each else INT32)
-        return [INT16.saturate(a + b) for a, b in zip(made, more, strict=True)]
+        more = self.second.codes(hidden, self.output if self.each else INT32)
+        return [self.output.saturate(a + b) for a, b in zip(made, more, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,8 @@ MINUS_EIGHTH: Final = _constant(math.exp(-0.125), 15)
 THIRD: Final = _constant(1 / 3, 15)
 NEWTON_48: Final = _constant(48 / 17, 13)
 NEWTON_32: Final = _constant(-32 / 17, 13)
+# exp(-2**e) for e of -2..4: what the bits of an exponent are worth.
+POWERS: Final = tuple(_constant(math.exp(-(2.0**e)), 15) for e in range(-2, 5))
 
 
 def _saturated(value: int) -> int:
@@ -41,7 +43,8 @@ def _product(a: int, b: int) -> int:
 
 def _half(a: int, bits: int) -> int:
     """Return ``a / 2**bits``, half away from zero: RoundingDivideByPOT."""
-    return int(round_shift(a, bits, "half_away"))
+    rounded = (abs(a) + (1 << bits - 1)) >> bits
+    return rounded if a >= 0 else -rounded
 
 
 def _exp_quarter(a: int) -> int:
@@ -64,9 +67,10 @@ def exp_on_negative_values(a: int, integer_bits: int) -> int:
     within = (a & (quarter - 1)) - quarter
     rest = within - a
     result = _exp_quarter(_saturated(within << integer_bits))
-    for exponent in range(-2, min(integer_bits, 5)):
-        if rest >> (fraction + exponent) & 1:
-            result = _product(result, _constant(math.exp(-(2.0**exponent)), 15))
+    bits = rest >> (fraction - 2)
+    for place, power in enumerate(POWERS[: integer_bits + 2]):
+        if bits >> place & 1:
+            result = _product(result, power)
     return result
 
 

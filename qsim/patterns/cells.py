@@ -39,8 +39,6 @@ _MOVES: Final = frozenset(
 )
 GATE: Final = 2.0**-12
 CURVE: Final = 2.0**-15
-# With 17 bits a sum with 16 saturates to what it would have been.
-_SUM_BITS: Final = 17
 _INTERVALS: Final = 512
 
 
@@ -152,17 +150,20 @@ class Cell:
 
     # -- gates -------------------------------------------------------------------------------
 
-    def gate(self, name: str, block: int, *, scale: float = GATE) -> str:
+    def gate(self, name: str, block: int, *, scale: float = GATE, bits: int = 16) -> str:
         """Emit a gate before its curve, both biases in the first product."""
         from hw_models import FixedFormat
 
-        first = self.half(f"{name}.input", self.x, 0, block, (2, 3), scale)
+        form = FixedFormat(bits)
+        first = self.half(f"{name}.input", self.x, 0, block, (2, 3), scale, form)
         hidden = self.states[0]
         if hidden is None:
             return first
-        form = self.wide if self.kernel == "tflite-micro" else FixedFormat(_SUM_BITS)
-        second = self.half(f"{name}.hidden", hidden, 1, block, (), scale, form)
-        return self.add(f"{name}.sum", first, second, scale)
+        # With a bit more a term saturates nowhere but where the sum does.
+        more = form if self.kernel == "tflite-micro" else FixedFormat(bits + 1)
+        second = self.half(f"{name}.hidden", hidden, 1, block, (), scale, more)
+        spec = self._spec(f"{name}.sum", self.builder.match.result.shape, form, scale)
+        return self.add(f"{name}.sum", first, second, scale, spec)
 
     def bias(self, block: int, which: tuple[int, ...]) -> npt.NDArray[np.float64] | None:
         """Return the sum of biases of a gate, real; None where there are none."""

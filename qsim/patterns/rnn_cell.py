@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
     from qsim.lowering import Builder
 
-# The gate of a relu has as many codes for a step of the result: what cancels may be 4 times it.
+# Of the gate of a relu: 32 codes for a step of the result, and room for 4 times its range.
 _FINER: Final = 2.0**-5
+_MORE_BITS: Final = 8
 
 
 def _matrices(node: Node) -> tuple[tuple[Node, int], ...]:
@@ -29,7 +30,8 @@ def _lower(builder: Builder) -> None:
     cell.require_one_scale(cell.states[0], made, "hidden state")
     if nodes.operator_name(builder.match.anchor) == "rnn_relu_cell":
         scale = made.params.scale * _FINER
-        cell.show(cell.gate("gate", 0, scale=scale), scale, relu=True)
+        gate = cell.gate("gate", 0, scale=scale, bits=made.params.format.bits + _MORE_BITS)
+        cell.show(gate, scale, relu=True)
         return
     cell.show(cell.curve("curve", cell.gate("gate", 0), "tanh"), CURVE)
 

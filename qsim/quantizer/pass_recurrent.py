@@ -45,12 +45,27 @@ def unroll_recurrent(graph: GraphModule, target: Target) -> None:
             _Layer(graph, node).unroll()
 
 
-def states_first(graph: GraphModule) -> None:
-    """Put the cell state of every LSTM cell in front of its hidden state, which is made of it."""
-    for node in graph.graph.nodes:
-        if node.target is _aten.lstm_cell.default:
-            for part in reversed(nodes.parts(node)):
-                node.append(part)
+def settle_states(graph: GraphModule) -> None:
+    """Put the cell state of every LSTM cell in front of its hidden state, which is made of it.
+
+    What other operators read of it is a copy: the state has 16 bits, the copy as many as they take.
+    """
+    for node in list(graph.graph.nodes):
+        if node.target is not _aten.lstm_cell.default:
+            continue
+        for part in reversed(nodes.parts(node)):
+            node.append(part)
+            readers = [user for user in part.users if _reads_codes(user)]
+            if part.args[1] == 1 and readers:
+                with graph.graph.inserting_after(part):
+                    copy = graph.graph.call_function(_aten.clone.default, (part,))
+                copy.meta = dict(part.meta)
+                for reader in readers:
+                    reader.replace_input_with(part, copy)
+
+
+def _reads_codes(user: Node) -> bool:
+    return user.op == "call_function" and user.target is not _aten.lstm_cell.default
 
 
 def show_states(graph: GraphModule) -> None:

@@ -20,7 +20,7 @@ from qsim.quantizer.pass_batch_norm import fold_batch_norm
 from qsim.quantizer.pass_constants import fold_constants
 from qsim.quantizer.pass_factories import plain_factories
 from qsim.quantizer.pass_functional import functional, refuse_random
-from qsim.quantizer.pass_recurrent import states_first, unroll_recurrent
+from qsim.quantizer.pass_recurrent import settle_states, unroll_recurrent
 from qsim.quantizer.pass_spelling import (
     drop_whole_slices,
     plain_moves,
@@ -60,7 +60,7 @@ BUILTIN: Final = (
     _UNROLL,
     *map(
         _builtin,
-        (states_first, plain_factories, plain_numbers, fold_constants, fold_batch_norm),
+        (settle_states, plain_factories, plain_numbers, fold_constants, fold_batch_norm),
     ),
 )
 

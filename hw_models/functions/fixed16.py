@@ -127,7 +127,7 @@ class FixedTanh:
         """Compute one code: the definition."""
         if code == 0:
             return output.saturate(0)
-        # The same bits with one integer bit more are twice the value; 2 / (1 + a) - 1 is the quotient.
+        # The same bits with one integer bit more are twice the value.
         quotient = _newton(exp_on_negative_values(-abs(code), self.integer_bits + 1))
         upper = _saturated((quotient - (1 << 13)) << 2)
         return output.saturate(upper if code > 0 else -upper)

@@ -17,6 +17,7 @@ from qsim.lowering.requantization import (
     same_params,
     warn_of_factors,
 )
+from qsim.lowering.schemes import check_activation, check_bias, check_weight
 from qsim.lowering.tables import lower_table
 from qsim.lowering.view import (
     Constant,
@@ -39,6 +40,9 @@ __all__ = [
     "Shapes",
     "arrange",
     "chain",
+    "check_activation",
+    "check_bias",
+    "check_weight",
     "checked_weight",
     "clamp_codes",
     "constant",

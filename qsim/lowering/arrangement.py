@@ -76,8 +76,8 @@ class Arrangement:
         """Return the items that an item needs first; graph inputs and constants are not items."""
         match item.kind:
             case "integer":
-                found = self.matcher.built[item.node].match
-                read = (*operand_quantizers(found.anchor, self), *found.read)
+                matched = self.matcher.built[item.node].match
+                read = (*operand_quantizers(matched.anchor, self), *matched.read)
                 return [self.codes(node) for node in read]
             case "dequantize":
                 return [self.codes(item.node)]

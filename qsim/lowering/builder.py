@@ -62,7 +62,9 @@ class Match:
         from torch.fx import Node
 
         source = self.quantize.args[0]
-        return source.name if self.part is not None and isinstance(source, Node) else self.anchor.name
+        return (
+            source.name if self.part is not None and isinstance(source, Node) else self.anchor.name
+        )
 
 
 @dataclass(slots=True)

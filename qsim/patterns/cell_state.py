@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import torch
 
-from qsim.lowering import emit_rescale
-from qsim.lowering.schemes import check_activation
+from qsim.lowering import check_activation, emit_rescale
 from qsim.registry import Pattern, needs
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from qsim.graph import recurrent
 from qsim.patterns import cells
 from qsim.patterns.cells import CURVE, GATE, Cell
 from qsim.registry import Pattern
@@ -19,15 +20,15 @@ _RESET, _UPDATE, _CANDIDATE = range(3)  # torch's order of the gates
 
 
 def _matrices(node: Node) -> tuple[tuple[Node, int], ...]:
-    w, u, _, _ = cells.constants(node)
+    w, u, _, _ = recurrent.constants(node)
     return (w, 3), (u, 3)
 
 
 def own_state(node: Node, result: Node) -> tuple[Any, ...]:
     """Return the hidden state, unless it is zeros: it has the parameters of the result."""
     del result
-    (state,) = cells.states(node)
-    return () if cells.is_zero(state) else (state,)
+    (state,) = recurrent.states(node)
+    return () if recurrent.is_zero(state) else (state,)
 
 
 def wide_scale(params: QParams) -> float:
@@ -46,11 +47,11 @@ def _lower(builder: Builder) -> None:
     update = cell.gate("update.gate", _UPDATE)
     leave = cell.curve("rest", update, "sigmoid", flip=True)
     new = cell.product(
-        "written", leave, _candidate(cell), cell.scale_products(CURVE, CURVE, scale), scale
+        "written", leave, _candidate(cell), cell.rules.of_products(CURVE, CURVE, scale), scale
     )
     if hidden is not None:
         kept = cell.curve("update", update, "sigmoid")
-        keep = cell.scale_any(CURVE, hidden.params.scale, scale)
+        keep = cell.rules.of_any(CURVE, hidden.params.scale, scale)
         old = cell.product("kept", kept, hidden.name, keep, scale, hidden.params.zero_point)
         new = cell.add("mixed", old, new, scale)
     cell.show(new, scale)
@@ -67,7 +68,7 @@ def _candidate(cell: Cell) -> str:
         codes = np.clip(np.rint(np.asarray(bias) / GATE), -(1 << 15), (1 << 15) - 1)
         second = cell.builder.constant("candidate.bias", codes.astype(np.int16))
     reset = cell.curve("reset", cell.gate("reset.gate", _RESET), "sigmoid")
-    gated = cell.product("gated", reset, second, cell.scale_products(CURVE, GATE, GATE), GATE)
+    gated = cell.product("gated", reset, second, cell.rules.of_products(CURVE, GATE, GATE), GATE)
     return cell.curve("candidate", cell.add("candidate.sum", first, gated, GATE), "tanh")
 
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from qsim.lowering import NotLowerableError
-from qsim.lowering.schemes import check_activation
+from qsim.graph import recurrent
+from qsim.lowering import NotLowerableError, check_activation
 from qsim.patterns import cells
 from qsim.patterns.cells import CURVE, Cell
 from qsim.registry import Pattern
@@ -24,19 +24,19 @@ _INPUT, _FORGET, _CANDIDATE, _OUTPUT = range(4)  # torch's order of the gates
 
 
 def _matrices(node: Node) -> tuple[tuple[Node, int], ...]:
-    w, u, _, _ = cells.constants(node)
+    w, u, _, _ = recurrent.constants(node)
     return (w, 4), (u, 4)
 
 
 def _own_state(node: Node, result: Node) -> tuple[Any, ...]:
-    state = cells.states(node)[int(result.args[1])]  # type: ignore[arg-type]
-    return () if cells.is_zero(state) else (state,)
+    state = recurrent.states(node)[int(result.args[1])]  # type: ignore[arg-type]
+    return () if recurrent.is_zero(state) else (state,)
 
 
 def _states(node: Node, result: Node) -> tuple[Any, ...]:
     made = (result,) if result.args[1] == _CELL else ()
-    cell = cells.states(node)[_CELL]
-    return made if cells.is_zero(cell) else (cell, *made)
+    cell = recurrent.states(node)[_CELL]
+    return made if recurrent.is_zero(cell) else (cell, *made)
 
 
 def _lower(builder: Builder) -> None:
@@ -62,7 +62,7 @@ def _lower(builder: Builder) -> None:
         name = _state(cell, scale, None)
     opened = cell.curve("output", cell.gate("output.gate", _OUTPUT), "sigmoid")
     bent = cell.curve("bent", name, "tanh", scale)
-    cell.last_product(opened, bent, cell.scale_hidden(match.result.params.scale))
+    cell.last_product(opened, bent, cell.rules.to_hidden(match.result.params.scale))
 
 
 def _state(cell: Cell, scale: float, result: TensorSpec | None) -> str:
@@ -70,12 +70,12 @@ def _state(cell: Cell, scale: float, result: TensorSpec | None) -> str:
     spec = result or cell.spec("cell", scale)
     let = cell.curve("input", cell.gate("input.gate", _INPUT), "sigmoid")
     candidate = cell.curve("candidate", cell.gate("candidate.gate", _CANDIDATE), "tanh")
-    write = cell.scale_products(CURVE, CURVE, scale)
+    write = cell.rules.of_products(CURVE, CURVE, scale)
     before = cell.states[_CELL]
     if before is None:
         return cell.product_to(spec, "written", let, candidate, write)
     kept = cell.curve("forget", cell.gate("forget.gate", _FORGET), "sigmoid")
-    keep = cell.scale_products(CURVE, scale, scale)
+    keep = cell.rules.of_products(CURVE, scale, scale)
     old = cell.product("kept", kept, before.name, keep, scale)
     new = cell.product("written", let, candidate, write, scale)
     return cell.add("cell", old, new, scale, spec)

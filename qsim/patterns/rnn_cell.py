@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from qsim.graph import nodes
+from qsim.graph import nodes, recurrent
 from qsim.patterns import cells
 from qsim.patterns.cells import CURVE, Cell
 from qsim.patterns.gru_cell import own_state
@@ -21,7 +21,7 @@ _MORE_BITS: Final = 8
 
 
 def _matrices(node: Node) -> tuple[tuple[Node, int], ...]:
-    w, u, _, _ = cells.constants(node)
+    w, u, _, _ = recurrent.constants(node)
     return (w, 1), (u, 1)
 
 

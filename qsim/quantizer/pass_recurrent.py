@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 import torch
 
 from qsim.graph import nodes
-from qsim.patterns import cells
-from qsim.patterns.recurrent import LAYERS, arguments, refusal
+from qsim.graph.recurrent import LAYERS, arguments, refusal
 from qsim.registry import MAX_OPERANDS
+from qsim.registry import patterns as registry
 
 if TYPE_CHECKING:
     from torch.fx import GraphModule, Node
@@ -30,7 +30,10 @@ _CELLS: Final = {
     "rnn_relu": _aten.rnn_relu_cell.default,
 }
 _OVERLOADS: Final = frozenset(getattr(_aten, name).input for name in LAYERS)
-_SWAPS: Final = {_aten.transpose.int: ((0, 1), (1, 0)), _aten.permute.default: (([1, 0, 2],),)}
+_SWAPS: Final[dict[Any, tuple[Any, ...]]] = {
+    _aten.transpose.int: ((0, 1), (1, 0)),
+    _aten.permute.default: (([1, 0, 2],),),
+}
 
 
 def unroll_recurrent(graph: GraphModule, target: Target) -> None:
@@ -41,7 +44,8 @@ def unroll_recurrent(graph: GraphModule, target: Target) -> None:
     for node in list(graph.graph.nodes):
         if node.target not in _OVERLOADS or refusal(node):
             continue
-        if all(target.has(name) for name in cells.primitives(node, target)):
+        pattern = registry.choose(node, target)
+        if pattern and all(target.has(name) for name in pattern.primitives(node, target)):
             _Layer(graph, node).unroll()
 
 
@@ -137,7 +141,9 @@ class _Layer:
             before = states if name == "lstm" else states[0]
             made = self.make(_CELLS[name], (x, before, *weights), states[0])
             if name == "lstm":
-                parts = [self.make(operator.getitem, (made, number), states[0]) for number in (1, 0)]
+                parts = [
+                    self.make(operator.getitem, (made, number), states[0]) for number in (1, 0)
+                ]
                 states = parts[::-1]
             else:
                 states = [made]

@@ -1,4 +1,4 @@
-"""Networks of recurrent cells, and the definition of each of their steps, read from a Q/DQ graph."""
+"""Networks of recurrent cells, and the definition of their steps, read from a Q/DQ graph."""
 
 from __future__ import annotations
 

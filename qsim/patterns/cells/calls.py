@@ -104,8 +104,8 @@ class Calls:
             builder.constants[held] = np.int16(32767) - table if flip else table
             attributes = {"table": {"constant": held}, "output": format_to_json(self.wide)}
             return builder.call("lookup", (codes,), spec, attributes)
-        table = chords(function, scale)
-        builder.constants[held] = table.dtype.type(32767) - table if flip else table
+        ends = chords(function, scale)
+        builder.constants[held] = ends.dtype.type(32767) - ends if flip else ends
         attributes = {
             "table": {"constant": held},
             "intervals": INTERVALS,

@@ -6,15 +6,20 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+import torch
 from ai_edge_litert.interpreter import Interpreter
+from torch import nn
 
 from hw_models.formats import FixedFormat
 from hw_models.recurrent import Curves, Gate, Half, Lstm
 from hw_models.schemes import FixedPoint, PowerOfTwo
 from hw_models.tables import FixedSigmoid, FixedTanh
+from qsim import Target, lower, quantize
+from qsim.graph.nodes import parts
 from tests.peers.litert.formulas import F32
 from tests.peers.litert.model import Model, Tensor
 from tests.peers.litert.run import KERNELS
+from tests.qsim.recurrent.cells import Reader, Steps, codes_of, drawn, scale_of
 
 GATES = ("input", "forget", "cell", "output")
 
@@ -157,3 +162,44 @@ def test_every_step(kernels: str) -> None:
         np.testing.assert_array_equal(found, np.moveaxis(np.array(every), 0, 1))
         seen |= {int(abs(v)) for row in c for v in row}
     assert len(seen) > 60
+
+
+@pytest.mark.parametrize("kernels", KERNELS)
+def test_a_lowered_network(kernels: str) -> None:
+    """Cells of torch, quantized and lowered for LiteRT's target: the same codes of every step."""
+    inputs, units, steps = 5, 4, 3
+    torch.manual_seed(7)
+    target = Target.load(
+        {"optimized": "litert-optimized", "xnnpack": "xnnpack"}.get(kernels, "litert-reference")
+    )
+    x = drawn(steps, inputs, batch=2)
+    fixed = {str(i): {"scale": 1 / 64, "zero_point": -5} for i in range(steps)}
+    quantized = quantize(
+        Steps(nn.LSTMCell(inputs, units)).eval(), x, target, config={"inputs": fixed}
+    )
+    trace = lower(quantized).trace(*x)
+    nodes = [n for n in quantized.graph.graph.nodes if str(n.target) == "aten.lstm_cell.default"]
+    read, hidden = Reader(quantized, nodes[0], 4), scale_of(parts(nodes[0])[-1])
+    s_x = scale_of(nodes[0].args[0])
+    names = dict(zip(GATES, (0, 1, 2, 3), strict=True))
+    first, second = ({n: read.weight(k, b) for n, b in names.items()} for k in (2, 3))
+    bias = {
+        n: np.rint((read.bias(4, b) + read.bias(5, b)) / (s_x.scale * first[n][1])).astype(np.int32)
+        for n, b in names.items()
+    }
+    power = int(np.log2(scale_of(parts(nodes[0])[0]).scale))
+    made, *_ = model(
+        Drawn((F32(s_x.scale), s_x.zero_point), (F32(hidden.scale), hidden.zero_point), power,
+              *({n: (w, F32(s)) for n, (w, s) in side.items()} for side in (first, second)),
+              bias, 0.0),
+        inputs, units, steps,
+    )  # fmt: skip
+    interpreter = Interpreter(model_content=made.serialize(), num_threads=1,
+                              experimental_op_resolver_type=KERNELS[kernels])  # fmt: skip
+    interpreter.allocate_tensors()
+    codes = np.stack([trace.tensors[f"{codes_of(n.args[0])}.codes"] for n in nodes], 1)
+    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], codes)
+    interpreter.invoke()
+    found = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+    for t, node in enumerate(nodes):
+        np.testing.assert_array_equal(found[:, t], trace.tensors[parts(node)[-1].name], f"step {t}")

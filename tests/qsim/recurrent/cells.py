@@ -77,6 +77,8 @@ KERNELS = {
     "tflite": Kernel(tables, single=False, shifts=False, each=True),
     "cmsis-nn": Kernel(tables, single=False, shifts=False, each=False),
     "litert-reference": Kernel(gemmlowp, single=True, shifts=True, each=False),
+    "litert-optimized": Kernel(gemmlowp, single=True, shifts=True, each=False),
+    "xnnpack": Kernel(gemmlowp, single=True, shifts=True, each=False),
 }
 
 

@@ -195,9 +195,14 @@ def _is_batched(program: ExportedProgram) -> bool:
     # `==` on them would guard on the answer.
     batches = [_batch(values[name]) for name in signature.user_inputs]
     outputs = [values.get(name) for name in signature.user_outputs]
-    fixed = all(isinstance(d, int) for value in outputs for d in getattr(value, "shape", ())[1:])
+    fixed = all(_is_fixed(d) for value in outputs for d in getattr(value, "shape", ())[1:])
     known = bool(batches) and None not in batches
     return known and fixed and {_batch(value) for value in outputs} <= set(batches)
+
+
+def _is_fixed(size: Any) -> bool:
+    """Return whether a size is a number, or one that a constant mask will tell (``u0``)."""
+    return isinstance(size, int) or str(size).startswith("u")
 
 
 def _batch(value: Any) -> str | None:

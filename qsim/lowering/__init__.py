@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from qsim.lowering.arrangement import arrange, constant_nodes
 from qsim.lowering.assemble import Assembler, lower
-from qsim.lowering.builder import Builder
+from qsim.lowering.builder import Builder, Codes
 from qsim.lowering.clamps import clamp_codes
 from qsim.lowering.match import Matcher, chain, layer_of
+from qsim.lowering.moves import Move, moves
 from qsim.lowering.products import checked_weight, finish, weight_zero_points
 from qsim.lowering.requantization import (
     emit_requantize,
@@ -33,8 +34,10 @@ from qsim.lowering.view import (
 __all__ = [
     "Assembler",
     "Builder",
+    "Codes",
     "Constant",
     "Matcher",
+    "Move",
     "NotLowerableError",
     "QParams",
     "Shapes",
@@ -58,6 +61,7 @@ __all__ = [
     "lower_rescale",
     "lower_table",
     "move_or_rescale",
+    "moves",
     "operator_name",
     "same_params",
     "warn_of_factors",

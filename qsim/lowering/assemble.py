@@ -9,6 +9,7 @@ from qsim.errors import FileFormatError, ModelError
 from qsim.graph import attribute
 from qsim.lowering.arrangement import Arrangement, Item, arrange, output_nodes
 from qsim.lowering.match import Matcher, layer_of
+from qsim.lowering.merging import merge_moves
 from qsim.lowering.view import (
     NotLowerableError,
     infer_shapes,
@@ -175,15 +176,16 @@ class Assembler:
             constants.update(builder.constants)
             calls.extend(builder.calls)
         outputs = [item.node for item in items if self._leaves(item, inside)]
+        returned = tuple(matcher.codes[node].name for node in outputs)
         index = len(self.programs)
         self.programs.append(
             Program(
                 name=f"program{index}",
                 inputs=tuple(inputs),
-                outputs=tuple(matcher.codes[node].name for node in outputs),
+                outputs=returned,
+                calls=tuple(merge_moves(calls, tensors, constants, returned)),
                 tensors=tensors,
                 constants=constants,
-                calls=tuple(calls),
             )
         )
         self.steps.append(

@@ -34,6 +34,7 @@ class Match:
 
     Attributes:
         anchor: the operator's node.
+        origin: the same operator in the float graph, whose nodes know their shapes.
         clamps: relu-family nodes fused after it, in order.
         quantize: the node whose output is the operator's integer result; the anchor itself where
             that is positions.
@@ -47,6 +48,7 @@ class Match:
     """
 
     anchor: Node
+    origin: Node
     clamps: tuple[Node, ...]
     quantize: Node
     operands: tuple[Codes, ...]

@@ -157,11 +157,13 @@ class Matcher:
             for node in pattern.operands(anchor)
         )
         result = self.codes[quantize]
-        if not pattern.primitives(anchor, self.target) and same_params(operands[0], result):
+        origin = self.origins.get(anchor.name, anchor)
+        handed = not clamps and not pattern.primitives(origin, self.target)
+        if handed and same_params(operands[0], result):
             self.aliases[quantize] = _quantize_of(anchor.args[0])
             self.codes[quantize] = operands[0]
             return
-        match = Match(anchor, clamps, quantize, operands, result, layer_of(anchor))
+        match = Match(anchor, origin, clamps, quantize, operands, result, layer_of(anchor))
         if pattern.parts:
             match = self._of_parts(match)
         builder = Builder(self.target, self.graph, self.shapes, match, constants=held)

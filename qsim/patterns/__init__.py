@@ -28,6 +28,7 @@
 | cell_state       | what else reads an LSTM cell's state       | requantize                  |
 | reshape          | flatten, view, reshape, (un)squeeze        | reshape                     |
 | permute          | permute, transpose, t                      | permute                     |
+| move             | slice, index, flip, repeat, expand, ...    | strided_slice, gather, ...  |
 | identity         | contiguous, clone, detach, dropout in eval | none                        |
 
 ``*``: where it is needed; ``...``: requantize. A pattern says everything about its family: what the

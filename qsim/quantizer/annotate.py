@@ -181,6 +181,8 @@ class TargetQuantizer(Quantizer):  # type: ignore[misc]  # torchao carries no ty
         if lacking:
             return f"target {self.target.name} has no {lacking}"
         for tensor in _odd(_activations(node, pattern), pattern):
+            if _is_empty(tensor):
+                return "it reads a tensor without elements"
             return f"it reads {nodes.kind(tensor)}; the primitives take activations in float32"
         if self.config.settings(pattern.name, nodes.module_paths(node)).skip:
             return "the configuration leaves it in float"
@@ -229,7 +231,12 @@ def _odd(tensors: tuple[Any, ...], pattern: Pattern) -> list[Any]:
 
 def _is_activation(tensor: object, pattern: Pattern) -> bool:
     constant = nodes.is_parameter(tensor) and not pattern.constant_operands
-    return isinstance(tensor, Node) and nodes.is_float(tensor) and not constant
+    usable = isinstance(tensor, Node) and nodes.is_float(tensor) and not _is_empty(tensor)
+    return usable and not constant
+
+
+def _is_empty(tensor: object) -> bool:
+    return any(isinstance(size, int) and size == 0 for size in nodes.shape(tensor) or ())
 
 
 def _annotate(node: Node, inputs: dict[Node, Any], output: Any) -> None:

@@ -20,6 +20,13 @@ from qsim.quantizer.pass_batch_norm import fold_batch_norm
 from qsim.quantizer.pass_constants import fold_constants
 from qsim.quantizer.pass_factories import plain_factories
 from qsim.quantizer.pass_functional import functional, refuse_random
+from qsim.quantizer.pass_moves import (
+    plain_masks,
+    plain_parts,
+    plain_windows,
+    plain_writes,
+    stacked,
+)
 from qsim.quantizer.pass_recurrent import settle_states, unroll_recurrent
 from qsim.quantizer.pass_spelling import (
     drop_whole_slices,
@@ -55,12 +62,23 @@ BUILTIN: Final = (
             positions_of_max,
             drop_whole_slices,
             plain_moves,
+            plain_parts,
         ),
     ),
     _UNROLL,
     *map(
         _builtin,
-        (settle_states, plain_factories, plain_numbers, fold_constants, fold_batch_norm),
+        (
+            settle_states,
+            stacked,
+            plain_writes,
+            plain_windows,
+            plain_factories,
+            plain_numbers,
+            fold_constants,
+            plain_masks,
+            fold_batch_norm,
+        ),
     ),
 )
 

@@ -53,6 +53,7 @@ BUILTIN: Final[tuple[str, ...]] = (
     "cell_state",
     "reshape",
     "permute",
+    "move",
     "identity",
 )
 _registered: dict[str, Pattern] = {}

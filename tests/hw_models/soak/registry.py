@@ -26,6 +26,7 @@ from tests.hw_models.soak.cases.linear import case_linear
 from tests.hw_models.soak.cases.lookup import case_lookup
 from tests.hw_models.soak.cases.matmul import case_matmul
 from tests.hw_models.soak.cases.mean import case_mean
+from tests.hw_models.soak.cases.moves import case_gather, case_strided_slice
 from tests.hw_models.soak.cases.mul import case_mul
 from tests.hw_models.soak.cases.packing import case_packing
 from tests.hw_models.soak.cases.pad import case_pad
@@ -63,6 +64,8 @@ PRIMITIVES: dict[str, tuple[Case, Iterable[str]]] = {
     "extremum": (case_extremum, ["minimum", "maximum"]),
     "concat": (case_concat, ["copy", *FAMILIES]),
     "pad": (case_pad, PAD_MODES),
+    "strided_slice": (case_strided_slice, ("forward", "backward", "repeated")),
+    "gather": (case_gather, ("uint8", "int32", "int64")),
     "shift_right": (case_shift, DETERMINISTIC),
     "argmax": (case_argmax, ["first"]),
     "mean": (case_mean, [*(f"division-{r}" for r in DIVISIONS), "over-count", *FAMILIES]),

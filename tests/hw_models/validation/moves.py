@@ -54,6 +54,27 @@ TARGETS: dict[str, Target] = {
             "ledger": NO_LEDGER,
         },
     ),
+    "strided_slice": Target(
+        hw.strided_slice,
+        {"x": IMAGE, "starts": [0] * 4, "steps": [1, 1, 0, 1], "sizes": [1, 1, 3, 1]},
+        {
+            "x": [*NO_CODES, np.zeros(3, np.int8)],
+            "starts": [*NO_INT, [0] * 3, [-1] * 4, [0.0] * 4, [True] * 4, [HUGE] * 4, ["ab"] * 4],
+            "steps": [*NO_INT, [1] * 3, [1, 1, -1, 1], [1.0] * 4, [False] * 4, [HUGE] * 4],
+            "sizes": [*NO_INT, [1] * 3, [-1] * 4, [9] * 4, [1.0] * 4, [True] * 4, [HUGE] * 4],
+            "ledger": NO_LEDGER,
+        },
+    ),
+    "gather": Target(
+        hw.gather,
+        {"x": IMAGE, "indices": np.array([0])},
+        {
+            "x": [*NO_CODES, np.zeros((1, 0), np.int8)],
+            "indices": [*NO_CODES, np.array([-1]), np.array([99]), np.zeros((1, 1), int)],
+            "axis": [*NO_INT, 4, -5],
+            "ledger": NO_LEDGER,
+        },
+    ),
     "argmax": Target(
         hw.argmax,
         {"x": IMAGE},

@@ -23,6 +23,9 @@ Two kinds of tables, which datapaths and interpreters keep apart:
 | hard_swish | ``HardSwish``                               | not there                             |
 | leaky_relu | ``LeakyRelu``; XNNPACK: ``ByteLeakyRelu``   | ``LeakyRelu``                         |
 
+LiteRT's LSTM, and its optimized int16 kernels at scales of 2**-12, have ``FixedSigmoid`` and
+``FixedTanh`` instead of ``Sigmoid16`` and ``Tanh16``.
+
 Sources: tensorflow lite/kernels/internal/common.h (LUTPopulate), lite/kernels/activations.cc and
 elementwise.cc; ``ONNX`` is onnxruntime core/providers/cpu/quantization's QLinearLookupTable,
 ``TORCH`` the formula of quantized_decomposed.
@@ -43,6 +46,7 @@ from hw_models._pointwise import require_int
 from hw_models.errors import ContractError
 from hw_models.formats import FixedFormat, IntArray
 from hw_models.functions.curves import Sigmoid16, Tanh16
+from hw_models.functions.fixed16 import FixedSigmoid, FixedTanh
 from hw_models.functions.real import FUNCTIONS, ask
 from hw_models.functions.units import ByteLeakyRelu, HardSwish, LeakyRelu
 from hw_models.rounding import DETERMINISTIC, Rounding, round_shift, rounding_code
@@ -56,6 +60,8 @@ __all__ = [
     "TFLITE",
     "TORCH",
     "ByteLeakyRelu",
+    "FixedSigmoid",
+    "FixedTanh",
     "HardSwish",
     "LeakyRelu",
     "Sigmoid16",
@@ -69,7 +75,9 @@ __all__ = [
 ]
 
 FloatType: TypeAlias = Literal["float32", "float64"]
-TableUnit: TypeAlias = HardSwish | LeakyRelu | ByteLeakyRelu | Sigmoid16 | Tanh16
+TableUnit: TypeAlias = (
+    HardSwish | LeakyRelu | ByteLeakyRelu | Sigmoid16 | Tanh16 | FixedSigmoid | FixedTanh
+)
 Function: TypeAlias = "str | Callable[[float], float]"
 FLOATS: Final[dict[str, type[Any]]] = {"float32": np.float32, "float64": np.float64}
 MAX_BITS: Final = 16
@@ -214,7 +222,7 @@ def unit_table(
     if not isinstance(unit, TableUnit):
         raise ContractError(
             f"unit must be an integer unit, not {show(unit)} (accepted: HardSwish, LeakyRelu, "
-            "ByteLeakyRelu, Sigmoid16, Tanh16)"
+            "ByteLeakyRelu, Sigmoid16, Tanh16, FixedSigmoid, FixedTanh)"
         )
     require_formats(input, output)
     codes = range(input.min, input.max + 1)

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qsim.errors import InputError, ModelError, UsageError
+from qsim.graph.packed import PACKED, packs_sequences
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -259,6 +260,8 @@ def _export_static(model: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> 
 
 
 def _reason(error: BaseException) -> str:
+    if packs_sequences(error):
+        return PACKED
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     text = lines[0] if lines else "no reason given"
     return f"{type(error).__name__}: {text[:200]}"

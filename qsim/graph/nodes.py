@@ -7,6 +7,7 @@ to know at which position which overload keeps them.
 from __future__ import annotations
 
 import math
+import operator
 from typing import TYPE_CHECKING, Any, Final
 
 from qsim.errors import ModelError
@@ -97,6 +98,12 @@ def operator_name(node: Node) -> str:
 def schema(node: Node) -> Any:
     """Return the schema of the operator that a node calls, or None."""
     return getattr(node.target, "_schema", None) if node.op == "call_function" else None
+
+
+def parts(node: Node) -> list[Node]:
+    """Return the results of an operator with several, the last first: a later one may be read."""
+    found = [user for user in node.users if user.target is operator.getitem]
+    return sorted(found, key=lambda part: -int(part.args[1]))  # type: ignore[arg-type]
 
 
 def argument(node: Node, position: int, name: str, default: Any = None) -> Any:

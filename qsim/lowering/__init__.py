@@ -20,6 +20,7 @@ from qsim.lowering.requantization import (
     same_params,
     warn_of_factors,
 )
+from qsim.lowering.schemes import check_activation, check_bias, check_weight
 from qsim.lowering.shapes import Shapes
 from qsim.lowering.tables import lower_table
 from qsim.lowering.view import (
@@ -45,6 +46,9 @@ __all__ = [
     "Shapes",
     "arrange",
     "chain",
+    "check_activation",
+    "check_bias",
+    "check_weight",
     "checked_weight",
     "clamp_codes",
     "constant",

@@ -76,9 +76,9 @@ class Arrangement:
         """Return the items that an item needs first; graph inputs and constants are not items."""
         match item.kind:
             case "integer":
-                readers = self.matcher.built[item.node].match.readers
-                read = (node for each in readers for node in operand_quantizers(each, self))
-                return list(dict.fromkeys(map(self.codes, read)))
+                match = self.matcher.built[item.node].match
+                read = (node for each in match.readers for node in operand_quantizers(each, self))
+                return list(dict.fromkeys(map(self.codes, (*read, *match.read))))
             case "dequantize":
                 return [self.codes(item.node)]
             case "quantize":

@@ -44,6 +44,9 @@ class Match:
             stands for itself: scale 1, zero point 0.
         layer: the module path in the model.
         members: of several operators that became one, all, the anchor last; else none.
+        part: which of the operator's results, where it has several.
+        others: the results that are codes already, by their number.
+        read: the quantize nodes of those.
     """
 
     anchor: Node
@@ -55,10 +58,24 @@ class Match:
     layer: str
     members: tuple[Node, ...] = ()
 
+    part: int | None = None
+    others: Mapping[int, Codes] = field(default_factory=dict)
+    read: tuple[Node, ...] = ()
+
     @property
     def readers(self) -> tuple[Node, ...]:
         """The operators that read the operands."""
         return self.members or (self.anchor,)
+
+    @property
+    def name(self) -> str:
+        """What calls and constants are named after: the operator, or the part that is made."""
+        from torch.fx import Node
+
+        source = self.quantize.args[0]
+        return (
+            source.name if self.part is not None and isinstance(source, Node) else self.anchor.name
+        )
 
 
 @dataclass(slots=True)
@@ -76,11 +93,11 @@ class Builder:
 
     def warn(self, text: str) -> None:
         """Note what the datapath loses here; the layer is put in front."""
-        self.warnings.append(f"{self.match.layer or self.match.anchor.name}: {text}")
+        self.warnings.append(f"{self.match.layer or self.match.name}: {text}")
 
     def constant(self, role: str, array: npt.NDArray[np.generic]) -> str:
         """Store an array and return its name."""
-        name = f"{self.match.anchor.name}.{role}"
+        name = f"{self.match.name}.{role}"
         self.constants[name] = array
         return name
 
@@ -92,7 +109,7 @@ class Builder:
         attributes: Mapping[str, Any],
     ) -> str:
         """Append a call that defines ``spec`` and return the tensor's name."""
-        name = f"{self.match.anchor.name}.{primitive}"
+        name = f"{self.match.name}.{primitive}"
         taken = {call.name for call in self.calls}
         unique, number = name, 2
         while unique in taken:
@@ -107,7 +124,7 @@ class Builder:
 
     def intermediate(self, primitive: str, shape: tuple[int, ...], fmt: FixedFormat) -> TensorSpec:
         """Return the spec of an accumulator between two primitives of this operator."""
-        return TensorSpec(f"{self.match.anchor.name}.{primitive}", shape, fmt, None, 0)
+        return TensorSpec(f"{self.match.name}.{primitive}", shape, fmt, None, 0)
 
     def result(self) -> TensorSpec:
         """Return the spec of the operator's integer result."""

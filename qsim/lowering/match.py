@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+import operator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from qsim.errors import TargetError
 from qsim.graph import nodes
@@ -199,14 +201,31 @@ class Matcher:
             self.codes[quantize] = operands[0]
             return
         match = Match(anchor, origin, clamps, quantize, operands, result, layer_of(anchor))
-        self._build(match, pattern, held)
+        self._build(self._of_parts(match) if pattern.parts else match, pattern, held)
 
     def _build(self, match: Match, pattern: Pattern, held: dict[str, npt.NDArray[Any]]) -> None:
         builder = Builder(self.target, self.graph, self.shapes, match, constants=held)
-        self._check_formats(match, positions=pattern.positions)
+        if pattern.states is None:
+            self._check_formats(match, positions=pattern.positions)
         pattern.lower(builder)
         self._check_available(builder)
         self.built[match.quantize] = builder
+
+    def _of_parts(self, match: Match) -> Match:
+        """Add which result is made, and those that are codes already."""
+        part = cast("Node", match.quantize.args[0])
+        known = {
+            int(cast("int", other.args[1])): reader
+            for other in nodes.parts(match.anchor)
+            for reader in other.users
+            if other is not part and reader in self.built
+        }
+        return dataclasses.replace(
+            match,
+            part=int(cast("int", part.args[1])),
+            others={number: self.codes[reader] for number, reader in known.items()},
+            read=tuple(known.values()),
+        )
 
     def why_host(self, node: Node) -> str:
         """Return why an operator that was not lowered stays on the host, for the report."""
@@ -286,6 +305,10 @@ def chain(quantize: Node) -> tuple[Node, tuple[Node, ...]]:
         source = before
     if not isinstance(source, Node):
         raise NotLowerableError("a number is quantized, not a tensor")
+    if source.target is operator.getitem:
+        whole = cast("Node", source.args[0])
+        if any(pattern.parts for pattern in registry.candidates(whole.target)):
+            source = whole
     return source, tuple(clamps)
 
 

@@ -23,6 +23,11 @@
 | resize           | upsample nearest, linear, bilinear         | resize                      |
 | pad              | pad: constant, reflect, replicate          | pad                         |
 | argmax           | argmax, max where only positions are read  | argmax, reshape*            |
+| lstm_cell        | lstm_cell: a step of an LSTM               | correlation, mul, lookup... |
+| gru_cell         | gru_cell                                   | the same                    |
+| rnn_cell         | rnn_tanh_cell, rnn_relu_cell               | the same                    |
+| recurrent        | lstm, gru, rnn: unrolled before, or not    | the same                    |
+| cell_state       | what else reads an LSTM cell's state       | requantize                  |
 | reshape          | flatten, view, reshape, (un)squeeze        | reshape                     |
 | permute          | permute, transpose, t                      | permute                     |
 | move             | slice, index, flip, repeat, expand, ...    | strided_slice, gather, ...  |

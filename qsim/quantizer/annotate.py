@@ -33,7 +33,14 @@ from qsim.lowering import find_compositions
 from qsim.quantizer.alignment import align, aligned
 from qsim.quantizer.groups import Operator, Slot, drop_idle, groups, lone, slots
 from qsim.quantizer.limits import Limit, Raised, Registers
-from qsim.quantizer.specs import activation_spec, bias_spec, bias_values, weight_spec
+from qsim.quantizer.specs import (
+    activation_spec,
+    bias_spec,
+    bias_values,
+    block_spec,
+    state_spec,
+    weight_spec,
+)
 from qsim.quantizer.stated import by_group
 from qsim.registry import patterns as registry
 
@@ -86,12 +93,17 @@ class TargetQuantizer(Quantizer):  # type: ignore[misc]  # torchao carries no ty
         roots = groups(chosen)
         alone = lone(chosen, roots)
         made_here = {roots[op.result] for op in chosen if op.result in roots}
+        states = {roots[tensor] for op in chosen for tensor in op.states}
         given = by_group(model, self.config, roots)
         firsts: dict[Node, Slot] = {}
         specs: dict[Slot, Any] = {}
         for op, slot, tensor in slots(chosen):
+            if slot in specs:
+                continue  # an operand of another result of the same operator
             first = firsts.setdefault(roots[tensor], slot)
-            if first is slot:
+            if first is slot and roots[tensor] in states:
+                specs[slot] = state_spec(op)
+            elif first is slot:
                 made = slot is op.result and slot in alone
                 fixed = given.get(roots[tensor])
                 out = roots[tensor] in made_here
@@ -100,11 +112,20 @@ class TargetQuantizer(Quantizer):  # type: ignore[misc]  # torchao carries no ty
             else:
                 specs[slot] = SharedQuantizationSpec(first)
         self._aligned = aligned(self.target, chosen)
+        matrices: dict[Node, Node] = {}
         for op in chosen:
             read: dict[Node, dict[Node, Any]] = {op.node: {}}
             for tensor, reader in op.edges:
                 read.setdefault(reader, {})[tensor] = specs[tensor, reader]
             read[op.node].update(self._constants(model, op))
+            for weight, blocks in op.pattern.matrices(op.node):
+                first_reader = matrices.setdefault(weight, op.node)
+                own = first_reader is op.node
+                read[op.node][weight] = (
+                    block_spec(self.target, op, blocks)
+                    if own
+                    else SharedQuantizationSpec((weight, first_reader))
+                )
             for reader, inputs in read.items():
                 _annotate(reader, inputs, specs.get(op.node) if reader is op.node else None)
             if op.result is not op.node:
@@ -150,6 +171,11 @@ class TargetQuantizer(Quantizer):  # type: ignore[misc]  # torchao carries no ty
             settings = self.config.settings(pattern.name, nodes.module_paths(node))
             inputs = _activations(node, pattern)
             if settings.skip or self._lacks(node, pattern) or _odd(inputs, pattern):
+                continue
+            if pattern.parts:
+                found += [
+                    Operator(node, pattern, settings, inputs, part) for part in nodes.parts(node)
+                ]
                 continue
             result = self._fused_relu(node) if pattern.fuses_relu else None
             if result is not None:

@@ -31,8 +31,8 @@ class Operator:
         pattern: what it means to the datapath.
         settings: what the config says about it.
         inputs: its activation operands.
-        result: the node behind which its result's observer stands: itself, or the fused relu.
-            Positions have no observer.
+        result: the node behind which its result's observer stands: itself, the fused relu, or one
+            of its parts. Positions have no observer.
         readers: the operators that read the inputs: itself, or those that it was folded from.
     """
 
@@ -47,6 +47,19 @@ class Operator:
     def edges(self) -> tuple[tuple[Node, Node], ...]:
         """Every operand with every operator that reads it."""
         return tuple((x, reader) for reader in self.readers or (self.node,) for x in self.inputs)
+
+    @property
+    def shared(self) -> tuple[Node, ...]:
+        """The operands that have the parameters of the result."""
+        if self.pattern.sharing:
+            return self.inputs
+        return self.pattern.shared(self.node, self.result)
+
+    @property
+    def states(self) -> tuple[Node, ...]:
+        """The tensors that are 16-bit states."""
+        rule = self.pattern.states
+        return () if rule is None else rule(self.node, self.result)
 
     @property
     def tensors(self) -> tuple[Node, ...]:
@@ -79,9 +92,8 @@ def groups(chosen: list[Operator]) -> dict[Node, Node]:
     for op in chosen:
         for tensor in op.tensors:
             root(tensor)
-        if op.pattern.sharing:
-            for tensor in op.inputs:
-                parent[root(op.result)] = root(tensor)
+        for tensor in op.shared:
+            parent[root(op.result)] = root(tensor)
     return {tensor: root(tensor) for tensor in list(parent)}
 
 
@@ -90,7 +102,7 @@ def lone(chosen: list[Operator], roots: dict[Node, Node]) -> set[Node]:
 
     Only those can have parameters that no data changes: a maximum puts two into one group.
     """
-    shared = {op.result for op in chosen if op.pattern.sharing}
+    shared = {op.result for op in chosen if op.shared}
     sources: dict[Node, list[Node]] = {}
     for tensor, root in roots.items():
         if tensor not in shared:

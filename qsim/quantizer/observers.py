@@ -169,6 +169,17 @@ class ActivationObserver(_TargetObserver):
                 assert_never(self.method)
 
 
+class StateObserver(ActivationObserver):
+    """Watches the state of a recurrent cell: the scale stays within the bounds of its unit."""
+
+    def qparams(self) -> tuple[Floats, Codes]:
+        """Return the scale, a power of two within the bounds, and zero point 0."""
+        from hw_models.recurrent import CELL_SCALES
+
+        scale, zero = super().qparams()
+        return np.clip(scale, *CELL_SCALES), zero
+
+
 class WeightObserver(_TargetObserver):
     """Reads a constant once; one scale per tensor."""
 
@@ -255,6 +266,23 @@ class PerChannelWeightObserver(WeightObserver):
 
     PT2E hands the channel axis only to observers with ``PerChannel`` in their name.
     """
+
+
+class BlockPerChannelWeightObserver(WeightObserver):
+    """Reads a constant once; one scale for each of some equal blocks of rows, as gates have."""
+
+    def __init__(self, *args: Any, blocks: int, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._blocks = blocks
+
+    def _rows(self) -> Floats:
+        return super()._rows().reshape(self._blocks, -1)
+
+    def qparams(self) -> tuple[Floats, Codes]:
+        """Return scales and zero points, one per row; those of a block are the same."""
+        rows = super()._rows().shape[0]
+        scale, zero = super().qparams()
+        return np.repeat(scale, rows // self._blocks), np.repeat(zero, rows // self._blocks)
 
 
 def _shrink(

@@ -31,6 +31,7 @@ from qsim.quantizer.pass_moves import (
     sliced_parts,
     stacked,
 )
+from qsim.quantizer.pass_recurrent import settle_states, unroll_recurrent
 from qsim.quantizer.pass_spelling import (
     drop_whole_slices,
     plain_moves,
@@ -69,8 +70,10 @@ BUILTIN: Final = (
         plain_moves,
     ),
     Pass(plain_parts.__name__, plain_parts),
+    *_builtin(sliced_parts),
+    Pass(unroll_recurrent.__name__, unroll_recurrent),
     *_builtin(
-        sliced_parts,
+        settle_states,
         stacked,
         plain_writes,
         plain_windows,

@@ -95,6 +95,7 @@ def _convert(
     from qsim.quantizer.annotate import TargetQuantizer
     from qsim.quantizer.host_operators import require_host_operators
     from qsim.quantizer.pass_constants import drop_unused
+    from qsim.quantizer.pass_recurrent import show_states
     from qsim.quantizer.passes import simplify
     from qsim.quantizer.results import in_order
 
@@ -102,6 +103,7 @@ def _convert(
     simple = simplify(copy.deepcopy(program.module(check_guards=False)), target)
     require_host_operators(simple)
     float_graph = copy.deepcopy(simple)
+    show_states(simple)
     try:
         quantizer = TargetQuantizer(target, config)
         prepared = prepare_pt2e(simple, quantizer)

@@ -11,7 +11,13 @@ from torchao.quantization.pt2e.quantizer import DerivedQuantizationSpec, Quantiz
 
 from qsim.errors import ModelError, TargetError
 from qsim.graph import nodes
-from qsim.quantizer.observers import ActivationObserver, PerChannelWeightObserver, WeightObserver
+from qsim.quantizer.observers import (
+    ActivationObserver,
+    BlockPerChannelWeightObserver,
+    PerChannelWeightObserver,
+    StateObserver,
+    WeightObserver,
+)
 from qsim.quantizer.qparams import Floats, power_of_two_above, symmetric_scale
 from qsim.target import has_zero_point
 
@@ -112,6 +118,43 @@ def weight_spec(target: Target, op: Operator, axis: int) -> QuantizationSpec:
         quant_max=high,
         qscheme=names[0] if affine else names[1],
         ch_axis=axis if per_channel else None,
+    )
+
+
+def state_spec(op: Operator) -> QuantizationSpec:
+    """Return how the 16-bit state of a recurrent cell is observed, whatever the target's widths."""
+    low, high = -(1 << 15), (1 << 15) - 1
+    observer = StateObserver.with_args(
+        scheme="power_of_two",
+        method=op.settings.activation_observer or "min_max",
+        layer=nodes.layer(op.node),
+    )
+    return QuantizationSpec(
+        dtype=container(low, high),
+        observer_or_fake_quant_ctr=observer,
+        quant_min=low,
+        quant_max=high,
+        qscheme=torch.per_tensor_symmetric,
+    )
+
+
+def block_spec(target: Target, op: Operator, blocks: int) -> QuantizationSpec:
+    """Return how a weight is observed whose blocks of rows are matrices of their own."""
+    section, settings = target.weight, op.settings
+    low, high = _codes(section.format, settings.weight_bits)
+    affine = has_zero_point(section.scheme)
+    return QuantizationSpec(
+        dtype=container(low, high),
+        observer_or_fake_quant_ctr=BlockPerChannelWeightObserver.with_args(
+            scheme=section.scheme,
+            method=settings.weight_observer or "min_max",
+            layer=nodes.layer(op.node),
+            blocks=blocks,
+        ),
+        quant_min=low,
+        quant_max=high,
+        qscheme=torch.per_channel_affine if affine else torch.per_channel_symmetric,
+        ch_axis=0,
     )
 
 

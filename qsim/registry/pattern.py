@@ -59,6 +59,18 @@ def no_weights(node: Node) -> Weights | None:
     return None
 
 
+def no_matrices(node: Node) -> tuple[tuple[Node, int], ...]:
+    """Return none: see ``Pattern.matrices``."""
+    del node
+    return ()
+
+
+def no_tensors(node: Node, result: Node) -> tuple[Node, ...]:
+    """Return none: see ``Pattern.shared`` and ``Pattern.states``."""
+    del node, result
+    return ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pattern:
     """One family of operators.
@@ -84,6 +96,12 @@ class Pattern:
         fixed: scale and zero point of the result, from its smallest and largest code and the
             scheme (``asymmetric``, ...), where they do not depend on data.
         positions: the result is not codes but positions (int64, no scale): nothing quantizes it.
+        parts: the operator has several results, each read through a getitem of its own.
+        matrices: further constants that get codes, each with the number of equal blocks of rows
+            that have a scale of their own.
+        shared: of the operands, those that have the parameters of a result.
+        states: of the operands and a result, those that are 16-bit states (``StateObserver``).
+            What formats operands and results have is then for ``lower`` to check.
     """
 
     name: str
@@ -101,3 +119,7 @@ class Pattern:
     takes_clamps: bool = False
     fixed: Fixed | None = None
     positions: bool = False
+    parts: bool = False
+    matrices: Callable[[Node], tuple[tuple[Node, int], ...]] = no_matrices
+    shared: Callable[[Node, Node], tuple[Node, ...]] = no_tensors
+    states: Callable[[Node, Node], tuple[Node, ...]] | None = None

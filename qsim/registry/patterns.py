@@ -47,6 +47,11 @@ BUILTIN: Final[tuple[str, ...]] = (
     "resize",
     "pad",
     "argmax",
+    "lstm_cell",
+    "gru_cell",
+    "rnn_cell",
+    "recurrent",
+    "cell_state",
     "reshape",
     "permute",
     "move",
@@ -147,7 +152,8 @@ def why_none(node: Node) -> str:
     found = candidates(node.target)
     if not found:
         return "no primitive computes it"
-    if not is_float(node) and not found[-1].positions:
+    several = isinstance(node.meta.get("val"), (tuple, list))
+    if not (is_float(node) or several) and not found[-1].positions:
         return f"it computes {kind(node)}; the primitives replace float32"
     return found[-1].why(node)
 

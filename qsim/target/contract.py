@@ -30,6 +30,7 @@ from qsim.target.sections import (
     Padding,
     Primitives,
     Quantize,
+    Recurrent,
     Requantize,
     RequantizeLinear,
     RequantizeMul,
@@ -59,6 +60,7 @@ class Target:
             avg_pool, primitives, memory, array: the sections of the TOML file.
         requantize_linear, requantize_mul: sections that a file has only where linear layers and
             element-wise products are rescaled in another way.
+        recurrent: whose order of roundings recurrent cells have; None for TFLite-Micro's.
         schema: version of the contract's form.
         checked: which release of that system was compared, and how; empty where nobody says. It
             describes a target's file: nothing that holds a target carries it, and targets that
@@ -87,6 +89,7 @@ class Target:
     array: Array
     requantize_linear: RequantizeLinear | None = None
     requantize_mul: RequantizeMul | None = None
+    recurrent: Recurrent | None = None
     schema: int = SCHEMA
     checked: str = field(default="", compare=False)
 

@@ -55,6 +55,7 @@ AddRounding: TypeAlias = Literal["requantize", FixedRounding, ShiftRounding]
 Derive: TypeAlias = Literal["float64", "float32"]
 PadValue: TypeAlias = Literal["zero_point", "zero"]
 Formula: TypeAlias = Literal["torch", "executorch", "onnx", "tflite"]
+RecurrentKernel: TypeAlias = Literal["tflite-micro", "cmsis-nn", "litert"]
 AddFormula: TypeAlias = Literal[
     "shifted", "aligned", "float_torch", "float_onnxruntime", "multiplier", "none"
 ]
@@ -362,6 +363,18 @@ class AvgPool(Section):
 
 
 @dataclass(frozen=True, slots=True)
+class Recurrent(Section):
+    """The order of roundings in a step of a recurrent cell; without it as ``tflite-micro``.
+
+    Attributes:
+        kernel: whose: ``tflite-micro``, ``cmsis-nn`` or ``litert``; see ``hw_models.recurrent``.
+    """
+
+    kernel: RecurrentKernel
+    section: ClassVar[str] = "recurrent"
+
+
+@dataclass(frozen=True, slots=True)
 class Primitives(Section):
     """What the accelerator can do; the rest of a network stays in the host graph.
 
@@ -422,7 +435,8 @@ SECTIONS: Final[dict[str, type[Section]]] = {
         Array,
         RequantizeLinear,
         RequantizeMul,
+        Recurrent,
     )
 }
 # Sections that a target leaves out where it has nothing to say there.
-OPTIONAL: Final[frozenset[str]] = frozenset({"requantize_linear", "requantize_mul"})
+OPTIONAL: Final[frozenset[str]] = frozenset({"requantize_linear", "requantize_mul", "recurrent"})

@@ -105,6 +105,12 @@ class Model:
         self._graph.inputs.append(tensor.index)
         return tensor
 
+    def variable(self, shape: tuple[int, ...], dtype: str, scale: Any, zero_point: int) -> Tensor:
+        """Add a tensor that keeps its codes from one run to the next; real 0 at first."""
+        tensor = self.tensor(shape, dtype, scale, zero_point)
+        self._graph.tensors[tensor.index].isVariable = True
+        return tensor
+
     def constant(self, data: np.ndarray, scale: Any = None, *, axis: int = 0) -> Tensor:
         """Add a constant with zero point 0."""
         return self.tensor(data.shape, data.dtype.name, scale, axis=axis, data=data)
@@ -115,6 +121,7 @@ class Model:
         inputs: list[Tensor | None],
         output: Tensor,
         options: str = "",
+        intermediates: tuple[Tensor, ...] = (),
         **fields: Any,
     ) -> Tensor:
         """Add an operator.
@@ -124,12 +131,15 @@ class Model:
             inputs: None leaves an optional one out.
             output: where its result goes.
             options: name of the schema's options table, where the operator has one.
+            intermediates: tensors whose scales alone are read, where it has some.
             fields: of that table.
         """
         made = schema.OperatorT()
         made.opcodeIndex = self._opcode(name)
         made.inputs = [-1 if t is None else t.index for t in inputs]
         made.outputs = [output.index]
+        if intermediates:
+            made.intermediates = [t.index for t in intermediates]
         if options:
             table = getattr(schema, options + "T")()
             for key, value in fields.items():

@@ -13,6 +13,8 @@ from hw_models.tables import (
     TFLITE,
     TORCH,
     ByteLeakyRelu,
+    FixedSigmoid,
+    FixedTanh,
     HardSwish,
     LeakyRelu,
     Sigmoid16,
@@ -81,6 +83,7 @@ def test_curves_int16(name: str) -> None:
     """A scale of 2**-12 or 2**-11 goes to other kernels in the optimized set."""
     rng = np.random.default_rng(2)
     unit = {"LOGISTIC": Sigmoid16, "TANH": Tanh16}[name]
+    fixed = {"LOGISTIC": FixedSigmoid(3), "TANH": FixedTanh(3)}[name]
     form = FixedFormat(16)
     for s_x in (F32(2.0**-12), F32(2.0**-11), *(F32(v) for v in rng.uniform(1e-5, 1e-3, 3))):
         expected = unit_table(unit.from_scale(float(s_x)), form, form)
@@ -88,6 +91,8 @@ def test_curves_int16(name: str) -> None:
         assert left == {name}
         np.testing.assert_array_equal(results["reference"][0], expected, f"{s_x}")
         np.testing.assert_array_equal(results["optimized"], results["xnnpack"])
+        if s_x == 2.0**-12:
+            np.testing.assert_array_equal(results["optimized"][0], unit_table(fixed, form, form))
         if np.frexp(s_x)[0] != 0.5:
             np.testing.assert_array_equal(results["optimized"][0], expected, f"{s_x}")
 

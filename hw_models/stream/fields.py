@@ -19,9 +19,12 @@ OP: Final = 0
     LINE,
     MAX_POOL,
     AVG_POOL,
-) = range(8)
+    GATHER,
+    WIDE,
+) = range(10)
 NAMES: Final = (
-    "copy", "products", "depthwise", "unary", "binary", "line", "max_pool", "avg_pool",
+    "copy", "products", "depthwise", "unary", "binary", "line", "max_pool", "avg_pool", "gather",
+    "wide",
 )  # fmt: skip
 
 # Of most: operand, result, a second operand, elements.
@@ -29,10 +32,15 @@ X, Y, X2, SIZE = 1, 2, 3, 4
 # Of those with windows: images, input and output sizes.
 N, H, W, C, OH, OW, O = range(4, 11)  # noqa: E741  # the letters of [N, O, OH, OW]
 
-# copy: bytes of an element; what X and Y are (an arena's address, or the number of an argument);
-# sizes, outermost first, and the distances of X, in elements, that go with them.
-ITEM, X_ARGUMENT, Y_ARGUMENT, D0, S0 = 5, 6, 7, 8, 13
+# copy: bytes of an element; what X and Y are; sizes, outermost first, and the distances in X and in
+# Y, in elements, that go with them; bytes from X and from Y to the first elements. Distances may be
+# 0 or negative. MAPPED: elements are bytes, replaced by their entries of TABLE.
+ITEM, X_PLACE, Y_PLACE, D0, S0, T0, X_START, Y_START, MAPPED = 5, 6, 7, 8, 13, 18, 23, 24, 25
 DIMENSIONS: Final = 5
+# What X and Y of a copy are: an arena's address, the number of an argument, a constants' address.
+IN_ARENA, IN_ARGUMENT, IN_CONSTANTS = range(3)
+# gather: D0 lines of D0 + 1 positions of D0 + 2 elements; S0: elements between two lines of X;
+# TABLE: int64, the first element of each position in its line.
 
 # products and depthwise: the padded input of a band of output rows is copied into the workspace.
 TOP, LEFT = 11, 12  # padding before
@@ -53,6 +61,8 @@ BASES, SUMS, TAIL = 42, 43, 44  # bytes from the start of the workspace
 SHARES = 45  # parts of the output channels that several threads may take of one band
 BYTES_KIND, PAIRS_KIND, WORDS_KIND = range(3)
 
+# wide: bytes of an operand's element and of a result's, 1 or 2; TABLE has an entry for each code.
+X_ITEM, Y_ITEM = 5, 6
 # unary and binary: the table; line: float32 factors and limits in the table.
 # pools: starts of windows, taps and distances are in int64 tables.
 ROW_STARTS, ROW_TAPS, ROW_DILATION, COLUMN_STARTS, COLUMN_TAPS, COLUMN_DILATION = range(11, 17)

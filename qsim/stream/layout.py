@@ -15,9 +15,11 @@ if TYPE_CHECKING:
 
 # Primitives with windows, which read and write their channels innermost.
 WINDOWED: Final = frozenset({"correlation", "max_pool", "avg_pool"})
-# Primitives whose result lies as their operands do: element i depends on element i only.
+# Primitives whose result lies as their operands do: element i depends on element i only, or moves
+# along its own dimension.
 ALIKE: Final = frozenset(
     {"add", "bias_add", "clamp", "lookup", "maximum", "minimum", "mul", "requantize", "sub"}
+    | {"concat", "gather", "pad", "strided_slice"}
 )
 
 

@@ -50,7 +50,7 @@ class _Chain:
     mode: int = -1
 
 
-def encode(source: Source, index: int) -> Command:
+def encode(source: Source, index: int) -> list[Command]:
     """Encode a correlation or linear call and its followers.
 
     Raises:
@@ -65,7 +65,7 @@ def encode(source: Source, index: int) -> Command:
     axis = 1 if call.primitive == "correlation" else len(x.shape) - 1
     _take_bias(source, chain, axis)
     _take_requantize(source, chain, axis, geometry, packed.columns)
-    return _command(source, call, window, kept, chain)
+    return [_command(source, call, window, kept, chain)]
 
 
 def _packed(source: Source, call: Call) -> tuple[Geometry, PackedProducts, int, int]:

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from qsim.stream.command import NotInStream
+from qsim.stream.homes import Homes
 from qsim.stream.layout import Layout, layouts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable
 
     from hw_models import FixedFormat
     from qsim.program import Call, ProgramData
@@ -25,7 +26,8 @@ class Source:
         batch: its batch size.
         constants: grows while commands are encoded.
         kept: what does not depend on the batch, by any key: packed weights, tried lines.
-        layouts: of every tensor.
+        layouts: of every tensor, and of what commands leave for others of the same call.
+        homes: where tensors live, once that is planned.
         readers: indices of the calls that read a tensor.
     """
 
@@ -33,11 +35,12 @@ class Source:
     batch: int
     constants: Constants
     kept: dict[Any, Any]
-    layouts: Mapping[str, Layout] = field(init=False)
+    layouts: dict[str, Layout] = field(init=False)
+    homes: Homes = field(init=False, default_factory=Homes)
     readers: dict[str, list[int]] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.layouts = layouts(self.program, self.batch)
+        self.layouts = dict(layouts(self.program, self.batch))
         self.readers = {}
         for index, call in enumerate(self.program.calls):
             for name in call.inputs:
@@ -58,6 +61,24 @@ class Source:
         if self.format(name).bits > 8:
             raise NotInStream(f"{name} has {self.format(name).bits} bits: the loop takes 8")
         return self.layouts[name]
+
+    def kept_once(self, call: Call, what: str, make: Callable[[Source, int, Call], Any]) -> Any:
+        """Return what does not depend on the batch: made at its first use."""
+        key = (what, call.name)
+        if key not in self.kept:
+            self.kept[key] = make(self, self.program.calls.index(call), call)
+        return self.kept[key]
+
+    def lies(self, name: str, whole: str, start: int) -> bool:
+        """Return whether a tensor begins so many bytes behind where another begins."""
+        buffers, starts = self.homes.buffers, self.homes.starts
+        return buffers[name] == buffers[whole] and starts[name] == starts[whole] + start
+
+    def between(self, call: Call, number: int, layout: Layout) -> str:
+        """Return a name for what a command leaves for the next one of its call."""
+        name = f"{call.output} ({number})"
+        self.layouts[name] = layout
+        return name
 
     def follower(self, name: str, primitive: str) -> tuple[int, Call] | None:
         """Return the only call that reads a tensor, with its index, if it is of a primitive."""

@@ -112,9 +112,7 @@ class _Finder:
         Not those of a part of another tensor where the result is ``wanted``, by a concat.
         """
         for name in overwritable(call):
-            if name in self.program.constants or (
-                call.output in wanted and not self._whole(name)
-            ):
+            if name in self.program.constants or (call.output in wanted and not self._whole(name)):
                 continue
             if alike(self.layouts[name], self.layouts[call.output]) and self._free(
                 index, step, name

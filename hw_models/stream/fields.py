@@ -21,10 +21,11 @@ OP: Final = 0
     AVG_POOL,
     GATHER,
     WIDE,
-) = range(10)
+    SUM,
+) = range(11)
 NAMES: Final = (
     "copy", "products", "depthwise", "unary", "binary", "line", "max_pool", "avg_pool", "gather",
-    "wide",
+    "wide", "sum",
 )  # fmt: skip
 
 # Of most: operand, result, a second operand, elements.
@@ -51,19 +52,25 @@ REACH = 18  # copied rows under one output row
 COLUMNS = 19  # copied columns
 OUT_ROW, OUT_COLUMN = 20, 21  # copied rows, copied columns between two outputs
 ROWS, IMAGES, BANDS = 22, 23, 24  # of one band; IMAGES > 1: whole images
-SIGNED, FLIP = 25, 26  # codes of X; what bytes are xored with
+SIGNED, FLIP = 25, 26  # codes of X: UINT8, INT8 or INT16; what bytes are xored with
+UINT8, INT8, INT16 = range(3)
 KIND = 27
 WEIGHTS, OFFSETS, STEPS, INIT = 28, 29, 30, 31
 BLOCKS, BLOCK_COUNT = 32, 33  # int64 [blocks, 3]: channels, first column, first byte of weights
 GROUPS, GROUP_OUTPUTS, GROUP_COLUMNS, GROUP_WEIGHTS, GROUP_CODES = 34, 35, 36, 37, 38
-TABLE, MODE, PITCH = 39, 40, 41  # of requantize; MODE < 0: the sums themselves are the result
+TABLE, MODE, PITCH = 39, 40, 41  # of requantize; MODE < 0: none of the modes for bytes
 BASES, SUMS, TAIL = 42, 43, 44  # bytes from the start of the workspace
+UNIT = 46  # bytes of a result: 1 and 2 are codes, 4 the sums themselves
 SHARES = 45  # parts of the output channels that several threads may take of one band
 BYTES_KIND, PAIRS_KIND, WORDS_KIND = range(3)
 
 # wide: bytes of an operand's element and of a result's, 1 or 2; TABLE has an entry for each code.
 X_ITEM, Y_ITEM = 5, 6
+# sum: of int16; TABLE, int64: what is added to each operand, the shift of both, zero point, least
+# and largest code, then three rows of ``fixed_rows``.
+SUM_HEADER, SUM_ROW = 6, 7
 # unary and binary: the table; line: float32 factors and limits in the table.
 # pools: starts of windows, taps and distances are in int64 tables.
 ROW_STARTS, ROW_TAPS, ROW_DILATION, COLUMN_STARTS, COLUMN_TAPS, COLUMN_DILATION = range(11, 17)
 COUNTS, LOW, HIGH, OFFSET, INCLUDE_PAD, ROUNDING, BORDER = range(17, 24)
+CODE_BYTES = 24  # of pools: 1, or 2 with a sign

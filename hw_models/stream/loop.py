@@ -21,11 +21,21 @@ from hw_models.stream.fields import (
     MAX_POOL,
     OP,
     PRODUCTS,
+    SUM,
     UNARY,
     WIDE,
 )
 from hw_models.stream.memory import wait
-from hw_models.stream.moves import avg_pool, binary, line, max_pool, sum_line, unary, wide
+from hw_models.stream.moves import (
+    avg_pool,
+    binary,
+    line,
+    max_pool,
+    sum_line,
+    sum_words,
+    unary,
+    wide,
+)
 from hw_models.stream.products import products
 
 
@@ -41,6 +51,8 @@ def _move(d, arena, constants, arguments, work, thread, threads):  # type: ignor
         unary(d, arena, constants, thread, threads)
     elif op == WIDE:
         wide(d, arena, constants, thread, threads)
+    elif op == SUM:
+        sum_words(d, arena, constants, thread, threads)
     elif op == BINARY:
         binary(d, arena, constants, thread, threads)
     elif op == LINE:

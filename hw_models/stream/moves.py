@@ -7,8 +7,10 @@ import numpy as np
 from hw_models.addition.kernels import fma32
 from hw_models.avg_pool import FIRST, LAST, _divide
 from hw_models.compiled import part
+from hw_models.requantization.exact import fixed_one
 from hw_models.stream.fields import (
     BORDER,
+    CODE_BYTES,
     COLUMN_DILATION,
     COLUMN_STARTS,
     COLUMN_TAPS,
@@ -25,6 +27,8 @@ from hw_models.stream.fields import (
     ROW_TAPS,
     SIGNED,
     SIZE,
+    SUM_HEADER,
+    SUM_ROW,
     TABLE,
     X2,
     X_ITEM,
@@ -40,6 +44,7 @@ from hw_models.stream.lanes import LANES, largest, line_int8, line_uint8
 from hw_models.stream.memory import (
     float32_at,
     int8_at,
+    int16_at,
     int32_at,
     int64_at,
     share,
@@ -130,6 +135,31 @@ def line(d, arena, constants, thread, threads):  # type: ignore[no-untyped-def]
 
 
 @part
+def sum_words(d, arena, constants, thread, threads):  # type: ignore[no-untyped-def]
+    """Add two tensors of int16 as ``hw_models.addition.kernels.shifted`` does."""
+    size = d[SIZE]
+    first, last = share(size, thread, threads)
+    a, b, y = int16_at(arena + d[X], size), int16_at(arena + d[X2], size), arena + d[Y]
+    to = int16_at(y, size)
+    table = int64_at(constants + d[TABLE], SUM_HEADER + 3 * SUM_ROW)
+    zero_a, zero_b, left = table[0], table[1], table[2]
+    zero, low, high = table[3], table[4], table[5]
+    row_a = table[SUM_HEADER : SUM_HEADER + SUM_ROW]
+    row_b = table[SUM_HEADER + SUM_ROW : SUM_HEADER + 2 * SUM_ROW]
+    row_out = table[SUM_HEADER + 2 * SUM_ROW :]
+    for i in range(first, last):
+        p, q = (a[i] + zero_a) << left, (b[i] + zero_b) << left
+        total = fixed_one(p, row_a) + fixed_one(q, row_b)
+        to[i] = min(max(fixed_one(total, row_out) + zero, low), high)
+
+
+@part
+def _larger(most, x, size):  # type: ignore[no-untyped-def]
+    for i in range(size):
+        most[i] = max(most[i], x[i])
+
+
+@part
 def max_pool(d, arena, constants, work, thread, threads):  # type: ignore[no-untyped-def]
     """Take the largest byte under each window, channels innermost."""
     channels = d[C]
@@ -150,9 +180,16 @@ def max_pool(d, arena, constants, work, thread, threads):  # type: ignore[no-unt
                     w = columns[c] + j * d[COLUMN_DILATION]
                     if w < 0 or w >= d[W]:
                         continue
-                    taps[count] = arena + d[X] + ((n * d[H] + h) * d[W] + w) * channels
+                    at_tap = ((n * d[H] + h) * d[W] + w) * channels
+                    taps[count] = arena + d[X] + at_tap * d[CODE_BYTES]
                     count += 1
-            y = arena + d[Y] + (at * d[OW] + c) * channels
+            y = arena + d[Y] + (at * d[OW] + c) * channels * d[CODE_BYTES]
+            if d[CODE_BYTES] == 2:
+                words = int16_at(y, channels)
+                words[:] = -32768
+                for i in range(count):
+                    _larger(words, int16_at(taps[i], channels), channels)
+                continue
             largest(work, count, channels // (2 * LANES), flip, y)
             for k in range(channels // (2 * LANES) * 2 * LANES, channels):
                 most = -128
@@ -194,14 +231,20 @@ def avg_pool(d, arena, constants, work, thread, threads):  # type: ignore[no-unt
                     if w < 0 or w >= d[W]:
                         continue
                     valid += 1
-                    x = arena + d[X] + ((n * d[H] + h) * d[W] + w) * channels
-                    if d[SIGNED]:
+                    x = arena + d[X] + ((n * d[H] + h) * d[W] + w) * channels * d[CODE_BYTES]
+                    if d[CODE_BYTES] == 2:
+                        _total(sums, int16_at(x, channels), channels)
+                    elif d[SIGNED]:
                         _total(sums, int8_at(x, channels), channels)
                     else:
                         _total(sums, uint8_at(x, channels), channels)
             count = counts[r * d[OW] + c] if d[INCLUDE_PAD] else valid
             extra = (count - valid) * d[BORDER] - count * offset
-            y = int8_at(arena + d[Y] + (at * d[OW] + c) * channels, channels)
+            y = arena + d[Y] + (at * d[OW] + c) * channels * d[CODE_BYTES]
             for k in range(channels):
                 v = _divide(sums[k] + extra, count, d[ROUNDING]) + offset
-                y[k] = min(max(v, low), high)
+                code = min(max(v, low), high)
+                if d[CODE_BYTES] == 2:
+                    int16_at(y, channels)[k] = code
+                else:
+                    int8_at(y, channels)[k] = code

@@ -17,6 +17,7 @@ from qsim.stream.command import Command, NotInStream
 from qsim.stream.copies import copy_words
 from qsim.stream.joins import placed
 from qsim.stream.layout import Layout
+from qsim.stream.sums import sum_of_words
 
 if TYPE_CHECKING:
     from hw_models import FixedFormat
@@ -37,6 +38,9 @@ def encode(source: Source, index: int) -> list[Command]:
     _require_element_wise(call)
     if len(call.inputs) == 1:
         return [_one(source, index, call.inputs[0], source.kept_once(call, "table", _table))]
+    if call.primitive == "add" and source.layouts[call.output].dtype == np.int16:
+        names, found = _spread(source, index, call.inputs)
+        return [*found, sum_of_words(source, index, names)]
     for name in call.inputs:
         _require_bytes(source, name)
     _require_bytes(source, call.output)

@@ -14,14 +14,19 @@ if TYPE_CHECKING:
 
 
 def encode(source: Source, index: int) -> list[Command]:
-    """Encode a pooling of codes of 8 bits."""
+    """Encode a pooling of codes of 8 bits, or of 16 with a sign.
+
+    Raises:
+        NotInStream: other codes; a window whose sum may exceed 32 bits.
+    """
     from hw_models._pool_windows import counts, tables, windows
     from hw_models.stream import fields as f
 
     call = source.program.calls[index]
     a: Any = call.attributes
-    x = source.codes(call.inputs[0])
-    source.codes(call.output)
+    x = source.codes(call.inputs[0], wide=True)
+    if source.codes(call.output, wide=True).dtype.itemsize != x.dtype.itemsize:
+        raise NotInStream("a pooling makes codes of another size than it takes")
     dummy = np.broadcast_to(np.int8(0), x.shape)
     whole = a["kernel"] is None
     average = call.primitive == "avg_pool"
@@ -42,6 +47,7 @@ def encode(source: Source, index: int) -> list[Command]:
         f.ROW_STARTS: keep(rows), f.ROW_TAPS: row_taps, f.ROW_DILATION: row_step,
         f.COLUMN_STARTS: keep(columns), f.COLUMN_TAPS: column_taps,
         f.COLUMN_DILATION: column_step, f.SIGNED: int(source.format(call.inputs[0]).signed),
+        f.CODE_BYTES: x.dtype.itemsize,
     }  # fmt: skip
     if not average:
         work = -(-8 * row_taps * column_taps // 64) * 64

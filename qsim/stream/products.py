@@ -38,7 +38,8 @@ class _Chain:
         output: the tensor that the last of them makes.
         low, high: what its sums can be.
         bias: one per channel.
-        table: of requantize, its mode, and the width of its rows.
+        table: of requantize, and its mode.
+        unit: bytes of what it makes.
     """
 
     calls: list[int]
@@ -48,6 +49,7 @@ class _Chain:
     bias: Any = None
     table: Any = None
     mode: int = -1
+    unit: int = 4
 
 
 def encode(source: Source, index: int) -> list[Command]:
@@ -57,7 +59,7 @@ def encode(source: Source, index: int) -> list[Command]:
         NotInStream: the reason, where the jitted loop cannot compute it exactly.
     """
     call = source.program.calls[index]
-    x = source.codes(call.inputs[0])
+    x = source.codes(call.inputs[0], wide=True)
     kept = _packed(source, call)
     geometry, packed = kept[:2]
     window = _window(source, call, geometry, x.shape, x.plain)
@@ -90,7 +92,8 @@ def _packed(source: Source, call: Call) -> tuple[Geometry, PackedProducts, int, 
                 a["groups"],
             )  # fmt: skip
             weight = weight.reshape(geometry.outputs, geometry.channels, *geometry.kernel)
-        source.kept[key] = _keep(source, geometry, pack(weight, geometry))
+        wide = source.format(call.inputs[0]).bits > 8
+        source.kept[key] = _keep(source, geometry, pack(weight, geometry, wide=wide))
     kept: tuple[Geometry, PackedProducts, int, int] | None = source.kept[key]
     if kept is None:
         raise NotInStream("no tile serves weights of more than 16 bits or groups of few channels")
@@ -131,6 +134,9 @@ def _start(source: Source, index: int, call: Call, packed: PackedProducts) -> _C
     bounds = packed.bounds(low - zero, high - zero)
     accumulator = check.accumulator_from_json(a["accumulator"])
     held = _held(accumulator, bounds.minimum, bounds.maximum)
+    held = _held(accumulator, bounds.minimum, bounds.maximum)
+    if held is None and accumulator.min <= bounds.minimum and bounds.maximum <= accumulator.max:
+        raise NotInStream("a sum may exceed 32 bits")
     if held is None:
         raise NotInStream(
             f"the {accumulator.bits}-bit accumulator may overflow ({accumulator.overflow})"
@@ -169,8 +175,6 @@ def _take_bias(source: Source, chain: _Chain, axis: int) -> None:
 def _take_requantize(
     source: Source, chain: _Chain, axis: int, geometry: Geometry, columns: int
 ) -> None:
-    from hw_models.stream.requantize import parameters_of, table_of
-
     found = source.follower(chain.output, "requantize")
     if found is None:
         return
@@ -187,18 +191,35 @@ def _take_requantize(
     if follower is not None:
         low, high = follower[1].attributes["lo"], follower[1].attributes["hi"]
         limits = tuple(min(max(limit, low), high) for limit in limits)
-    parameters = parameters_of(scheme, a["zero_point"], output, limits, a["input_zero_point"])
-    if parameters is None:
-        return
     outputs, groups = geometry.group_outputs, geometry.groups
     if geometry.channels == 1 < groups == geometry.outputs:
         outputs, groups = geometry.outputs, 1
-    chain.table, chain.mode = table_of(parameters, groups, outputs, columns), parameters.mode
+    about = a["zero_point"], output, limits, a["input_zero_point"]
+    if not _take_table(chain, scheme, about, (groups, outputs, columns)):
+        return
     chain.calls.append(index)
     chain.output = call.output
     if follower is not None:
         chain.calls.append(follower[0])
         chain.output = follower[1].output
+
+
+def _take_table(chain: _Chain, scheme: Any, about: Any, shape: tuple[int, int, int]) -> bool:
+    """Give a chain what its requantize needs; return whether the loop has its arithmetic."""
+    from hw_models.stream.requantize import parameters_of, table_of, wide_table_of
+
+    zero_point, output, limits, input_zero_point = about
+    if output.bits > 16:
+        return False
+    if output.bits > 8:
+        chain.table = wide_table_of(scheme, zero_point, limits, input_zero_point, shape)
+        chain.unit = 2
+        return chain.table is not None
+    parameters = parameters_of(scheme, zero_point, output, limits, input_zero_point)
+    if parameters is None:
+        return False
+    chain.table, chain.mode, chain.unit = table_of(parameters, *shape), parameters.mode, 1
+    return True
 
 
 def _padding(call: Call, packed: PackedProducts, *, signed: bool) -> tuple[int, int]:
@@ -227,7 +248,7 @@ def _command(
     from hw_models.stream import fields as f
 
     geometry, packed, where, size = kept
-    if chain.mode < 0 and source.layouts[chain.output].dtype != np.int32:
+    if chain.table is None and source.layouts[chain.output].dtype != np.int32:
         raise NotInStream("sums of more than 32 bits leave the command")
     a: Any = call.attributes
     codes = source.format(call.inputs[0])
@@ -242,7 +263,7 @@ def _command(
     keep = source.constants.add
     words |= {
         f.PAD: pad,
-        f.SIGNED: int(codes.signed),
+        f.SIGNED: f.INT16 if codes.bits > 8 else f.INT8 if codes.signed else f.UINT8,
         f.FLIP: flip,
         f.KIND: 0 if packed.kind is None else packed.kind,
         f.WEIGHTS: where,
@@ -258,6 +279,7 @@ def _command(
         f.GROUP_CODES: geometry.channels * packed.item,
         f.TABLE: 0 if chain.table is None else keep(chain.table),
         f.MODE: chain.mode,
+        f.UNIT: chain.unit if chain.table is not None else 4,
         f.PITCH: groups * packed.columns,
         f.O: geometry.outputs,
         f.SHARES: 1 if depthwise else min(len(packed.blocks), -(-_ITEMS // words[f.BANDS])),

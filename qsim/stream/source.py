@@ -50,16 +50,18 @@ class Source:
         """Return the format of a tensor."""
         return self.program.tensors[name].format
 
-    def codes(self, name: str) -> Layout:
-        """Return the layout of a tensor of codes of 8 bits or less.
+    def codes(self, name: str, *, wide: bool = False) -> Layout:
+        """Return the layout of a tensor of codes of 8 bits or less; ``wide``: or 16 with a sign.
 
         Raises:
             NotInStream: a constant, or wider codes.
         """
         if name in self.program.constants:
             raise NotInStream(f"{name} is a constant")
-        if self.format(name).bits > 8:
-            raise NotInStream(f"{name} has {self.format(name).bits} bits: the loop takes 8")
+        codes = self.format(name)
+        if codes.bits > 8 and not (wide and codes.signed and codes.bits <= 16):
+            taken = "8, or 16 with a sign" if wide else "8"
+            raise NotInStream(f"{name} has {codes.bits} bits: the loop takes {taken}")
         return self.layouts[name]
 
     def kept_once(self, call: Call, what: str, make: Callable[[Source, int, Call], Any]) -> Any:

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 _ENCODERS: Final[Mapping[str, Callable[[Source, int], list[Command]]]] = {
     "correlation": products.encode,
     "linear": products.encode,
+    "transposed_correlation": products.encode,
+    "resize": joins.encode_resize,
+    "resize_scaled": joins.encode_resize,
     "permute": copies.encode_permute,
     "reshape": copies.encode_reshape,
     "strided_slice": copies.encode_slice,

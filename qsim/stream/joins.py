@@ -124,20 +124,48 @@ def encode_pad(source: Source, index: int) -> list[Command]:
 
 
 def _mirrored(source: Source, index: int, pads: list[list[int]]) -> list[Command]:
-    """Pick the positions that each padded dimension repeats, one dimension after another."""
+    """Pick the positions that each padded dimension repeats."""
     from hw_models.pad import pad
 
     call = source.program.calls[index]
     mode: Any = call.attributes["mode"]
-    name, found = call.inputs[0], []
+    shape = source.layouts[call.inputs[0]].shape
     axes = [axis for axis, pair in enumerate(pads) if pair != [0, 0]] or [len(pads) - 1]
+    where = {
+        axis: pad(np.arange(shape[axis]), [(pads[axis][0], pads[axis][1])], 0, mode).tolist()
+        for axis in axes
+    }
+    return _picked(source, index, where)
+
+
+def encode_resize(source: Source, index: int) -> list[Command]:
+    """Encode a resize to the nearest: a gather for each dimension.
+
+    Raises:
+        NotInStream: a resize that weights its taps.
+    """
+    from hw_models.resize import ScaledResize, SizedResize
+
+    call = source.program.calls[index]
+    x, y = source.layouts[call.inputs[0]], source.layouts[call.output]
+    values: Any = {k: tuple(v) if isinstance(v, list) else v for k, v in call.attributes.items()}
+    scheme = SizedResize(**values) if "size" in values else ScaledResize(**values)
+    if scheme.mode != "nearest" or x.order != y.order or x.dtype != y.dtype:
+        raise NotInStream("the loop has no weighted resize")
+    taps = scheme.taps(x.shape[2:])
+    return _picked(source, index, {2 + i: [tap.low for tap in line] for i, line in enumerate(taps)})
+
+
+def _picked(source: Source, index: int, where: dict[int, list[int]]) -> list[Command]:
+    """Pick positions along some dimensions, one after another."""
+    call = source.program.calls[index]
+    name, found, axes = call.inputs[0], [], list(where)
     for number, axis in enumerate(axes):
-        x = source.layouts[name]
-        positions = pad(np.arange(x.shape[axis]), [(pads[axis][0], pads[axis][1])], 0, mode)
+        x, positions = source.layouts[name], where[axis]
         shape = (*x.shape[:axis], len(positions), *x.shape[axis + 1 :])
         to = call.output
         if axis != axes[-1]:
             to = source.between(call, number, Layout(shape, x.order, x.dtype))
-        found.append(gathered(source, index, (name, to), axis, [int(p) for p in positions]))
+        found.append(gathered(source, index, (name, to), axis, positions))
         name = to
     return found

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from qsim.program import Array, ProgramData
 
 # Primitives with windows, which read and write their channels innermost.
-WINDOWED: Final = frozenset({"correlation", "max_pool", "avg_pool"})
+WINDOWED: Final = frozenset({"correlation", "transposed_correlation", "max_pool", "avg_pool"})
 # Primitives whose result lies as their operands do: element i depends on element i only, or moves
 # along its own dimension.
 ALIKE: Final = frozenset(
     {"add", "bias_add", "clamp", "lookup", "maximum", "minimum", "mul", "requantize", "sub"}
-    | {"concat", "gather", "pad", "strided_slice"}
+    | {"concat", "gather", "pad", "resize", "resize_scaled", "strided_slice"}
 )
 
 

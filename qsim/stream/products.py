@@ -17,6 +17,7 @@ from qsim.program import attributes as check
 from qsim.program import decode_scheme, dims, pairs, resolve
 from qsim.stream.bands import Window, bands
 from qsim.stream.command import Command, NotInStream
+from qsim.stream.spreads import spread
 
 if TYPE_CHECKING:
     from hw_models import Accumulator
@@ -59,6 +60,10 @@ def encode(source: Source, index: int) -> list[Command]:
         NotInStream: the reason, where the jitted loop cannot compute it exactly.
     """
     call = source.program.calls[index]
+    if call.primitive == "transposed_correlation":
+        spreading, call = spread(source, index)
+    else:
+        spreading = []
     x = source.codes(call.inputs[0], wide=True)
     kept = _packed(source, call)
     geometry, packed = kept[:2]
@@ -67,7 +72,7 @@ def encode(source: Source, index: int) -> list[Command]:
     axis = 1 if call.primitive == "correlation" else len(x.shape) - 1
     _take_bias(source, chain, axis)
     _take_requantize(source, chain, axis, geometry, packed.columns)
-    return [_command(source, call, window, kept, chain)]
+    return [*spreading, _command(source, call, window, kept, chain)]
 
 
 def _packed(source: Source, call: Call) -> tuple[Geometry, PackedProducts, int, int]:
@@ -77,7 +82,7 @@ def _packed(source: Source, call: Call) -> tuple[Geometry, PackedProducts, int, 
 
     key = ("packed", call.name)
     if key not in source.kept:
-        weight = source.program.constants[call.inputs[1]].astype(np.int64)
+        weight = source.constant(call.inputs[1]).astype(np.int64)
         zero = np.asarray(
             resolve(call.attributes["weight_zero_point"], source.program.constants), np.int64
         )

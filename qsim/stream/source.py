@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hw_models import FixedFormat
-    from qsim.program import Call, ProgramData
+    from qsim.program import Array, Call, ProgramData
     from qsim.stream.constants import Constants
 
 
@@ -27,6 +27,7 @@ class Source:
         constants: grows while commands are encoded.
         kept: what does not depend on the batch, by any key: packed weights, tried lines.
         layouts: of every tensor, and of what commands leave for others of the same call.
+        made: constants that are no one's: weights in another order; by any name.
         homes: where tensors live, once that is planned.
         readers: indices of the calls that read a tensor.
     """
@@ -36,8 +37,10 @@ class Source:
     constants: Constants
     kept: dict[Any, Any]
     layouts: dict[str, Layout] = field(init=False)
+    made: dict[str, Array] = field(init=False, default_factory=dict)
     homes: Homes = field(init=False, default_factory=Homes)
     readers: dict[str, list[int]] = field(init=False)
+    _formats: dict[str, FixedFormat] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self.layouts = dict(layouts(self.program, self.batch))
@@ -47,8 +50,14 @@ class Source:
                 self.readers.setdefault(name, []).append(index)
 
     def format(self, name: str) -> FixedFormat:
-        """Return the format of a tensor."""
-        return self.program.tensors[name].format
+        """Return the format of a tensor, or of what a command leaves for another."""
+        known = self._formats.get(name)
+        return self.program.tensors[name].format if known is None else known
+
+    def constant(self, name: str) -> Array:
+        """Return a constant, of the Program or made here."""
+        made = self.made.get(name)
+        return self.program.constants[name] if made is None else made
 
     def codes(self, name: str, *, wide: bool = False) -> Layout:
         """Return the layout of a tensor of codes of 8 bits or less; ``wide``: or 16 with a sign.
@@ -76,10 +85,14 @@ class Source:
         buffers, starts = self.homes.buffers, self.homes.starts
         return buffers[name] == buffers[whole] and starts[name] == starts[whole] + start
 
-    def between(self, call: Call, number: int, layout: Layout) -> str:
+    def between(
+        self, call: Call, number: int, layout: Layout, codes: FixedFormat | None = None
+    ) -> str:
         """Return a name for what a command leaves for the next one of its call."""
         name = f"{call.output} ({number})"
         self.layouts[name] = layout
+        if codes is not None:
+            self._formats[name] = codes
         return name
 
     def follower(self, name: str, primitive: str) -> tuple[int, Call] | None:

@@ -22,10 +22,11 @@ OP: Final = 0
     GATHER,
     WIDE,
     SUM,
-) = range(11)
+    MATMUL,
+) = range(12)
 NAMES: Final = (
     "copy", "products", "depthwise", "unary", "binary", "line", "max_pool", "avg_pool", "gather",
-    "wide", "sum",
+    "wide", "sum", "matmul",
 )  # fmt: skip
 
 # Of most: operand, result, a second operand, elements.
@@ -69,6 +70,7 @@ X_ITEM, Y_ITEM = 5, 6
 # sum: of int16; TABLE, int64: what is added to each operand, the shift of both, zero point, least
 # and largest code, then three rows of ``fixed_rows``.
 SUM_HEADER, SUM_ROW = 6, 7
+# matmul: [N, H, W] by [N, W, O]; LEFT and PAD are the zero points, SIGNED and FLIP the kinds.
 # unary and binary: the table; line: float32 factors and limits in the table.
 # pools: starts of windows, taps and distances are in int64 tables.
 ROW_STARTS, ROW_TAPS, ROW_DILATION, COLUMN_STARTS, COLUMN_TAPS, COLUMN_DILATION = range(11, 17)

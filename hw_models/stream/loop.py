@@ -18,6 +18,7 @@ from hw_models.stream.fields import (
     DEPTHWISE,
     GATHER,
     LINE,
+    MATMUL,
     MAX_POOL,
     OP,
     PRODUCTS,
@@ -25,6 +26,7 @@ from hw_models.stream.fields import (
     UNARY,
     WIDE,
 )
+from hw_models.stream.matmul import matmul
 from hw_models.stream.memory import wait
 from hw_models.stream.moves import (
     avg_pool,
@@ -51,6 +53,8 @@ def _move(d, arena, constants, arguments, work, thread, threads):  # type: ignor
         unary(d, arena, constants, thread, threads)
     elif op == WIDE:
         wide(d, arena, constants, thread, threads)
+    elif op == MATMUL:
+        matmul(d, arena, constants, work, thread, threads)
     elif op == SUM:
         sum_words(d, arena, constants, thread, threads)
     elif op == BINARY:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _ENCODERS: Final[Mapping[str, Callable[[Source, int], list[Command]]]] = {
     "correlation": products.encode,
     "linear": products.encode,
+    "matmul": products.encode_matmul,
     "transposed_correlation": products.encode,
     "resize": joins.encode_resize,
     "resize_scaled": joins.encode_resize,

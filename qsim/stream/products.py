@@ -299,3 +299,55 @@ def _command(
         work,
         products=products,
     )
+
+
+def encode_matmul(source: Source, index: int) -> list[Command]:
+    """Encode a product of two tensors, with the requantize that follows.
+
+    Raises:
+        NotInStream: a constant operand, another order than the logical one, matrices that are
+            broadcast, a zero point per column, sums that may exceed 32 bits.
+    """
+    from hw_models.products.geometry import Geometry
+    from hw_models.stream import fields as f
+
+    call = source.program.calls[index]
+    at: Any = call.attributes
+    a, b = (source.codes(name, wide=True) for name in call.inputs)
+    y = source.layouts[call.output]
+    if min(len(a.shape), len(b.shape)) < 2 or a.shape[:-2] != b.shape[:-2]:
+        raise NotInStream("matrices of a matmul are broadcast")
+    if not (a.plain and b.plain and y.plain):
+        raise NotInStream("an operand of a matmul has its channels innermost")
+    if not isinstance(at["b_zero_point"], int):
+        raise NotInStream("a zero point per column")
+    zeros, kinds, most = (at["a_zero_point"], at["b_zero_point"]), [], a.shape[-1]
+    for name, zero in zip(call.inputs, zeros, strict=True):
+        codes = source.format(name)
+        most *= max(abs(codes.min - zero), abs(codes.max - zero))
+        kinds.append(f.INT16 if codes.bits > 8 else f.INT8 if codes.signed else f.UINT8)
+    held = _held(check.accumulator_from_json(at["accumulator"]), -most, most)
+    if held is None or max(map(abs, zeros)) >= 1 << 24:
+        raise NotInStream("a sum may exceed 32 bits")
+    chain = _Chain([index], call.output, *held)
+    (rows, depth), columns = a.shape[-2:], b.shape[-1]
+    geometry = Geometry.of((columns, depth, 1, 1), 1, 0, 1, 1)
+    padded = -(-columns // 16) * 16
+    _take_requantize(source, chain, len(y.shape) - 1, geometry, padded)
+    made = source.layouts[chain.output]
+    if not made.plain or (chain.table is None and made.dtype != np.int32):
+        raise NotInStream("sums of more than 32 bits leave the command")
+    words = {
+        f.N: math.prod(a.shape[:-2]), f.H: rows, f.W: depth, f.O: columns,
+        f.LEFT: zeros[0], f.PAD: zeros[1], f.SIGNED: kinds[0], f.FLIP: kinds[1],
+        f.SUMS: 0, f.TAIL: 4 * padded, f.MODE: chain.mode, f.PITCH: padded,
+        f.UNIT: chain.unit if chain.table is not None else 4,
+        f.TABLE: 0 if chain.table is None else source.constants.add(chain.table),
+    }  # fmt: skip
+    work = -(-4 * padded // 64) * 64 + 64
+    products = made.size * depth
+    return [
+        Command(
+            tuple(chain.calls), call.inputs, chain.output, f.MATMUL, words, work, products=products
+        )
+    ]

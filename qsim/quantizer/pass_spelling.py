@@ -38,6 +38,7 @@ def positional(graph: GraphModule) -> None:
 def single_output_pools(graph: GraphModule) -> None:
     """Replace max_pool with indices by max_pool where nothing reads the indices."""
     plain = {
+        _aten.max_pool3d_with_indices.default: _aten.max_pool3d.default,
         _aten.max_pool2d_with_indices.default: _aten.max_pool2d.default,
         _aten.max_pool1d_with_indices.default: _aten.max_pool1d.default,
     }

@@ -58,6 +58,8 @@ def encode(source: Source, index: int) -> Command:
     """
     call = source.program.calls[index]
     x = source.codes(call.inputs[0])
+    if call.primitive == "correlation" and len(x.shape) > 4:
+        raise NotInStream("windows of three dimensions")
     kept = _packed(source, call)
     geometry, packed = kept[:2]
     window = _window(source, call, geometry, x.shape, x.plain)

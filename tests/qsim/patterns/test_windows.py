@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own convention
 
 import qsim
-from hw_models.avg_pool import divide
+from hw_models.avg_pool import avg_pool, divide
 from qsim import Target
 from qsim.errors import ModelError
 from qsim.executorch import to_edge
@@ -88,6 +88,37 @@ def test_stream_interpreter_samples_and_batch_are_one(network: tuple[Lowered, Te
     singles = [lowered(x[i : i + 1]) for i in range(len(x))]
     for position, tensor in enumerate(batch):
         assert torch.equal(tensor, torch.cat([single[position] for single in singles]))
+
+
+def test_the_stream_says_what_it_leaves_to_kernels(network: tuple[Lowered, Tensor]) -> None:
+    (program,) = network[0].programs
+    left = {}
+    for command in program.stream().compiled.commands:
+        if command.op is None:
+            left[program.calls[command.calls[0]].name] = command.reason
+    assert left["conv3d.correlation"] == "windows of three dimensions"
+    assert left["max_pool3d.max_pool"] == "windows of three dimensions"
+    assert left["adaptive_avg_pool1d.avg_pool"] == "windows of differing lengths"
+    assert "max_pool1d.max_pool" not in left
+    plan = program.stream().compiled.plan
+    assert plan.size >= 2 * 4 * 4 * 5 * 5  # a volume and what is made of it
+
+
+def test_the_stream_divides_by_a_divisor_as_the_kernel_does() -> None:
+    x = np.random.default_rng(0).integers(-128, 128, (2, 3, 5, 4), np.int8)
+    x[0, 0], x[0, 1] = 127, -128  # six of them, over five, leave the codes
+    attributes = MEAN | {"kernel": [2, 3], "stride": [1, 2], "padding": [1, 1], "divisor": 5}
+    attributes |= {"zero_point": -9, "rounding": "half_even"}
+    tensors = {
+        "x": TensorSpec("x", (-1, 3, 5, 4), nets.INT8),
+        "y": TensorSpec("y", (-1, 3, 6, 2), nets.INT8),
+    }
+    call = Call("call", "", "avg_pool", ("x",), "y", attributes)
+    program = Program("p", ("x",), ("y",), tensors, {}, (call,))
+    assert all(command.op is not None for command in program.stream().compiled.commands)
+    wanted = avg_pool(x, (2, 3), (1, 2), (1, 1), "half_even", divisor=5, zero_point=-9)
+    assert {-128, 127} <= set(wanted.reshape(-1).tolist())
+    np.testing.assert_array_equal(program.run(x)[0], wanted)
 
 
 def again(call: Call, program: Program, arrays: list[np.ndarray]) -> np.ndarray | None:

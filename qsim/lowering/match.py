@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -244,7 +245,17 @@ def chain(quantize: Node) -> tuple[Node, tuple[Node, ...]]:
         source = before
     if not isinstance(source, Node):
         raise NotLowerableError("a number is quantized, not a tensor")
-    return source, tuple(clamps)
+    return _whole(source), tuple(clamps)
+
+
+def _whole(node: Node) -> Node:
+    """Return the operator that made values and positions, where a node picks the values."""
+    from torch.fx import Node
+
+    whole = node.args[0] if node.target is operator.getitem else None
+    if isinstance(whole, Node) and registry.candidates(whole.target):
+        return whole if nodes.only_value(whole) is node else node
+    return node
 
 
 def layer_of(node: Node) -> str:

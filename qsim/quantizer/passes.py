@@ -21,6 +21,7 @@ from qsim.quantizer.pass_constants import fold_constants
 from qsim.quantizer.pass_factories import plain_factories
 from qsim.quantizer.pass_functional import functional, refuse_random
 from qsim.quantizer.pass_spelling import (
+    adaptive_pools,
     drop_whole_slices,
     plain_moves,
     plain_numbers,
@@ -50,6 +51,7 @@ BUILTIN: Final = tuple(
             functional,
             positional,
             single_output_pools,
+            adaptive_pools,
             positions_of_max,
             drop_whole_slices,
             plain_moves,

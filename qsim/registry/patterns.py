@@ -42,6 +42,7 @@ BUILTIN: Final[tuple[str, ...]] = (
     "softmax",
     "max_pool",
     "avg_pool",
+    "window_sum",
     "mean",
     "resize",
     "pad",

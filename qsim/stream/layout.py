@@ -97,7 +97,8 @@ def _channels_last(program: ProgramData) -> set[str]:
     for call in program.calls:
         names = {name for name in (*call.inputs, call.output) if name not in program.constants}
         if call.primitive in WINDOWED:
-            last |= names
+            # Those of three spatial dimensions have no command: they lie in logical order.
+            last |= {name for name in names if len(program.tensors[name].shape) in (3, 4)}
         elif call.primitive in ALIKE:
             for name in names:
                 links.setdefault(name, set()).update(names)

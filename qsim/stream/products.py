@@ -60,6 +60,8 @@ def encode(source: Source, index: int) -> list[Command]:
         NotInStream: the reason, where the jitted loop cannot compute it exactly.
     """
     call = source.program.calls[index]
+    if call.primitive != "linear" and len(source.layouts[call.inputs[0]].shape) > 4:
+        raise NotInStream("windows of three dimensions")
     if call.primitive == "transposed_correlation":
         spreading, call = spread(source, index)
     else:

@@ -35,7 +35,7 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 import qsim
 from benchmarks.harness import Timing, measure, one_thread, table
 from qsim.models.spec import load
-from qsim.network.store import load as load_file
+from qsim.network import load as load_file
 from qsim.network.store import save
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from hw_models.activation import clamp, relu, relu6
 from hw_models.add import AlignedAdd, FloatAdd, MultiplierAdd, ShiftedAdd, add
 from hw_models.argmax import argmax
-from hw_models.avg_pool import avg_pool, global_avg_pool
+from hw_models.avg_pool import adaptive_avg_pool, avg_pool, global_avg_pool
 from hw_models.bias_add import bias_add
 from hw_models.concat import concat
 from hw_models.correlation import CorrelationPlan, correlation, correlation_plan
@@ -27,7 +27,7 @@ from hw_models.ledger import Ledger, Register
 from hw_models.linear import LinearPlan, linear, linear_plan
 from hw_models.lookup import lookup
 from hw_models.matmul import matmul
-from hw_models.max_pool import max_pool
+from hw_models.max_pool import adaptive_max_pool, global_max_pool, max_pool
 from hw_models.mean import Division, mean, over_count
 from hw_models.mul import mul
 from hw_models.pad import pad
@@ -88,6 +88,8 @@ __all__ = [
     "TableArithmetic",
     "TableSoftmax",
     "TransposedCorrelationPlan",
+    "adaptive_avg_pool",
+    "adaptive_max_pool",
     "add",
     "argmax",
     "avg_pool",
@@ -100,6 +102,7 @@ __all__ = [
     "float_requantize",
     "gather",
     "global_avg_pool",
+    "global_max_pool",
     "interpolate",
     "interpolation_table",
     "linear",

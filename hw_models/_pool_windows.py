@@ -1,7 +1,14 @@
-"""Geometry of pooling windows, in 1-D and 2-D, shared by max and average pooling."""
+"""Geometry of pooling windows, in 1-D to 3-D, shared by max and average pooling.
+
+Windows are of a kernel, all of one length, or *adaptive*: torch's, which share a dimension out.
+Of ``count`` adaptive windows over ``size`` elements, window i is ``floor(i*size / count)`` to
+``ceil((i + 1)*size / count)``: where count does not divide size, they differ in length and
+neighbours overlap.
+"""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -12,6 +19,7 @@ from hw_models._arguments import require_sizes
 from hw_models._pointwise import Layout
 from hw_models.errors import ContractError
 from hw_models.formats import is_int
+from hw_models.products.geometry import MAX_PLANE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,25 +36,35 @@ class Windows:
 
     Attributes:
         starts: first tap of each window; negative in the padding.
-        taps: taps of a window.
+        lengths: taps of each window.
         step: distance between taps.
         size: length of the input.
         counts: per window, taps inside the padded input (torch's divisor with padding included).
     """
 
     starts: npt.NDArray[np.int64]
-    taps: int
+    lengths: npt.NDArray[np.int64]
     step: int
     size: int
     counts: npt.NDArray[np.int64]
 
+    @property
+    def taps(self) -> int:
+        """Taps of the longest window."""
+        return int(self.lengths.max(initial=0))
 
-def spatial_dims(x: IntArray) -> int:
-    """Return 1 or 2 for an array of shape N, C, *spatial, or raise ContractError."""
-    if x.ndim not in (3, 4):
+    @property
+    def uniform(self) -> bool:
+        """Whether all windows have as many taps."""
+        return bool((self.lengths == self.taps).all())
+
+
+def spatial_dims(x: IntArray, most: int = 3) -> int:
+    """Return 1 to ``most`` for an array of shape N, C, *spatial, or raise ContractError."""
+    if not 3 <= x.ndim <= most + 2:
         raise ContractError(
-            f"x must have shape N, C and one or two spatial dimensions, not {x.shape} "
-            "(accepted: 3 or 4 dimensions)"
+            f"x must have shape N, C and 1 to {most} spatial dimensions, not {x.shape} "
+            f"(accepted: 3 to {most + 2} dimensions)"
         )
     return x.ndim - 2
 
@@ -93,6 +111,29 @@ def windows(
     return [_windows(*item, ceil_mode=ceil_mode) for item in zipped]
 
 
+def adaptive_windows(x: IntArray, output_size: Any) -> list[Windows]:
+    """Return the windows that share every spatial dimension out, or raise ContractError."""
+    dims = spatial_dims(x)
+    counts = per_dim(output_size, "output_size", dims, 1)
+    if math.prod(counts) >= MAX_PLANE:
+        raise ContractError(
+            f"output_size must make less than 2**31 windows, not {counts} (accepted: fewer windows)"
+        )
+    if 0 in x.shape[2:]:
+        raise ContractError(
+            f"x must have an element in every spatial dimension, not shape {x.shape} "
+            "(accepted: sizes of 1 or more)"
+        )
+    return [_shares(size, count) for size, count in zip(x.shape[2:], counts, strict=True)]
+
+
+def _shares(size: int, count: int) -> Windows:
+    window = np.arange(count, dtype=np.int64)
+    starts = window * size // count
+    lengths = -((window + 1) * size // -count) - starts
+    return Windows(starts, lengths, 1, size, lengths)
+
+
 def _windows(
     size: int, taps: int, stride: int, pad: tuple[int, int], step: int, *, ceil_mode: bool
 ) -> Windows:
@@ -114,7 +155,8 @@ def _windows(
     tap = starts[:, None] + step * np.arange(taps)
     if not ((tap >= 0) & (tap < size)).any(axis=1).all():
         raise ContractError(_no_tap(pad, taps, reach))
-    return Windows(starts, taps, step, size, (tap < size + pad[1]).sum(axis=1, dtype=np.int64))
+    lengths = np.full(count, taps, np.int64)
+    return Windows(starts, lengths, step, size, (tap < size + pad[1]).sum(axis=1, dtype=np.int64))
 
 
 def _no_tap(pad: tuple[int, int], taps: int, reach: int) -> str:
@@ -125,33 +167,35 @@ def _no_tap(pad: tuple[int, int], taps: int, reach: int) -> str:
 
 
 def planes(x: IntArray) -> tuple[IntArray, bool]:
-    """View x as (outer, H, W, inner): inner is the channels when they lie innermost in memory."""
-    shape = x.shape if x.ndim == 4 else (*x.shape[:2], 1, x.shape[2])
-    full = x.reshape(shape) if x.ndim == 3 else x
-    if not x.flags.c_contiguous and full.transpose(0, 2, 3, 1).flags.c_contiguous:
-        return full.transpose(0, 2, 3, 1), True
-    n, c, h, w = shape
-    return np.ascontiguousarray(full).reshape(n * c, h, w, 1), False
+    """View x as (outer, D, H, W, inner): inner is the channels when they lie innermost."""
+    lacking = 5 - x.ndim
+    full = x.reshape(*x.shape[:2], *(1,) * lacking, *x.shape[2:]) if lacking else x
+    if not x.flags.c_contiguous and full.transpose(0, 2, 3, 4, 1).flags.c_contiguous:
+        return full.transpose(0, 2, 3, 4, 1), True
+    n, c, *sizes = full.shape
+    return np.ascontiguousarray(full).reshape(n * c, *sizes, 1), False
 
 
-def result_layout(x: IntArray, shape: tuple[int, ...], *, channels_last: bool) -> Layout:
+def result_layout(shape: tuple[int, ...], *, channels_last: bool) -> Layout:
     """Return how a result that was computed over ``planes`` lies in memory."""
-    del x
     axes = tuple(range(len(shape)))
     return Layout((0, *axes[2:], 1) if channels_last else axes, shape)
 
 
-def tables(spatial: list[Windows]) -> tuple[Any, ...]:
-    """Return kernel arguments (starts, taps, step) of the rows and the columns."""
-    rows = spatial[0] if len(spatial) == 2 else Windows(_ZERO, 1, 1, 1, _ONE)
-    columns = spatial[-1]
-    return (rows.starts, rows.taps, rows.step, columns.starts, columns.taps, columns.step)
+def tables(spatial: list[Windows]) -> tuple[tuple[Any, Any, int], ...]:
+    """Return kernel arguments (starts, lengths, step) of depth, rows and columns."""
+    return tuple((axis.starts, axis.lengths, axis.step) for axis in three(spatial))
 
 
 def counts(spatial: list[Windows]) -> npt.NDArray[np.int64]:
-    """Return, per output pixel (rows, columns), the taps inside the padded input."""
-    rows = spatial[0].counts if len(spatial) == 2 else _ONE
-    return np.ascontiguousarray(rows[:, None] * spatial[-1].counts[None, :])
+    """Return, per output position (depth, rows, columns), the taps inside the padded input."""
+    depth, rows, columns = (axis.counts for axis in three(spatial))
+    return depth[:, None, None] * rows[:, None] * columns
+
+
+def three(spatial: list[Windows]) -> list[Windows]:
+    """Return windows of three dimensions: in those that x lacks, one of one tap."""
+    return [Windows(_ZERO, _ONE, 1, 1, _ONE)] * (3 - len(spatial)) + spatial
 
 
 _ZERO = np.zeros(1, np.int64)

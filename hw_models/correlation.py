@@ -203,7 +203,7 @@ def correlation(
     """Correlate x with weight into accumulators, to the bit; the contract heads this module.
 
     Args:
-        x: codes [N, C, *spatial], 1 or 2 spatial dimensions, any integer dtype and strides;
+        x: codes [N, C, *spatial], 1 to 3 spatial dimensions, any integer dtype and strides;
             values of at most 32 bits.
         weight: codes [O, C / groups, *kernel].
         stride: elements between windows, one or one per spatial dimension.

@@ -137,7 +137,7 @@ def resize(x: IntArray, scheme: Resize, ledger: Ledger | None = None) -> IntArra
         )
     given = as_array(x, "x")
     codes = require_signed(given, "x")
-    spatial = codes.shape[2 : 2 + spatial_dims(codes)]
+    spatial = codes.shape[2 : 2 + spatial_dims(codes, 2)]
     if 0 in spatial:
         raise ContractError(
             f"x must have pixels, not shape {codes.shape} (accepted: spatial sizes of 1 or more)"
@@ -147,7 +147,8 @@ def resize(x: IntArray, scheme: Resize, ledger: Ledger | None = None) -> IntArra
     if len(taps) == 1:
         unit = scheme.unit if isinstance(scheme, SizedResize) else 1
         taps.insert(0, np.array([[0, 0, unit, 0]], np.int64))
-    plane, channels_last = planes(codes)
+    volume, channels_last = planes(codes)
+    plane = volume[:, 0]
     limit = 1 << 16 if form is not None else _LIMIT
     least, most = extremes(plane)
     if not -limit <= least <= most <= limit:
@@ -167,7 +168,7 @@ def resize(x: IntArray, scheme: Resize, ledger: Ledger | None = None) -> IntArra
         # TOSA's result is its accumulator: what a RESIZE may weigh always fits.
         sums = () if form is None else (fixed_register("accumulator", _sum_format(given), ends),)
         ledger.fill(y.size, ends, f"resize-{scheme.mode}", reason, registers=sums)
-    layout = result_layout(codes, shape, channels_last=channels_last)
+    layout = result_layout(shape, channels_last=channels_last)
     return layout.restore(np.ascontiguousarray(y.astype(form or given.dtype, copy=False)))
 
 

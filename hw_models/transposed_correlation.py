@@ -1,7 +1,7 @@
 """Transposed correlation: the sums of products of a transposed convolution ("deconvolution").
 
 Real-number meaning: as hw_models.correlation; the geometry is torch.nn.functional's
-conv_transpose1d and conv_transpose2d, with the weight in torch's layout [C, O / groups, *kernel].
+conv_transpose1d to conv_transpose3d, with the weight in torch's layout [C, O / groups, *kernel].
 
 Integer formula, for image n, output channel o of group g, output position q::
 
@@ -120,7 +120,7 @@ def transposed_correlation(
     """Correlate x, spread out by stride, into accumulators; the contract heads this module.
 
     Args:
-        x: codes [N, C, *spatial], 1 or 2 spatial dimensions, any integer dtype and strides;
+        x: codes [N, C, *spatial], 1 to 3 spatial dimensions, any integer dtype and strides;
             values of at most 32 bits.
         weight: codes [C, O / groups, *kernel].
         stride: distance in the output between neighbours of x, one or one per dimension.

@@ -100,22 +100,27 @@ class CorrelationPlan:
     def __call__(self, x: npt.ArrayLike, ledger: Ledger | None = None) -> IntArray:
         """Correlate x [N, C, *spatial]; arguments, result and errors as in correlation()."""
         require_ledger(ledger)
-        view = self.geometry.view(check_codes("x", x))
+        codes = check_codes("x", x)
+        view = self.geometry.view(codes, self.pad_value)
+        shape = self.geometry.output_shape(codes.shape)
+        sums, proven = self._sums(view, ledger)
+        return self._settle(view, sums, ledger, shape, proven=proven)
+
+    def _sums(self, view: IntArray, ledger: Ledger | None) -> tuple[_Sums, bool]:
+        """Return the sums of planes, and whether the accumulator is proven to hold them."""
         size = self.geometry.output_size(view.shape[2], view.shape[3])
         shape = (view.shape[0], self.geometry.outputs, *size)
         if 0 in shape or self.geometry.taps == 0:
             sums = _Sums(np.zeros(shape, np.int32), "none", "there are no products")
-            if 0 in shape:
-                sums.final = True
-            return self.geometry.unview(self._settle(view, sums, ledger, proven=True))
+            sums.final = 0 in shape
+            return sums, True
         codes, bounds, proven = self._range(view, ledger)
         if self.accumulator.each_mac and (ledger is not None or not (proven or self._wraps)):
-            sums = self._ordered(view, size, codes, bounds, counts=self._counts(ledger))
-        else:
-            # A wrap that nobody counts needs its own ring only; any other rule, the exact sum.
-            free = self._wraps and ledger is None
-            sums = self._exact(view, size, codes, bounds, free=free)
-        return self.geometry.unview(self._settle(view, sums, ledger, proven=proven))
+            counts = self._counts(ledger)
+            return self._ordered(view, size, codes, bounds, counts=counts), proven
+        # A wrap that nobody counts needs its own ring only; any other rule, the exact sum.
+        free = self._wraps and ledger is None
+        return self._exact(view, size, codes, bounds, free=free), proven
 
     def _counts(self, ledger: Ledger | None) -> bool:
         return ledger is not None or self.accumulator.overflow == "error"
@@ -205,9 +210,18 @@ class CorrelationPlan:
         )  # fmt: skip
 
     def _settle(
-        self, view: IntArray, sums: _Sums, ledger: Ledger | None, *, proven: bool
+        self,
+        view: IntArray,
+        sums: _Sums,
+        ledger: Ledger | None,
+        shape: tuple[int, ...],
+        *,
+        proven: bool,
     ) -> IntArray:
-        """Apply the accumulator's rule where the kernel did not, raise, and fill the ledger."""
+        """Apply the accumulator's rule where the kernel did not, raise, and fill the ledger.
+
+        ``shape`` is the result's as the caller sees it.
+        """
         accumulator, values = self.accumulator, sums.values
         if sums.final:
             flags, (low, high) = sums.flags, sums.extremes
@@ -221,16 +235,14 @@ class CorrelationPlan:
             if not proven:
                 values = self._apply(values)
         count = 0 if flags is None else int(np.count_nonzero(flags))
-        first = self._first(flags) if flags is not None and count else None
+        first = self._first(flags, shape) if flags is not None and count else None
         if first is not None and accumulator.overflow == "error":
-            raise AccumulatorOverflowError.of(
-                "correlation", accumulator, self._public(first), self._value_at(view, first)
-            )
+            value = self._value_at(view, self.geometry.place(first, shape))
+            raise AccumulatorOverflowError.of("correlation", accumulator, first, value)
         if ledger is not None:
-            where = None if first is None else self._public(first)
-            register = Register.of(accumulator, (low, high), count, where)
+            register = Register.of(accumulator, (low, high), count, first)
             ledger.fill(values.size, (low, high), sums.kernel, sums.reason, registers=(register,))
-        return values.astype(self._dtype, copy=False)
+        return self.geometry.unview(values, shape).astype(self._dtype, copy=False)
 
     def _apply(self, values: IntArray) -> IntArray:
         """Apply the accumulator's rule to exact sums."""
@@ -241,16 +253,14 @@ class CorrelationPlan:
             return values
         return accumulator.format.wrap(values)
 
-    def _first(self, flags: IntArray) -> tuple[int, ...]:
-        where = np.unravel_index(int(np.argmax(flags.reshape(-1) != 0)), flags.shape)
+    def _first(self, flags: IntArray, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the first element, in the caller's order, that the rule changed."""
+        seen = self.geometry.unview(flags, shape)
+        where = np.unravel_index(int(np.argmax(seen.reshape(-1) != 0)), shape)
         return tuple(int(i) for i in where)
 
-    def _public(self, index: tuple[int, ...]) -> tuple[int, ...]:
-        """Return an index [N, O, H, W] in the caller's number of spatial dimensions."""
-        return index if self.geometry.spatial == 2 else (index[0], index[1], index[3])
-
-    def _value_at(self, view: IntArray, index: tuple[int, ...]) -> int:
-        """Return the first value of one output that does not fit, in Python integers."""
+    def _value_at(self, view: IntArray, index: tuple[int, int, int, int]) -> int:
+        """Return the first value of one output of planes that does not fit."""
         n, o, row, column = index
         geometry, accumulator = self.geometry, self.accumulator
         start = o // geometry.group_outputs * geometry.channels

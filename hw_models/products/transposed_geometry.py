@@ -8,7 +8,9 @@ zero is computed.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -18,6 +20,7 @@ from hw_models.formats import is_int
 from hw_models.products.geometry import (
     Geometry,
     Pair,
+    pads,
     pairs_per_dimension,
     per_dimension,
     require_plane,
@@ -72,15 +75,23 @@ def phases(size: int, kernel: int, stride: int, dilation: int, crop: int) -> Ite
 
 @dataclass(frozen=True, slots=True)
 class TransposedGeometry:
-    """Checked arguments. One spatial dimension is held as a height of 1.
+    """Checked arguments, in as many spatial dimensions as the caller sees.
 
     Attributes:
-        inner: groups, channels, outputs, kernel, stride and dilation.
-        crop: (before, after) per dimension, padding less output_padding; may be negative.
+        outputs, channels: output channels O and input channels per group.
+        groups: number of groups.
+        kernel, stride, dilation: one per dimension.
+        crop: per dimension, how many elements are removed (in front, behind); negative where
+            ``output_padding`` adds more.
     """
 
-    inner: Geometry
-    crop: tuple[Pair, Pair]
+    outputs: int
+    channels: int
+    groups: int
+    kernel: tuple[int, ...]
+    stride: tuple[int, ...]
+    dilation: tuple[int, ...]
+    crop: tuple[Pair, ...]
 
     @classmethod
     def of(
@@ -93,12 +104,12 @@ class TransposedGeometry:
         groups: object,
     ) -> TransposedGeometry:
         """Check the arguments against a weight of shape [C, O / groups, *kernel]."""
-        if len(weight_shape) not in (3, 4):
+        if len(weight_shape) not in (3, 4, 5):
             raise ContractError(
-                "weight must have shape [C, O/groups, *kernel] with 1 or 2 spatial dimensions, "
-                f"not {weight_shape} (accepted: 3 or 4 dimensions)"
+                "weight must have shape [C, O/groups, *kernel] with 1 to 3 spatial dimensions, "
+                f"not {weight_shape} (accepted: 3 to 5 dimensions)"
             )
-        channels, outputs = weight_shape[:2]
+        channels, outputs, *kernel = weight_shape
         if (
             not is_int(groups)
             or not 1 <= cast("int", groups) <= max(channels, 1)
@@ -108,68 +119,82 @@ class TransposedGeometry:
                 f"groups must divide the {channels} input channels, not {groups!r} "
                 "(accepted: a divisor, 1 or more)"
             )
-        parts = int(cast("int", groups))
-        shape = (outputs * parts, channels // parts, *weight_shape[2:])
-        inner = Geometry.of(shape, stride, padding, dilation, parts)
-        added = _added(output_padding, inner.spatial)
+        parts, spatial = int(cast("int", groups)), len(kernel)
+        # A correlation with the kernel turned around, which has the same arguments to check.
+        Geometry.of((outputs * parts, channels // parts, *kernel), stride, padding, dilation, parts)
         crop = tuple(
             (before - more, after - further)
-            for (before, after), (more, further) in zip(inner.padding, added, strict=True)
+            for (before, after), (more, further) in zip(
+                pads("padding", padding, spatial), _added(output_padding, spatial), strict=True
+            )
         )
-        return cls(inner, cast("tuple[Pair, Pair]", crop))
+        return cls(
+            outputs * parts,
+            channels // parts,
+            parts,
+            tuple(kernel),
+            per_dimension("stride", stride, spatial, 1),
+            per_dimension("dilation", dilation, spatial, 1),
+            crop,
+        )
 
     def dimensions(self) -> list[tuple[int, int, int, Pair]]:
-        """Return (kernel, stride, dilation, crop) of every dimension that the caller sees."""
-        inner = self.inner
-        zipped = zip(inner.kernel, inner.stride, inner.dilation, self.crop, strict=True)
-        return list(zipped)[2 - inner.spatial :]
+        """Return (kernel, stride, dilation, crop) of every dimension."""
+        return list(zip(self.kernel, self.stride, self.dilation, self.crop, strict=True))
 
     def correlation_weight(self, weight: IntArray) -> IntArray:
         """Return a weight [C, O / groups, *kernel] as [O, C / groups, *kernel]."""
-        inner = self.inner
-        kernel = weight.shape[2:]
-        split = weight.reshape(inner.groups, inner.channels, inner.group_outputs, *kernel)
-        return split.swapaxes(1, 2).reshape(inner.outputs, inner.channels, *kernel)
+        per_group = self.outputs // self.groups
+        split = weight.reshape(self.groups, self.channels, per_group, *self.kernel)
+        return split.swapaxes(1, 2).reshape(self.outputs, self.channels, *self.kernel)
 
-    def view(self, x: IntArray) -> IntArray:
-        """Return x [N, C, *spatial] as a view [N, C, H, W]."""
-        view = self.inner.view(x)
-        if 0 in view.shape[2:]:
+    def check_input(self, x: IntArray) -> IntArray:
+        """Return x if its shape is [N, C, *spatial]."""
+        spatial, channels = len(self.kernel), self.channels * self.groups
+        if x.ndim != spatial + 2:
+            raise ContractError(
+                f"x must have shape [N, C, *spatial] with {spatial} spatial dimension(s) as "
+                f"the weight has, not {x.shape} (accepted: {spatial + 2} dimensions)"
+            )
+        if x.shape[1] != channels:
+            raise ContractError(
+                f"x must have {channels} channels, as the weight has, not {x.shape[1]} "
+                f"(accepted: {channels})"
+            )
+        if 0 in x.shape[2:]:
             raise ContractError(
                 f"x must have an element in every spatial dimension, not shape {x.shape} "
                 "(accepted: sizes of 1 or more)"
             )
-        return view
+        return x
 
-    def output_size(self, size: Pair) -> Pair:
-        """Return the output's height and width for an input's."""
-        inner = self.inner
-        zipped = zip(size, inner.kernel, inner.stride, inner.dilation, self.crop, strict=True)
-        out = [(n - 1) * s + d * (k - 1) + 1 - sum(crop) for n, k, s, d, crop in zipped]
+    def output_size(self, size: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the output's spatial sizes for an input's."""
+        out = tuple(
+            (n - 1) * s + d * (k - 1) + 1 - sum(crop)
+            for n, (k, s, d, crop) in zip(size, self.dimensions(), strict=True)
+        )
         if min(out) < 1:
             raise ContractError(
                 f"padding must leave an output element per dimension, not {min(out)} "
                 "(accepted: 1 or more elements)"
             )
         smaller = "smaller stride, dilation or output_padding"
-        require_plane("an output plane", out[0], out[1], smaller)
-        return out[0], out[1]
+        require_plane("an output plane", math.prod(out[:-1]), out[-1], smaller)
+        return out
 
-    def phases(self, size: Pair) -> Iterator[tuple[Phase, Phase]]:
-        """Give the (vertical, horizontal) phases of an output of this size."""
-        inner = self.inner
-        axes = [
-            list(phases(size[axis], inner.kernel[axis], inner.stride[axis], inner.dilation[axis],
-                        self.crop[axis][0]))
-            for axis in (0, 1)
-        ]  # fmt: skip
-        return ((row, column) for row in axes[0] for column in axes[1])
+    def phases(self, size: tuple[int, ...]) -> Iterator[tuple[Phase, ...]]:
+        """Give the phases of an output of this size, one per dimension."""
+        return product(
+            *(
+                phases(n, k, s, d, crop[0])
+                for n, (k, s, d, crop) in zip(size, self.dimensions(), strict=True)
+            )
+        )
 
 
 def _added(value: object, spatial: int) -> tuple[Pair, ...]:
-    """Return what output_padding adds (before, after) to a height and a width."""
+    """Return what output_padding adds (before, after) per dimension."""
     if isinstance(value, (tuple, list)) and any(np.iterable(item) for item in value):
-        pairs = pairs_per_dimension("output_padding", value, spatial)
-    else:
-        pairs = tuple((0, n) for n in per_dimension("output_padding", value, spatial, 0))
-    return pairs if spatial == 2 else ((0, 0), *pairs)
+        return pairs_per_dimension("output_padding", value, spatial)
+    return tuple((0, n) for n in per_dimension("output_padding", value, spatial, 0))

@@ -12,6 +12,8 @@ from hw_models.stream.fields import (
     COLUMNS,
     FLIP,
     IMAGES,
+    INT8,
+    INT16,
     LEFT,
     OH,
     OUT_COLUMN,
@@ -60,15 +62,19 @@ def _fill(to, size, pad, byte):  # type: ignore[no-untyped-def]  # njit infers t
 
 @part
 def _widen(to, source, size, signed, byte, flip):  # type: ignore[no-untyped-def]
-    """Copy codes of 8 bits: as unsigned bytes, less -128 where flip says so, or as int16."""
+    """Copy codes: as unsigned bytes, less -128 where flip says so, or as int16."""
     if byte:
         bytes_, codes = uint8_at(to, size), uint8_at(source, size)
         for i in range(size):
             bytes_[i] = codes[i] ^ flip
-    elif signed:
+    elif signed == INT8:
         words, plain = int16_at(to, size), int8_at(source, size)
         for i in range(size):
             words[i] = plain[i]
+    elif signed == INT16:
+        words, wide = int16_at(to, size), int16_at(source, size)
+        for i in range(size):
+            words[i] = wide[i]
     else:
         words, codes = int16_at(to, size), uint8_at(source, size)
         for i in range(size):
@@ -95,7 +101,8 @@ def _copy_row(d, to, source, byte):  # type: ignore[no-untyped-def]
     for column in range(columns):
         at = column * step - left
         if 0 <= at < width:
-            _widen(to, source + at * channels, channels, d[SIGNED], byte, d[FLIP])
+            code = 2 if d[SIGNED] == INT16 else 1
+            _widen(to, source + at * channels * code, channels, d[SIGNED], byte, d[FLIP])
         else:
             _fill(to, channels, d[PAD], byte)
         to += channels * item
@@ -106,11 +113,12 @@ def copy_band(d, arena, to, image, images, first, rows, byte):  # type: ignore[n
     """Copy the input of a band's output rows; return the bytes of one image of it."""
     row = d[C] * d[COLUMNS] * (1 if byte else 2)
     copied = (rows - 1) * d[OUT_ROW] + d[REACH]
+    line = d[W] * d[C] * (2 if d[SIGNED] == INT16 else 1)
     for n in range(image, image + images):
-        start = arena + d[X] + n * d[H] * d[W] * d[C]
+        start = arena + d[X] + n * d[H] * line
         for r in range(copied):
             y = first * d[ROW_STRIDE] + r * d[ROW_STEP] - d[TOP]
-            source = start + y * d[W] * d[C] if 0 <= y < d[H] else -1
+            source = start + y * line if 0 <= y < d[H] else -1
             _copy_row(d, to, source, byte)
             to += row
     return copied * row

@@ -10,7 +10,6 @@ from hw_models.stream.fields import (
     BANDS,
     COLUMNS,
     INIT,
-    MODE,
     OFFSETS,
     OH,
     OUT_COLUMN,
@@ -18,6 +17,7 @@ from hw_models.stream.fields import (
     OW,
     STEPS,
     SUMS,
+    UNIT,
     WEIGHTS,
     C,
     O,
@@ -31,7 +31,7 @@ from hw_models.stream.tiles import depth_1, depth_4
 @part
 def depthwise(d, arena, constants, work, parts):  # type: ignore[no-untyped-def]
     """Correlate each channel with its own taps; add the bias; requantize, if asked."""
-    unit = 1 if d[MODE] >= 0 else SUM_BYTES
+    unit = d[UNIT]
     sums, offsets = work + d[SUMS], constants + d[OFFSETS]
     step = d[OUT_COLUMN] * d[C] * 2
     row = d[OUT_ROW] * d[COLUMNS] * d[C] * 2

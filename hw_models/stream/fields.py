@@ -19,9 +19,14 @@ OP: Final = 0
     LINE,
     MAX_POOL,
     AVG_POOL,
-) = range(8)
+    GATHER,
+    WIDE,
+    SUM,
+    MATMUL,
+) = range(12)
 NAMES: Final = (
-    "copy", "products", "depthwise", "unary", "binary", "line", "max_pool", "avg_pool",
+    "copy", "products", "depthwise", "unary", "binary", "line", "max_pool", "avg_pool", "gather",
+    "wide", "sum", "matmul",
 )  # fmt: skip
 
 # Of most: operand, result, a second operand, elements.
@@ -29,10 +34,15 @@ X, Y, X2, SIZE = 1, 2, 3, 4
 # Of those with windows: images, input and output sizes.
 N, H, W, C, OH, OW, O = range(4, 11)  # noqa: E741  # the letters of [N, O, OH, OW]
 
-# copy: bytes of an element; what X and Y are (an arena's address, or the number of an argument);
-# sizes, outermost first, and the distances of X, in elements, that go with them.
-ITEM, X_ARGUMENT, Y_ARGUMENT, D0, S0 = 5, 6, 7, 8, 13
+# copy: bytes of an element; what X and Y are; sizes, outermost first, and the distances in X and in
+# Y, in elements, that go with them; bytes from X and from Y to the first elements. Distances may be
+# 0 or negative. MAPPED: elements are bytes, replaced by their entries of TABLE.
+ITEM, X_PLACE, Y_PLACE, D0, S0, T0, X_START, Y_START, MAPPED = 5, 6, 7, 8, 13, 18, 23, 24, 25
 DIMENSIONS: Final = 5
+# What X and Y of a copy are: an arena's address, the number of an argument, a constants' address.
+IN_ARENA, IN_ARGUMENT, IN_CONSTANTS = range(3)
+# gather: D0 lines of D0 + 1 positions of D0 + 2 elements; S0: elements between two lines of X;
+# TABLE: int64, the first element of each position in its line.
 
 # products and depthwise: the padded input of a band of output rows is copied into the workspace.
 TOP, LEFT = 11, 12  # padding before
@@ -43,18 +53,27 @@ REACH = 18  # copied rows under one output row
 COLUMNS = 19  # copied columns
 OUT_ROW, OUT_COLUMN = 20, 21  # copied rows, copied columns between two outputs
 ROWS, IMAGES, BANDS = 22, 23, 24  # of one band; IMAGES > 1: whole images
-SIGNED, FLIP = 25, 26  # codes of X; what bytes are xored with
+SIGNED, FLIP = 25, 26  # codes of X: UINT8, INT8 or INT16; what bytes are xored with
+UINT8, INT8, INT16 = range(3)
 KIND = 27
 WEIGHTS, OFFSETS, STEPS, INIT = 28, 29, 30, 31
 BLOCKS, BLOCK_COUNT = 32, 33  # int64 [blocks, 3]: channels, first column, first byte of weights
 GROUPS, GROUP_OUTPUTS, GROUP_COLUMNS, GROUP_WEIGHTS, GROUP_CODES = 34, 35, 36, 37, 38
-TABLE, MODE, PITCH = 39, 40, 41  # of requantize; MODE < 0: the sums themselves are the result
+TABLE, MODE, PITCH = 39, 40, 41  # of requantize; MODE < 0: none of the modes for bytes
 BASES, SUMS, TAIL = 42, 43, 44  # bytes from the start of the workspace
 MATRIX_STEPS, PANEL = 46, 47  # steps, from the first one, of the matrix unit; bytes as BASES
+UNIT = 48  # bytes of a result: 1 and 2 are codes, 4 the sums themselves
 SHARES = 45  # parts of the output channels that several threads may take of one band
 BYTES_KIND, PAIRS_KIND, WORDS_KIND = range(3)
 
+# wide: bytes of an operand's element and of a result's, 1 or 2; TABLE has an entry for each code.
+X_ITEM, Y_ITEM = 5, 6
+# sum: of int16; TABLE, int64: what is added to each operand, the shift of both, zero point, least
+# and largest code, then three rows of ``fixed_rows``.
+SUM_HEADER, SUM_ROW = 6, 7
+# matmul: [N, H, W] by [N, W, O]; LEFT and PAD are the zero points, SIGNED and FLIP the kinds.
 # unary and binary: the table; line: float32 factors and limits in the table.
 # pools: starts of windows, taps and distances are in int64 tables.
 ROW_STARTS, ROW_TAPS, ROW_DILATION, COLUMN_STARTS, COLUMN_TAPS, COLUMN_DILATION = range(11, 17)
 COUNTS, LOW, HIGH, OFFSET, INCLUDE_PAD, ROUNDING, BORDER = range(17, 24)
+CODE_BYTES = 24  # of pools: 1, or 2 with a sign

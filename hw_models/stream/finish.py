@@ -4,20 +4,44 @@ from __future__ import annotations
 
 from typing import Final
 
+import numpy as np
+
 from hw_models.compiled import part
-from hw_models.stream.fields import MODE, PITCH, TABLE, TAIL, O
-from hw_models.stream.memory import int8_at, int32_at
+from hw_models.stream.fields import MODE, PITCH, TABLE, TAIL, UNIT, O
+from hw_models.stream.memory import int8_at, int16_at, int32_at, int64_at
 from hw_models.stream.requantize import requantize_16
 
 BLOCK: Final = 16  # channels that requantize takes at once
 SUM_BYTES: Final = 4
+WORD_HEADER: Final = 3  # of a table for codes of 16 bits: zero point, least and largest code
+
+
+@part
+def _words(d, y, constants, sums, width, column, parameter, outputs, pixels):  # type: ignore[no-untyped-def]
+    """Write codes of 16 bits: one product in 64 bits, and one rounding half up."""
+    columns = d[PITCH]
+    table = int64_at(constants + d[TABLE], WORD_HEADER + 3 * columns)
+    zero, low, high = table[0], table[1], table[2]
+    first = WORD_HEADER + parameter
+    multipliers = table[first : first + outputs]
+    addends = table[first + columns : first + columns + outputs]
+    shifts = table[first + 2 * columns : first + 2 * columns + outputs]
+    for p in range(pixels):
+        source = int32_at(sums + p * width * SUM_BYTES, BLOCK)
+        to = int16_at(y + (p * d[O] + column) * 2, BLOCK)
+        for c in range(outputs):
+            v = ((np.int64(source[c]) * multipliers[c] + addends[c]) >> shifts[c]) + zero
+            to[c] = min(max(v, low), high)
 
 
 @part
 def finish(d, y, constants, work, sums, width, column, parameter, outputs, pixels):  # type: ignore[no-untyped-def]
     """Write 16 channels of a band's sums, from ``column`` on; ``outputs`` of them exist."""
     pitch = d[O]
-    if d[MODE] < 0:
+    if d[UNIT] == 2:
+        _words(d, y, constants, sums, width, column, parameter, outputs, pixels)
+        return
+    if d[UNIT] == SUM_BYTES:
         for p in range(pixels):
             source = int32_at(sums + p * width * SUM_BYTES, BLOCK)
             to = int32_at(y + (p * pitch + column) * SUM_BYTES, BLOCK)

@@ -9,20 +9,35 @@ slower, or taken away for a while, holds up the others by one part at most.
 from __future__ import annotations
 
 from hw_models.compiled import kernel, part
+from hw_models.stream.copies import copy, gather
 from hw_models.stream.depthwise import depthwise
 from hw_models.stream.fields import (
     AVG_POOL,
     BINARY,
     COPY,
     DEPTHWISE,
+    GATHER,
     LINE,
+    MATMUL,
     MAX_POOL,
     OP,
     PRODUCTS,
+    SUM,
     UNARY,
+    WIDE,
 )
+from hw_models.stream.matmul import matmul
 from hw_models.stream.memory import wait
-from hw_models.stream.moves import avg_pool, binary, copy, line, max_pool, sum_line, unary
+from hw_models.stream.moves import (
+    avg_pool,
+    binary,
+    line,
+    max_pool,
+    sum_line,
+    sum_words,
+    unary,
+    wide,
+)
 from hw_models.stream.products import products
 
 
@@ -31,9 +46,17 @@ def _move(d, arena, constants, arguments, work, thread, threads):  # type: ignor
     """Execute a command without products."""
     op = d[OP]
     if op == COPY:
-        copy(d, arena, arguments, thread, threads)
+        copy(d, arena, constants, arguments, thread, threads)
+    elif op == GATHER:
+        gather(d, arena, constants, thread, threads)
     elif op == UNARY:
         unary(d, arena, constants, thread, threads)
+    elif op == WIDE:
+        wide(d, arena, constants, thread, threads)
+    elif op == MATMUL:
+        matmul(d, arena, constants, work, thread, threads)
+    elif op == SUM:
+        sum_words(d, arena, constants, thread, threads)
     elif op == BINARY:
         binary(d, arena, constants, thread, threads)
     elif op == LINE:

@@ -27,6 +27,7 @@ def _pointer(kind: Any) -> Any:
 
 
 p_int8, p_uint8, p_int16 = _pointer(types.int8), _pointer(types.uint8), _pointer(types.int16)
+p_uint16 = _pointer(types.uint16)
 p_int32, p_int64, p_float32 = (
     _pointer(types.int32),
     _pointer(types.int64),
@@ -53,6 +54,12 @@ def int16_at(address: Any, size: Any) -> Any:
 
 
 @part(inline="always")
+def uint16_at(address: Any, size: Any) -> Any:
+    """Return size elements of uint16 at an address, as an array."""
+    return carray(p_uint16(address), (size,))
+
+
+@part(inline="always")
 def int32_at(address: Any, size: Any) -> Any:
     """Return size elements of int32 at an address, as an array."""
     return carray(p_int32(address), (size,))
@@ -68,6 +75,12 @@ def int64_at(address: Any, size: Any) -> Any:
 def float32_at(address: Any, size: Any) -> Any:
     """Return size elements of float32 at an address, as an array."""
     return carray(p_float32(address), (size,))
+
+
+@part
+def share(size, thread, threads):  # type: ignore[no-untyped-def]  # njit infers the types
+    """Return the part of a range that is a thread's."""
+    return size * thread // threads, size * (thread + 1) // threads
 
 
 @intrinsic

@@ -1,4 +1,4 @@
-"""What a command stream does to codes without products: copies, tables, sums of two, pooling."""
+"""What a command stream makes of codes without products: tables, sums of two, pooling."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import numpy as np
 from hw_models.addition.kernels import fma32
 from hw_models.avg_pool import FIRST, LAST, _divide
 from hw_models.compiled import part
+from hw_models.requantization.exact import fixed_one
 from hw_models.stream.fields import (
     BORDER,
+    CODE_BYTES,
     COLUMN_DILATION,
     COLUMN_STARTS,
     COLUMN_TAPS,
     COUNTS,
-    D0,
     HIGH,
     INCLUDE_PAD,
-    ITEM,
     LOW,
     OFFSET,
     OH,
@@ -25,13 +25,14 @@ from hw_models.stream.fields import (
     ROW_DILATION,
     ROW_STARTS,
     ROW_TAPS,
-    S0,
     SIGNED,
     SIZE,
+    SUM_HEADER,
+    SUM_ROW,
     TABLE,
     X2,
-    X_ARGUMENT,
-    Y_ARGUMENT,
+    X_ITEM,
+    Y_ITEM,
     C,
     H,
     N,
@@ -40,68 +41,22 @@ from hw_models.stream.fields import (
     Y,
 )
 from hw_models.stream.lanes import LANES, largest, line_int8, line_uint8
-from hw_models.stream.memory import float32_at, int8_at, int16_at, int32_at, int64_at, uint8_at
-
-
-@part
-def _share(size, thread, threads):  # type: ignore[no-untyped-def]  # njit infers the types
-    """Return the part of a range that is a thread's."""
-    return size * thread // threads, size * (thread + 1) // threads
-
-
-@part
-def _copy_plane(to, source, rows, size, row_stride, stride):  # type: ignore[no-untyped-def]
-    """Copy [rows, size]; the long dimension is the inner loop."""
-    if size < rows:
-        for i in range(size):
-            for row in range(rows):
-                to[row * size + i] = source[row * row_stride + i * stride]
-    elif stride == 1:
-        for row in range(rows):
-            for i in range(size):
-                to[row * size + i] = source[row * row_stride + i]
-    else:
-        for row in range(rows):
-            for i in range(size):
-                to[row * size + i] = source[row * row_stride + i * stride]
-
-
-@part
-def copy(d, arena, arguments, thread, threads):  # type: ignore[no-untyped-def]
-    """Copy a tensor into another order of its dimensions."""
-    item = d[ITEM]
-    if item not in (1, 2, 4, 8):
-        # Before a thread without rows leaves, so that none waits for the others at the barrier.
-        raise ValueError("no copy has elements of this many bytes")
-    source = arguments[d[X]] if d[X_ARGUMENT] else arena + d[X]
-    to = arguments[d[Y]] if d[Y_ARGUMENT] else arena + d[Y]
-    d1, d2, d4 = d[D0 + 1], d[D0 + 2], d[D0 + 4]
-    row, stride = d[S0 + 3], d[S0 + 4]
-    # Threads share the rows of planes: dimension 3 is cut into their parts.
-    begin, end = _share(d[D0 + 3], thread, threads)
-    rows = end - begin
-    if rows == 0:
-        return
-    reach = (rows - 1) * row + (d4 - 1) * stride + 1
-    for plane in range(d[D0] * d1 * d2):
-        b, rest = plane % d2, plane // d2
-        a, top = rest % d1, rest // d1
-        at = top * d[S0] + a * d[S0 + 1] + b * d[S0 + 2] + begin * row
-        x, y = source + at * item, to + (plane * d[D0 + 3] + begin) * d4 * item
-        if item == 1:
-            _copy_plane(int8_at(y, rows * d4), int8_at(x, reach), rows, d4, row, stride)
-        elif item == 2:
-            _copy_plane(int16_at(y, rows * d4), int16_at(x, reach), rows, d4, row, stride)
-        elif item == 4:
-            _copy_plane(int32_at(y, rows * d4), int32_at(x, reach), rows, d4, row, stride)
-        elif item == 8:
-            _copy_plane(int64_at(y, rows * d4), int64_at(x, reach), rows, d4, row, stride)
+from hw_models.stream.memory import (
+    float32_at,
+    int8_at,
+    int16_at,
+    int32_at,
+    int64_at,
+    share,
+    uint8_at,
+    uint16_at,
+)
 
 
 @part
 def unary(d, arena, constants, thread, threads):  # type: ignore[no-untyped-def]
     """Replace every byte by its entry of a table."""
-    first, last = _share(d[SIZE], thread, threads)
+    first, last = share(d[SIZE], thread, threads)
     x, y = uint8_at(arena + d[X], d[SIZE]), uint8_at(arena + d[Y], d[SIZE])
     table = uint8_at(constants + d[TABLE], 256)
     for i in range(first, last):
@@ -109,9 +64,29 @@ def unary(d, arena, constants, thread, threads):  # type: ignore[no-untyped-def]
 
 
 @part
+def wide(d, arena, constants, thread, threads):  # type: ignore[no-untyped-def]
+    """Replace every code by its entry of a table; codes or entries, or both, have two bytes."""
+    size = d[SIZE]
+    first, last = share(size, thread, threads)
+    x, y, table = arena + d[X], arena + d[Y], constants + d[TABLE]
+    if d[X_ITEM] == 1:
+        words, x8, t16 = uint16_at(y, size), uint8_at(x, size), uint16_at(table, 256)
+        for i in range(first, last):
+            words[i] = t16[x8[i]]
+    elif d[Y_ITEM] == 1:
+        codes, x16, t8 = uint8_at(y, size), uint16_at(x, size), uint8_at(table, 1 << 16)
+        for i in range(first, last):
+            codes[i] = t8[x16[i]]
+    else:
+        words, x16, t16 = uint16_at(y, size), uint16_at(x, size), uint16_at(table, 1 << 16)
+        for i in range(first, last):
+            words[i] = t16[x16[i]]
+
+
+@part
 def binary(d, arena, constants, thread, threads):  # type: ignore[no-untyped-def]
     """Replace every pair of bytes by its entry of a table."""
-    first, last = _share(d[SIZE], thread, threads)
+    first, last = share(d[SIZE], thread, threads)
     a, b = uint8_at(arena + d[X], d[SIZE]), uint8_at(arena + d[X2], d[SIZE])
     y = uint8_at(arena + d[Y], d[SIZE])
     table = uint8_at(constants + d[TABLE], 1 << 16)
@@ -153,10 +128,35 @@ def sum_line(a, b, y, size, table, low, high, signed):  # type: ignore[no-untype
 @part
 def line(d, arena, constants, thread, threads):  # type: ignore[no-untyped-def]
     """Add two tensors of codes by a line that was tried for every pair of them."""
-    first, last = _share(d[SIZE], thread, threads)
+    first, last = share(d[SIZE], thread, threads)
     low, high = np.int32(d[LOW]), np.int32(d[HIGH])
     x, x2, y = arena + d[X] + first, arena + d[X2] + first, arena + d[Y] + first
     sum_line(x, x2, y, last - first, constants + d[TABLE], low, high, d[SIGNED])
+
+
+@part
+def sum_words(d, arena, constants, thread, threads):  # type: ignore[no-untyped-def]
+    """Add two tensors of int16 as ``hw_models.addition.kernels.shifted`` does."""
+    size = d[SIZE]
+    first, last = share(size, thread, threads)
+    a, b, y = int16_at(arena + d[X], size), int16_at(arena + d[X2], size), arena + d[Y]
+    to = int16_at(y, size)
+    table = int64_at(constants + d[TABLE], SUM_HEADER + 3 * SUM_ROW)
+    zero_a, zero_b, left = table[0], table[1], table[2]
+    zero, low, high = table[3], table[4], table[5]
+    row_a = table[SUM_HEADER : SUM_HEADER + SUM_ROW]
+    row_b = table[SUM_HEADER + SUM_ROW : SUM_HEADER + 2 * SUM_ROW]
+    row_out = table[SUM_HEADER + 2 * SUM_ROW :]
+    for i in range(first, last):
+        p, q = (a[i] + zero_a) << left, (b[i] + zero_b) << left
+        total = fixed_one(p, row_a) + fixed_one(q, row_b)
+        to[i] = min(max(fixed_one(total, row_out) + zero, low), high)
+
+
+@part
+def _larger(most, x, size):  # type: ignore[no-untyped-def]
+    for i in range(size):
+        most[i] = max(most[i], x[i])
 
 
 @part
@@ -167,7 +167,7 @@ def max_pool(d, arena, constants, work, thread, threads):  # type: ignore[no-unt
     columns = int64_at(constants + d[COLUMN_STARTS], d[OW])
     taps = int64_at(work, d[ROW_TAPS] * d[COLUMN_TAPS])
     flip = 0 if d[SIGNED] else -128
-    first, last = _share(d[N] * d[OH], thread, threads)
+    first, last = share(d[N] * d[OH], thread, threads)
     for at in range(first, last):
         n, r = at // d[OH], at % d[OH]
         for c in range(d[OW]):
@@ -180,9 +180,16 @@ def max_pool(d, arena, constants, work, thread, threads):  # type: ignore[no-unt
                     w = columns[c] + j * d[COLUMN_DILATION]
                     if w < 0 or w >= d[W]:
                         continue
-                    taps[count] = arena + d[X] + ((n * d[H] + h) * d[W] + w) * channels
+                    at_tap = ((n * d[H] + h) * d[W] + w) * channels
+                    taps[count] = arena + d[X] + at_tap * d[CODE_BYTES]
                     count += 1
-            y = arena + d[Y] + (at * d[OW] + c) * channels
+            y = arena + d[Y] + (at * d[OW] + c) * channels * d[CODE_BYTES]
+            if d[CODE_BYTES] == 2:
+                words = int16_at(y, channels)
+                words[:] = -32768
+                for i in range(count):
+                    _larger(words, int16_at(taps[i], channels), channels)
+                continue
             largest(work, count, channels // (2 * LANES), flip, y)
             for k in range(channels // (2 * LANES) * 2 * LANES, channels):
                 most = -128
@@ -209,7 +216,7 @@ def avg_pool(d, arena, constants, work, thread, threads):  # type: ignore[no-unt
     counts = int64_at(constants + d[COUNTS], d[OH] * d[OW])
     sums = int32_at(work, channels)
     low, high, offset = d[LOW], d[HIGH], d[OFFSET]
-    first, last = _share(d[N] * d[OH], thread, threads)
+    first, last = share(d[N] * d[OH], thread, threads)
     for at in range(first, last):
         n, r = at // d[OH], at % d[OH]
         for c in range(d[OW]):
@@ -224,14 +231,20 @@ def avg_pool(d, arena, constants, work, thread, threads):  # type: ignore[no-unt
                     if w < 0 or w >= d[W]:
                         continue
                     valid += 1
-                    x = arena + d[X] + ((n * d[H] + h) * d[W] + w) * channels
-                    if d[SIGNED]:
+                    x = arena + d[X] + ((n * d[H] + h) * d[W] + w) * channels * d[CODE_BYTES]
+                    if d[CODE_BYTES] == 2:
+                        _total(sums, int16_at(x, channels), channels)
+                    elif d[SIGNED]:
                         _total(sums, int8_at(x, channels), channels)
                     else:
                         _total(sums, uint8_at(x, channels), channels)
             count = counts[r * d[OW] + c] if d[INCLUDE_PAD] else valid
             extra = (count - valid) * d[BORDER] - count * offset
-            y = int8_at(arena + d[Y] + (at * d[OW] + c) * channels, channels)
+            y = arena + d[Y] + (at * d[OW] + c) * channels * d[CODE_BYTES]
             for k in range(channels):
                 v = _divide(sums[k] + extra, count, d[ROUNDING]) + offset
-                y[k] = min(max(v, low), high)
+                code = min(max(v, low), high)
+                if d[CODE_BYTES] == 2:
+                    int16_at(y, channels)[k] = code
+                else:
+                    int8_at(y, channels)[k] = code

@@ -73,8 +73,13 @@ class PackedProducts:
         return self.norms.bounds(low, high)
 
 
-def pack(weight: IntArray, geometry: Geometry) -> PackedProducts | None:
+def pack(weight: IntArray, geometry: Geometry, *, wide: bool = False) -> PackedProducts | None:
     """Pack int64 weights [O, C / groups, kh, kw], less their zero points.
+
+    Args:
+        weight: what is packed.
+        geometry: of the correlation.
+        wide: whether codes have 16 bits, which no tile for bytes takes.
 
     Returns:
         None where no tile serves: weights beyond 16 bits, groups of few channels.
@@ -87,7 +92,9 @@ def pack(weight: IntArray, geometry: Geometry) -> PackedProducts | None:
     if geometry.groups > 1 and geometry.group_outputs < 8:
         return None
     narrow = norms.minimum >= -128 and norms.maximum <= 127
-    kind = BYTES_KIND if narrow and BYTES else PAIRS_KIND if narrow else WORDS_KIND
+    kind = PAIRS_KIND if narrow else WORDS_KIND
+    if narrow and BYTES and not wide:
+        kind = BYTES_KIND
     packed = gemm.pack(weight, geometry, "int8" if kind == BYTES_KIND else "int16")
     codes, blocks = packed.codes, packed.blocks.copy()
     if kind == PAIRS_KIND:

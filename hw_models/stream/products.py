@@ -25,7 +25,6 @@ from hw_models.stream.fields import (
     INIT,
     KIND,
     MATRIX_STEPS,
-    MODE,
     OFFSETS,
     OH,
     OW,
@@ -34,6 +33,7 @@ from hw_models.stream.fields import (
     SHARES,
     STEPS,
     SUMS,
+    UNIT,
     WEIGHTS,
     WORDS_KIND,
     O,
@@ -128,13 +128,13 @@ def _block(d, constants, work, y, weights, width, column, group, pixels):  # typ
 
 @part
 def products(d, arena, constants, work, parts, threads):  # type: ignore[no-untyped-def]
-    """Correlate codes of 8 bits with constant weights; add the bias; requantize, if asked."""
+    """Correlate codes with constant weights; add the bias; requantize, if asked."""
     if d[KIND] < BYTES_KIND or d[KIND] > WORDS_KIND or (d[KIND] == BYTES_KIND and not BYTES):
         # Before any thread takes a part, so that none waits for the others at the barrier.
         raise ValueError("no tile has this kind of codes")
     byte = d[KIND] == BYTES_KIND
     blocks = int64_at(constants + d[BLOCKS], 3 * d[BLOCK_COUNT])
-    unit = 1 if d[MODE] >= 0 else SUM_BYTES
+    unit = d[UNIT]
     shares = d[SHARES] if threads > 1 else 1
     part, copied, pixels = take(parts), -1, 0
     if MATRIX:

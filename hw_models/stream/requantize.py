@@ -14,9 +14,11 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from hw_models.requantization.exact import fixed_rows
 from hw_models.requantization.modes import LANES, MODES, V32, clamp, const, indices, load, splat
 from hw_models.requantization.plan import RequantizePlan
 from hw_models.requantization.vector import _EXACT_RANGE, HEADER, PACKS, _pack
+from hw_models.schemes import FixedPoint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,6 +62,39 @@ def table_of(parameters: Parameters, groups: int, outputs: int, columns: int) ->
     words[HEADER:] = wide.reshape(-1)
     # Constants of float32 and of unsigned kind travel as the int32 of the same bits.
     return cast("IntArray", words.astype(np.uint32).view(np.int32))
+
+
+def wide_table_of(
+    scheme: Requantizer,
+    zero_point: int,
+    limits: tuple[int, int],
+    input_zero_point: int,
+    shape: tuple[int, int, int],
+) -> IntArray | None:
+    """Return the table for codes of 16 bits, or None where a product and a shift are not enough.
+
+    Args:
+        scheme: of the requantize.
+        zero_point: of the codes.
+        limits: the least and the largest code.
+        input_zero_point: of the sums.
+        shape: groups, their channels, and their columns, as those of ``table_of``.
+    """
+    if not isinstance(scheme, FixedPoint) or scheme.rounding not in ("single", "s64-reduced"):
+        return None
+    fixed = fixed_rows(scheme)
+    multipliers, shifts, halves = fixed[:, 0], fixed[:, 3], fixed[:, 5]
+    # x has 32 bits: |x * m| <= 2**62, and the addend stays below 2**62.
+    if abs(input_zero_point) >= 1 << 29 or (np.abs(multipliers) >= 1 << 31).any():
+        return None
+    if (shifts > 62).any():
+        return None
+    rows = np.stack([multipliers, halves - input_zero_point * multipliers, shifts])
+    groups, outputs, columns = shape
+    channel = np.minimum(np.arange(columns), outputs - 1)
+    channels = (np.arange(groups)[:, None] * outputs + channel).reshape(-1)
+    wide = rows[:, channels if rows.shape[1] > 1 else np.zeros_like(channels)]
+    return cast("IntArray", np.concatenate([[zero_point, *limits], wide.reshape(-1)]))
 
 
 def _word(value: int) -> Any:

@@ -77,7 +77,7 @@ def _row(place: Place, allocation: Allocation) -> tuple[str, ...]:
         count(place.size),
         f"{place.first}..{place.last}",
         "-".join(str(bank) for bank in dict.fromkeys(place.banks)),
-        place.instead or NONE,
+        place.instead or (f"within {place.within}" if place.within else NONE),
         maker.name if maker.calls else "(input)",
     )
 
@@ -103,6 +103,7 @@ def memory_document(allocation: Allocation) -> dict[str, Any]:
                 "last": place.last,
                 "banks": list(place.banks),
                 "in_place_of": place.instead or None,
+                "within": place.within or None,
             }
             for place in allocation.places()
         ],

@@ -61,7 +61,16 @@ def kind(value: object) -> str:
 def is_float(node: object) -> bool:
     """Return whether the node is an fp32 tensor, which is what quantize takes and gives back."""
     value = getattr(node, "meta", {}).get("val")
+    if isinstance(value, tuple):  # of values and positions
+        value = value[0]
     return str(getattr(value, "dtype", "")) == "torch.float32"
+
+
+def only_value(node: Node) -> Node | None:
+    """Return the part of a (values, positions) result that is read, if it is the values alone."""
+    read = [part for part in node.users if part.users]
+    picked = len(read) == 1 and read[0].target is operator.getitem and read[0].args[1] == 0
+    return read[0] if picked else None
 
 
 def is_parameter(node: object) -> bool:
@@ -181,16 +190,3 @@ def is_spatial_mean(node: Node, rank: int) -> bool:
     if wanted is None or argument(node, 3, "dtype") is not None or rank < 3:
         return False
     return sorted(int(d) % rank for d in wanted) == list(range(2, rank))
-
-
-def adaptive_window(node: Node, dimensions: Sequence[object]) -> list[int] | None:
-    """Return the window (= stride) of an adaptive average pool, or None where windows differ."""
-    size = list(argument(node, 1, "output_size"))
-    window = []
-    if len(dimensions) < len(size):
-        return None
-    for length, wanted in zip(dimensions[-len(size) :], size, strict=True):
-        if not isinstance(wanted, int) or not isinstance(length, int) or length % wanted:
-            return None
-        window.append(length // wanted)
-    return window

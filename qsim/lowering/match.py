@@ -305,11 +305,20 @@ def chain(quantize: Node) -> tuple[Node, tuple[Node, ...]]:
         source = before
     if not isinstance(source, Node):
         raise NotLowerableError("a number is quantized, not a tensor")
-    if source.target is operator.getitem:
-        whole = cast("Node", source.args[0])
-        if any(pattern.parts for pattern in registry.candidates(whole.target)):
-            source = whole
-    return source, tuple(clamps)
+    return _whole(source), tuple(clamps)
+
+
+def _whole(node: Node) -> Node:
+    """Return the operator that made values and positions, where a node picks the values."""
+    from torch.fx import Node
+
+    whole = node.args[0] if node.target is operator.getitem else None
+    patterns = registry.candidates(whole.target) if isinstance(whole, Node) else ()
+    if isinstance(whole, Node) and any(pattern.parts for pattern in patterns):
+        return whole  # one of several results
+    if isinstance(whole, Node) and patterns:
+        return whole if nodes.only_value(whole) is node else node
+    return node
 
 
 def layer_of(node: Node) -> str:

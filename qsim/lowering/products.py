@@ -21,11 +21,12 @@ if TYPE_CHECKING:
     from qsim.lowering.builder import Builder
 
 
-def checked_weight(builder: Builder, weight: Constant, *, axis: int) -> Constant:
-    """Return the weight if the target's datapath can hold it."""
+def checked_weight(builder: Builder, weight: Constant, *, axis: int | None) -> Constant:
+    """Return the weight if the target's datapath can hold it; ``axis`` counts its outputs."""
     check_weight("its weight", weight, builder.target.weight)
     if weight.axis is not None and weight.axis != axis:
-        raise NotLowerableError(f"its weight is quantized along axis {weight.axis}, not {axis}")
+        wanted = "none of which counts its outputs" if axis is None else f"not {axis}"
+        raise NotLowerableError(f"its weight is quantized along axis {weight.axis}, {wanted}")
     return weight
 
 

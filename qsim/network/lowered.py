@@ -58,6 +58,12 @@ class Lowered(Network):
     def _codes_of_steps(self) -> tuple[FixedFormat | None, ...]:
         return tuple(_codes(step) for step in self.steps)
 
+    @functools.cached_property
+    def _dying(self) -> tuple[tuple[str, ...], ...]:
+        """Values that nothing needs after each step."""
+        uses = [(*step.inputs, *step.outputs) for step in self.steps]
+        return last_uses(uses, {spec.name for spec in self.outputs})
+
     def __repr__(self) -> str:
         calls = sum(len(program.calls) for program in self.programs)
         return (
@@ -155,14 +161,12 @@ class Lowered(Network):
         values: dict[str, Any] = {
             spec.name: array for spec, array in zip(self.inputs, arrays, strict=True)
         }
-        uses = [(*step.inputs, *step.outputs) for step in self.steps]
-        dying = last_uses(uses, {spec.name for spec in self.outputs}) if recorder is None else ()
         for index, step in enumerate(self.steps):
             operands = [values[name] for name in step.inputs]
             results = self._run(index, step, operands, values, recorder)
             values.update(zip(step.outputs, results, strict=True))
             if recorder is None:
-                for name in dying[index]:
+                for name in self._dying[index]:
                     del values[name]
         for spec in self.outputs:
             check_output(values[spec.name], spec)

@@ -2,8 +2,8 @@
 
 | pattern          | operators                                  | primitives                  |
 |------------------|--------------------------------------------|-----------------------------|
-| conv             | conv1d, conv2d, convolution                | correlation, bias_add*, ... |
-| conv_transpose   | conv_transpose1d/2d, one group             | transposed_correlation, ... |
+| conv             | conv1d, conv2d, conv3d, convolution        | correlation, bias_add*, ... |
+| conv_transpose   | conv_transpose1d/2d/3d                     | transposed_correlation, ... |
 | linear           | linear                                     | correlation, bias_add*, ... |
 | addmm            | addmm of constants and an activation       | correlation, bias_add, ...  |
 | matmul           | mm, bmm, matmul                            | matmul or correlation, ...  |
@@ -17,8 +17,9 @@
 | prelu            | prelu                                      | prelu                       |
 | composition      | several element-wise operators, one tensor | lookup or interpolate       |
 | softmax          | softmax                                    | softmax, requantize*        |
-| max_pool         | max_pool1d, max_pool2d                     | max_pool                    |
-| avg_pool         | avg_pool, adaptive_avg_pool, spatial mean  | avg_pool                    |
+| max_pool         | max_pool, adaptive_max_pool                | max_pool, reshape*          |
+| avg_pool         | avg_pool, adaptive_avg_pool, spatial mean  | avg_pool, reshape*          |
+| window_sum       | avg_pool with a divisor of its own         | avg_pool, ..., reshape*     |
 | mean             | mean, sum; not over the batch              | mean, requantize*           |
 | resize           | upsample nearest, linear, bilinear         | resize                      |
 | pad              | pad: constant, reflect, replicate          | pad                         |

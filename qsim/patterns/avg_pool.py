@@ -1,4 +1,4 @@
-"""Average pooling: of windows, adaptive with equal windows, or a mean over space."""
+"""Average pooling: of windows, adaptive, or a mean over space."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from qsim.graph import nodes
 from qsim.lowering import NotLowerableError, flat_shape, move_or_rescale
-from qsim.registry import Pattern, needs
+from qsim.patterns import pools
+from qsim.patterns.window_sum import divisor, windows
+from qsim.registry import Pattern
 
 if TYPE_CHECKING:
     from torch.fx import Node
@@ -19,24 +21,31 @@ def _check(node: Node) -> bool:
     name = str(node.target)
     if "mean" in name:
         return nodes.is_spatial_mean(node, len(nodes.shape(node.args[0]) or ()))
-    if not nodes.has_rank(node.args[0], 3 if "pool1d" in name else 4):
+    if not pools.known(node):
         return False
-    if "adaptive" not in name:
-        return nodes.argument(node, 6, "divisor_override") is None
-    return nodes.adaptive_window(node, nodes.shape(node.args[0]) or ()) is not None
+    if "adaptive" in name:
+        return pools.has_windows(node)
+    return divisor(node) is None
 
 
 def _why(node: Node) -> str:
-    # Not asked about a mean: the pattern after this one takes those over other dimensions.
-    name = str(node.target)
-    if not nodes.has_rank(node.args[0], 3 if "pool1d" in name else 4):
-        return "its input has no batch dimension"
-    return "its windows differ in size" if "adaptive" in name else "its divisor is overridden"
+    # Not asked about a mean or a divisor: the patterns after this one take those.
+    if not pools.known(node):
+        return "its input has another number of dimensions"
+    return "its windows depend on a size that the export left open"
+
+
+def _primitives(node: Node, target: Target) -> tuple[str, ...]:
+    if "mean" in str(node.target):
+        return ("avg_pool",)
+    return pools.needs("avg_pool")(node, target)
 
 
 def _lower(builder: Builder) -> None:
-    """Emit an average pool: of windows, adaptive with equal windows, or a mean over space."""
-    node, source = builder.match.anchor, builder.match.operands[0]
+    """Emit an average pool: of windows, adaptive, or a mean over space."""
+    node = builder.match.anchor
+    name = str(node.target)
+    source = builder.match.operands[0] if "mean" in name else pools.spatial_input(builder)
     rank = len(source.shape) - 2
     attributes: dict[str, Any] = {
         "kernel": None,
@@ -47,27 +56,18 @@ def _lower(builder: Builder) -> None:
         "zero_point": source.params.zero_point,
         **_rounding(builder.target, source.params),
     }
-    name = str(node.target)
     if "adaptive" in name:
-        window = nodes.adaptive_window(node, source.shape)
-        if window is None:
-            raise NotLowerableError("its windows differ in size")
-        attributes["kernel"] = attributes["stride"] = window
+        attributes |= pools.adaptive(node, source)
     elif "mean" not in name:
-        if nodes.argument(node, 6, "divisor_override") is not None:
+        if divisor(node) is not None:
             raise NotLowerableError("its divisor is overridden")
-        attributes["kernel"] = nodes.per_dimension(nodes.argument(node, 1, "kernel_size"), rank)
-        stride = nodes.argument(node, 2, "stride", ())
-        attributes["stride"] = nodes.per_dimension(stride or attributes["kernel"], rank)
-        attributes["padding"] = nodes.per_dimension(nodes.argument(node, 3, "padding", 0), rank)
-        attributes["ceil_mode"] = bool(nodes.argument(node, 4, "ceil_mode", False))
-        attributes["count_include_pad"] = bool(nodes.argument(node, 5, "count_include_pad", True))
+        attributes |= windows(node, rank)
     elif not nodes.is_spatial_mean(node, len(source.shape)):
         raise NotLowerableError("it is a mean over other than all spatial dimensions")
     if "mean" in name and not nodes.argument(node, 2, "keepdim", False):
         _mean_without_dimensions(builder, attributes)
         return
-    move_or_rescale(builder, "avg_pool", source, attributes)
+    pools.emit(builder, "avg_pool", source, attributes)
 
 
 def _rounding(target: Target, params: QParams) -> dict[str, Any]:
@@ -98,12 +98,15 @@ PATTERN: Final = Pattern(
     overloads=(
         "avg_pool1d.default",
         "avg_pool2d.default",
+        "avg_pool3d.default",
         "adaptive_avg_pool1d.default",
         "adaptive_avg_pool2d.default",
+        "adaptive_avg_pool3d.default",
         "_adaptive_avg_pool2d.default",
+        "_adaptive_avg_pool3d.default",
         "mean.dim",
     ),
-    primitives=needs("avg_pool"),
+    primitives=_primitives,
     lower=_lower,
     check=_check,
     why=_why,

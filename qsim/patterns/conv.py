@@ -1,4 +1,4 @@
-"""Convolutions of one or two dimensions with constant weights."""
+"""Convolutions of one to three dimensions with constant weights."""
 
 from __future__ import annotations
 
@@ -43,7 +43,11 @@ def weights(node: Node) -> Weights:
 
 def _check(node: Node) -> bool:
     weight = nodes.shape(node.args[1])
-    if weight is None or len(weight) not in (3, 4) or not nodes.has_rank(node.args[0], len(weight)):
+    if (
+        weight is None
+        or len(weight) not in (3, 4, 5)
+        or not nodes.has_rank(node.args[0], len(weight))
+    ):
         return False
     return not nodes.is_transposed(node) and constant_weights(node)
 
@@ -51,11 +55,11 @@ def _check(node: Node) -> bool:
 def why(node: Node) -> str:
     """Return why a convolution that is not transposed is refused."""
     del node
-    return "correlation takes a batch in 1 or 2 dimensions and constant weights"
+    return "correlation takes a batch in 1 to 3 dimensions and constant weights"
 
 
 def _lower(builder: Builder) -> None:
-    """Emit a 1-D or 2-D convolution: correlation, bias_add and requantize."""
+    """Emit a convolution: correlation, bias_add and requantize."""
     target, match = builder.target, builder.match
     node, x = match.anchor, match.operands[0]
     weight = checked_weight(builder, constant(builder.graph, node.args[1]), axis=0)
@@ -89,6 +93,8 @@ PATTERN: Final = Pattern(
         "conv1d.padding",
         "conv2d.default",
         "conv2d.padding",
+        "conv3d.default",
+        "conv3d.padding",
         "convolution.default",
     ),
     primitives=product_primitives,

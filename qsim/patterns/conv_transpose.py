@@ -1,4 +1,4 @@
-"""Transposed convolutions of one or two dimensions with constant weights."""
+"""Transposed convolutions of one to three dimensions with constant weights."""
 
 from __future__ import annotations
 
@@ -36,29 +36,34 @@ def _groups(node: Node) -> int:
 
 def _check(node: Node) -> bool:
     weight = nodes.shape(node.args[1])
-    if weight is None or len(weight) not in (3, 4) or not nodes.has_rank(node.args[0], len(weight)):
+    if (
+        weight is None
+        or len(weight) not in (3, 4, 5)
+        or not nodes.has_rank(node.args[0], len(weight))
+    ):
         return False
     if _general(node) and not nodes.is_transposed(node):
         return False
-    # The channels of a weight (C, O / groups, ...) count each group's outputs alone.
-    return _groups(node) == 1 and constant_weights(node)
+    return constant_weights(node)
 
 
 def _why(node: Node) -> str:
     if _general(node) and not nodes.is_transposed(node):
         return conv.why(node)  # both patterns claim this overload, and the last is asked
-    return "transposed_correlation takes a batch in 1 or 2 dimensions and constant weights, 1 group"
+    return "transposed_correlation takes a batch in 1 to 3 dimensions and constant weights"
 
 
 def _weights(node: Node) -> Weights:
     weight: Any = node.args[1]
-    return Weights(weight, 1, bias(node))
+    # A weight (C, O / groups, ...) of several groups has no axis that counts the outputs.
+    return Weights(weight, 1 if _groups(node) == 1 else None, bias(node))
 
 
 def _lower(builder: Builder) -> None:
     target, match = builder.target, builder.match
     node, x = match.anchor, match.operands[0]
-    weight = checked_weight(builder, constant(builder.graph, node.args[1]), axis=1)
+    codes = constant(builder.graph, node.args[1])
+    weight = checked_weight(builder, codes, axis=_weights(node).axis)
     rank = weight.codes.ndim - 2
     added_at, dilation_at = (7, 5) if _general(node) else (5, 7)
     padding = nodes.per_dimension(nodes.argument(node, 4, "padding", 0), rank)
@@ -75,7 +80,7 @@ def _lower(builder: Builder) -> None:
             "padding": [[size, size] for size in padding],
             "output_padding": [[0, size] for size in added],
             "dilation": nodes.per_dimension(nodes.argument(node, dilation_at, "dilation", 1), rank),
-            "groups": 1,
+            "groups": _groups(node),
             "x_zero_point": x.params.zero_point,
             "weight_zero_point": weight_zero_points(builder, weight),
             "accumulator": accumulator_to_json(accumulator),
@@ -86,7 +91,12 @@ def _lower(builder: Builder) -> None:
 
 PATTERN: Final = Pattern(
     name="conv_transpose",
-    overloads=("conv_transpose1d.default", "conv_transpose2d.input", "convolution.default"),
+    overloads=(
+        "conv_transpose1d.default",
+        "conv_transpose2d.input",
+        "conv_transpose3d.input",
+        "convolution.default",
+    ),
     primitives=_primitives,
     lower=_lower,
     check=_check,

@@ -1,12 +1,12 @@
-"""Max pooling of windows."""
+"""Max pooling of windows: of a kernel, adaptive, or all of space."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
 from qsim.graph import nodes
-from qsim.lowering import move_or_rescale
-from qsim.registry import Pattern, needs
+from qsim.patterns import pools
+from qsim.registry import Pattern
 
 if TYPE_CHECKING:
     from torch.fx import Node
@@ -14,34 +14,36 @@ if TYPE_CHECKING:
     from qsim.lowering import Builder
 
 
+def _adaptive(node: Node) -> bool:
+    return "adaptive" in str(node.target)
+
+
 def _check(node: Node) -> bool:
-    return nodes.has_rank(node.args[0], 3 if "max_pool1d" in str(node.target) else 4)
+    if not pools.known(node):
+        return False
+    return not _adaptive(node) or (pools.has_windows(node) and nodes.only_value(node) is not None)
 
 
 def _why(node: Node) -> str:
-    del node
-    return "its input has no batch dimension"
+    if not pools.known(node):
+        return "its input has another number of dimensions"
+    if pools.has_windows(node):
+        return "the positions of its maxima are read; max_pool makes values alone"
+    return "its windows depend on a size that the export left open"
 
 
 def _lower(builder: Builder) -> None:
     """Emit a max pool."""
-    node, source = builder.match.anchor, builder.match.operands[0]
+    node, source = builder.match.anchor, pools.spatial_input(builder)
     rank = len(source.shape) - 2
-    kernel = nodes.per_dimension(nodes.argument(node, 1, "kernel_size"), rank)
-    stride = nodes.per_dimension(nodes.argument(node, 2, "stride", ()) or kernel, rank)
-    padding = nodes.per_dimension(nodes.argument(node, 3, "padding", 0), rank)
-    move_or_rescale(
-        builder,
-        "max_pool",
-        source,
-        {
-            "kernel": kernel,
-            "stride": stride,
-            "padding": padding,
+    if _adaptive(node):
+        windows = pools.adaptive(node, source) | {"dilation": [1] * rank, "ceil_mode": False}
+    else:
+        windows = pools.window(node, rank) | {
             "dilation": nodes.per_dimension(nodes.argument(node, 4, "dilation", 1), rank),
             "ceil_mode": bool(nodes.argument(node, 5, "ceil_mode", False)),
-        },
-    )
+        }
+    pools.emit(builder, "max_pool", source, windows)
 
 
 PATTERN: Final = Pattern(
@@ -49,8 +51,12 @@ PATTERN: Final = Pattern(
     overloads=(
         "max_pool1d.default",
         "max_pool2d.default",
+        "max_pool3d.default",
+        "adaptive_max_pool1d.default",
+        "adaptive_max_pool2d.default",
+        "adaptive_max_pool3d.default",
     ),
-    primitives=needs("max_pool"),
+    primitives=pools.needs("max_pool"),
     lower=_lower,
     check=_check,
     why=_why,

@@ -157,13 +157,13 @@ def one_of(*names: str) -> Check:
 
 
 def per_dimension(low: int, high: int = 1 << 16) -> Check:
-    """Accept an integer in low..high, or a list of one or two of them (one per dimension)."""
+    """Accept an integer in low..high, or a list of one to three (one per spatial dimension)."""
     single = integer(low, high)
 
     def check(value: Any, constants: Constants) -> None:
         items = value if isinstance(value, list) else [value]
-        if not 1 <= len(items) <= 2:
-            raise ModelError.of("must have one value per dimension", value, "1 or 2 values")
+        if not 1 <= len(items) <= 3:
+            raise ModelError.of("must have one value per dimension", value, "1 to 3 values")
         for item in items:
             single(item, constants)
 
@@ -174,8 +174,8 @@ def padding(value: Any, constants: Constants) -> None:
     """Accept an integer, one per dimension, or (before, after) per dimension."""
     single = integer(0, 1 << 16)
     items = value if isinstance(value, list) else [value]
-    if not 1 <= len(items) <= 2:
-        raise ModelError.of("must have one entry per dimension", value, "1 or 2 entries")
+    if not 1 <= len(items) <= 3:
+        raise ModelError.of("must have one entry per dimension", value, "1 to 3 entries")
     for item in items:
         pair = item if isinstance(item, list) else [item, item]
         if len(pair) != 2:

@@ -95,8 +95,8 @@ def matmul(a: Shape, b: Shape) -> Shape:
 def correlation(x: Shape, weight: Shape, attributes: Any) -> Shape:
     """Return [N, O, *out] of x [N, C, *spatial] and weight [O, C/groups, *kernel]."""
     spatial, groups = len(x) - 2, attributes["groups"]
-    if spatial not in (1, 2) or len(weight) != len(x):
-        raise ModelError.of("x and weight must be of rank 3 or 4", (x, weight), "[N, C, *spatial]")
+    if spatial not in (1, 2, 3) or len(weight) != len(x):
+        raise ModelError.of("x and weight must be of rank 3 to 5", (x, weight), "[N, C, *spatial]")
     if x[1] != weight[1] * groups or weight[0] % groups:
         raise ModelError.of(
             "channels must be weight.shape[1] * groups, and groups divide the outputs",
@@ -111,10 +111,14 @@ def correlation(x: Shape, weight: Shape, attributes: Any) -> Shape:
 
 
 def pool(x: Shape, attributes: Any) -> Shape:
-    """Return [N, C, *out] of a pooling; kernel null pools everything."""
+    """Return [N, C, *out] of a pooling; kernel null pools everything, or to output_size."""
     spatial = len(x) - 2
-    if spatial not in (1, 2):
-        raise ModelError.of("x must be of rank 3 or 4", x, "[N, C, *spatial]")
+    if spatial not in (1, 2, 3):
+        raise ModelError.of("x must be of rank 3 to 5", x, "[N, C, *spatial]")
+    size = attributes.get("output_size")
+    if size is not None:
+        _only_adaptive(attributes, spatial)
+        return (*x[:2], *per_dimension(size, spatial, "output_size"))
     if attributes["kernel"] is None:
         if any(p != (0, 0) for p in pads(attributes["padding"], spatial)):
             raise ModelError.of("a global pooling has no padding", attributes["padding"], "0")
@@ -134,6 +138,22 @@ def pool(x: Shape, attributes: Any) -> Shape:
         if not every_window_has_a_tap(*item, count):
             raise ModelError.of("every window must cover an input element", item[3], "less padding")
     return (*x[:2], *out)
+
+
+def _only_adaptive(attributes: Any, spatial: int) -> None:
+    """Require of a pooling to output_size that nothing else says where its windows lie."""
+    rest = (
+        attributes["kernel"] is None
+        and not any(map(any, pads(attributes["padding"], spatial)))
+        and set(per_dimension(attributes.get("dilation", 1), spatial, "dilation")) == {1}
+        and not attributes["ceil_mode"]
+        and attributes.get("divisor") is None
+    )
+    if not rest:
+        names = ("kernel", "padding", "dilation", "ceil_mode", "divisor")
+        given = {name: attributes[name] for name in names if name in attributes}
+        accepted = "kernel and divisor null, no padding, dilation or ceil_mode"
+        raise ModelError.of("adaptive windows follow from output_size alone", given, accepted)
 
 
 def reshape(x: Shape, wanted: Sequence[int]) -> Shape:

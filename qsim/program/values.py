@@ -6,6 +6,7 @@ A value is a torch tensor or a NumPy array; torch is never loaded in order to fi
 from __future__ import annotations
 
 import sys
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,6 +26,18 @@ def is_tensor(value: object) -> bool:
     """Return whether value is a torch tensor, without loading torch."""
     torch = sys.modules.get("torch")
     return torch is not None and isinstance(value, torch.Tensor)
+
+
+@cache
+def dtype_name(dtype: Any) -> str:
+    """Return the name of a dtype of torch or NumPy; NumPy takes a microsecond to spell one."""
+    return str(dtype)
+
+
+@cache
+def _limits(dtype: np.dtype[Any]) -> tuple[int, int]:
+    info = np.iinfo(dtype)
+    return int(info.min), int(info.max)
 
 
 def in_native_order(array: Array) -> Array:
@@ -59,7 +72,7 @@ def as_array(value: Any, spec: ValueSpec) -> Array:
             return array
     elif isinstance(value, np.ndarray):
         array = in_native_order(value)
-        found = str(array.dtype)
+        found = dtype_name(array.dtype)
         if found == spec.dtype:
             return array
     else:
@@ -98,7 +111,7 @@ def check_output(value: Any, spec: ValueSpec) -> None:
         raise ModelError.of(
             "the value must be a tensor", type(value).__name__, "a tensor", where=where
         )
-    dtype, shape = str(value.dtype).removeprefix("torch."), tuple(value.shape)
+    dtype, shape = dtype_name(value.dtype).removeprefix("torch."), tuple(value.shape)
     symbolic = bool(spec.shape) and spec.shape[0] == -1
     same = len(shape) == len(spec.shape) and shape[symbolic:] == spec.shape[symbolic:]
     if dtype != spec.dtype or not same:
@@ -159,13 +172,13 @@ def show_shape(shape: tuple[int, ...]) -> str:
 
 def check_range(array: Array, codes: FixedFormat, where: str) -> None:
     """Require every element to be a code of the format; name the first that is not."""
-    info = np.iinfo(array.dtype)
-    if codes.min <= info.min and info.max <= codes.max:
+    least, most = _limits(array.dtype)
+    if codes.min <= least and most <= codes.max:
         return
     if codes.fits(array):
         return
     # Comparing in the array's own dtype needs limits that it can hold.
-    low, high = max(codes.min, int(info.min)), min(codes.max, int(info.max))
+    low, high = max(codes.min, least), min(codes.max, most)
     outside = (array < low) | (array > high)
     index = tuple(int(i) for i in np.unravel_index(int(np.argmax(outside)), array.shape))
     raise InputError(

@@ -180,7 +180,8 @@ class TargetQuantizer(Quantizer):  # type: ignore[misc]  # torchao carries no ty
             result = self._fused_relu(node) if pattern.fuses_relu else None
             if result is not None:
                 fused.add(result)
-            found.append(Operator(node, pattern, settings, inputs, result or node))
+            result = result or nodes.only_value(node) or node
+            found.append(Operator(node, pattern, settings, inputs, result))
         return found
 
     def _compositions(self, model: GraphModule) -> dict[Node, Composition]:

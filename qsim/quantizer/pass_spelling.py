@@ -12,7 +12,7 @@ from qsim.quantizer.pass_constants import add_constant
 from qsim.registry import patterns as registry
 
 if TYPE_CHECKING:
-    from torch.fx import GraphModule
+    from torch.fx import GraphModule, Node
 
 _aten = torch.ops.aten
 _SLICE_END = 2**63 - 1
@@ -38,6 +38,7 @@ def positional(graph: GraphModule) -> None:
 def single_output_pools(graph: GraphModule) -> None:
     """Replace max_pool with indices by max_pool where nothing reads the indices."""
     plain = {
+        _aten.max_pool3d_with_indices.default: _aten.max_pool3d.default,
         _aten.max_pool2d_with_indices.default: _aten.max_pool2d.default,
         _aten.max_pool1d_with_indices.default: _aten.max_pool1d.default,
     }
@@ -53,6 +54,36 @@ def single_output_pools(graph: GraphModule) -> None:
         for user in list(node.users):
             user.replace_all_uses_with(node)
             graph.graph.erase_node(user)
+
+
+def adaptive_pools(graph: GraphModule) -> None:
+    """Replace adaptive_max_pool by max_pool where windows are equal and nobody reads indices."""
+    plain = {
+        getattr(_aten, f"adaptive_max_pool{n}d").default: getattr(_aten, f"max_pool{n}d").default
+        for n in (1, 2, 3)
+    }
+    for node in list(graph.graph.nodes):
+        value = nodes.only_value(node) if node.target in plain else None
+        kernel = _equal_windows(node) if value is not None else None
+        if value is None or kernel is None:
+            continue
+        node.target, node.args, node.kwargs = plain[node.target], (node.args[0], kernel), {}
+        node.meta["val"] = value.meta["val"]
+        value.replace_all_uses_with(node)
+        for part in list(node.users):
+            if part.target is operator.getitem and not part.users:
+                graph.graph.erase_node(part)
+
+
+def _equal_windows(node: Node) -> list[int] | None:
+    """Return the window of an adaptive pool, or None where windows differ or a size is open."""
+    wanted = list(nodes.argument(node, 1, "output_size"))
+    sizes = (nodes.shape(node.args[0]) or ())[-len(wanted) :]
+    known = all(isinstance(size, int) and size > 0 for size in (*sizes, *wanted))
+    if not known or len(sizes) < len(wanted):
+        return None
+    pairs = list(zip(sizes, wanted, strict=True))
+    return None if any(a % b for a, b in pairs) else [a // b for a, b in pairs]
 
 
 def positions_of_max(graph: GraphModule) -> None:

@@ -33,6 +33,7 @@ from qsim.quantizer.pass_moves import (
 )
 from qsim.quantizer.pass_recurrent import settle_states, unroll_recurrent
 from qsim.quantizer.pass_spelling import (
+    adaptive_pools,
     drop_whole_slices,
     plain_moves,
     plain_numbers,
@@ -65,6 +66,7 @@ BUILTIN: Final = (
         drop_identities,
         positional,
         single_output_pools,
+        adaptive_pools,
         positions_of_max,
         drop_whole_slices,
         plain_moves,

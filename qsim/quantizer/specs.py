@@ -95,11 +95,15 @@ def activation_spec(
     )
 
 
-def weight_spec(target: Target, op: Operator, axis: int) -> QuantizationSpec:
-    """Return how the weight of an operator is observed; axis counts its output channels."""
+def weight_spec(target: Target, op: Operator, axis: int | None) -> QuantizationSpec:
+    """Return how the weight of an operator is observed; axis counts its output channels.
+
+    Without such an axis one scale serves the whole weight.
+    """
     section, settings = target.weight, op.settings
     low, high = _codes(section.format, settings.weight_bits)
     per_channel = section.per_channel if settings.per_channel is None else settings.per_channel
+    per_channel = per_channel and axis is not None
     affine = has_zero_point(section.scheme)
     names = (
         (torch.per_channel_affine, torch.per_channel_symmetric)

@@ -22,12 +22,13 @@ class Weights:
 
     Attributes:
         weight: the node of the weight.
-        axis: the axis of the weight that counts output channels (per-channel parameters).
+        axis: the axis of the weight that counts output channels (per-channel parameters); None
+            where no axis does, so that one scale serves all.
         bias: the node of the bias, or None.
     """
 
     weight: Node
-    axis: int
+    axis: int | None
     bias: Node | None = None
 
 

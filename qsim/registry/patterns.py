@@ -43,6 +43,7 @@ BUILTIN: Final[tuple[str, ...]] = (
     "softmax",
     "max_pool",
     "avg_pool",
+    "window_sum",
     "mean",
     "resize",
     "pad",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from qsim.errors import ModelError
 from qsim.memory import Buffer, busiest, plan
 from qsim.program import live_ranges
-from qsim.stream.homes import homes
+from qsim.stream.homes import Homes, homes
 from qsim.stream.layout import layouts
 from qsim.stream.steps import steps
 
@@ -35,7 +35,8 @@ class Place:
         offset, size: bytes.
         first, last: steps, both included.
         banks: the first and the last that it lies in.
-        instead: the operand whose buffer it takes over, or "".
+        instead: the operand that it overwrites, or "".
+        within: the tensor in whose bytes it lies, or "".
     """
 
     tensor: str
@@ -45,6 +46,7 @@ class Place:
     last: int
     banks: tuple[int, int]
     instead: str
+    within: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,26 +56,31 @@ class Allocation:
     Attributes:
         steps: in order.
         layouts: of every tensor, those in accumulators included.
-        homes: the buffer that each tensor in memory lives in: its own, or that of an operand.
+        homes: the buffer that each tensor in memory lives in, and where in it.
         plan: where the buffers lie.
     """
 
     steps: tuple[Step, ...]
     layouts: Mapping[str, Layout]
-    homes: Mapping[str, str]
+    homes: Homes
     plan: Plan
+
+    def offset(self, tensor: str) -> int:
+        """Return where a tensor in memory begins, in bytes from the arena's start."""
+        return self.plan.offsets[self.homes.buffers[tensor]] + self.homes.starts[tensor]
 
     def places(self) -> tuple[Place, ...]:
         """Return every tensor in memory, in the order in which they are made."""
         ranges = live_ranges([step.uses for step in self.steps])
-        holders: dict[str, str] = {}  # buffer: the last tensor that took it
         found = []
-        for name, home in self.homes.items():
+        for name in self.homes.buffers:
             first, last = ranges[name]
-            offset, size = self.plan.offsets[home], self.layouts[name].bytes
-            banks, before = self.plan.banks(home), holders.get(home, "")
-            found.append(Place(name, offset, size, first, last, banks, before))
-            holders[home] = name
+            offset, size = self.offset(name), self.layouts[name].bytes
+            banks = self.plan.space.banks_of(offset, size)
+            instead = self.homes.instead.get(name, "")
+            buffer = self.homes.buffers[name]
+            within = "" if instead or buffer == name else buffer
+            found.append(Place(name, offset, size, first, last, banks, instead, within))
         return tuple(found)
 
 
@@ -92,8 +99,17 @@ def allocate(program: ProgramData, batch: int = 1, planner: str = "smallest") ->
     """
     space = program.memory if batch == 1 else program.memory.open()
     found, lie = steps(program), layouts(program, batch)
-    lives_in = homes(program, found, lie)
+    lives_in = homes(program, found, lie, space, parts=False)
     buffers = _buffers(found, lie, lives_in)
+    # Parts of others need no copy, but they keep the whole of what they are parts of.
+    shared = homes(program, found, lie, space)
+    if shared.within or shared.joined:
+        made = plan(_buffers(found, lie, shared).values(), space, planner)
+        least = busiest(buffers)[1]
+        if made.fits and (
+            made.size <= least or made.size <= plan(buffers.values(), space, planner).size
+        ):
+            return Allocation(found, lie, shared, made)
     _require_room(program, found, buffers, space)
     planned = plan(buffers.values(), space, planner)
     if not planned.fits:
@@ -102,9 +118,9 @@ def allocate(program: ProgramData, batch: int = 1, planner: str = "smallest") ->
 
 
 def _buffers(
-    found: tuple[Step, ...], lie: Mapping[str, Layout], lives_in: Mapping[str, str]
+    found: tuple[Step, ...], lie: Mapping[str, Layout], lives_in: Homes
 ) -> dict[str, Buffer]:
-    ranges = live_ranges([[lives_in[name] for name in step.uses] for step in found])
+    ranges = live_ranges([[lives_in.buffers[name] for name in step.uses] for step in found])
     return {
         name: Buffer(name, lie[name].bytes, first, last, lie[name].dtype.itemsize)
         for name, (first, last) in ranges.items()

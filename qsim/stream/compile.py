@@ -9,26 +9,36 @@ import numpy as np
 
 from qsim.memory import Buffer, plan
 from qsim.program import live_ranges
-from qsim.stream import elements, moves, products
+from qsim.stream import copies, elements, joins, pools, products
 from qsim.stream.allocation import allocate
 from qsim.stream.command import Command, NotInStream
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Mapping
 
     from qsim.memory import Plan
     from qsim.program import Array
     from qsim.stream.allocation import Allocation
+    from qsim.stream.homes import Homes
+    from qsim.stream.layout import Layout
     from qsim.stream.source import Source
     from qsim.stream.steps import Step
 
-_ENCODERS: Final[Mapping[str, Callable[[Source, int], Command]]] = {
+_ENCODERS: Final[Mapping[str, Callable[[Source, int], list[Command]]]] = {
     "correlation": products.encode,
     "linear": products.encode,
-    "permute": moves.encode_permute,
-    "reshape": moves.encode_reshape,
-    "max_pool": moves.encode_pool,
-    "avg_pool": moves.encode_pool,
+    "matmul": products.encode_matmul,
+    "transposed_correlation": products.encode,
+    "resize": joins.encode_resize,
+    "resize_scaled": joins.encode_resize,
+    "permute": copies.encode_permute,
+    "reshape": copies.encode_reshape,
+    "strided_slice": copies.encode_slice,
+    "gather": copies.encode_gather,
+    "concat": joins.encode_concat,
+    "pad": joins.encode_pad,
+    "max_pool": pools.encode,
+    "avg_pool": pools.encode,
     **dict.fromkeys(elements.UNARY | elements.BINARY, elements.encode),
 }
 
@@ -39,14 +49,18 @@ class Compiled:
 
     Attributes:
         commands: in order; the first load the inputs, the last store the outputs.
+        copyless: tensors that no command makes: they lie in what they are a part of.
         table: int64 [commands, WORDS].
+        layouts: of tensors, and of what commands leave for others of the same call.
         allocation: where the tensors in memory lie.
         sums: behind them, what steps of several commands leave between those.
         work: bytes of workspace per thread.
     """
 
     commands: tuple[Command, ...]
+    copyless: tuple[str, ...]
     table: Array
+    layouts: Mapping[str, Layout]
     allocation: Allocation
     sums: Plan
     work: int
@@ -57,8 +71,8 @@ class Compiled:
         return self.allocation.plan
 
     @property
-    def homes(self) -> Mapping[str, str]:
-        """The buffer that each tensor in memory lives in: its own, or that of an operand."""
+    def homes(self) -> Homes:
+        """The buffer that each tensor in memory lives in, and where in it."""
         return self.allocation.homes
 
     @property
@@ -72,8 +86,8 @@ class Compiled:
 
     def offset(self, tensor: str) -> int:
         """Return where a tensor begins, in bytes from the arena's start."""
-        if tensor in self.homes:
-            return self.plan.offsets[self.homes[tensor]]
+        if tensor in self.homes.buffers:
+            return self.allocation.offset(tensor)
         return self._behind + self.sums.offsets[tensor]
 
 
@@ -84,10 +98,15 @@ def compile_stream(source: Source) -> Compiled:
         ModelError: the Program's memory does not hold it.
     """
     allocation = allocate(source.program, source.batch)
+    source.homes = allocation.homes
     commands = (*_loads(source), *_body(source, allocation.steps), *_stores(source))
-    sums = _sums(source, commands, allocation.homes)
+    made = {call for command in commands for call in command.calls}
+    calls = enumerate(source.program.calls)
+    copyless = tuple(call.output for index, call in calls if index not in made)
+    sums = _sums(source, commands)
     work = max((command.work for command in commands), default=0)
-    compiled = Compiled(commands, _no_table(commands), allocation, sums, work)
+    table = _no_table(commands)
+    compiled = Compiled(commands, copyless, table, source.layouts, allocation, sums, work)
     _fill(compiled)
     return compiled
 
@@ -100,7 +119,7 @@ def _loads(source: Source) -> list[Command]:
     for number, name in enumerate(source.program.inputs):
         layout = source.layouts[name]
         plain = type(layout)(layout.shape, tuple(range(len(layout.shape))), layout.dtype)
-        words = moves.reorder(plain, layout.order) | {f.X_ARGUMENT: 1, f.X: number}
+        words = copies.reorder(plain, layout.order) | {f.X_PLACE: f.IN_ARGUMENT, f.X: number}
         commands.append(Command((), (), name, f.COPY, words))
     return commands
 
@@ -112,8 +131,8 @@ def _stores(source: Source) -> list[Command]:
     commands = []
     for number, name in enumerate(source.program.outputs):
         layout = source.layouts[name]
-        words = moves.reorder(layout, range(len(layout.shape)))
-        words |= {f.Y_ARGUMENT: 1, f.Y: len(source.program.inputs) + number}
+        words = copies.reorder(layout, range(len(layout.shape)))
+        words |= {f.Y_PLACE: f.IN_ARGUMENT, f.Y: len(source.program.inputs) + number}
         commands.append(Command((), (name,), "", f.COPY, words))
     return commands
 
@@ -125,12 +144,13 @@ def _body(source: Source, found: tuple[Step, ...]) -> list[Command]:
         done: set[int] = set()
         for index in step.calls:
             if index not in done:
-                commands.append(_encode(source, index))
-                done.update(commands[-1].calls)
+                made = _encode(source, index)
+                commands += made
+                done.update(call for command in made for call in command.calls)
     return commands
 
 
-def _encode(source: Source, index: int) -> Command:
+def _encode(source: Source, index: int) -> list[Command]:
     call = source.program.calls[index]
     encoder = _ENCODERS.get(call.primitive)
     why = f"the loop has no {call.primitive}"
@@ -140,19 +160,19 @@ def _encode(source: Source, index: int) -> Command:
         except NotInStream as reason:
             why = str(reason)
     reads = tuple(name for name in call.inputs if name not in source.program.constants)
-    return Command((index,), reads, call.output, reason=why)
+    return [Command((index,), reads, call.output, reason=why)]
 
 
-def _sums(source: Source, commands: tuple[Command, ...], homes: Collection[str]) -> Plan:
+def _sums(source: Source, commands: tuple[Command, ...]) -> Plan:
     """Place what one command leaves for the next in no memory: the accumulators' stead.
 
-    Nothing where the loop takes every step in one command.
+    Nothing where the loop takes every call in one command.
     """
     ranges = live_ranges([(*command.reads, command.write) for command in commands])
     buffers = [
         Buffer(name, source.layouts[name].bytes, first, last)
         for name, (first, last) in ranges.items()
-        if name and name not in homes
+        if name and name not in source.homes.buffers
     ]
     return plan(buffers)
 

@@ -1,8 +1,9 @@
-"""Encodes element-wise calls on codes of 8 bits: by a table of all codes, or by a line.
+"""Encodes element-wise calls: by a table of all codes, or by a line.
 
 A table is what the primitive's own kernel makes of every code, or of every pair of codes, so that
-every scheme is served, with its clamp. A sum of two is tried as a line in float32 first, which is
-faster than 65536 entries; it is taken only if it makes the table's code of every pair.
+every scheme is served, with its clamp. One operand may have 16 bits, two have 8 each. A sum of two
+is tried as a line in float32 first, which is faster than 65536 entries; it is taken only if it
+makes the table's code of every pair.
 """
 
 from __future__ import annotations
@@ -13,47 +14,128 @@ import numpy as np
 
 from qsim.program import decode_scheme
 from qsim.stream.command import Command, NotInStream
+from qsim.stream.copies import copy_words
+from qsim.stream.joins import placed
+from qsim.stream.layout import Layout
+from qsim.stream.sums import sum_of_words
 
 if TYPE_CHECKING:
+    from hw_models import FixedFormat
     from qsim.program import Array, Call
     from qsim.stream.source import Source
 
-UNARY: Final = frozenset({"clamp", "lookup", "requantize"})
+UNARY: Final = frozenset({"clamp", "interpolate", "lookup", "requantize"})
 BINARY: Final = frozenset({"add", "maximum", "minimum", "mul", "sub"})
 
 
-def encode(source: Source, index: int) -> Command:
-    """Encode an element-wise call.
+def encode(source: Source, index: int) -> list[Command]:
+    """Encode an element-wise call; operands that are broadcast or constant are spread out first.
 
     Raises:
         NotInStream: the reason, where its result depends on more than the codes.
     """
+    call = source.program.calls[index]
+    _require_element_wise(call)
+    if len(call.inputs) == 1:
+        return [_one(source, index, call.inputs[0], source.kept_once(call, "table", _table))]
+    if call.primitive == "add" and source.layouts[call.output].dtype == np.int16:
+        names, found = _spread(source, index, call.inputs)
+        return [*found, sum_of_words(source, index, names)]
+    for name in call.inputs:
+        _require_bytes(source, name)
+    _require_bytes(source, call.output)
+    table = source.kept_once(call, "table", _table)
+    single = [i for i, name in enumerate(call.inputs) if _is_single(source, name)]
+    if single:
+        code = source.program.constants[call.inputs[single[0]]].reshape(-1).view(np.uint8)[0]
+        pairs = table.reshape(256, 256)
+        row = pairs[code] if single[0] == 0 else pairs[:, code]
+        other = call.inputs[1 - single[0]]
+        if source.program.constants.get(other) is not None:
+            raise NotInStream("both operands are constants")
+        names, found = _spread(source, index, (other,))
+        return [*found, _one(source, index, names[0], np.ascontiguousarray(row))]
+    names, found = _spread(source, index, call.inputs)
+    return [*found, _two(source, index, names, table)]
+
+
+def _one(source: Source, index: int, name: str, table: Array) -> Command:
+    """Return the command that replaces every code of a tensor by its entry."""
+    from hw_models.stream import fields as f
+
+    output = source.program.calls[index].output
+    x, y = source.layouts[name], source.layouts[output]
+    if x.order != y.order:
+        raise NotInStream("the operand lies in another order than the result")
+    words = {f.SIZE: y.size, f.TABLE: source.constants.add(table)}
+    if (x.dtype.itemsize, y.dtype.itemsize) == (1, 1):
+        return Command((index,), (name,), output, f.UNARY, words)
+    words |= {f.X_ITEM: x.dtype.itemsize, f.Y_ITEM: y.dtype.itemsize}
+    return Command((index,), (name,), output, f.WIDE, words)
+
+
+def _two(source: Source, index: int, names: tuple[str, ...], table: Array) -> Command:
+    """Return the command that makes a code of two."""
     from hw_models.stream import fields as f
 
     call = source.program.calls[index]
-    operands = [source.codes(name) for name in call.inputs]
-    result = source.codes(call.output)
-    if any(item.shape != result.shape or item.order != result.order for item in operands):
-        raise NotInStream("operands are broadcast")
-    _require_element_wise(call)
-    key = ("table", call.name)
-    if key not in source.kept:
-        source.kept[key] = _table(source, index, call)
-    table = source.kept[key]
-    words = {f.SIZE: result.size}
-    if len(operands) == 1:
-        words[f.TABLE] = source.constants.add(table)
-        return Command((index,), call.inputs, call.output, f.UNARY, words)
-    key = ("line", call.name)
-    if key not in source.kept:
-        source.kept[key] = _line(source, call, table)
-    line = source.kept[key]
+    words = {f.SIZE: source.layouts[call.output].size}
+    line = source.kept_once(call, "line", lambda source, _index, call: _line(source, call, table))
     if line is None:
         words[f.TABLE] = source.constants.add(table)
-        return Command((index,), call.inputs, call.output, f.BINARY, words)
+        return Command((index,), names, call.output, f.BINARY, words)
     signed, factors, low, high = line
     words |= {f.TABLE: source.constants.add(factors), f.LOW: low, f.HIGH: high, f.SIGNED: signed}
-    return Command((index,), call.inputs, call.output, f.LINE, words)
+    return Command((index,), names, call.output, f.LINE, words)
+
+
+def _is_single(source: Source, name: str) -> bool:
+    constant = source.program.constants.get(name)
+    return constant is not None and constant.size == 1
+
+
+def _require_bytes(source: Source, name: str) -> None:
+    if _format(source, name).bits > 8:
+        raise NotInStream(f"{name} has more than 8 bits: the loop takes 8 of two operands")
+
+
+def _format(source: Source, name: str) -> FixedFormat:
+    from hw_models import FixedFormat
+
+    constant = source.program.constants.get(name)
+    if constant is None:
+        return source.format(name)
+    return FixedFormat(8 * constant.dtype.itemsize, constant.dtype.kind == "i")
+
+
+def _spread(
+    source: Source, index: int, operands: tuple[str, ...]
+) -> tuple[tuple[str, ...], list[Command]]:
+    """Copy what does not lie as the result does: constants, and what is broadcast."""
+    from hw_models.stream import fields as f
+
+    call = source.program.calls[index]
+    y = source.layouts[call.output]
+    names, found = [], []
+    for number, name in enumerate(operands):
+        constant = source.program.constants.get(name)
+        words: dict[int, int] = {}
+        reads: tuple[str, ...] = (name,)
+        if constant is None:
+            x = source.layouts[name]
+        else:
+            x = Layout(constant.shape, tuple(range(constant.ndim)), constant.dtype)
+            words, reads = placed(source, constant, x.order), ()
+        if constant is None and (x.shape, x.order) == (y.shape, y.order):
+            names.append(name)
+            continue
+        missing = len(y.shape) - len(x.shape)
+        lengths, strides = (1,) * missing + x.shape, (0,) * missing + x.strides
+        steps = [0 if length == 1 else s for length, s in zip(lengths, strides, strict=True)]
+        words |= copy_words(y.memory, [steps[axis] for axis in y.order], x.dtype.itemsize)
+        names.append(source.between(call, number, Layout(y.shape, y.order, x.dtype)))
+        found.append(Command((index,), reads, names[-1], f.COPY, words))
+    return tuple(names), found
 
 
 def _require_element_wise(call: Call) -> None:
@@ -79,25 +161,29 @@ def _mentions_key(value: Any, key: str) -> bool:
 
 def _codes_of(source: Source, name: str) -> Array:
     """Return every code of a tensor's format."""
-    codes = source.format(name)
+    codes = _format(source, name)
     return np.arange(codes.min, codes.max + 1).astype(codes.dtype)
 
 
 def _table(source: Source, index: int, call: Call) -> Array:
-    """Return what the primitive's kernel makes of all codes, by the bytes of its operands."""
+    """Return what the primitive's kernel makes of all codes, by the bits of its operands."""
     from hw_models import ContractError
 
+    widest = 16 if len(call.inputs) == 1 else 8
+    for name in (*call.inputs, call.output):
+        if _format(source, name).bits > widest:
+            raise NotInStream(f"{name} has more than {widest} bits")
     codes = [_codes_of(source, name) for name in call.inputs]
     grid = [np.ascontiguousarray(part) for part in np.meshgrid(*codes, indexing="ij")]
     try:
         made = source.program.kernel(index)([part.reshape(1, -1) for part in grid], None)
     except (ContractError, ArithmeticError, ValueError) as error:
         raise NotInStream(f"its kernel refuses a code: {error}") from None
-    table = np.zeros((256,) * len(codes), np.uint8)
-    where = tuple(part.reshape(-1).view(np.uint8) for part in grid)
-    table[where] = (
-        np.asarray(made).reshape(-1).astype(source.format(call.output).dtype).view(np.uint8)
-    )
+    kind = source.format(call.output).dtype
+    bits = np.dtype(f"u{kind.itemsize}")
+    table = np.zeros([1 << 8 * part.dtype.itemsize for part in codes], bits)
+    where = tuple(part.reshape(-1).view(f"u{part.dtype.itemsize}") for part in grid)
+    table[where] = np.asarray(made).reshape(-1).astype(kind).view(bits)
     return table.reshape(-1)
 
 
@@ -105,7 +191,7 @@ def _line(source: Source, call: Call, table: Array) -> tuple[int, Array, int, in
     """Return factors that make the table's code of every pair, and the limits of the codes."""
     from hw_models.stream.lines import factors_of_sum, find_line
 
-    formats = [source.format(name) for name in (*call.inputs, call.output)]
+    formats = [_format(source, name) for name in (*call.inputs, call.output)]
     signed = formats[0].signed
     if call.primitive != "add" or any(form.signed != signed for form in formats):
         return None

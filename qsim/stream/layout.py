@@ -14,10 +14,12 @@ if TYPE_CHECKING:
     from qsim.program import Array, ProgramData
 
 # Primitives with windows, which read and write their channels innermost.
-WINDOWED: Final = frozenset({"correlation", "max_pool", "avg_pool"})
-# Primitives whose result lies as their operands do: element i depends on element i only.
+WINDOWED: Final = frozenset({"correlation", "transposed_correlation", "max_pool", "avg_pool"})
+# Primitives whose result lies as their operands do: element i depends on element i only, or moves
+# along its own dimension.
 ALIKE: Final = frozenset(
     {"add", "bias_add", "clamp", "lookup", "maximum", "minimum", "mul", "requantize", "sub"}
+    | {"concat", "gather", "pad", "resize", "resize_scaled", "strided_slice"}
 )
 
 
@@ -95,7 +97,8 @@ def _channels_last(program: ProgramData) -> set[str]:
     for call in program.calls:
         names = {name for name in (*call.inputs, call.output) if name not in program.constants}
         if call.primitive in WINDOWED:
-            last |= names
+            # Those of three spatial dimensions have no command: they lie in logical order.
+            last |= {name for name in names if len(program.tensors[name].shape) in (3, 4)}
         elif call.primitive in ALIKE:
             for name in names:
                 links.setdefault(name, set()).update(names)

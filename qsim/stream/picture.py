@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 KINDS: Final = (".png", ".svg")
 INK, EDGE, LIMIT = "#22303c", "#ffffff", "#d1495b"
-OWN, TAKEN, OUTSIDE = "#4c8dae", "#8fbf9f", "#b8c4cc"
+OWN, TAKEN, OUTSIDE, PART = "#4c8dae", "#8fbf9f", "#b8c4cc", "#e0b862"
 _WIDTH: Final = 11.0  # inches
 _HEIGHT: Final = 4.6
 _LETTER: Final = 0.075  # inches that a letter of a label takes
@@ -82,15 +82,17 @@ def _draw(axes: Axes, name: str, allocation: Allocation) -> None:
     top = max(1, plan.size)
     axes.set(xlim=(-0.5, len(steps) - 0.5), ylim=(0, top * 1.04))
     inches = (_WIDTH - 1.2) / max(1, len(steps)), (_HEIGHT - 1.0) / (top * 1.04)
-    places = allocation.places()
+    # Parts last: they lie on what they are parts of.
+    places = sorted(allocation.places(), key=lambda place: bool(place.within))
     lost = {place.instead for place in places}
     for place in places:
         # What takes over an operand's place shares the step with it: half is each one's.
         start = place.first if place.instead else place.first - 0.5
         stop = place.last if place.tensor in lost else place.last + 0.5
         color = TAKEN if place.instead else OWN if steps[place.first].calls else OUTSIDE
+        color = PART if place.within else color
         _rectangle(axes, place, (start, stop - start), color, inches)
-    legend = "blue: a place of its own; green: its operand's; grey: inputs"
+    legend = "blue: a place of its own; green: its operand's; yellow: a part; grey: inputs"
     bank = plan.space.bank_bytes
     if bank is not None:
         legend += "; dashed: banks"

@@ -17,6 +17,7 @@ from qsim.program import attributes as check
 from qsim.program import decode_scheme, dims, pairs, resolve
 from qsim.stream.bands import Window, bands
 from qsim.stream.command import Command, NotInStream
+from qsim.stream.spreads import spread
 
 if TYPE_CHECKING:
     from hw_models import Accumulator
@@ -38,7 +39,8 @@ class _Chain:
         output: the tensor that the last of them makes.
         low, high: what its sums can be.
         bias: one per channel.
-        table: of requantize, its mode, and the width of its rows.
+        table: of requantize, and its mode.
+        unit: bytes of what it makes.
     """
 
     calls: list[int]
@@ -48,16 +50,23 @@ class _Chain:
     bias: Any = None
     table: Any = None
     mode: int = -1
+    unit: int = 4
 
 
-def encode(source: Source, index: int) -> Command:
+def encode(source: Source, index: int) -> list[Command]:
     """Encode a correlation or linear call and its followers.
 
     Raises:
         NotInStream: the reason, where the jitted loop cannot compute it exactly.
     """
     call = source.program.calls[index]
-    x = source.codes(call.inputs[0])
+    if call.primitive != "linear" and len(source.layouts[call.inputs[0]].shape) > 4:
+        raise NotInStream("windows of three dimensions")
+    if call.primitive == "transposed_correlation":
+        spreading, call = spread(source, index)
+    else:
+        spreading = []
+    x = source.codes(call.inputs[0], wide=True)
     kept = _packed(source, call)
     geometry, packed = kept[:2]
     window = _window(source, call, geometry, x.shape, x.plain)
@@ -65,7 +74,7 @@ def encode(source: Source, index: int) -> Command:
     axis = 1 if call.primitive == "correlation" else len(x.shape) - 1
     _take_bias(source, chain, axis)
     _take_requantize(source, chain, axis, geometry, packed.columns)
-    return _command(source, call, window, kept, chain)
+    return [*spreading, _command(source, call, window, kept, chain)]
 
 
 def _packed(source: Source, call: Call) -> tuple[Geometry, PackedProducts, int, int]:
@@ -75,7 +84,7 @@ def _packed(source: Source, call: Call) -> tuple[Geometry, PackedProducts, int, 
 
     key = ("packed", call.name)
     if key not in source.kept:
-        weight = source.program.constants[call.inputs[1]].astype(np.int64)
+        weight = source.constant(call.inputs[1]).astype(np.int64)
         zero = np.asarray(
             resolve(call.attributes["weight_zero_point"], source.program.constants), np.int64
         )
@@ -90,7 +99,8 @@ def _packed(source: Source, call: Call) -> tuple[Geometry, PackedProducts, int, 
                 a["groups"],
             )  # fmt: skip
             weight = weight.reshape(geometry.outputs, geometry.channels, *geometry.kernel)
-        source.kept[key] = _keep(source, geometry, pack(weight, geometry))
+        wide = source.format(call.inputs[0]).bits > 8
+        source.kept[key] = _keep(source, geometry, pack(weight, geometry, wide=wide))
     kept: tuple[Geometry, PackedProducts, int, int] | None = source.kept[key]
     if kept is None:
         raise NotInStream("no tile serves weights of more than 16 bits or groups of few channels")
@@ -131,6 +141,9 @@ def _start(source: Source, index: int, call: Call, packed: PackedProducts) -> _C
     bounds = packed.bounds(low - zero, high - zero)
     accumulator = check.accumulator_from_json(a["accumulator"])
     held = _held(accumulator, bounds.minimum, bounds.maximum)
+    held = _held(accumulator, bounds.minimum, bounds.maximum)
+    if held is None and accumulator.min <= bounds.minimum and bounds.maximum <= accumulator.max:
+        raise NotInStream("a sum may exceed 32 bits")
     if held is None:
         raise NotInStream(
             f"the {accumulator.bits}-bit accumulator may overflow ({accumulator.overflow})"
@@ -169,8 +182,6 @@ def _take_bias(source: Source, chain: _Chain, axis: int) -> None:
 def _take_requantize(
     source: Source, chain: _Chain, axis: int, geometry: Geometry, columns: int
 ) -> None:
-    from hw_models.stream.requantize import parameters_of, table_of
-
     found = source.follower(chain.output, "requantize")
     if found is None:
         return
@@ -187,18 +198,35 @@ def _take_requantize(
     if follower is not None:
         low, high = follower[1].attributes["lo"], follower[1].attributes["hi"]
         limits = tuple(min(max(limit, low), high) for limit in limits)
-    parameters = parameters_of(scheme, a["zero_point"], output, limits, a["input_zero_point"])
-    if parameters is None:
-        return
     outputs, groups = geometry.group_outputs, geometry.groups
     if geometry.channels == 1 < groups == geometry.outputs:
         outputs, groups = geometry.outputs, 1
-    chain.table, chain.mode = table_of(parameters, groups, outputs, columns), parameters.mode
+    about = a["zero_point"], output, limits, a["input_zero_point"]
+    if not _take_table(chain, scheme, about, (groups, outputs, columns)):
+        return
     chain.calls.append(index)
     chain.output = call.output
     if follower is not None:
         chain.calls.append(follower[0])
         chain.output = follower[1].output
+
+
+def _take_table(chain: _Chain, scheme: Any, about: Any, shape: tuple[int, int, int]) -> bool:
+    """Give a chain what its requantize needs; return whether the loop has its arithmetic."""
+    from hw_models.stream.requantize import parameters_of, table_of, wide_table_of
+
+    zero_point, output, limits, input_zero_point = about
+    if output.bits > 16:
+        return False
+    if output.bits > 8:
+        chain.table = wide_table_of(scheme, zero_point, limits, input_zero_point, shape)
+        chain.unit = 2
+        return chain.table is not None
+    parameters = parameters_of(scheme, zero_point, output, limits, input_zero_point)
+    if parameters is None:
+        return False
+    chain.table, chain.mode, chain.unit = table_of(parameters, *shape), parameters.mode, 1
+    return True
 
 
 def _padding(call: Call, packed: PackedProducts, *, signed: bool) -> tuple[int, int]:
@@ -228,7 +256,7 @@ def _command(
     from hw_models.stream.matrix import matrix_steps
 
     geometry, packed, where, size = kept
-    if chain.mode < 0 and source.layouts[chain.output].dtype != np.int32:
+    if chain.table is None and source.layouts[chain.output].dtype != np.int32:
         raise NotInStream("sums of more than 32 bits leave the command")
     a: Any = call.attributes
     codes = source.format(call.inputs[0])
@@ -244,7 +272,7 @@ def _command(
     keep = source.constants.add
     words |= {
         f.PAD: pad,
-        f.SIGNED: int(codes.signed),
+        f.SIGNED: f.INT16 if codes.bits > 8 else f.INT8 if codes.signed else f.UINT8,
         f.FLIP: flip,
         f.KIND: 0 if packed.kind is None else packed.kind,
         f.WEIGHTS: where,
@@ -261,6 +289,7 @@ def _command(
         f.GROUP_CODES: geometry.channels * packed.item,
         f.TABLE: 0 if chain.table is None else keep(chain.table),
         f.MODE: chain.mode,
+        f.UNIT: chain.unit if chain.table is not None else 4,
         f.PITCH: groups * packed.columns,
         f.O: geometry.outputs,
         f.SHARES: 1 if depthwise else min(len(packed.blocks), -(-_ITEMS // words[f.BANDS])),
@@ -275,3 +304,55 @@ def _command(
         work,
         products=products,
     )
+
+
+def encode_matmul(source: Source, index: int) -> list[Command]:
+    """Encode a product of two tensors, with the requantize that follows.
+
+    Raises:
+        NotInStream: a constant operand, another order than the logical one, matrices that are
+            broadcast, a zero point per column, sums that may exceed 32 bits.
+    """
+    from hw_models.products.geometry import Geometry
+    from hw_models.stream import fields as f
+
+    call = source.program.calls[index]
+    at: Any = call.attributes
+    a, b = (source.codes(name, wide=True) for name in call.inputs)
+    y = source.layouts[call.output]
+    if min(len(a.shape), len(b.shape)) < 2 or a.shape[:-2] != b.shape[:-2]:
+        raise NotInStream("matrices of a matmul are broadcast")
+    if not (a.plain and b.plain and y.plain):
+        raise NotInStream("an operand of a matmul has its channels innermost")
+    if not isinstance(at["b_zero_point"], int):
+        raise NotInStream("a zero point per column")
+    zeros, kinds, most = (at["a_zero_point"], at["b_zero_point"]), [], a.shape[-1]
+    for name, zero in zip(call.inputs, zeros, strict=True):
+        codes = source.format(name)
+        most *= max(abs(codes.min - zero), abs(codes.max - zero))
+        kinds.append(f.INT16 if codes.bits > 8 else f.INT8 if codes.signed else f.UINT8)
+    held = _held(check.accumulator_from_json(at["accumulator"]), -most, most)
+    if held is None or max(map(abs, zeros)) >= 1 << 24:
+        raise NotInStream("a sum may exceed 32 bits")
+    chain = _Chain([index], call.output, *held)
+    (rows, depth), columns = a.shape[-2:], b.shape[-1]
+    geometry = Geometry.of((columns, depth, 1, 1), 1, 0, 1, 1)
+    padded = -(-columns // 16) * 16
+    _take_requantize(source, chain, len(y.shape) - 1, geometry, padded)
+    made = source.layouts[chain.output]
+    if not made.plain or (chain.table is None and made.dtype != np.int32):
+        raise NotInStream("sums of more than 32 bits leave the command")
+    words = {
+        f.N: math.prod(a.shape[:-2]), f.H: rows, f.W: depth, f.O: columns,
+        f.LEFT: zeros[0], f.PAD: zeros[1], f.SIGNED: kinds[0], f.FLIP: kinds[1],
+        f.SUMS: 0, f.TAIL: 4 * padded, f.MODE: chain.mode, f.PITCH: padded,
+        f.UNIT: chain.unit if chain.table is not None else 4,
+        f.TABLE: 0 if chain.table is None else source.constants.add(chain.table),
+    }  # fmt: skip
+    work = -(-4 * padded // 64) * 64 + 64
+    products = made.size * depth
+    return [
+        Command(
+            tuple(chain.calls), call.inputs, chain.output, f.MATMUL, words, work, products=products
+        )
+    ]

@@ -34,6 +34,9 @@ class _Memory:
         self.arena = aligned(compiled.arena + 64)
         self.work: list[Array] = []
         self.counters = np.zeros(1 + len(compiled.commands), np.int64)
+        # Their addresses: NumPy takes as long to tell one as a small command takes.
+        self.base, self.counter = address(self.arena), address(self.counters)
+        self.workspaces: list[int] = []
         self.views: dict[str, Array] = {}
         for command in compiled.commands:
             if command.op is None:
@@ -45,7 +48,9 @@ class _Memory:
     def serve(self, threads: int) -> None:
         """Have a workspace for each of so many threads."""
         while len(self.work) < threads:
-            self.work.append(aligned(self._workspace))
+            space = aligned(self._workspace)
+            self.work.append(space)
+            self.workspaces.append(address(space))
 
 
 class Stream:
@@ -58,11 +63,21 @@ class Stream:
     """
 
     def __init__(self, source: Source, compute: Callable[[int, list[Array]], Array]) -> None:
+        from hw_models.stream.loop import execute
+
         self.source = source
         self.compiled: Compiled = compile_stream(source)
         self.constants = source.constants.buffer()
         self._compute = compute
+        self._execute = execute
         self._parts = _parts(self.compiled)
+        self._most = max((products for _, _, products in self._parts), default=0)
+        self._base = address(self.constants)
+        self._kinds = tuple(source.layouts[name].dtype for name in source.program.inputs)
+        self._made = tuple(
+            (source.program.tensors[name].shape[:1] == (-1,), layout.shape, layout.dtype)
+            for name, layout in ((n, source.layouts[n]) for n in source.program.outputs)
+        )
         self._free: list[_Memory] = []
 
     @property
@@ -78,22 +93,23 @@ class Stream:
         """Bytes that a run on one thread needs: arena, workspace, packed constants."""
         return self.compiled.arena + self.compiled.work + self.source.constants.size
 
+    @property
+    def parallel(self) -> bool:
+        """Whether a part of it has work for more threads than one."""
+        return self._most >= _PARALLEL
+
     def outputs(self, batch: int) -> tuple[Array, ...]:
         """Return uninitialised arrays for the outputs of a batch."""
-        program, layouts = self.source.program, self.source.layouts
         return tuple(
-            np.empty((batch, *program.tensors[name].shape[1:]), layouts[name].dtype)
-            if program.tensors[name].shape[:1] == (-1,)
-            else np.empty(layouts[name].shape, layouts[name].dtype)
-            for name in program.outputs
+            np.empty((batch, *shape[1:]) if symbolic else shape, dtype)
+            for symbolic, shape, dtype in self._made
         )
 
     def taken(self, arrays: Sequence[Array]) -> list[Array]:
         """Return inputs as the loop reads them: of the container's type, in C order."""
-        names, layouts = self.source.program.inputs, self.source.layouts
         return [
-            np.ascontiguousarray(array, layouts[name].dtype)
-            for name, array in zip(names, arrays, strict=True)
+            np.ascontiguousarray(array, kind)
+            for kind, array in zip(self._kinds, arrays, strict=True)
         ]
 
     def run(self, arrays: Sequence[Array], made: Sequence[Array], threads: int) -> None:
@@ -106,11 +122,17 @@ class Stream:
         """
         arguments = np.array([address(array) for array in (*arrays, *made)], np.int64)
         memory = self._take(threads)
-        for part in self._parts:
-            if part[0] < 0:
-                self._call(-1 - part[0], memory)
+        for first, last, products in self._parts:
+            if first < 0:
+                self._call(-1 - first, memory)
+            elif threads > 1 and products >= _PARALLEL:
+                self._together(first, last, memory, arguments, threads)
             else:
-                self._loop(part, memory, arguments, threads)
+                memory.counters.fill(0)
+                self._execute(
+                    self.compiled.table, first, last, memory.base, self._base, arguments,
+                    memory.workspaces[0], memory.counter, 0, 1,
+                )  # fmt: skip
         if len(self._free) < _KEPT_ARENAS:
             self._free.append(memory)
 
@@ -123,24 +145,16 @@ class Stream:
         memory.serve(threads)
         return memory
 
-    def _loop(
-        self, part: tuple[int, int, int], memory: _Memory, arguments: Array, threads: int
+    def _together(
+        self, first: int, last: int, memory: _Memory, arguments: Array, threads: int
     ) -> None:
-        from hw_models.stream.loop import execute
-
-        first, last, products = part
-        count = threads if products >= _PARALLEL else 1
-        memory.counters[:] = 0
-        common = (
-            self.compiled.table, first, last, address(memory.arena), address(self.constants),
-            arguments,
-        )  # fmt: skip
-        counters = address(memory.counters)
+        memory.counters.fill(0)
+        common = self.compiled.table, first, last, memory.base, self._base, arguments
 
         def turn(thread: int, together: int) -> None:
-            execute(*common, address(memory.work[thread]), counters, thread, together)
+            self._execute(*common, memory.workspaces[thread], memory.counter, thread, together)
 
-        run_together(turn, count)
+        run_together(turn, threads)
 
     def _call(self, index: int, memory: _Memory) -> None:
         command = self.compiled.commands[index]

@@ -50,6 +50,9 @@ class Streams:
 
     def get(self, batch: int) -> Stream:
         """Return the stream for a batch size, 1 or more."""
+        known = self._streams.get(batch)
+        if known is not None:
+            return known
         with self._lock:
             stream = self._streams.get(batch)
             if stream is None:
@@ -62,10 +65,10 @@ class Streams:
 
     def run(self, arrays: Sequence[Array], batch: int, threads: int | None) -> tuple[Array, ...]:
         """Compute the outputs for arrays that are known to fit the Program's inputs."""
-        if threads is None:
-            threads = count()
         part = self._part(batch)
         stream = self.get(part)
+        if threads is None:
+            threads = count() if part != batch or stream.parallel else 1
         taken, made = stream.taken(arrays), stream.outputs(batch)
         if part == batch:
             stream.run(taken, made, threads)
@@ -87,8 +90,10 @@ class Streams:
 
     def _part(self, batch: int) -> int:
         """Return how many samples run together: as many as a cache holds the tensors of."""
+        if batch == 1:
+            return 1
         first = self.get(1)
-        if batch == 1 or not first.splits:
+        if not first.splits:
             return batch
         fitting = max(1, _CACHE // first.compiled.plan.size)
         return batch if fitting >= batch else 1 << (fitting.bit_length() - 1)

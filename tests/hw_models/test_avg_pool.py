@@ -9,7 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hw_models.avg_pool import avg_pool, divide, global_avg_pool, reference
+from hw_models.avg_pool import (
+    adaptive_avg_pool,
+    avg_pool,
+    divide,
+    global_avg_pool,
+    reference,
+)
 from hw_models.errors import ContractError
 from hw_models.formats import FixedFormat
 from hw_models.ledger import Ledger
@@ -89,20 +95,60 @@ def test_tflite_ties_and_global():
     assert avg_pool(np.empty((0, 2, 4), np.int8), 2, ledger=Ledger()).shape == (0, 2, 2)
 
 
+@pytest.mark.parametrize("dims", [2, 3])
 @pytest.mark.parametrize("include_pad", [False, True])
 @pytest.mark.parametrize("size", [5, 6, 7])
 @pytest.mark.parametrize(("kernel", "stride"), [(3, 2), (2, 3), (3, 1)])
-def test_geometry_and_counts_are_torchs(include_pad, size, kernel, stride):
+def test_geometry_and_counts_are_torchs(include_pad, size, kernel, stride, dims):
     torch = pytest.importorskip("torch")
-    x = np.random.default_rng(size).integers(-99, 99, (2, 3, size, size + 1))
-    theirs = torch.nn.functional.avg_pool2d(
-        torch.from_numpy(x.astype(np.float64)), kernel, stride, 1, True, include_pad
-    ).numpy()
-    ours = avg_pool(
-        x, kernel, stride, 1, "half_even", ceil_mode=True, count_include_pad=include_pad
-    )
-    # float64 means of small integers lie within 1e-12 of the exact ratio; only ties could move.
-    np.testing.assert_array_equal(ours, np.rint(np.round(theirs, 9)).astype(np.int64))
+    x = np.random.default_rng(size).integers(-99, 99, (2, 3, size, size + 1, 4)[: dims + 2])
+    zero, wide = -3, FixedFormat(32)
+    real = torch.from_numpy(x.astype(np.float64) - zero)
+    theirs = getattr(torch.nn.functional, f"avg_pool{dims}d")
+    for divisor in (None, 1, kernel**dims, 5, 1000):
+        mean = theirs(real, kernel, stride, 1, True, include_pad, divisor).numpy()
+        ours = avg_pool(
+            x, kernel, stride, 1, "half_even", ceil_mode=True, count_include_pad=include_pad,
+            divisor=divisor, zero_point=zero, centered=True, output=wide,
+        )  # fmt: skip
+        # float64 means of small integers lie within 1e-12 of the exact ratio; only ties could move.
+        np.testing.assert_array_equal(ours, np.rint(np.round(mean, 9)).astype(np.int64) + zero)
+
+
+@pytest.mark.parametrize("dims", [1, 2, 3])
+def test_adaptive_windows_are_torchs(dims):
+    torch = pytest.importorskip("torch")
+    x = np.random.default_rng(dims).integers(-128, 128, (2, 3, *(7, 5, 6)[:dims]), np.int8)
+    theirs = getattr(torch.nn.functional, f"adaptive_avg_pool{dims}d")
+    for size in (1, 2, 3, 9, (3, 5, 4)[:dims]):
+        mean = theirs(torch.from_numpy(x).double(), size).numpy()
+        ours = adaptive_avg_pool(x, size, "half_even", zero_point=9)
+        np.testing.assert_array_equal(ours, np.rint(np.round(mean, 9)))
+        centered = adaptive_avg_pool(x, size, "half_even", zero_point=10, centered=True)
+        np.testing.assert_array_equal(centered, ours)  # an even zero point moves no tie
+
+
+@pytest.mark.parametrize("rounding", DIVISIONS)
+def test_a_divisor_of_its_own(rounding):
+    """Whole windows and one of a single tap, divisors below and above; the rule in fractions."""
+    x = np.array([[[7, -128, 100, 127, 3]]], np.int8)
+    for divisor in (1, 2, 3, 4, 50, 1 << 30):
+        for zero, centered in ((0, False), (-5, False), (-5, True)):
+            ledger = Ledger()
+            y = avg_pool(
+                x, 2, 2, 0, rounding, ceil_mode=True, divisor=divisor, zero_point=zero,
+                centered=centered, ledger=ledger,
+            )  # fmt: skip
+            exact = []
+            for codes in ([7, -128], [100, 127], [3]):
+                real = Fraction(sum(code - zero for code in codes), divisor)
+                offset = zero if centered else 0
+                total = (real + zero - offset) * divisor
+                exact.append(divide(int(total), divisor, rounding) + offset)
+                wanted = reference(codes, rounding, FixedFormat(8), offset, divisor, zero)
+                assert wanted == min(max(exact[-1], -128), 127)
+            assert y.reshape(-1).tolist() == [min(max(value, -128), 127) for value in exact]
+            assert (ledger.minimum, ledger.maximum) == (min(exact), max(exact))
 
 
 @pytest.mark.parametrize(
@@ -114,6 +160,9 @@ def test_geometry_and_counts_are_torchs(include_pad, size, kernel, stride):
         ({"output": FixedFormat(40)}, "1 to 32"),
         ({"padding": 2}, "a tap of every window"),
         ({"zero_point": 0.5}, "zero_point"),
+        ({"divisor": 0}, "divisor must be an integer in 1..1073741824, not 0"),
+        ({"divisor": -3}, "divisor"),
+        ({"divisor": 1.5}, "divisor"),
     ],
 )
 def test_refusals(arguments, match):

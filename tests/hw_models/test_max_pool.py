@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from hw_models.errors import ContractError
 from hw_models.ledger import Ledger
-from hw_models.max_pool import max_pool, reference
+from hw_models.max_pool import adaptive_max_pool, global_max_pool, max_pool, reference
 
 
 def by_lines(x, kernel, stride, pads, dilation):
@@ -26,7 +26,7 @@ def by_lines(x, kernel, stride, pads, dilation):
 @settings(deadline=None, derandomize=True, max_examples=60)
 @given(
     st.integers(0, 1 << 32),
-    st.sampled_from([1, 2]),
+    st.sampled_from([1, 2, 3]),
     st.sampled_from([np.int8, np.uint8, np.int16, np.int32, np.int64]),
     st.sampled_from(["c", "last", "strided"]),
 )
@@ -35,7 +35,7 @@ def test_random_against_the_definition(seed, dims, dtype, layout):
     kernel = rng.integers(1, 4, dims)
     stride, dilation = rng.integers(1, 4, dims), rng.integers(1, 3, dims)
     pads = [tuple(rng.integers(0, (k - 1) // 2 + 1, 2).tolist()) for k in kernel]
-    shape = (2, 3, *rng.integers(7, 10, dims))
+    shape = (2, 3, *rng.integers(7, 10 if dims < 3 else 8, dims))
     info = np.iinfo(dtype)
     x = rng.integers(info.min, info.max, shape, dtype, endpoint=True)
     if layout == "last":
@@ -69,6 +69,28 @@ def test_geometry_is_torchs(ceil_mode, size, kernel, stride, padding):
     np.testing.assert_array_equal(ours, theirs.numpy().astype(np.int64))
 
 
+@pytest.mark.parametrize("dims", [1, 2, 3])
+def test_adaptive_windows_are_torchs(dims):
+    torch = pytest.importorskip("torch")
+    x = np.random.default_rng(dims).integers(-128, 128, (2, 3, *(7, 5, 6)[:dims]), np.int8)
+    theirs = getattr(torch.nn.functional, f"adaptive_max_pool{dims}d")
+    for size in (1, 2, 3, 9, (3, 5, 4)[:dims]):
+        ledger = Ledger()
+        ours = adaptive_max_pool(x, size, ledger=ledger)
+        np.testing.assert_array_equal(ours, theirs(torch.from_numpy(x).double(), size))
+        assert ledger.maximum == ours.max()
+    np.testing.assert_array_equal(global_max_pool(x), adaptive_max_pool(x, 1))
+
+
+def test_every_adaptive_window_has_its_own_start_and_length():
+    line = [5, 1, 2, 9, 3, 4, 0]
+    windows = [(0, 2), (1, 3), (3, 3), (5, 2)]  # floor(i*7/4) to ceil((i+1)*7/4)
+    expected = [reference(line, [start], length, 1)[0] for start, length in windows]
+    assert adaptive_max_pool(np.array([[line]]), 4).tolist() == [[expected]] == [[[5, 9, 9, 4]]]
+    last = np.moveaxis(np.arange(24).reshape(1, 4, 3, 2), -1, 1)  # channels innermost
+    assert adaptive_max_pool(last, (2, 2)).transpose(0, 2, 3, 1).flags.c_contiguous
+
+
 def test_empty_batch():
     assert max_pool(np.empty((0, 3, 4, 4), np.int8), 2, ledger=Ledger()).shape == (0, 3, 2, 2)
 
@@ -77,7 +99,7 @@ def test_empty_batch():
     ("args", "match"),
     [
         ((np.ones((1, 1, 4)), 2), "integer array"),
-        ((np.ones((1, 4), int), 2), "3 or 4 dimensions"),
+        ((np.ones((1, 4), int), 2), "3 to 5 dimensions"),
         ((np.ones((1, 1, 4), int), 0), "kernel must be at least 1, not 0"),
         ((np.ones((1, 1, 4), int), 2, 0), "stride must be at least 1, not 0"),
         ((np.ones((1, 1, 4), int), 5), "kernel must fit"),

@@ -219,7 +219,7 @@ PIXELS = np.zeros((1, 1, 4, 4), np.int64)
     [
         (lambda: resize(PIXELS, (2, 2)), "scheme must be a resize scheme"),
         (lambda: resize(PIXELS.astype(float), SizedResize((2, 2))), "x must be an integer array"),
-        (lambda: resize(PIXELS[0, 0], SizedResize((2, 2))), "3 or 4 dimensions"),
+        (lambda: resize(PIXELS[0, 0], SizedResize((2, 2))), "3 to 4 dimensions"),
         (lambda: resize(PIXELS[:, :, :0], SizedResize((2, 2))), "x must have pixels"),
         (lambda: resize(PIXELS, SizedResize((2,))), "one value per spatial dimension"),
         (lambda: resize(PIXELS[0], ScaledResize((1, 1, 1, 1))), "two spatial dimensions"),

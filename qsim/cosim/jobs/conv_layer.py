@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from qsim.cosim.jobs.im2col import Window, planar
+from qsim.cosim.jobs.im2col import Window
 from qsim.errors import UsageError
 
 if TYPE_CHECKING:
@@ -96,12 +96,23 @@ def layer(cases: Sequence[Case]) -> Layer:
         element = np.arange(codes.expected.size, dtype=np.int64).reshape(1, 1, len(rows), -1)
         return Layer(sums, bias, codes, image, kernel, geometry, element)
     shape = codes.expected.shape
-    flat = planar(np.arange(codes.expected.size, dtype=np.int64).reshape(shape))
+    if len(shape) > 4:
+        raise UsageError(
+            f"a layer of conv_engine must be of images, not of volumes: codes {list(shape)}",
+            where=f"case {sums.name!r}",
+            accepted="1 or 2 spatial dimensions; correlation.sv computes volumes",
+        )
+    flat = _planar(np.arange(codes.expected.size, dtype=np.int64).reshape(shape))
     window = Window.of(sums.attributes, len(shape) - 2)
-    x, weight = planar(x), planar(weight)
+    x, weight = _planar(x), _planar(weight)
     groups = x.shape[1] // weight.shape[1]
     geometry = _geometry(x, weight, flat.shape[2:], window, groups)
     return Layer(sums, bias, codes, x, weight, geometry, flat.transpose(0, 2, 3, 1))
+
+
+def _planar(array: Array) -> Array:
+    """Return [A, B, H, W] of an array [A, B, W] or [A, B, H, W]."""
+    return array if array.ndim == 4 else array[:, :, None, :]
 
 
 def layers(cases: Iterable[Case]) -> Iterator[tuple[Case, ...]]:
@@ -158,10 +169,10 @@ def _geometry(
         "OUT_WIDTH": out[1],
         "KERNEL_HEIGHT": weight.shape[2],
         "KERNEL_WIDTH": weight.shape[3],
-        "STRIDE_DOWN": window.stride[0],
-        "STRIDE_RIGHT": window.stride[1],
-        "DILATION_DOWN": window.dilation[0],
-        "DILATION_RIGHT": window.dilation[1],
-        "PAD_TOP": window.pads[0][0],
-        "PAD_LEFT": window.pads[1][0],
+        "STRIDE_DOWN": window.stride[1],
+        "STRIDE_RIGHT": window.stride[2],
+        "DILATION_DOWN": window.dilation[1],
+        "DILATION_RIGHT": window.dilation[2],
+        "PAD_TOP": window.pads[1][0],
+        "PAD_LEFT": window.pads[2][0],
     }

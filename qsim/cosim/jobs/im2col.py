@@ -41,32 +41,31 @@ class Product:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """How a kernel moves over an image; a line is an image of height 1.
+    """How a kernel moves over a volume; an image is one of depth 1, a line one of height 1.
 
     Attributes:
-        stride, dilation: (down, right).
-        pads: ((top, bottom), (left, right)).
+        stride, dilation: one per dimension of a volume.
+        pads: (before, after), the same.
     """
 
-    stride: tuple[int, int] = (1, 1)
-    dilation: tuple[int, int] = (1, 1)
-    pads: tuple[tuple[int, int], tuple[int, int]] = ((0, 0), (0, 0))
+    stride: tuple[int, ...] = (1, 1, 1)
+    dilation: tuple[int, ...] = (1, 1, 1)
+    pads: tuple[tuple[int, int], ...] = ((0, 0), (0, 0), (0, 0))
 
     @classmethod
     def of(cls, attributes: Any, spatial: int) -> Window:
-        """Return what a correlation's attributes say for 1 or 2 spatial dimensions."""
-        line = 2 - spatial
+        """Return what a correlation's attributes say for 1 to 3 spatial dimensions."""
+        lacking = 3 - spatial
         steps = shapes.per_dimension(attributes["stride"], spatial, "stride")
         spread = shapes.per_dimension(attributes["dilation"], spatial, "dilation")
-        pads = ((0, 0),) * line + shapes.pads(attributes["padding"], spatial)
-        down, right = (1,) * line + steps
-        lower, farther = (1,) * line + spread
-        return cls((down, right), (lower, farther), (pads[0], pads[1]))
+        pads = shapes.pads(attributes["padding"], spatial)
+        ones = (1,) * lacking
+        return cls(ones + steps, ones + spread, ((0, 0),) * lacking + pads)
 
 
-def planar(array: Array) -> Array:
-    """Return [A, B, H, W] of an array [A, B, W] or [A, B, H, W]."""
-    return array if array.ndim == 4 else array[:, :, None, :]
+def solid(array: Array) -> Array:
+    """Return [A, B, D, H, W] of an array [A, B, *spatial]."""
+    return array.reshape(*array.shape[:2], *(1,) * (5 - array.ndim), *array.shape[2:])
 
 
 def products(case: Case) -> Iterator[Product]:
@@ -112,13 +111,13 @@ def count(case: Case) -> tuple[int, int, int, int]:
 
 def _correlation(x: Array, weight: Array, attributes: Any) -> Iterator[Product]:
     window = Window.of(attributes, x.ndim - 2)
-    x, weight = planar(x), planar(weight)
+    x, weight = solid(x), solid(weight)
     taps = _taps(_padded(x, window.pads, attributes), weight.shape[2:], window)
     last = attributes["accumulator"].get("order") == "channel_last"
     groups = attributes["groups"]
     channels, outputs = weight.shape[1], weight.shape[0] // groups
-    batch, area = x.shape[0], math.prod(taps.shape[2:4])
-    order = (0, 2, 3, 4, 5, 1) if last else (0, 2, 3, 1, 4, 5)
+    batch, area = x.shape[0], math.prod(taps.shape[2:5])
+    order = (0, 2, 3, 4, 5, 6, 7, 1) if last else (0, 2, 3, 4, 1, 5, 6, 7)
     for group in range(groups):
         part = taps[:, group * channels : (group + 1) * channels]
         kernel = weight[group * outputs : (group + 1) * outputs]
@@ -134,9 +133,9 @@ def _correlation(x: Array, weight: Array, attributes: Any) -> Iterator[Product]:
 
 
 def in_order(weight: Array, attributes: Any) -> Array:
-    """Return the weights [O, K] of a kernel [O, C, KH, KW] as the accumulator takes them."""
+    """Return the weights [O, K] of a kernel [O, C, *kernel] as the accumulator takes them."""
     last = attributes["accumulator"].get("order") == "channel_last"
-    ordered = weight.transpose(0, 2, 3, 1) if last else weight
+    ordered = np.moveaxis(weight, 1, -1) if last else weight
     return ordered.reshape(len(weight), math.prod(weight.shape[1:]))
 
 
@@ -151,11 +150,11 @@ def _padded(x: Array, pads: tuple[tuple[int, int], ...], attributes: Any) -> Arr
 
 
 def _taps(x: Array, kernel: tuple[int, ...], window: Window) -> Array:
-    """Return the view [N, C, OH, OW, KH, KW] of a padded image."""
-    (down, right), (lower, farther) = window.stride, window.dilation
-    reach = (lower * (kernel[0] - 1) + 1, farther * (kernel[1] - 1) + 1)
-    view = np.lib.stride_tricks.sliding_window_view(x, reach, axis=(2, 3))
-    return view[:, :, ::down, ::right, ::lower, ::farther]
+    """Return the view [N, C, OD, OH, OW, KD, KH, KW] of a padded volume."""
+    reach = tuple(d * (k - 1) + 1 for d, k in zip(window.dilation, kernel, strict=True))
+    view = np.lib.stride_tricks.sliding_window_view(x, reach, axis=(2, 3, 4))
+    steps = (slice(None, None, step) for step in (*window.stride, *window.dilation))
+    return view[(slice(None), slice(None), *steps)]
 
 
 def _linear(x: Array, weight: Array, attributes: Any) -> Iterator[Product]:

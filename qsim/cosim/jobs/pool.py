@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +29,8 @@ SOURCES: Final = {
     "max_pool": ("max_pool_core.sv", "packet_register.sv", "max_pool.sv"),
     "avg_pool": ("avg_pool_core.sv", "avg_pool.sv"),
 }
+# Per window and tap of one dimension: its position, whether it is sent, and whether it is inside.
+_Axis: TypeAlias = tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_], npt.NDArray[np.bool_]]
 _COUNT_BITS = 16  # taps of a window that every unit has room for
 
 
@@ -53,8 +55,24 @@ class Taps:
 
 def taps(case: Case) -> Taps:
     """Return the taps of a pooling call that count; padding counts with count_include_pad only."""
-    attributes: Any = case.attributes
     sizes = case.operands["x"].shape[2:]
+    axes = _adaptive(case) or _axes(case, sizes)
+    spatial = len(sizes)
+    sent, inside = np.ones((1,) * 2 * spatial, np.bool_), np.ones((1,) * 2 * spatial, np.bool_)
+    flat = np.zeros((1,) * 2 * spatial, np.int64)
+    for number, (size, axis) in enumerate(zip(sizes, axes, strict=True)):
+        at, counted, within = (_spread(array, number, spatial) for array in axis)
+        sent, inside, flat = sent & counted, inside & within, flat * size + at
+    flat = np.where(inside, flat, math.prod(sizes))
+    per_window = sent.sum(axis=tuple(range(spatial, 2 * spatial))).reshape(-1)
+    last = np.zeros(int(per_window.sum()), np.bool_)
+    last[np.cumsum(per_window) - 1] = True
+    return Taps(flat[sent], last)
+
+
+def _axes(case: Case, sizes: tuple[int, ...]) -> list[_Axis]:
+    """Return, per dimension, where the taps of windows of a kernel lie."""
+    attributes: Any = case.attributes
     spatial = len(sizes)
     kernel: tuple[int, ...] = sizes
     stride, dilation, pads = sizes, (1,) * spatial, ((0, 0),) * spatial
@@ -66,34 +84,36 @@ def taps(case: Case) -> Taps:
         dilation = shapes.per_dimension(attributes.get("dilation", 1), spatial, "dilation")
         pads = shapes.pads(attributes["padding"], spatial)
         include = attributes.get("count_include_pad", False)
-    axes = [
-        np.arange(n)[:, None] * s - pad[0] + d * np.arange(k)
-        for n, s, d, k, pad in zip(
-            case.expected.shape[2:], stride, dilation, kernel, pads, strict=True
-        )
-    ]
-    ends = [size + pad[1] if include else size for size, pad in zip(sizes, pads, strict=True)]
-    counts = [(at < end) & (include | (at >= 0)) for at, end in zip(axes, ends, strict=True)]
-    inside = [(at >= 0) & (at < size) for at, size in zip(axes, sizes, strict=True)]
-    if spatial == 1:  # one row of windows, one row of taps
-        one = np.ones((1, 1), np.bool_)
-        axes, sizes = [np.zeros((1, 1), np.int64), *axes], (1, *sizes)
-        counts, inside = [one, *counts], [one, *inside]
-    sent = _windows(counts[0]) & _columns(counts[1])
-    flat = _windows(axes[0]) * sizes[1] + _columns(axes[1])
-    flat = np.where(_windows(inside[0]) & _columns(inside[1]), flat, math.prod(sizes))
-    per_window = sent.sum(axis=(2, 3)).reshape(-1)
-    last = np.zeros(int(per_window.sum()), np.bool_)
-    last[np.cumsum(per_window) - 1] = True
-    return Taps(flat[sent], last)
+    found = []
+    for n, size, k, s, d, pad in zip(
+        case.expected.shape[2:], sizes, kernel, stride, dilation, pads, strict=True
+    ):
+        at = np.arange(n)[:, None] * s - pad[0] + d * np.arange(k)
+        end = size + pad[1] if include else size
+        found.append((at, (at < end) & (include | (at >= 0)), (at >= 0) & (at < size)))
+    return found
 
 
-def _windows(rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    return rows[:, None, :, None]
+def _adaptive(case: Case) -> list[_Axis]:
+    """Return, per dimension, where the taps of adaptive windows lie; nothing for a kernel's."""
+    from hw_models._pool_windows import adaptive_windows
+
+    attributes: Any = case.attributes
+    if attributes.get("output_size") is None:
+        return []
+    found = []
+    for axis in adaptive_windows(case.operands["x"], case.expected.shape[2:]):
+        at = axis.starts[:, None] + np.arange(axis.taps)
+        counted = np.arange(axis.taps) < axis.lengths[:, None]
+        found.append((at, counted, counted))
+    return found
 
 
-def _columns(columns: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    return columns[None, :, None, :]
+def _spread(axis: npt.NDArray[Any], number: int, spatial: int) -> npt.NDArray[Any]:
+    """Return what is per (window, tap) of one dimension for all windows and taps of a volume."""
+    shape = [1] * 2 * spatial
+    shape[number], shape[spatial + number] = axis.shape
+    return axis.reshape(shape)
 
 
 def _padding(case: Case) -> int:
@@ -106,7 +126,8 @@ def unit(case: Case, target: Target) -> Unit:
     """Return the unit that serves a call: LANES is the target's array.rows.
 
     Raises:
-        UsageError: the average of codes less their zero point, which has no RTL.
+        UsageError: the average of codes less their zero point, or one with a divisor of its own,
+            which have no RTL.
     """
     return _unit(case, target, taps(case).largest)
 
@@ -115,6 +136,9 @@ def _unit(case: Case, target: Target, largest: int) -> Unit:
     if case.attributes.get("centered"):
         what = "an average of codes less their zero point"
         raise UsageError(**no_rtl(case, what), accepted="an average of codes")
+    if case.attributes.get("divisor") is not None:
+        what = "an average with a divisor of its own"
+        raise UsageError(**no_rtl(case, what), accepted="an average over the taps of its window")
     formats = (target.input.format, case.formats["x"])
     x = width_of(formats, [case.operands["x"], _padding(case)])
     lanes = target.array.rows

@@ -16,11 +16,14 @@ _SAME: Final = {
     for label, words in {
         "reshape": "view _unsafe_view reshape flatten unsqueeze squeeze alias et_view",
         "permute": "permute transpose t movedim",
-        "convolution": "convolution conv1d conv2d conv_transpose1d conv_transpose2d",
+        "convolution": "convolution conv1d conv2d conv3d "
+        "conv_transpose1d conv_transpose2d conv_transpose3d",
         "linear": "linear addmm mm",
         "clamp": "clamp clamp_min clamp_max hardtanh relu6",
-        "average": "adaptive_avg_pool2d _adaptive_avg_pool2d avg_pool2d mean adaptive_avg_pool1d",
-        "max_pool": "max_pool2d max_pool1d max_pool2d_with_indices adaptive_max_pool2d",
+        "average": "mean avg_pool1d avg_pool2d avg_pool3d adaptive_avg_pool1d adaptive_avg_pool2d "
+        "adaptive_avg_pool3d _adaptive_avg_pool2d _adaptive_avg_pool3d",
+        "max_pool": "max_pool1d max_pool2d max_pool3d max_pool2d_with_indices "
+        "max_pool3d_with_indices adaptive_max_pool1d adaptive_max_pool2d adaptive_max_pool3d",
         "copy": "clone _to_copy _clone_dim_order _to_dim_order_copy copy contiguous lift_fresh",
         "softmax": "softmax _softmax",
         "log_softmax": "log_softmax _log_softmax",

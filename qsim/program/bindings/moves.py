@@ -46,12 +46,20 @@ def _window(x: Operand, attributes: Attributes) -> dict[str, Any]:
     }
 
 
+def _adaptive(attributes: Attributes) -> Any:
+    """Return the output sizes of adaptive windows, or None where a kernel or all of x is pooled."""
+    return dims(attributes.get("output_size"))
+
+
 def _prepare_max_pool(
     operands: Sequence[Operand], attributes: Attributes, constants: Constants
 ) -> Kernel:
-    from hw_models.max_pool import max_pool
+    from hw_models.max_pool import adaptive_max_pool, max_pool
 
     del constants
+    size = _adaptive(attributes)
+    if size is not None:
+        return lambda arrays, ledger: adaptive_max_pool(arrays[0], size, ledger=ledger)
     keywords = _window(operands[0], attributes)
     keywords["dilation"] = dims(attributes["dilation"])
     keywords["ceil_mode"] = attributes["ceil_mode"]
@@ -63,14 +71,22 @@ def _prepare_max_pool(
 def _prepare_avg_pool(
     operands: Sequence[Operand], attributes: Attributes, constants: Constants
 ) -> Kernel:
-    from hw_models.avg_pool import avg_pool
+    from hw_models.avg_pool import adaptive_avg_pool, avg_pool
 
     del constants
-    keywords = _window(operands[0], attributes)
-    for name in ("rounding", "count_include_pad", "ceil_mode", "zero_point"):
+    size = _adaptive(attributes)
+    keywords: dict[str, Any] = {
+        "rounding": attributes["rounding"],
+        "zero_point": attributes["zero_point"],
+        "centered": attributes.get("centered", False),
+        "output": _pooled(operands[0], attributes),
+    }
+    if size is not None:
+        return lambda arrays, ledger: adaptive_avg_pool(arrays[0], size, **keywords, ledger=ledger)
+    keywords |= _window(operands[0], attributes)
+    keywords["divisor"] = attributes.get("divisor")
+    for name in ("count_include_pad", "ceil_mode"):
         keywords[name] = attributes[name]
-    keywords["centered"] = attributes.get("centered", False)
-    keywords["output"] = _pooled(operands[0], attributes)
     return lambda arrays, ledger: avg_pool(arrays[0], **keywords, ledger=ledger)
 
 
@@ -129,8 +145,9 @@ _POOL: Final[dict[str, Check]] = {
     "stride": check.optional(check.per_dimension(1)),
     "padding": check.padding,
     "ceil_mode": check.boolean,
+    "output_size": check.optional(check.per_dimension(1)),
 }
-
+_MAX_DIVISOR: Final = 1 << 30  # hw_models.avg_pool.MAX_DIVISOR, without loading Numba
 
 MOVES: Final[Mapping[str, Binding]] = {
     "max_pool": Binding(
@@ -138,6 +155,7 @@ MOVES: Final[Mapping[str, Binding]] = {
         {**_POOL, "dilation": check.per_dimension(1)},
         _infer_max_pool,
         _prepare_max_pool,
+        optional=("output_size",),
     ),
     "avg_pool": Binding(
         ("x",),
@@ -148,10 +166,11 @@ MOVES: Final[Mapping[str, Binding]] = {
             "zero_point": CODE,
             "centered": check.boolean,
             "output": check.output_format,
+            "divisor": check.optional(check.integer(1, _MAX_DIVISOR)),
         },
         _infer_avg_pool,
         _prepare_avg_pool,
-        optional=("centered", "output"),
+        optional=("centered", "output", "output_size", "divisor"),
     ),
     "reshape": Binding(
         ("x",),

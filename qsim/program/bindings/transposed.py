@@ -34,8 +34,8 @@ def output_shape(
 ) -> tuple[int, ...]:
     """Return [N, O, *out] of x [N, C, *spatial] and weight [C, O/groups, *kernel]."""
     spatial, groups = len(x) - 2, attributes["groups"]
-    if spatial not in (1, 2) or len(weight) != len(x):
-        raise ModelError.of("x and weight must be of rank 3 or 4", (x, weight), "[N, C, *spatial]")
+    if spatial not in (1, 2, 3) or len(weight) != len(x):
+        raise ModelError.of("x and weight must be of rank 3 to 5", (x, weight), "[N, C, *spatial]")
     if x[1] != weight[0] or weight[0] % groups:
         raise ModelError.of(
             "channels must be weight.shape[0], and groups divide them",

@@ -43,16 +43,19 @@ def _layout(x: Any, style: str) -> Any:
 @st.composite
 def cases(draw: st.DrawFn, dtypes: tuple[str, ...] = DTYPES) -> dict[str, Any]:
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    nd = draw(st.sampled_from([1, 2]))
+    nd = draw(st.sampled_from([1, 1, 2, 2, 3]))
+    most = 2 if nd == 3 else 3
     groups = draw(st.sampled_from([1, 1, 1, 2, 3, 20]))
     depthwise = draw(st.booleans()) and groups > 1
     channels = 1 if depthwise else draw(st.integers(1, 6))
     outputs = 1 if depthwise else draw(st.sampled_from([1, 2, 3, 8, 17]))
     sizes = lambda low, high: tuple(draw(st.integers(low, high)) for _ in range(nd))  # noqa: E731 (a local shorthand)
-    kernel, dilation = sizes(1, 3), sizes(1, 2)
-    padding = tuple((draw(st.integers(0, 2)), draw(st.integers(0, 2))) for _ in range(nd))
+    kernel, dilation = sizes(1, most), sizes(1, 2)
+    padding = tuple(
+        (draw(st.integers(0, most - 1)), draw(st.integers(0, most - 1))) for _ in range(nd)
+    )
     spatial = tuple(
-        max(1, d * (k - 1) + 1 + draw(st.integers(0, 3)) - sum(p))
+        max(1, d * (k - 1) + 1 + draw(st.integers(0, most)) - sum(p))
         for d, k, p in zip(dilation, kernel, padding, strict=True)
     )
     spatial = tuple(

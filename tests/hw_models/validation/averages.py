@@ -41,6 +41,12 @@ _AVERAGE_BAD = {
     "centered": NO_FLAG,
 }
 
+_ADAPTIVE_BAD = {
+    "x": [*NO_CODES, *SHAPED, IMAGE[..., :0]],
+    "output_size": [*NO_PER_DIM, HUGE],
+    "ledger": NO_LEDGER,
+}
+
 TARGETS: dict[str, Target] = {
     "max_pool": Target(
         hw.max_pool, {"x": IMAGE, "kernel": 2}, {**_POOL_BAD, "dilation": NO_PER_DIM}
@@ -48,7 +54,23 @@ TARGETS: dict[str, Target] = {
     "avg_pool": Target(
         hw.avg_pool,
         {"x": IMAGE, "kernel": 2, "output": None},
-        {**_POOL_BAD, **_AVERAGE_BAD, "count_include_pad": NO_FLAG},
+        {
+            **_POOL_BAD,
+            **_AVERAGE_BAD,
+            "count_include_pad": NO_FLAG,
+            "divisor": [value for value in NO_POSITIVE if value is not None],
+        },
+    ),
+    "adaptive_max_pool": Target(
+        hw.adaptive_max_pool, {"x": IMAGE, "output_size": 2}, _ADAPTIVE_BAD
+    ),
+    "adaptive_avg_pool": Target(
+        hw.adaptive_avg_pool, {"x": IMAGE, "output_size": 2}, {**_ADAPTIVE_BAD, **_AVERAGE_BAD}
+    ),
+    "global_max_pool": Target(
+        hw.global_max_pool,
+        {"x": IMAGE},
+        {"x": [*NO_CODES, *SHAPED, IMAGE[..., :0]], "ledger": NO_LEDGER},
     ),
     "global_avg_pool": Target(
         hw.global_avg_pool,

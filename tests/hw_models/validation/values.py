@@ -84,7 +84,7 @@ NO_PER_DIM: list[Any] = [
 IMAGE = np.arange(-9, 9, dtype=np.int8).reshape(1, 2, 3, 3)
 WEIGHT = np.arange(-12, 12, dtype=np.int8).reshape(3, 2, 2, 2)
 FIXED = hw.FixedPoint(1 << 30, 33)
-SHAPED = [np.int8(1), np.zeros(3, np.int8), np.zeros((1, 2, 3, 3, 3), np.int8)]
+SHAPED = [np.int8(1), np.zeros(3, np.int8), np.zeros((1, 2, 3, 3, 3, 3), np.int8)]
 OTHER_SHAPES = [*SHAPED, np.zeros((1, 3, 3, 3), np.int8), np.full((1, 2, 3, 3), 1 << 40)]
 NO_ZERO_POINTS = [*NO_INT, np.zeros((3, 1), np.int8), np.zeros(2, np.int8)]
 NO_SCHEME = [*NO_VALUE_OBJECT, hw.FixedPoint, hw.FixedFormat(), hw.FloatAdd(1.0, 1.0, 1.0)]

@@ -187,13 +187,14 @@ def test_max_pool(dtype: str, ceil_mode: int) -> None:
         ((3, 3), (2, 2), (1, 1, 1, 1), (1, 1)),
         ((3, 2), (1, 2), (1, 0, 2, 1), (1, 1)),
         ((2, 3), (2, 1), (0, 1, 1, 1), (2, 2)),
+        ((2, 3, 2), (2, 1, 2), (0, 1, 1, 1, 1, 0), (2, 1, 1)),
     ]:
-        x = codes(rng, dtype, (2, 3, 9, 10))
+        x = codes(rng, dtype, (2, 3, *(6, 9, 10)[-len(kernel) :]))
         x[0] = np.iinfo(dtype).min  # the border must never win, nor lose a window of minima
         actual = run(
             "MaxPool", [x], dtype, kernel_shape=kernel, strides=stride, pads=pads,
             dilations=dilation, ceil_mode=ceil_mode,
         )  # fmt: skip
-        padding = ((pads[0], pads[2]), (pads[1], pads[3]))
+        padding = tuple(zip(pads[: len(kernel)], pads[len(kernel) :], strict=True))
         expected = max_pool(x, kernel, stride, padding, dilation, ceil_mode=bool(ceil_mode))
         np.testing.assert_array_equal(actual, expected)

@@ -103,7 +103,7 @@ def test_the_json(compiled: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = {item["tensor"]: item for item in memory["tensors"]}
     assert found["relu"] == {
         "tensor": "relu", "offset": plan.offsets["relu"], "bytes": 100, "first": 1, "last": 2,
-        "banks": list(plan.banks("relu")), "in_place_of": None,
+        "banks": list(plan.banks("relu")), "in_place_of": None, "within": None,
     }  # fmt: skip
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from hw_models.stream import fields as f
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -12,6 +15,9 @@ if TYPE_CHECKING:
     from qsim.memory import Plan, Space
     from qsim.stream.allocation import Allocation
     from qsim.stream.compile import Compiled
+    from qsim.stream.homes import Homes
+
+    Array = np.ndarray[Any, Any]
 
 NOBODY = -1
 
@@ -52,48 +58,98 @@ def check_plan(planned: Plan, *, banked: bool = True) -> None:
 
 def check_steps(allocation: Allocation) -> int:
     """Run the steps of a Program; return in how many a result takes an operand's place."""
-    offsets = {name: allocation.plan.offsets[h] for name, h in allocation.homes.items()}
+    offsets = {name: allocation.offset(name) for name in allocation.homes.buffers}
     sizes = {name: allocation.layouts[name].bytes for name in offsets}
     for name in offsets:
         check_banks(offsets[name], sizes[name], allocation.plan.space)
-    uses = [(step.reads, step.write) for step in allocation.steps]
-    return _simulate(uses, offsets, sizes, allocation.homes, allocation.plan.size)
+        assert offsets[name] % allocation.plan.space.alignment == 0
+    memory = _Bytes(offsets, sizes, allocation.homes, allocation.plan.size)
+    for step in allocation.steps:
+        memory.step(step.reads, step.write, None)
+    return memory.replaced
 
 
 def check_commands(compiled: Compiled) -> int:
     """Run the commands of a stream, with what lies behind the plan; return as ``check_steps``."""
     names = {name for c in compiled.commands for name in (*c.reads, c.write) if name}
+    names |= compiled.homes.buffers.keys()
     offsets = {name: compiled.offset(name) for name in names}
-    sizes = {name: compiled.allocation.layouts[name].bytes for name in names}
-    uses = [(command.reads, command.write) for command in compiled.commands]
-    return _simulate(uses, offsets, sizes, compiled.homes, compiled.arena)
+    sizes = {name: compiled.layouts[name].bytes for name in names}
+    homes = compiled.homes
+    # Without a command, what takes an operand's place is that operand.
+    same = {n: homes.instead[n] for n in compiled.copyless if n in homes.instead}
+    homes = replace(homes, within={**homes.within, **same})
+    memory = _Bytes(offsets, sizes, homes, compiled.arena)
+    for number, command in enumerate(compiled.commands):
+        memory.step(command.reads, command.write, touched(compiled, number))
+    return memory.replaced
 
 
-def _simulate(
-    uses: Iterable[tuple[tuple[str, ...], str]],
-    offsets: Mapping[str, int],
-    sizes: Mapping[str, int],
-    homes: Mapping[str, str],
-    size: int,
-) -> int:
-    names = sorted(offsets)
-    owner = np.full(size, NOBODY)
-    replaced = 0
-    for reads, write in uses:
+def touched(compiled: Compiled, number: int) -> Array | None:
+    """Return the addresses that a copy to a part of its result writes, else None."""
+    command, row = compiled.commands[number], compiled.table[number]
+    if command.op != f.COPY or not command.write:
+        return None
+    at = np.zeros(1, np.int64)
+    for i in range(f.DIMENSIONS):
+        steps = np.arange(row[f.D0 + i]) * row[f.T0 + i]
+        at = (at[:, None] + steps).reshape(-1)
+    bytes_ = (at[:, None] * row[f.ITEM] + np.arange(row[f.ITEM])).reshape(-1)
+    return bytes_ + row[f.Y] + row[f.Y_START]
+
+
+class _Bytes:
+    """An arena whose bytes know which tensor's they are, and which of it.
+
+    A byte of a tensor that is a part of another is that one's byte: it has one name.
+    """
+
+    def __init__(
+        self, offsets: Mapping[str, int], sizes: Mapping[str, int], homes: Homes, size: int
+    ) -> None:
+        self.offsets, self.sizes, self.homes, self.replaced = offsets, sizes, homes, 0
+        starts, at = {}, 1
+        for name in sorted(offsets):
+            starts[name], at = at, at + sizes[name]
+        self.ids = {name: starts[name] + np.arange(sizes[name]) for name in starts}
+        for _ in offsets:  # a part of a part of ...
+            changed = False
+            for name, whole in (*homes.within.items(), *sorted(homes.joined)):
+                distance = offsets[name] - offsets[whole]
+                inner, outer = self.ids[name], self.ids[whole]
+                # A slice has its operand's bytes; a concat has its operands'.
+                least = np.minimum(inner, outer[distance : distance + len(inner)])
+                changed |= bool((least != inner).any())
+                changed |= bool((least != outer[distance : distance + len(inner)]).any())
+                inner[:] = outer[distance : distance + len(inner)] = least
+            if not changed:
+                break
+        self.bytes = np.zeros(size, np.int64)
+
+    def step(self, reads: Iterable[str], write: str, where: Array | None) -> None:
+        """Read tensors and write one, all of it or the addresses that are given."""
         for name in reads:
-            part = owner[offsets[name] : offsets[name] + sizes[name]]
-            assert len(part) == sizes[name]
-            assert np.all(part == names.index(name)), f"{name} is read, but lost"
+            part = self.bytes[self.offsets[name] : self.offsets[name] + self.sizes[name]]
+            assert len(part) == self.sizes[name]
+            assert np.array_equal(part, self.ids[name]), f"{name} is read, but lost"
         if not write:
-            continue
-        start, stop = offsets[write], offsets[write] + sizes[write]
-        assert stop <= size
+            return
+        start, stop = self.offsets[write], self.offsets[write] + self.sizes[write]
+        assert stop <= len(self.bytes)
+        if where is None:
+            where = np.arange(start, stop)
+        assert ((start <= where) & (where < stop)).all()
+        made = self.ids[write][where - start]
         for name in reads:
-            # Element by element: an element is read before it is written.
-            if name in homes and homes[name] == homes.get(write):
-                assert (offsets[name], sizes[name]) == (start, sizes[write])
-                replaced += 1
+            low, high = self.offsets[name], self.offsets[name] + self.sizes[name]
+            inside = (low <= where) & (where < high)
+            if not inside.any():
+                continue
+            if write in self.homes.instead:
+                # Element by element: an element is read before it is written.
+                assert (low, high) == (start, stop), (name, write)
+                self.replaced += 1
             else:
-                assert offsets[name] + sizes[name] <= start or stop <= offsets[name], (name, write)
-        owner[start:stop] = names.index(write)
-    return replaced
+                # The same bytes under another name: nothing changes.
+                assert np.array_equal(self.bytes[where[inside]], made[inside]), (name, write)
+        self.bytes[where] = made

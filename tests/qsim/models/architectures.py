@@ -294,7 +294,7 @@ class Pools(nn.Module):
 
 
 class UnevenPools(nn.Module):
-    """Pools that no primitive does."""
+    """Windows of differing lengths, and a divisor of its own."""
 
     def __init__(self) -> None:
         super().__init__()

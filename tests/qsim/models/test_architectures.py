@@ -67,11 +67,7 @@ HOST: dict[str, dict[tuple[str, str], int]] = {
     "Shared": {},
     "Uses": {},
     "Pools": {},
-    "UnevenPools": {
-        ("avg_pool2d.default", "its divisor is overridden"): 1,
-        ("adaptive_avg_pool2d.default", "its windows differ in size"): 1,
-        ("adaptive_max_pool2d.default", NONE): 1,
-    },
+    "UnevenPools": {},
     "Outputs": {},
     "Embedding": {("embedding.default", NONE): 1},
     "InPlace": {},

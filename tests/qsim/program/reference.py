@@ -283,9 +283,20 @@ def _axis(
     return windows
 
 
+def _shares(size: int, count: int) -> list[list[int]]:
+    """Return the positions of every adaptive window: all that its share of the line touches."""
+    return [
+        [t for t in range(size) if i * size < (t + 1) * count and t * count < (i + 1) * size]
+        for i in range(count)
+    ]
+
+
 def _pool(x: Array, a: dict[str, Any]) -> tuple[list[list[list[int]]], list[tuple[int, int]]]:
     """Return the windows of every spatial dimension, and the paddings."""
     sizes = x.shape[2:]
+    if a.get("output_size") is not None:
+        wanted = _per_dimension(a["output_size"], len(sizes))
+        return [_shares(*item) for item in zip(sizes, wanted, strict=True)], [(0, 0)] * len(sizes)
     if a["kernel"] is None:
         return [[list(range(size))] for size in sizes], [(0, 0)] * len(sizes)
     rank = len(sizes)
@@ -336,9 +347,10 @@ def _avg_pool(x: Sequence[Array], a: dict[str, Any], program: Program, book: Boo
     output = fixed_format(a["output"]) if "output" in a else hw.FixedFormat(32)
     result = _pooled(x[0], a)
     for index, codes, padding in _windows(x[0], a):
-        border = [a["zero_point"]] * padding if a["count_include_pad"] else []
-        offset = a["zero_point"] if a.get("centered") else 0
-        result[index] = average(codes + border, a["rounding"], output, offset)
+        zero, divisor = a["zero_point"], a.get("divisor")
+        border = [zero] * padding if a["count_include_pad"] and divisor is None else []
+        offset = zero if a.get("centered") else 0
+        result[index] = average(codes + border, a["rounding"], output, offset, divisor, zero)
     return result
 
 

@@ -92,11 +92,11 @@ def test_the_plan_does_not_depend_on_what_the_loop_takes() -> None:
         assert narrow.plan().offsets == made.plan().offsets
         compiled = narrow.stream().compiled
         sums = {c.output for c in narrow.calls if c.primitive in SUMS} - set(narrow.outputs)
-        assert not sums & compiled.homes.keys()
+        assert not sums & compiled.homes.buffers.keys()
         assert sums <= compiled.sums.buffers.keys()
         several += bool(sums)
         fast = made.stream().compiled
-        if len(fast.commands) == len(fast.allocation.steps):
+        if len(fast.commands) + len(fast.copyless) == len(fast.allocation.steps):
             assert (fast.arena, fast.sums.buffers) == (fast.plan.size, {})
             single += 1
     assert (several > 10, single > 5) == (True, True)
@@ -139,7 +139,8 @@ def test_the_stream_runs_in_the_planned_bytes(seed: int) -> None:
         allocation = program.allocate()
         last: dict[int, str] = {}
         for place in allocation.places():
-            last |= dict.fromkeys(range(place.offset, place.offset + place.size), place.tensor)
+            if not place.within:  # what lies within another tensor has its codes
+                last |= dict.fromkeys(range(place.offset, place.offset + place.size), place.tensor)
         found = set()
         for place in allocation.places():
             if all(last[place.offset + i] == place.tensor for i in range(place.size)):

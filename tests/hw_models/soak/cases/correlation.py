@@ -72,19 +72,19 @@ def expected(
 
 
 def case_correlation(rng: Rng, scheme: str) -> Outcome:
-    nd = int(rng.integers(1, 3))
+    nd = int(rng.integers(1, 4))
     big = not rng.integers(8)
     groups = int(pick(rng, 1, 1, 2, 3, 5, 17))
     depthwise = groups > 1 and rng.integers(2)
     per = 1 if depthwise else int(pick(rng, 1, 2, 3, 4, *((33, 64, 70) if big else (5,))))
     outs = groups * int(pick(rng, 1, 1, 2, 3, *((33, 65) if big and groups == 1 else (4,))))
-    kernel = tuple(int(k) for k in rng.integers(1, 4 if nd == 2 else 6, nd))
+    kernel = tuple(int(k) for k in rng.integers(1, (6, 4, 3)[nd - 1], nd))
     stride = tuple(int(s) for s in rng.integers(1, 4, nd))
     dilation = tuple(int(d) for d in rng.integers(1, 4, nd))
     pads = tuple((int(b), int(a)) for b, a in rng.integers(0, 4, (nd, 2)) * rng.integers(0, 2))
     reaches = [d * (k - 1) + 1 for d, k in zip(dilation, kernel, strict=True)]
     size = tuple(
-        max(1, reach - sum(pad) + int(rng.integers(0, 16 if big else 5)))
+        max(1, reach - sum(pad) + int(rng.integers(0, 16 if big and nd < 3 else 5)))
         for reach, pad in zip(reaches, pads, strict=True)
     )
     images = int(pick(rng, 0, 1, 1, 2)) if not rng.integers(4) else 1

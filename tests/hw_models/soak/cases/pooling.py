@@ -1,4 +1,4 @@
-"""max_pool and avg_pool: windows that overlap, leave gaps, and reach into the padding."""
+"""Pools: windows that overlap, leave gaps, reach into the padding or share the input out."""
 
 from __future__ import annotations
 
@@ -71,11 +71,22 @@ def pool_windows(
     return tuple(len(axis) for axis in axes), out
 
 
+def shares(
+    size: tuple[int, ...], count: tuple[int, ...]
+) -> list[tuple[list[tuple[int, ...]], int]]:
+    """Per adaptive window its taps, and how many: every element that its share touches."""
+    axes = [
+        [[t for t in range(n) if i * n < (t + 1) * m and t * m < (i + 1) * n] for i in range(m)]
+        for n, m in zip(size, count, strict=True)
+    ]
+    return [(list(product(*spot)), math.prod(map(len, spot))) for spot in product(*axes)]
+
+
 def _pool_case(rng: Rng, *, dilated: bool) -> tuple[Any, dict[str, Any], Any]:
     """An input, the geometry's arguments, and the oracle's windows (None: refused)."""
-    nd = int(rng.integers(1, 3))
+    nd = int(rng.integers(1, 4))
     images, channels = int(pick(rng, 1, 1, 2, 0)), int(pick(rng, 1, 3, 16))
-    size = tuple(int(s) for s in rng.integers(1, 9, nd))
+    size = tuple(int(s) for s in rng.integers(1, 6 if nd == 3 else 9, nd))
     kernel = tuple(int(k) for k in rng.integers(1, 5, nd))
     stride = tuple(int(s) for s in rng.integers(1, 5, nd))
     dilation = tuple(int(d) for d in rng.integers(1, 4, nd)) if dilated else (1,) * nd
@@ -83,6 +94,9 @@ def _pool_case(rng: Rng, *, dilated: bool) -> tuple[Any, dict[str, Any], Any]:
     ceil_mode = bool(rng.integers(2))
     low, high = code_range(rng)
     x = container(rng, bulk(rng, (images, channels, *size), low, high), (*CONTAINERS, "uint64"))
+    if not rng.integers(4):
+        count = tuple(int(n) for n in rng.integers(1, 7, nd))
+        return x, {"output_size": count}, (count, shares(size, count))
     shape, taps = pool_windows(size, kernel, stride, pads, dilation, ceil_mode=ceil_mode)
     bad = 0 in shape or not all(inside for inside, _ in taps)
     options = {"kernel": kernel, "stride": stride, "padding": pads, "ceil_mode": ceil_mode}
@@ -113,7 +127,8 @@ def case_max_pool(rng: Rng, _scheme_name: str) -> Outcome:
         out[..., i] = np.max([x[(..., *tap)] for tap in inside], axis=0)
     out = out.reshape(*x.shape[:2], *shape)
     ledger = hw.Ledger()
-    plain, booked = hw.max_pool(xs, **options), hw.max_pool(xs, **options, ledger=ledger)
+    pool = hw.adaptive_max_pool if "output_size" in options else hw.max_pool
+    plain, booked = pool(xs, **options), pool(xs, **options, ledger=ledger)
     ends = (int(out.min()), int(out.max())) if out.size else (0, 0)
     problem = (
         difference("max_pool", plain, out)
@@ -123,7 +138,7 @@ def case_max_pool(rng: Rng, _scheme_name: str) -> Outcome:
             ledger, elements=out.size, minimum=ends[0], maximum=ends[1], overflows=0, clamped=0
         )
     )
-    if problem is None and x.ndim == 3 and x.size:
+    if problem is None and x.ndim == 3 and x.size and "kernel" in options:
         starts = pool_starts(
             x.shape[2], options["kernel"][0], (options["stride"] or options["kernel"])[0],
             options["padding"][0], options["dilation"][0], ceil_mode=options["ceil_mode"],
@@ -143,16 +158,14 @@ def case_avg_pool(rng: Rng, rounding: str) -> Outcome:
     form = pick(rng, None, number_format(rng))
     include, centered = bool(rng.integers(2)), bool(rng.integers(2))
     zero = pick(rng, 0, integer(rng, -300, 300), integer(rng, -(1 << 32), 1 << 32))
-    options |= {
-        "rounding": rounding,
-        "output": form,
-        "count_include_pad": include,
-        "centered": centered,
-        "zero_point": zero,
-    }
+    options |= {"rounding": rounding, "output": form, "centered": centered, "zero_point": zero}
+    pool, divisor = hw.adaptive_avg_pool, None
+    if "kernel" in options:
+        pool, divisor = hw.avg_pool, pick(rng, None, None, integer(rng, 1, 40), 1 << 30)
+        options |= {"count_include_pad": include, "divisor": divisor}
     about = f"x {x.dtype}{x.shape}{xs.strides} {options}"
     if found is None:
-        return 1, refused(lambda: hw.avg_pool(xs, **options)), about
+        return 1, refused(lambda: pool(xs, **options)), about
     shape, taps = found
     form = form or hw.FixedFormat(min(8 * x.dtype.itemsize, 32), signed=x.dtype.kind == "i")
     offset = zero if centered else 0
@@ -162,15 +175,18 @@ def case_avg_pool(rng: Rng, rounding: str) -> Outcome:
     for n, c in np.ndindex(*x.shape[:2]):
         for i, (inside, padded) in enumerate(taps):
             window = [wide[(n, c, *tap)] for tap in inside]
-            window += [zero] * (padded - len(inside) if include else 0)
-            total = sum(window) - offset * len(window)
-            values[n, c, i] = round_ratio(total, len(window), rounding) + offset
-            defined.append(avg_pool_reference(window, rounding, form, offset))
+            if divisor is None:
+                window += [zero] * (padded - len(inside) if include else 0)
+            count = divisor or len(window)
+            # Every tap less the zero point, over the count; then the zero point again.
+            total = sum(code - zero for code in window) + (zero - offset) * count
+            values[n, c, i] = round_ratio(total, count, rounding) + offset
+            defined.append(avg_pool_reference(window, rounding, form, offset, divisor, zero))
     whole = (*x.shape[:2], *shape)
     expected, book = element_ledger(values.reshape(-1).tolist(), form.min, form.max, whole)
     want = np.array(expected, form.dtype).reshape(whole)
     ledger = hw.Ledger()
-    plain, booked = hw.avg_pool(xs, **options), hw.avg_pool(xs, **options, ledger=ledger)
+    plain, booked = pool(xs, **options), pool(xs, **options, ledger=ledger)
     problem = (
         difference("avg_pool", plain, want)
         or difference("avg_pool with a ledger", booked, want)

@@ -68,12 +68,13 @@ def expected(x: Any, w: Any, options: dict[str, Any], zeros: list[int]) -> Sums:
 
 
 def case_transposed_correlation(rng: Rng, scheme: str) -> Outcome:
-    nd = int(rng.integers(1, 3))
+    nd = int(rng.integers(1, 4))
+    most = 4 if nd == 3 else 5
     groups = int(pick(rng, 1, 1, 2, 3))
     per, outs = int(pick(rng, 1, 2, 3, 17)), int(pick(rng, 1, 2, 3))
-    size = tuple(int(n) for n in rng.integers(1, 6, nd))
-    kernel = tuple(int(k) for k in rng.integers(1, 5, nd))
-    stride = tuple(int(s) for s in rng.integers(1, 5, nd))
+    size = tuple(int(n) for n in rng.integers(1, most + 1, nd))
+    kernel = tuple(int(k) for k in rng.integers(1, most, nd))
+    stride = tuple(int(s) for s in rng.integers(1, most, nd))
     dilation = tuple(int(d) for d in rng.integers(1, 4, nd))
     pads, more = (
         tuple((int(b), int(a)) for b, a in rng.integers(0, 4, (nd, 2)) * rng.integers(0, 2))

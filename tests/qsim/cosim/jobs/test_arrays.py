@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from hw_models import FixedFormat
+from hw_models.avg_pool import reference as average
 from hw_models.schemes import FixedPoint, FloatScale, PowerOfTwo
 from qsim.cosim.jobs import conv_engine, correlation
 from qsim.cosim.jobs.makers import job
@@ -52,10 +53,24 @@ CASES: dict[str, Case] = {
         x_zero_point=-7, weight_zero_point={"constant": "points"},
         constants={"points": np.arange(10) - 4},
     ),
+    "volumes": make.correlation(
+        (2, 4, 5, 4, 3), (4, 2, 2, 3, 2), groups=2, padding=[[1, 0], [0, 1], [1, 1]],
+        stride=[1, 2, 1], dilation=[2, 1, 1], x_zero_point=-7, pad_value=5,
+    ),
     "linear": make.linear((2, 3, 7), (5, 7)),
     "matmul": make.matmul((2, 1, 3, 5), (3, 5, 4)),
     "max_pool": make.pool("max_pool", (2, 5, 6, 5), kernel=3, stride=2, padding=1),
     "avg_pool": make.pool("avg_pool", (2, 5, 6, 5), kernel=3, stride=2, padding=1),
+    "max_pool of volumes": make.pool(
+        "max_pool", (1, 5, 4, 5, 3), kernel=[2, 3, 2], stride=[1, 2, 1], padding=1,
+        dilation=[2, 1, 1],
+    ),
+    "avg_pool of volumes": make.pool(
+        "avg_pool", (1, 5, 4, 5, 3), kernel=[2, 3, 2], stride=[1, 2, 1], padding=1, zero_point=9,
+        count_include_pad=True, ceil_mode=True,
+    ),
+    "max_pool, adaptive": make.pool("max_pool", (2, 5, 7, 5), kernel=None, output_size=[3, 4]),
+    "avg_pool, adaptive": make.pool("avg_pool", (1, 5, 7, 5, 3), kernel=None, output_size=2),
 }  # fmt: skip
 
 
@@ -65,7 +80,20 @@ def test_every_element_has_one_place(name: str) -> None:
     assert np.array_equal(restored(job(case, SMALL)), case.expected)
 
 
-@pytest.mark.parametrize("name", ["correlation", "linear", "matmul"])
+@pytest.mark.parametrize("name", [name for name in CASES if "pool" in name])
+def test_a_packet_has_the_taps_of_its_window(name: str) -> None:
+    case = CASES[name]
+    made = job(case, SMALL)
+    taps = made.unit.inputs.unpack(made.beats)["x"]
+    ends = np.flatnonzero(made.last)
+    for start, end, elements in zip([0, *(ends[:-1] + 1)], ends, made.element, strict=True):
+        for lane, element in enumerate(elements.tolist()):
+            codes = [int(code) for code in taps[start : end + 1, lane]]
+            mean = average(codes) if case.primitive == "avg_pool" else max(codes)
+            assert element < 0 or case.expected.reshape(-1)[element] == mean
+
+
+@pytest.mark.parametrize("name", ["correlation", "volumes", "linear", "matmul"])
 def test_the_beats_add_up_to_the_sums(name: str) -> None:
     made = job(CASES[name], SMALL)
     assert sums_of(made) == made.unit.outputs.unpack(made.expected)["acc"].tolist()
@@ -153,6 +181,9 @@ def test_a_mean_counts_the_padding_where_it_should() -> None:
     assert with_padding.beats[:, 0].astype(np.int8).tolist() == [-4, 10, 20, 30]
     assert bare.beats[:, 0].astype(np.int8).tolist() == [10, 20, 30]
     assert bare.last.tolist() == [True, False, True]
+    divided = make.case("avg_pool", (x,), (make.INT8,), attributes | {"divisor": 3})
+    with pytest.raises(UsageError, match="an average with a divisor of its own"):
+        job(divided, target)
     centered = make.case("avg_pool", (x,), (make.INT8,), attributes | {"centered": True})
     with pytest.raises(UsageError, match="no RTL for an average of codes less their zero point"):
         job(centered, target)
@@ -210,4 +241,10 @@ def test_a_parameter_along_another_dimension_is_refused() -> None:
     sums = make.correlation((1, 1, 2, 2), (2, 1, 1, 1))
     calls = make.layer(sums, FixedPoint((1 << 30, 1 << 29), 31), axis=2)
     with pytest.raises(UsageError, match="must be per output channel, not along dimension 2"):
+        conv_engine.job(calls, SMALL)
+
+
+def test_an_engine_of_images_refuses_volumes() -> None:
+    calls = make.layer(make.correlation((1, 1, 2, 2, 2), (1, 1, 1, 1, 1)), ONE)
+    with pytest.raises(UsageError, match="must be of images, not of volumes"):
         conv_engine.job(calls, SMALL)

@@ -28,6 +28,8 @@ MOST_PRODUCTS: Final = 1 << 36
 # torch's own kernels may loop over a size that no tensor has: max_pool1d with a kernel of 2**40
 # does not end. A slice may end at 2**63-1.
 MAX_INTEGER: Final = 1 << 31
+# How often ``diff`` may be taken: once more is one more pass over the tensor.
+MOST_TIMES: Final = 64
 _ENDLESS: Final = (1 << 63) - 1
 
 
@@ -58,12 +60,18 @@ def require_small(name: str, operator: Any, args: list[Any], kwargs: Mapping[str
     """
     bound = bind(operator, args, kwargs)
     _require_integers(name, [*args, *kwargs.values()])
+    if name == "aten.diff.default" and bound.get("n", 1) > MOST_TIMES:
+        raise ModelError.of("a difference must be taken a few times", bound["n"], f"up to {MOST_TIMES}")
     _require_few(name, bound)
     if name in _BY_VALUE:
         _require(_BY_VALUE[name](bound))
         return
     if name == "aten.index.Tensor":
         args = [args[0], [place for each in args[1] for place in _places(each)]]
+    if not any(hasattr(value, "stride") for value in bound.values()) and _has_device(operator):
+        import torch
+
+        kwargs = {**kwargs, "device": torch.device("meta")}  # what makes a tensor of sizes alone
     words = tuple((key, _freeze(value)) for key, value in sorted(kwargs.items()))
     made = _made(operator, _freeze(args), words)
     kernel = bound.get("kernel_size", 1)
@@ -78,6 +86,10 @@ def bind(operator: Any, args: list[Any], kwargs: Mapping[str, Any]) -> dict[str,
     """Return arguments by the names of an operator's schema."""
     names = [argument.name for argument in operator._schema.arguments]  # noqa: SLF001
     return {**dict(zip(names, args, strict=False)), **kwargs}
+
+
+def _has_device(operator: Any) -> bool:
+    return any(argument.name == "device" for argument in operator._schema.arguments)  # noqa: SLF001
 
 
 def _require(elements: int) -> None:

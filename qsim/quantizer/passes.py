@@ -7,7 +7,7 @@ None changes what the graph computes. They run before PT2E, because PT2E
   convolutions share one weight, and then computes something else.
 
 The order is fixed: operators without a state first (`pass_functional`), then one spelling of each
-(`pass_spelling`), then what is known before the first sample (`pass_constants`, `pass_batch_norm`).
+(`pass_spelling`, `pass_scatter`), then what is known before the first sample (`pass_constants`, `pass_batch_norm`).
 Passes that are registered from outside the package (`qsim.extend`) stand where they ask to.
 """
 
@@ -20,6 +20,8 @@ from qsim.quantizer.pass_batch_norm import fold_batch_norm
 from qsim.quantizer.pass_constants import fold_constants
 from qsim.quantizer.pass_factories import plain_factories
 from qsim.quantizer.pass_functional import functional, refuse_random
+from qsim.quantizer.pass_pools import whole_windows
+from qsim.quantizer.pass_scatter import plain_scatters
 from qsim.quantizer.pass_spelling import (
     drop_whole_slices,
     plain_moves,
@@ -52,7 +54,9 @@ BUILTIN: Final = tuple(
             single_output_pools,
             positions_of_max,
             drop_whole_slices,
+            plain_scatters,
             plain_moves,
+            whole_windows,
             plain_factories,
             plain_numbers,
             fold_constants,
@@ -66,8 +70,9 @@ def simplify(graph: GraphModule, target: Target) -> GraphModule:
     """Run every rewrite, in order, on the graph itself.
 
     Raises:
-        ModelError: the model changes a buffer, writes into a view that is read later, or draws
-            random numbers; or a registered pass fails or leaves a graph that does not run.
+        SharedWriteError: the model writes into a view that is read later (`functionalizing`).
+        ModelError: the model changes a buffer, or draws random numbers; or a registered pass fails
+            or leaves a graph that does not run.
         UsageError: a registered pass has no place in the order.
     """
     for item in ordered(BUILTIN):

@@ -1,0 +1,77 @@
+"""Graphs whose writes in place reach views that are read later, made functional by torch.export.
+
+`pass_functional` turns a write that nothing else sees into one operator, and leaves the rest of a
+graph as it was exported. Where another view sees it, the whole program is functionalised as
+``ExportedProgram.run_decompositions`` does it: views are computed anew from what was written, by
+``slice_scatter`` and its like. Its table of decompositions is empty, so that convolutions, pools,
+linear layers and attention stay what they are; what it spells otherwise is spelled back here.
+"""
+
+from __future__ import annotations
+
+import operator
+from typing import TYPE_CHECKING
+
+import torch
+
+from qsim.errors import ModelError
+from qsim.graph import nodes, place
+
+if TYPE_CHECKING:
+    from torch.export import ExportedProgram
+    from torch.fx import GraphModule
+
+_aten = torch.ops.aten
+
+
+def functionalized(program: ExportedProgram, refused: ModelError) -> GraphModule:
+    """Return the graph of a program without operators that write in place.
+
+    Args:
+        program: as it was exported.
+        refused: why one operator alone could not be replaced: raised where torch cannot either.
+
+    Raises:
+        ModelError: see ``refused``; or the model writes into a buffer.
+    """
+    try:
+        graph: GraphModule = program.run_decompositions({}).module(check_guards=False)
+    except Exception:
+        raise refused from None
+    for node in list(graph.graph.nodes):
+        if node.target is _aten.copy_.default:
+            _drop_writing_back(graph, node)
+    _batch_norms(graph)
+    graph.graph.eliminate_dead_code()
+    graph.recompile()
+    return graph
+
+
+def _drop_writing_back(graph: GraphModule, node: torch.fx.Node) -> None:
+    """Drop the copy that hands a changed input back to the caller: a network returns outputs."""
+    written, value = node.args[:2]
+    if nodes.is_parameter(written):
+        raise ModelError(
+            f"writes into its buffer {written.target!r}",  # type: ignore[union-attr]
+            where=place(value),  # type: ignore[arg-type]
+            accepted="a model without state: an accelerator starts every run alike",
+        )
+    node.replace_all_uses_with(value)  # type: ignore[arg-type]
+    graph.graph.erase_node(node)
+
+
+def _batch_norms(graph: GraphModule) -> None:
+    """Spell batch norms in eval as they are exported."""
+    for node in list(graph.graph.nodes):
+        if node.target is not _aten._native_batch_norm_legit_no_training.default:  # noqa: SLF001
+            continue
+        parts = [user for user in node.users if user.target is operator.getitem and user.users]
+        if any(part.args[1] != 0 for part in parts) or not parts:
+            continue
+        x, weight, bias, mean, variance, momentum, eps = node.args
+        node.target = _aten.batch_norm.default
+        node.args = (x, weight, bias, mean, variance, False, momentum, eps, False)
+        node.meta["val"] = parts[0].meta["val"]
+        for part in list(node.users):
+            part.replace_all_uses_with(node)
+            graph.graph.erase_node(part)

@@ -59,7 +59,9 @@ class Arguments:
         shown = ", ".join(self.names)
         for path, value in given.items():
             if path not in self.leaves:
-                raise UsageError(f"has {_text(path)}, which no input is", where=where, accepted=shown)
+                raise UsageError(
+                    f"has {_text(path)}, which no input is", where=where, accepted=shown
+                )
             if not _is_tensor(self.leaves[path]) and value != self.leaves[path]:
                 raise UsageError(
                     f"has {_text(path)} = {value!r:.80}",
@@ -128,7 +130,7 @@ def arguments_of(model: object, example_inputs: Batch) -> Arguments:
             )
     held = {path: value for path, value in leaves.items() if _is_tensor(value)}
     if not held:
-        raise UsageError(f"is a {type(example_inputs).__name__}", where=where, accepted=_ACCEPTED)
+        raise UsageError("holds no tensor", where=where, accepted=_ACCEPTED)
     names = _names(model, list(held))
     tensors = tuple(
         _checked(value, f"{where}.{name}") for value, name in zip(held.values(), names, strict=True)
@@ -152,7 +154,8 @@ def _leaves(values: object, where: str) -> tuple[dict[Path, Any], Any]:
 
 def _key(entry: Any) -> Any:
     return next(
-        (getattr(entry, name) for name in ("idx", "key", "name") if hasattr(entry, name)), str(entry)
+        (getattr(entry, name) for name in ("idx", "key", "name") if hasattr(entry, name)),
+        str(entry),
     )
 
 

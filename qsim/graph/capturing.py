@@ -49,7 +49,9 @@ class Captured(NamedTuple):
     fixed: str = ""
 
 
-def capture(model: torch.nn.Module | ExportedProgram, example_inputs: Batch | Arguments) -> Captured:
+def capture(
+    model: torch.nn.Module | ExportedProgram, example_inputs: Batch | Arguments
+) -> Captured:
     """Export a module as an ATen graph.
 
     Args:

@@ -64,7 +64,7 @@ def place_of_stack(frame: FrameType | None, model: torch.nn.Module) -> tuple[str
 
 def _raised(found: TracebackType | None) -> list[tuple[FrameType, int]]:
     """Return frames with their lines, innermost first."""
-    frames = []
+    frames: list[tuple[FrameType, int]] = []
     while found is not None:
         frames.insert(0, (found.tb_frame, found.tb_lineno))
         found = found.tb_next

@@ -28,8 +28,6 @@ MOST_PRODUCTS: Final = 1 << 36
 # torch's own kernels may loop over a size that no tensor has: max_pool1d with a kernel of 2**40
 # does not end. A slice may end at 2**63-1.
 MAX_INTEGER: Final = 1 << 31
-# How often ``diff`` may be taken: once more is one more pass over the tensor.
-MOST_TIMES: Final = 64
 _ENDLESS: Final = (1 << 63) - 1
 
 
@@ -60,8 +58,6 @@ def require_small(name: str, operator: Any, args: list[Any], kwargs: Mapping[str
     """
     bound = bind(operator, args, kwargs)
     _require_integers(name, [*args, *kwargs.values()])
-    if name == "aten.diff.default" and bound.get("n", 1) > MOST_TIMES:
-        raise ModelError.of("a difference must be taken a few times", bound["n"], f"up to {MOST_TIMES}")
     _require_few(name, bound)
     if name in _BY_VALUE:
         _require(_BY_VALUE[name](bound))

@@ -2,8 +2,8 @@
 
 A structure is JSON: an integer is the output of that index, ``null`` is None, ``{"tuple": [...]}``
 and ``{"list": [...]}`` hold items in order, ``{"dict": [[key, item], ...]}`` entries in order. An
-``OrderedDict`` is a ``"dict"`` (which keeps its order too), a dataclass, the outputs of transformers
-among them, is ``{"fields": [[name, item], ...]}``: its class is the model's, so it comes back as
+``OrderedDict`` is a ``"dict"``, which keeps its order too. A dataclass, as transformers' models
+return, is ``{"fields": [[name, item], ...]}``: its class is the model's, so it comes back as
 ``Fields``. The indices count up from 0, so that a structure is read off in the order of the
 outputs. A named tuple comes back as a tuple.
 """
@@ -131,7 +131,8 @@ def _convert(spec: Any, leaves: Iterator[int | None]) -> Json:
         raise ModelError(f"the model returns a {what}", accepted=_ACCEPTED)
     children = zip(keys, spec.children(), strict=True)
     entries: list[Json] = [[key, _convert(child, leaves)] for key, child in children]
-    return {kind: [*entries, *([key, None] for key in absent)]}
+    entries += [[key, None] for key in absent]
+    return {kind: entries}
 
 
 def _entries(spec: Any) -> tuple[str, Sequence[Any], Sequence[str]]:

@@ -9,6 +9,7 @@ linear layers and attention stay what they are; what it spells otherwise is spel
 
 from __future__ import annotations
 
+import copy
 import operator
 from typing import TYPE_CHECKING
 
@@ -16,28 +17,36 @@ import torch
 
 from qsim.errors import ModelError
 from qsim.graph import nodes, place
+from qsim.quantizer.pass_functional import SharedWriteError
+from qsim.quantizer.passes import simplify
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
     from torch.fx import GraphModule
 
+    from qsim.target import Target
+
 _aten = torch.ops.aten
 
 
-def functionalized(program: ExportedProgram, refused: ModelError) -> GraphModule:
-    """Return the graph of a program without operators that write in place.
-
-    Args:
-        program: as it was exported.
-        refused: why one operator alone could not be replaced: raised where torch cannot either.
+def simple_graph(program: ExportedProgram, target: Target) -> GraphModule:
+    """Return the graph of an exported program after all passes; the program is left as it is.
 
     Raises:
-        ModelError: see ``refused``; or the model writes into a buffer.
+        ModelError: what the passes refuse (``passes.simplify``), or torch cannot functionalise.
     """
     try:
-        graph: GraphModule = program.run_decompositions({}).module(check_guards=False)
-    except Exception:
-        raise refused from None
+        # A copy: an exported program shares its parameters with the user's module.
+        return simplify(copy.deepcopy(program.module(check_guards=False)), target)
+    except SharedWriteError as refused:
+        try:
+            functional = program.run_decompositions({}).module(check_guards=False)
+        except Exception:
+            raise refused from None
+        return simplify(_plain(copy.deepcopy(functional)), target)
+
+
+def _plain(graph: GraphModule) -> GraphModule:
     for node in list(graph.graph.nodes):
         if node.target is _aten.copy_.default:
             _drop_writing_back(graph, node)

@@ -30,7 +30,8 @@ def plain_scatters(graph: GraphModule) -> None:
     }
     for node in list(graph.graph.nodes):
         rule = rules.get(node.target)
-        made = None if rule is None else rule(graph, node)
+        with graph.graph.inserting_before(node):
+            made = None if rule is None else rule(graph, node)
         if made is not None:
             node.replace_all_uses_with(made)
             graph.graph.erase_node(node)
@@ -51,15 +52,17 @@ def _copied(graph: GraphModule, node: Node) -> Any:
 def _sliced(graph: GraphModule, node: Node) -> Any:
     dim = nodes.argument(node, 2, "dim", 0)
     start, end = nodes.argument(node, 3, "start"), nodes.argument(node, 4, "end")
-    return _join(graph, node, node.args[1], dim, slice(start, end, nodes.argument(node, 5, "step", 1)))
+    return _join(
+        graph, node, node.args[1], dim, slice(start, end, nodes.argument(node, 5, "step", 1))
+    )
 
 
 def _selected(graph: GraphModule, node: Node) -> Any:
     whole, source, dim, index = node.args[:4]
-    size = (nodes.shape(whole) or ())[dim]  # type: ignore[index]
-    if not isinstance(index, int) or not isinstance(size, int):
+    dims = nodes.shape(whole) or ()
+    if not isinstance(index, int) or not isinstance(dim, int) or not isinstance(dims[dim], int):
         return None
-    dim, index = dim % len(nodes.shape(whole) or ()), index % size  # type: ignore[operator]
+    dim, index = dim % len(dims), index % dims[dim]
     part = add_node(graph, node, _aten.unsqueeze.default, (source, dim))
     return _join(graph, node, part, dim, slice(index, index + 1, 1))
 

@@ -7,7 +7,8 @@ None changes what the graph computes. They run before PT2E, because PT2E
   convolutions share one weight, and then computes something else.
 
 The order is fixed: operators without a state first (`pass_functional`), then one spelling of each
-(`pass_spelling`, `pass_scatter`), then what is known before the first sample (`pass_constants`, `pass_batch_norm`).
+(`pass_spelling`, `pass_scatter`, ...), then what is known before the first sample
+(`pass_constants`, `pass_batch_norm`).
 Passes that are registered from outside the package (`qsim.extend`) stand where they ask to.
 """
 
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from qsim.errors import ModelError, QsimError
 from qsim.quantizer.pass_batch_norm import fold_batch_norm
 from qsim.quantizer.pass_constants import fold_constants
+from qsim.quantizer.pass_difference import plain_differences
 from qsim.quantizer.pass_factories import plain_factories
 from qsim.quantizer.pass_functional import functional, refuse_random
 from qsim.quantizer.pass_pools import whole_windows
@@ -56,6 +58,7 @@ BUILTIN: Final = tuple(
             drop_whole_slices,
             plain_scatters,
             plain_moves,
+            plain_differences,
             whole_windows,
             plain_factories,
             plain_numbers,

@@ -14,15 +14,14 @@ from qsim.target import Target
 from qsim.torch_threads import one_torch_thread
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
 
     import torch
     from torch.export import ExportedProgram
     from torch.fx import GraphModule
 
-    from qsim.quantizer.annotate import TargetQuantizer
-
     from qsim.graph import Arguments, Batch
+    from qsim.quantizer.annotate import TargetQuantizer
 
 
 def quantize(
@@ -102,11 +101,12 @@ def _convert(
     from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 
     from qsim.quantizer.annotate import TargetQuantizer
+    from qsim.quantizer.functionalizing import simple_graph
     from qsim.quantizer.host_operators import require_host_operators
     from qsim.quantizer.pass_constants import drop_unused
     from qsim.quantizer.results import in_order, require_outputs
 
-    simple = _simple(program, target)
+    simple = simple_graph(program, target)
     require_host_operators(simple)
     require_outputs(simple)
     float_graph = copy.deepcopy(simple)
@@ -127,21 +127,6 @@ def _convert(
         ) from error
     finally:
         _forget_graphs()
-
-
-def _simple(program: Any, target: Target) -> GraphModule:
-    """Return the graph of a program after all passes.
-
-    Copies, for an exported program shares its parameters with the user's module.
-    """
-    from qsim.quantizer.functionalizing import functionalized
-    from qsim.quantizer.pass_functional import SharedWriteError
-    from qsim.quantizer.passes import simplify
-
-    try:
-        return simplify(copy.deepcopy(program.module(check_guards=False)), target)
-    except SharedWriteError as refused:
-        return simplify(copy.deepcopy(functionalized(program, refused)), target)
 
 
 def _forget_graphs() -> None:

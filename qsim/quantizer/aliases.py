@@ -132,6 +132,20 @@ def aliases(graph: GraphModule) -> Aliases:
     return found
 
 
+def hidden_views(found: Aliases) -> set[Any]:
+    """Return the operators that hand on memory of an operand in a graph, and do not say so."""
+    return {
+        node.target
+        for node, value in found.values.items()
+        if nodes.schema(node) is not None
+        and all(argument.alias_info is None for argument, _ in arguments(node))
+        and any(
+            set(_storages(value)) & set(_storages(found.values.get(source)))
+            for source in node.all_input_nodes
+        )
+    }
+
+
 def _may_share(node: Node, values: dict[Node, Any]) -> list[Node]:
     """Return the operands whose memory an operator may hand on, as far as it says."""
     if node.target is operator.getitem:

@@ -3,8 +3,10 @@
 `pass_functional` turns a write that nothing else sees into one operator, and leaves the rest of a
 graph as it was exported. Where another view sees it, the whole program is functionalised as
 ``ExportedProgram.run_decompositions`` does it: views are computed anew from what was written, by
-``slice_scatter`` and its like. Its table of decompositions is empty, so that convolutions, pools,
-linear layers and attention stay what they are; what it spells otherwise is spelled back here.
+``slice_scatter`` and its like. Its table of decompositions has only operators that hand on their
+operand's memory without saying so (dropout in eval), which torch would take for copies; so
+convolutions, pools, linear layers and attention stay what they are. What it spells otherwise is
+spelled back here, and what it made is compared with the program once, on the example inputs.
 """
 
 from __future__ import annotations
@@ -14,9 +16,11 @@ import operator
 from typing import TYPE_CHECKING
 
 import torch
+from torch.utils import _pytree
 
 from qsim.errors import ModelError
 from qsim.graph import nodes, place
+from qsim.quantizer.aliases import aliases, hidden_views
 from qsim.quantizer.pass_functional import SharedWriteError
 from qsim.quantizer.passes import simplify
 
@@ -39,11 +43,38 @@ def simple_graph(program: ExportedProgram, target: Target) -> GraphModule:
         # A copy: an exported program shares its parameters with the user's module.
         return simplify(copy.deepcopy(program.module(check_guards=False)), target)
     except SharedWriteError as refused:
-        try:
-            functional = program.run_decompositions({}).module(check_guards=False)
-        except Exception:
-            raise refused from None
-        return simplify(_plain(copy.deepcopy(functional)), target)
+        return simplify(_functionalized(program, refused), target)
+
+
+def _functionalized(program: ExportedProgram, refused: ModelError) -> GraphModule:
+    found = aliases(program.module(check_guards=False))
+    table = {each: each.decompose for each in hidden_views(found)}
+    try:
+        graph = _plain(copy.deepcopy(program.run_decompositions(table).module(check_guards=False)))
+        same = _same(program, graph)
+    except ModelError:
+        raise
+    except Exception:
+        raise refused from None
+    if not same:
+        raise refused
+    return graph
+
+
+def _same(program: ExportedProgram, graph: GraphModule) -> bool:
+    """Return whether a graph returns what a program does, for its example inputs."""
+    if program.example_inputs is None:
+        return False
+    original = program.module(check_guards=False)
+    with torch.no_grad():
+        made = [
+            _pytree.tree_leaves(each(*copy.deepcopy(program.example_inputs[0])))
+            for each in (original, graph)
+        ]
+    return all(
+        torch.equal(a, b) if isinstance(a, torch.Tensor) else a == b
+        for a, b in zip(*made, strict=True)
+    )
 
 
 def _plain(graph: GraphModule) -> GraphModule:

@@ -48,7 +48,8 @@ def simple_graph(program: ExportedProgram, target: Target) -> GraphModule:
 
 def _functionalized(program: ExportedProgram, refused: ModelError) -> GraphModule:
     found = aliases(program.module(check_guards=False))
-    table = {each: each.decompose for each in hidden_views(found)}
+    known = torch.export.default_decompositions()
+    table = {each: known[each] for each in hidden_views(found) if each in known}
     try:
         graph = _plain(copy.deepcopy(program.run_decompositions(table).module(check_guards=False)))
         same = _same(program, graph)

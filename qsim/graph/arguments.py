@@ -167,7 +167,7 @@ def _text(path: Path) -> str:
 
 
 def _names(model: object, paths: list[Path]) -> tuple[str, ...]:
-    """Return a name for each tensor: of its parameter, and of its place in it where it is nested."""
+    """Return a name for each tensor: of its parameter, and of its place in it where nested."""
     forward = getattr(model, "forward", None)
     known = list(inspect.signature(forward).parameters) if callable(forward) else []
     names: list[str] = []

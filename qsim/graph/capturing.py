@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from qsim.errors import ModelError, UsageError
 from qsim.graph.arguments import Arguments, arguments_of
+from qsim.graph.attention import batch_in_front
 from qsim.graph.batching import export_batched, is_batched
 from qsim.graph.places import place_of_error, source_of_error
 
@@ -71,7 +72,8 @@ def capture(
     if not _is_module(model):
         return Captured(model, is_batched(model), "it was exported with a fixed batch")
     # torch prints the graph so far to stderr when it gives up.
-    with quiet(), _evaluating(model), contextlib.redirect_stderr(io.StringIO()):
+    silent = contextlib.redirect_stderr(io.StringIO())
+    with quiet(), _evaluating(model), batch_in_front(model), silent:
         stands = arguments.positional(model)
         try:
             return _export(stands, arguments.tensors)

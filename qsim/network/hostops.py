@@ -15,8 +15,8 @@ are a JSON tree:
 | ``{"memory_format": ...}``, ``{"layout": ...}``, ``{"device": "cpu"}`` | as named         |
 
 Besides: ``getitem`` takes one result of an operator that has several, and ``scalar.add``, ``sub``,
-``mul``, ``floordiv``, ``mod``, ``max``, ``min`` do arithmetic of sizes, in 64 bits. An operator that
-reads no tensor (``arange``, ``zeros``) reads a size at least: what reads neither is a constant.
+``mul``, ``floordiv``, ``mod``, ``max``, ``min`` do arithmetic of sizes, in 64 bits. An operator
+that reads no tensor (``arange``, ``zeros``) reads a size: what reads neither is a constant.
 """
 
 from __future__ import annotations

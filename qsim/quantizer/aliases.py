@@ -188,6 +188,8 @@ def _values(graph: GraphModule) -> dict[Node, Any]:
             return found[n]
 
         def call_function(self, target: Any, args: Any, kwargs: Any) -> Any:
+            if target is _aten.baddbmm.default:  # has no sizes where the batch is a symbol
+                return torch.bmm(*args[1:3])
             # torch ends the process where squeeze_ meets a size that is a symbol.
             return super().call_function(_SHAPES.get(target, target), args, kwargs)
 

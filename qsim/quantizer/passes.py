@@ -17,11 +17,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from qsim.errors import ModelError, QsimError
+from qsim.quantizer.pass_attention import plain_attention
 from qsim.quantizer.pass_batch_norm import fold_batch_norm
 from qsim.quantizer.pass_constants import fold_constants
 from qsim.quantizer.pass_difference import plain_differences
 from qsim.quantizer.pass_factories import plain_factories
 from qsim.quantizer.pass_functional import functional, refuse_random
+from qsim.quantizer.pass_masks import finite_masks
 from qsim.quantizer.pass_pools import whole_windows
 from qsim.quantizer.pass_scatter import plain_scatters
 from qsim.quantizer.pass_spelling import (
@@ -46,8 +48,8 @@ def _builtin(function: Callable[[GraphModule], None]) -> Pass:
     return Pass(function.__name__, lambda graph, _: function(graph))
 
 
-BUILTIN: Final = tuple(
-    map(
+BUILTIN: Final = (
+    *map(
         _builtin,
         (
             refuse_random,
@@ -63,9 +65,10 @@ BUILTIN: Final = tuple(
             plain_factories,
             plain_numbers,
             fold_constants,
-            fold_batch_norm,
         ),
-    )
+    ),
+    Pass("plain_attention", plain_attention),
+    *map(_builtin, (finite_masks, fold_batch_norm)),
 )
 
 

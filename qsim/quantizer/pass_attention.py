@@ -43,8 +43,8 @@ def plain_attention(graph: GraphModule, target: Target) -> None:
         elif node.target is _aten.baddbmm.default and not node.kwargs:
             mask, a, b = node.args
             with graph.graph.inserting_before(node):
-                product = add_node(graph, node, _aten.bmm.default, (a, b))
-                made = add_node(graph, node, _aten.add.Tensor, (product, mask))
+                product = _add(graph, node, _aten.bmm.default, (a, b))
+                made = _add(graph, node, _aten.add.Tensor, (product, mask))
             node.replace_all_uses_with(made)
             graph.graph.erase_node(node)
 
@@ -64,7 +64,7 @@ def _decomposed(graph: GraphModule, node: Node, target: Target) -> Node:
     q, k = nodes.shape(query) or (), nodes.shape(key) or ()
 
     def call(operator: Any, *args: Any) -> Node:
-        return add_node(graph, node, operator, args)
+        return _add(graph, node, operator, args)
 
     scale = node.kwargs.get("scale")
     factor = float(q[-1]) ** -0.5 if scale is None else float(scale)  # type: ignore[arg-type]
@@ -88,6 +88,11 @@ def _decomposed(graph: GraphModule, node: Node, target: Target) -> Node:
     return made
 
 
+def _add(graph: GraphModule, node: Node, operator: Any, args: tuple[Any, ...]) -> Node:
+    """Add a part of an attention, named as in an export of its parts."""
+    return add_node(graph, node, operator, args, name=str(operator).split(".")[1].strip("_"))
+
+
 def _batch(sizes: tuple[Any, ...]) -> list[int]:
     """Return sizes for a reshape, whose first one may be any batch."""
     return [size if isinstance(size, int) else -1 for size in sizes]
@@ -101,18 +106,18 @@ def _weights(graph: GraphModule, node: Node, scores: Node, target: Target) -> No
         allowed = torch.ones(rows, columns, dtype=torch.bool).tril()
         mask = add_constant(graph, node, f"{node.name}_causal", allowed)
     if mask is None:
-        return add_node(graph, node, _aten.softmax.int, (scores, -1))
+        return _add(graph, node, _aten.softmax.int, (scores, -1))
     floats = nodes.is_float(mask)
     if nodes.is_parameter(mask) and target.has("add"):
         held = nodes.attribute(graph, mask)
         values = held if floats else torch.zeros(held.shape).masked_fill(~held, float("-inf"))
         if not bool((values == float("-inf")).all(-1).any()):  # of such a row no weight is left
             term = add_constant(graph, node, f"{node.name}_mask", values)
-            masked = add_node(graph, node, _aten.add.Tensor, (scores, term))
-            return add_node(graph, node, _aten.softmax.int, (masked, -1))
+            masked = _add(graph, node, _aten.add.Tensor, (scores, term))
+            return _add(graph, node, _aten.softmax.int, (masked, -1))
     if floats:
-        masked = stay(add_node(graph, node, _aten.add.Tensor, (scores, mask)), _RUN_TIME)
+        masked = stay(_add(graph, node, _aten.add.Tensor, (scores, mask)), _RUN_TIME)
     else:
-        hidden = add_node(graph, node, _aten.logical_not.default, (mask,))
-        masked = add_node(graph, node, _aten.masked_fill.Scalar, (scores, hidden, float("-inf")))
-    return add_node(graph, node, _aten._safe_softmax.default, (masked, -1))  # noqa: SLF001
+        hidden = _add(graph, node, _aten.logical_not.default, (mask,))
+        masked = _add(graph, node, _aten.masked_fill.Scalar, (scores, hidden, float("-inf")))
+    return _add(graph, node, _aten._safe_softmax.default, (masked, -1))  # noqa: SLF001

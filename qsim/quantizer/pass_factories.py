@@ -78,12 +78,16 @@ def _count(graph: GraphModule, node: Node, size: Node) -> None:
 
 
 def add_node(
-    graph: GraphModule, like: Node, target: Any, args: tuple[Any, ...], dtype: Any = None
+    graph: GraphModule,
+    like: Node,
+    target: Any,
+    args: tuple[Any, ...],
+    dtype: Any = None,
+    name: str | None = None,
 ) -> Node:
     """Add a node of the layer that another comes from."""
-    made = graph.graph.create_node(
-        "call_function", target, args, {} if dtype is None else {"dtype": dtype}
-    )
+    kwargs = {} if dtype is None else {"dtype": dtype}
+    made = graph.graph.create_node("call_function", target, args, kwargs, name)
     made.meta = dict(like.meta)
     given = torch.fx.node.map_arg((made.args, made.kwargs), lambda node: node.meta["val"])
     with like.meta["val"].fake_mode, torch.no_grad():

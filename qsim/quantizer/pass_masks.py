@@ -67,7 +67,7 @@ def _mask(graph: GraphModule, node: Node) -> None:
     held = values.masked_fill(hidden, _FAR).to(torch.float32)
     constant = add_constant(graph, node, f"{node.name}_mask", held)
     with graph.graph.inserting_before(node):
-        made = add_node(graph, node, _aten.add.Tensor, (scores, constant))
+        made = add_node(graph, node, _aten.add.Tensor, (scores, constant), name="mask")
     made.meta[_MASK] = True
     node.replace_all_uses_with(made)
     graph.graph.erase_node(node)
@@ -76,10 +76,9 @@ def _mask(graph: GraphModule, node: Node) -> None:
 def _parts(graph: GraphModule, node: Node) -> tuple[Node, torch.Tensor] | None:
     """Return scores and the values that mask them, where a node adds or fills in a constant."""
     if node.target is _aten.add.Tensor and not node.kwargs:
-        for scores, mask in (node.args[:2], node.args[1::-1]):
-            if not isinstance(scores, torch.fx.Node) or not isinstance(mask, torch.fx.Node):
-                continue
-            if nodes.is_parameter(mask) and not nodes.is_parameter(scores):
+        pairs: tuple[Any, ...] = (node.args[:2], node.args[1::-1])
+        for scores, mask in pairs:
+            if nodes.is_parameter(mask) and nodes.shape(scores) and not nodes.is_parameter(scores):
                 return scores, nodes.attribute(graph, mask)
     name = nodes.operator_name(node)
     if name in ("masked_fill", "where") and len(node.args) == 3:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import linecache
 import re
+import sysconfig
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from torch.fx import Node
 
 _FRAME: Final = re.compile(r'File "([^"]+)", line (\d+)')
+_PYTHON: Final = sysconfig.get_path("stdlib")
 _QSIM: Final = str(Path(__file__).parent.parent)
 
 
@@ -43,7 +45,8 @@ def line(node: Node) -> str:
 def _is_users(file: str) -> bool:
     import torch
 
-    return not file.startswith(("<", _QSIM, str(Path(torch.__file__).parent)))
+    python = file.startswith(_PYTHON) and "site-packages" not in file
+    return not python and not file.startswith(("<", _QSIM, str(Path(torch.__file__).parent)))
 
 
 def place_of_error(error: BaseException, model: torch.nn.Module) -> str:

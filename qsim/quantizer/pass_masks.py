@@ -79,7 +79,8 @@ def _parts(graph: GraphModule, node: Node) -> tuple[Node, torch.Tensor] | None:
         pairs: tuple[Any, ...] = (node.args[:2], node.args[1::-1])
         for scores, mask in pairs:
             if nodes.is_parameter(mask) and nodes.shape(scores) and not nodes.is_parameter(scores):
-                return scores, nodes.attribute(graph, mask)
+                held: Any = mask
+                return scores, nodes.attribute(graph, held)
     name = nodes.operator_name(node)
     if name in ("masked_fill", "where") and len(node.args) == 3:
         scores, where, value = node.args if name == "masked_fill" else _swapped(node)

@@ -113,7 +113,7 @@ def calibration() -> Iterator[torch.Tensor]:
     [
         (
             lambda self, y: y + y.as_strided((2,), (1,)).sum(),
-            r"^as_strided \(test_host_operators\.py:\d+\): .*as_strided\.default' \(it stays in torch\)",
+            r"^as_strided \(test_host_operators\.py:\d+\): .*as_strided\.default' \(it stays",
         ),
         (
             lambda self, y: self.inner(y),

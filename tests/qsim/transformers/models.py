@@ -127,7 +127,7 @@ def wav2vec2() -> Any:
     return hf.Wav2Vec2Model(config).feature_extractor, (torch.randn(2, 200),)
 
 
-# What every run has: attention without a mask, and with one made of indices; the rest is the soak's.
+# What every run has: attention without a mask, and with one made of indices.
 QUICK: tuple[Callable[[], Any], ...] = (whisper, gpt2)
 SLOW: tuple[Callable[[], Any], ...] = (
     *(resnet, mobilenet_v2, regnet, convnext, efficientnet, vit, swin, segformer, detr),

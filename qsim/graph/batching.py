@@ -109,15 +109,16 @@ def _why_fixed(program: ExportedProgram, taken: list[tuple[str, str]]) -> str:
     # A dimension that torch has specialised is a plain int. Symbols are compared by their text:
     # `==` on them would guard on the answer.
     batches = [_batch(values[name]) for name in signature.user_inputs if name in values]
+    place, text = taken[0] if taken else ("", "")
+    by = _at(place, f"`{text}` takes its size for a fixed one") if text else ""
     if not batches or None in batches:
-        place, text = taken[0] if taken else ("", "")
-        return _at(place, f"`{text}` takes its size for a fixed one") if text else "by its shapes"
+        return by or "by its shapes"
     for index, name in enumerate(signature.user_outputs):
         shape = getattr(values.get(name), "shape", None)
         if shape is None:
             continue
         if _batch(values[name]) not in batches:
-            return f"output {index} of shape {_shown(shape)} has no batch in dimension 0"
+            return by or f"output {index} of shape {_shown(shape)} has no batch in dimension 0"
         if not all(isinstance(size, int) for size in shape[1:]):
             return f"output {index} of shape {_shown(shape)} has the batch in another dimension too"
     return ""

@@ -79,11 +79,11 @@ def _parts(graph: GraphModule, node: Node) -> tuple[Node, torch.Tensor] | None:
         pairs: tuple[Any, ...] = (node.args[:2], node.args[1::-1])
         for scores, mask in pairs:
             if nodes.is_parameter(mask) and nodes.shape(scores) and not nodes.is_parameter(scores):
-                held: Any = mask
-                return scores, nodes.attribute(graph, held)
+                return scores, nodes.attribute(graph, mask)
     name = nodes.operator_name(node)
     if name in ("masked_fill", "where") and len(node.args) == 3:
-        scores, where, value = node.args if name == "masked_fill" else _swapped(node)
+        given: tuple[Any, ...] = node.args if name == "masked_fill" else _swapped(node)
+        scores, where, value = given
         number = _number(graph, value)
         if nodes.is_parameter(where) and isinstance(scores, torch.fx.Node) and number is not None:
             places = nodes.attribute(graph, where).bool()

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from qsim.graph.capturing import batch_dims, batch_of, capture, check_inputs, doubled, quiet
+from qsim.graph.arguments import Arguments, Batch
+from qsim.graph.batching import batch_dims, doubled
+from qsim.graph.capturing import Captured, capture, check_inputs, quiet
 from qsim.graph.elementwise import FUNCTIONS, is_elementwise, is_single, jumps
 from qsim.graph.nodes import attribute, clamp_range, is_float, is_parameter, kind, shape
+from qsim.graph.places import place
 
 __all__ = [
     "FUNCTIONS",
+    "Arguments",
+    "Batch",
+    "Captured",
     "attribute",
     "batch_dims",
-    "batch_of",
     "capture",
     "check_inputs",
     "clamp_range",
@@ -21,6 +26,7 @@ __all__ = [
     "is_single",
     "jumps",
     "kind",
+    "place",
     "quiet",
     "shape",
 ]

@@ -2,8 +2,8 @@
 
 The module is exported in eval mode (its training flags are put back), without gradients, and with
 dimension 0 of every input symbolic where the model allows that, so that one graph serves every
-batch size. torch.export bakes in a dimension of size 1, so an example batch of one is doubled for
-the export. A model that fixes its batch is exported with the shapes of the example.
+batch size (`qsim.graph.batching`). A model that fixes its batch is exported with the shapes of the
+example, and it is said what fixes it.
 
 Nothing is printed: what torch has to say about a model that it cannot export becomes one line.
 """
@@ -11,56 +11,78 @@ Nothing is printed: what torch has to say about a model that it cannot export be
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import io
 import logging
-import traceback
 import warnings
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from qsim.errors import InputError, ModelError, UsageError
+from qsim.errors import ModelError, UsageError
+from qsim.graph.arguments import Arguments, arguments_of
+from qsim.graph.attention import batch_in_front
+from qsim.graph.batching import export_batched, is_batched
 from qsim.graph.packed import PACKED, packs_sequences
+from qsim.graph.places import place_of_error, source_of_error
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     import torch
     from torch.export import ExportedProgram
     from typing_extensions import TypeIs
 
+    from qsim.graph.arguments import Batch
+
 _NOISY = ("torch", "torchao", "torch._export", "torch.export", "torch.fx", "torch._dynamo")
+_UNKNOWN: Final = "not a known type"  # how torch says that it cannot look into an output
+
+
+class Captured(NamedTuple):
+    """An exported model.
+
+    Attributes:
+        program: its ATen graph.
+        batch: dimension 0 of every input is symbolic: any batch size.
+        fixed: where it is not, what fixes the batch, in words.
+    """
+
+    program: ExportedProgram
+    batch: bool
+    fixed: str = ""
 
 
 def capture(
-    model: torch.nn.Module | ExportedProgram,
-    example_inputs: Sequence[torch.Tensor] | torch.Tensor,
-) -> tuple[ExportedProgram, bool]:
+    model: torch.nn.Module | ExportedProgram, example_inputs: Batch | Arguments
+) -> Captured:
     """Export a module as an ATen graph.
 
     Args:
         model: the float module; neither its weights nor its training flags are changed. A program
             that is exported already (a float ``.pt2``) is taken as it is.
-        example_inputs: one tensor per argument of forward, with real shapes and dtypes.
-
-    Returns:
-        The exported program, and whether dimension 0 of every input is symbolic (any batch size).
+        example_inputs: what forward is called with, see ``qsim.graph.arguments``.
 
     Raises:
         UsageError: model is not a module, or an example input is not a tensor.
         InputError: an example input is empty, NaN or infinite.
         ModelError: torch cannot export the model; says why and at which line of the user's code.
     """
-    inputs = check_inputs(model, example_inputs)
+    if isinstance(example_inputs, Arguments):
+        arguments = example_inputs
+    else:
+        arguments = check_inputs(model, example_inputs)
     if not _is_module(model):
-        return model, _is_batched(model)
+        return Captured(model, is_batched(model), "it was exported with a fixed batch")
     # torch prints the graph so far to stderr when it gives up.
-    with quiet(), _evaluating(model), contextlib.redirect_stderr(io.StringIO()):
-        if len({i.shape[0] for i in inputs if i.dim()}) == 1 and all(i.dim() for i in inputs):
-            with contextlib.suppress(Exception):
-                program = _export_batched(model, inputs)
-                if program is not None:
-                    return program, True
-        return _export_static(model, inputs), False
+    silent = contextlib.redirect_stderr(io.StringIO())
+    with quiet(), _evaluating(model), batch_in_front(model), silent:
+        stands = arguments.positional(model)
+        try:
+            return _export(stands, arguments.tensors)
+        except ModelError as error:
+            if _UNKNOWN not in error.message:
+                raise
+        _register_outputs(stands, arguments.tensors)
+        return _export(stands, arguments.tensors)
 
 
 def _is_module(model: object) -> TypeIs[torch.nn.Module]:
@@ -69,11 +91,8 @@ def _is_module(model: object) -> TypeIs[torch.nn.Module]:
     return isinstance(model, torch.nn.Module)
 
 
-def check_inputs(
-    model: torch.nn.Module | ExportedProgram,
-    example_inputs: Sequence[torch.Tensor] | torch.Tensor,
-) -> tuple[torch.Tensor, ...]:
-    """Return the example inputs as a tuple of detached tensors.
+def check_inputs(model: torch.nn.Module | ExportedProgram, example_inputs: Batch) -> Arguments:
+    """Return what a model is called with.
 
     Raises:
         UsageError: model is not a module, or an example input is not a tensor.
@@ -83,33 +102,7 @@ def check_inputs(
 
     if not _is_module(model) and not isinstance(model, ExportedProgram):
         raise UsageError(f"the model is a {type(model).__name__}", accepted="a torch.nn.Module")
-    return batch_of(example_inputs, "example_inputs")
-
-
-def batch_of(values: Sequence[torch.Tensor] | torch.Tensor, where: str) -> tuple[torch.Tensor, ...]:
-    """Return one batch as a tuple of detached tensors on the CPU.
-
-    Raises:
-        UsageError: something in it is not a tensor.
-        InputError: a tensor is empty, or holds NaN or infinity.
-    """
-    import torch
-
-    if isinstance(values, torch.Tensor):
-        values = (values,)
-    if not isinstance(values, (tuple, list)) or not values:
-        raise UsageError(
-            f"is a {type(values).__name__}", where=where, accepted="a tuple of tensors, not empty"
-        )
-    for index, value in enumerate(values):
-        place = f"{where}[{index}]"
-        if not isinstance(value, torch.Tensor):
-            raise UsageError(f"is a {type(value).__name__}", where=place, accepted="a torch.Tensor")
-        if value.numel() == 0:
-            raise InputError(f"has shape {tuple(value.shape)}", where=place, accepted="1 or more")
-        if value.is_floating_point() and not bool(torch.isfinite(value).all()):
-            raise InputError("holds a NaN or an infinity", where=place, accepted="finite values")
-    return tuple(value.detach().cpu() for value in values)
+    return arguments_of(model, example_inputs)
 
 
 @contextlib.contextmanager
@@ -156,94 +149,11 @@ def _evaluating(model: torch.nn.Module) -> Iterator[None]:
             module.training = training
 
 
-def _export_batched(
-    model: torch.nn.Module, inputs: tuple[torch.Tensor, ...]
-) -> ExportedProgram | None:
-    import torch
-
-    wide = doubled(inputs)
-    dynamic = batch_dims(model, inputs)
-    program = torch.export.export(model, wide, dynamic_shapes=dynamic, strict=False)
-    return program if _is_batched(program) and _same_results(model, program, inputs) else None
-
-
-def doubled(inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
-    """Return inputs whose batch is not 1, a size that torch.export takes for a constant."""
-    import torch
-
-    # Copies: Dim.AUTO leaves a mark on the tensors that it is given, and the next export of the
-    # same tensors, a static one, would take their batch for a symbol.
-    return tuple(torch.cat([i, i]) if i.shape[0] == 1 else i.clone() for i in inputs)
-
-
-def batch_dims(model: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> Any:
-    """Return the dynamic_shapes of torch.export that leave dimension 0 of every input open."""
-    import inspect
-
-    import torch
-
-    dims = tuple({0: torch.export.Dim.AUTO} for _ in inputs)
-    kinds = [p.kind for p in inspect.signature(model.forward).parameters.values()]
-    return (dims,) if inspect.Parameter.VAR_POSITIONAL in kinds else dims
-
-
-def _is_batched(program: ExportedProgram) -> bool:
-    """Return whether dimension 0 is symbolic in every input, and is an input's in every output."""
-    signature = program.graph_signature
-    values = {node.name: node.meta.get("val") for node in program.graph.nodes}
-    # A dimension that torch has specialised is a plain int. Symbols are compared by their text:
-    # `==` on them would guard on the answer.
-    batches = [_batch(values[name]) for name in signature.user_inputs]
-    outputs = [values.get(name) for name in signature.user_outputs]
-    fixed = all(_is_fixed(d) for value in outputs for d in getattr(value, "shape", ())[1:])
-    known = bool(batches) and None not in batches
-    return known and fixed and {_batch(value) for value in outputs} <= set(batches)
-
-
-def _is_fixed(size: Any) -> bool:
-    """Return whether a size is a number, or one that a constant mask will tell (``u0``)."""
-    return isinstance(size, int) or str(size).startswith("u")
-
-
-def _batch(value: Any) -> str | None:
-    shape = getattr(value, "shape", ())
-    size = next(iter(shape), 0)
-    return None if isinstance(size, int) else str(size)
-
-
-def _same_results(
-    model: torch.nn.Module, program: ExportedProgram, inputs: tuple[torch.Tensor, ...]
-) -> bool:
-    """Return whether the graph equals the model for the example, for one sample and for more.
-
-    A model that asks whether its batch is 1 exports as what it is for larger ones. Where a module
-    has a faster kernel outside of export (torch's attention has), the model's own export for that
-    batch alone decides.
-    """
-    import torch
-
-    graph = program.module(check_guards=False)
-    one = tuple(i[:1] for i in inputs)
-    for batch in (inputs, one, tuple(torch.cat([i, i]) for i in inputs)):
-        got = _leaves(graph, batch)
-        if _equal(_leaves(model, batch), got):
-            continue
-        alone = torch.export.export(model, tuple(i.clone() for i in batch), strict=False)
-        if not _equal(_leaves(alone.module(check_guards=False), batch), got):
-            return False
-    return True
-
-
-def _leaves(model: torch.nn.Module, batch: tuple[torch.Tensor, ...]) -> list[Any]:
-    from torch.utils import _pytree
-
-    return _pytree.tree_leaves(model(*(i.clone() for i in batch)))
-
-
-def _equal(expected: list[Any], got: list[Any]) -> bool:
-    import torch
-
-    return all(torch.equal(a, b) for a, b in zip(expected, got, strict=True))
+def _export(model: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> Captured:
+    program, fixed = export_batched(model, inputs)
+    if program is not None:
+        return Captured(program, batch=True)
+    return Captured(_export_static(model, inputs), batch=False, fixed=fixed)
 
 
 def _export_static(model: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> ExportedProgram:
@@ -252,9 +162,17 @@ def _export_static(model: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> 
     try:
         return torch.export.export(model, inputs, strict=False)
     except Exception as error:
+        where = place_of_error(error, model) or type(model).__name__
+        if "data-dependent" in str(error):
+            raise ModelError(
+                f"its control flow or a shape depends on data, in `{source_of_error(error)}` "
+                f"({_reason(error)})",
+                where=where,
+                accepted="torch.where, or a choice by shapes and settings alone",
+            ) from None
         raise ModelError(
             f"cannot be exported: {_reason(error)}",
-            where=_user_line(error) or type(model).__name__,
+            where=where,
             accepted="a model that torch.export can trace",
         ) from None
 
@@ -267,12 +185,32 @@ def _reason(error: BaseException) -> str:
     return f"{type(error).__name__}: {text[:200]}"
 
 
-def _user_line(error: BaseException) -> str:
-    """Return ``file.py:12`` of the innermost frame that is neither torch's nor ours, or nothing."""
-    import torch
+def _register_outputs(model: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+    """Tell torch of the dataclasses that a model returns; it looks into known types alone.
 
-    ours = (str(Path(torch.__file__).parent), str(Path(__file__).parent.parent))
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        if not frame.filename.startswith(("<", *ours)) and "site-packages" not in frame.filename:
-            return f"{Path(frame.filename).name}:{frame.lineno}"
-    return ""
+    Raises:
+        ModelError: something else that torch cannot look into is among the outputs.
+    """
+    import torch
+    from torch.utils import _pytree
+
+    def visit(value: Any, path: str) -> None:
+        if isinstance(value, torch.Tensor) or value is None:
+            return
+        if dataclasses.is_dataclass(value) and type(value) not in _pytree.SUPPORTED_NODES:
+            torch.export.register_dataclass(type(value))
+        children, _ = _pytree.tree_flatten_with_path(value, is_leaf=lambda each: each is not value)
+        if len(children) == 1 and children[0][1] is value:
+            if isinstance(value, (bool, int, float, str)):
+                return
+            raise ModelError(
+                f"it returns a {type(value).__name__}{path and f' as {path}'}, in which torch "
+                "cannot look for tensors",
+                where=type(model).__name__,
+                accepted="tensors and None in tuples, lists, dicts and dataclasses; of a model of "
+                "transformers: use_cache=False",
+            )
+        for at, child in children:
+            visit(child, f"{path}{_pytree.keystr(at)}")
+
+    visit(model(*(each.clone() for each in inputs)), "")

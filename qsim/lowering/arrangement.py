@@ -154,15 +154,19 @@ def constant_nodes(nodes: list[Node]) -> set[Node]:
 
 
 def output_nodes(output: Node) -> list[Node]:
-    """Return the tensors that a graph returns, in order; nested structures are refused."""
+    """Return the tensors that a graph returns, in order, without those that are None."""
     from torch.fx import Node
 
-    returned = output.args[0]
-    values = list(returned) if isinstance(returned, (tuple, list)) else [returned]
-    for value in values:
-        if not isinstance(value, Node):
+    for value in returned(output):
+        if value is not None and not isinstance(value, Node):
             raise ModelError(
                 f"the model returns {value!r} among its outputs",
-                accepted="a tensor or a tuple of tensors",
+                accepted="tensors, and None, in tuples, lists, dicts and dataclasses",
             )
-    return [value for value in values if isinstance(value, Node)]
+    return [value for value in returned(output) if isinstance(value, Node)]
+
+
+def returned(output: Node) -> list[object]:
+    """Return what a graph returns, leaf by leaf."""
+    values = output.args[0]
+    return list(values) if isinstance(values, (tuple, list)) else [values]

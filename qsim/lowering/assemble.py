@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 from qsim.errors import FileFormatError, ModelError
 from qsim.graph import attribute
-from qsim.lowering.arrangement import Arrangement, Item, arrange, output_nodes
+from qsim.lowering.arrangement import Arrangement, Item, arrange, output_nodes, returned
 from qsim.lowering.match import Matcher, layer_of
 from qsim.lowering.merging import merge_moves
 from qsim.lowering.shapes import infer_shapes
@@ -63,8 +63,10 @@ def lower(quantized: Quantized, target: Target | None = None) -> Lowered:
             _require_own(matcher)
         arrangement = arrange(matcher)
         lowered = Assembler(arrangement, target, quantized.example_inputs).run()
-        lowered.warnings = tuple(
-            text for builder in matcher.built.values() for text in builder.warnings
+        fixed = (f"the batch is fixed: {quantized.fixed}",) if quantized.fixed else ()
+        lowered.warnings = (
+            *fixed,
+            *(text for builder in matcher.built.values() for text in builder.warnings),
         )
     if target.hash == quantized.target.hash:
         _check_recorded(quantized.recorded, lowered)
@@ -305,9 +307,11 @@ class Assembler:
         """Return how the model nests its outputs."""
         from qsim.network import from_treespec
 
-        codegen = self.arrangement.matcher.graph.graph._codegen  # noqa: SLF001 - fx's one record of it
-        info = getattr(codegen, "pytree_info", None)
-        return None if info is None or info.out_spec is None else from_treespec(info.out_spec)
+        graph = self.arrangement.matcher.graph.graph
+        info = getattr(graph._codegen, "pytree_info", None)  # noqa: SLF001 - fx's one record of it
+        if info is None or info.out_spec is None:
+            return None
+        return from_treespec(info.out_spec, returned(list(graph.nodes)[-1]))
 
     def _output(self, node: Node) -> ValueSpec:
         if node in self.arrangement.constants:

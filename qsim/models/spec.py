@@ -15,6 +15,7 @@ import inspect
 import sys
 import sysconfig
 import traceback
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 _RETURNS = (
     "a qsim.models.Model or (module, example_inputs[, calibration[, samples]]) with a "
-    "torch.nn.Module and a tuple of tensors"
+    "torch.nn.Module and a tuple of tensors, or a dict of keyword arguments"
 )
 
 
@@ -42,7 +43,8 @@ class Model:
 
     Attributes:
         module: the float network.
-        example_inputs: one tensor for each argument; dimension 0 is the batch, 1 or more.
+        example_inputs: one tensor for each argument; dimension 0 is the batch, 1 or more. What a
+            factory gives by name or nested is flattened, and the module takes it by position.
         calibration: input tuples that show the ranges of activations; None where there are none.
         samples: ``(inputs, labels)`` to measure on: inputs ``[N, ...]`` (a tuple of tensors for a
             model of several inputs), labels integers ``[N]``, or None where there is nothing to be
@@ -241,13 +243,40 @@ def _as_model(made: object, spec: str, name: str) -> Model:
     else:
         raise ModelError(f"the factory returned {_kind(made)}", where=spec, accepted=_RETURNS)
     module, inputs, calibration, samples = parts
+    module = _module(module, spec)
+    if _is_nested(inputs):
+        module, inputs, calibration, samples = _flattened(module, inputs, calibration, samples)
     return Model(
-        _module(module, spec),
+        module,
         _inputs(inputs, "example_inputs", spec),
         _calibration(calibration, spec),
         _samples(samples, spec),
         name,
     )
+
+
+def _is_nested(inputs: object) -> bool:
+    """Return whether inputs are given by name, or hold more than tensors."""
+    import torch
+
+    if isinstance(inputs, (tuple, list)):
+        return any(isinstance(each, (Mapping, tuple, list, type(None))) for each in inputs)
+    return isinstance(inputs, Mapping) and not isinstance(inputs, torch.Tensor)
+
+
+def _flattened(module: torch.nn.Module, inputs: Any, calibration: Any, samples: Any) -> Any:
+    """Return a module that takes tensors by position, with its inputs so."""
+    from qsim.graph import check_inputs
+
+    arguments = check_inputs(module, inputs)
+    if isinstance(calibration, (tuple, list)):
+        calibration = [
+            arguments.flat(batch, f"calibration[{index}]")
+            for index, batch in enumerate(calibration)
+        ]
+    if isinstance(samples, (tuple, list)) and samples:
+        samples = (arguments.flat(samples[0], "sample inputs"), *samples[1:])
+    return arguments.positional(module), arguments.tensors, calibration, samples
 
 
 def _kind(value: object) -> str:

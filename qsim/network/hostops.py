@@ -15,7 +15,8 @@ are a JSON tree:
 | ``{"memory_format": ...}``, ``{"layout": ...}``, ``{"device": "cpu"}`` | as named         |
 
 Besides: ``getitem`` takes one result of an operator that has several, and ``scalar.add``, ``sub``,
-``mul``, ``floordiv`` do arithmetic of sizes, in 64 bits.
+``mul``, ``floordiv``, ``mod``, ``max``, ``min`` do arithmetic of sizes, in 64 bits. An operator
+that reads no tensor (``arange``, ``zeros``) reads a size: what reads neither is a constant.
 """
 
 from __future__ import annotations
@@ -54,6 +55,9 @@ SIZE: Final = "aten.sym_size.int"
 _SCALAR: Final[Mapping[str, Callable[[int, int], int]]] = {
     "scalar.add": operator.add,
     "scalar.floordiv": operator.floordiv,
+    "scalar.max": max,
+    "scalar.min": min,
+    "scalar.mod": operator.mod,
     "scalar.mul": operator.mul,
     "scalar.sub": operator.sub,
 }
@@ -95,6 +99,8 @@ def operator_name(target: Any) -> str:
     for name, function in _SCALAR.items():
         if target is function:
             return name
+    if getattr(target, "__name__", "") in ("sym_max", "sym_min"):  # torch's, of sizes
+        return f"scalar.{target.__name__.removeprefix('sym_')}"
     name = str(target)
     if getattr(target, "namespace", None) not in NAMESPACES:
         raise ModelError.of(
@@ -188,7 +194,7 @@ def check_torch_step(attributes: Mapping[str, Any]) -> None:
             raise ModelError.of("only a slice may end at 2**63-1", name, "integers of 32 bits")
         if not operands:
             raise ModelError.of(
-                "a host operator must take a tensor", name, "one or more tensor arguments"
+                "a host operator must take a tensor or a size", name, "one or more of them"
             )
 
 

@@ -64,6 +64,10 @@ def require_small(name: str, operator: Any, args: list[Any], kwargs: Mapping[str
         return
     if name == "aten.index.Tensor":
         args = [args[0], [place for each in args[1] for place in _places(each)]]
+    if not any(hasattr(value, "stride") for value in bound.values()) and _has_device(operator):
+        import torch
+
+        kwargs = {**kwargs, "device": torch.device("meta")}  # what makes a tensor of sizes alone
     words = tuple((key, _freeze(value)) for key, value in sorted(kwargs.items()))
     made = _made(operator, _freeze(args), words)
     kernel = bound.get("kernel_size", 1)
@@ -78,6 +82,10 @@ def bind(operator: Any, args: list[Any], kwargs: Mapping[str, Any]) -> dict[str,
     """Return arguments by the names of an operator's schema."""
     names = [argument.name for argument in operator._schema.arguments]  # noqa: SLF001
     return {**dict(zip(names, args, strict=False)), **kwargs}
+
+
+def _has_device(operator: Any) -> bool:
+    return any(argument.name == "device" for argument in operator._schema.arguments)  # noqa: SLF001
 
 
 def _require(elements: int) -> None:

@@ -71,20 +71,22 @@ class Lowered(Network):
             f"{len(self.host_operators)} host operators, target {self.target.name})"
         )
 
-    def __call__(self, *inputs: Any) -> Any:
+    def __call__(self, *inputs: Any, **named: Any) -> Any:
         """Compute the outputs; NumPy arrays in, arrays out; torch tensors in, tensors out.
 
         Args:
             inputs: one per ``ValueSpec`` of ``inputs``, of its dtype; any batch where the shape
                 begins with -1, an empty one too.
+            named: further ones, by the names of their specs.
 
         Returns:
-            The outputs, nested as the model returns them: a bare one, tuples, lists, dicts.
+            The outputs, nested as the model returns them: a bare one, tuples, lists, dicts; what
+            was a dataclass is a dict whose entries are attributes as well.
 
         Raises:
             InputError: wrong count, kind, dtype, shape or device; NaN; a code out of its format.
         """
-        arrays, torch_in, _ = self._arrays(inputs)
+        arrays, torch_in, _ = self._arrays(self._ordered(inputs, named))
         values = self._execute(arrays, None)
         results = tuple(
             present(values[spec.name], spec.name, arrays, as_torch=torch_in)
@@ -92,9 +94,9 @@ class Lowered(Network):
         )
         return build(self.structure, results)
 
-    def trace(self, *inputs: Any) -> Trace:
+    def trace(self, *inputs: Any, **named: Any) -> Trace:
         """Run and keep every tensor and ledger; arguments and errors as a call's."""
-        arrays, _, batch = self._arrays(inputs)
+        arrays, _, batch = self._arrays(self._ordered(inputs, named))
         recorder = Recorder()
         values = self._execute(arrays, recorder)
         for name, value in values.items():
@@ -133,6 +135,15 @@ class Lowered(Network):
         save(self, path)
 
     # -- inputs ----------------------------------------------------------------------------------
+
+    def _ordered(self, inputs: tuple[Any, ...], named: Mapping[str, Any]) -> tuple[Any, ...]:
+        """Return the inputs in their order."""
+        if not named:
+            return inputs
+        rest = [spec.name for spec in self.inputs[len(inputs) :]]
+        if sorted(rest) != sorted(named):
+            raise InputError.of("inputs by name must be the rest", sorted(named), ", ".join(rest))
+        return (*inputs, *(named[name] for name in rest))
 
     def _arrays(self, inputs: tuple[Any, ...]) -> tuple[list[Array], bool, int | None]:
         """Return the inputs as arrays, whether they were tensors, and the batch size."""

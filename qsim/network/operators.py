@@ -25,11 +25,13 @@ _adaptive_avg_pool2d _adaptive_avg_pool3d _log_softmax _native_batch_norm_legit_
 _safe_softmax _softmax _to_copy _unsafe_view _upsample_bicubic2d_aa _upsample_bicubic2d_aa.vec
 _upsample_bilinear2d_aa _upsample_bilinear2d_aa.vec _upsample_nearest_exact1d
 _upsample_nearest_exact1d.vec _upsample_nearest_exact2d _upsample_nearest_exact2d.vec
-_upsample_nearest_exact3d _upsample_nearest_exact3d.vec abs absolute acos acosh adaptive_avg_pool1d
+_upsample_nearest_exact3d _upsample_nearest_exact3d.vec abs absolute acos acosh
+adaptive_avg_pool1d
 adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool1d adaptive_max_pool2d
 adaptive_max_pool3d add.Scalar add.Tensor addbmm addcdiv addcmul addmm addmm.dtype addmv addr
 adjoint affine_grid_generator alias alias_copy all all.dim all.dims alpha_dropout amax amin
-aminmax angle any any.dim any.dims arccos arccosh arcsin arcsinh arctan arctan2 arctanh argmax
+aminmax angle any any.dim any.dims arange arange.start arange.start_step arccos arccosh arcsin
+arcsinh arctan arctan2 arctanh argmax
 argmin argsort argsort.stable argwhere asin asinh atan atan2 atanh atleast_1d
 atleast_1d.Sequence atleast_2d atleast_2d.Sequence atleast_3d atleast_3d.Sequence avg_pool1d
 avg_pool2d avg_pool3d baddbmm baddbmm.dtype batch_norm bilinear bitwise_and.Scalar
@@ -48,13 +50,14 @@ cumsum deg2rad det detach detach_copy diag diag_embed diagflat diagonal diagonal
 diagonal_scatter digamma div.Scalar div.Scalar_mode div.Tensor div.Tensor_mode divide.Scalar
 divide.Scalar_mode divide.Tensor divide.Tensor_mode dot dropout dstack einsum elu embedding
 embedding_bag embedding_bag.padding_idx eq.Scalar eq.Tensor erf erfc erfinv exp exp2 expand
-expand_as expand_copy expm1 fake_quantize_per_channel_affine fake_quantize_per_tensor_affine
+expand_as expand_copy expm1 eye eye.m fake_quantize_per_channel_affine
+fake_quantize_per_tensor_affine
 fake_quantize_per_tensor_affine.tensor_qparams feature_alpha_dropout feature_dropout fft_fft
 fft_fft2 fft_fftn fft_fftshift fft_hfft fft_ifft fft_ifft2 fft_ifftn fft_ifftshift fft_ihfft
 fft_irfft fft_irfft2 fft_irfftn fft_rfft fft_rfft2 fft_rfftn fill.Scalar fill.Tensor fix
 flatten.using_ints flip fliplr flipud float_power.Scalar float_power.Tensor_Scalar
 float_power.Tensor_Tensor floor floor_divide floor_divide.Scalar fmax fmin fmod.Scalar
-fmod.Tensor frac frobenius_norm.dim full_like gather gcd ge.Scalar ge.Tensor gelu ger glu
+fmod.Tensor frac frobenius_norm.dim full full_like gather gcd ge.Scalar ge.Tensor gelu ger glu
 greater.Scalar greater.Tensor greater_equal.Scalar greater_equal.Tensor grid_sampler
 grid_sampler_2d grid_sampler_3d group_norm gru.data gru.input gru_cell gt.Scalar gt.Tensor
 hardshrink hardsigmoid hardswish hardtanh heaviside histc hstack hypot i0 igamma igammac im2col
@@ -67,7 +70,8 @@ lift_fresh_copy linalg_cholesky linalg_cross linalg_det linalg_diagonal linalg_i
 linalg_eigvalsh linalg_qr linalg_solve_triangular linalg_svdvals frexp.Tensor nextafter
 huber_loss l1_loss mse_loss smooth_l1_loss trapezoid.dx trapezoid.x
 linalg_matrix_norm linalg_matrix_norm.str_ord linalg_matrix_power linalg_multi_dot linalg_norm
-linalg_norm.ord_str linalg_solve linalg_vecdot linalg_vector_norm linear log log10 log1p log2
+linalg_norm.ord_str linalg_solve linalg_vecdot linalg_vector_norm linear linspace log log10 log1p
+log2
 log_sigmoid log_softmax.int logaddexp logaddexp2 logcumsumexp logical_and logical_not logical_or
 logical_xor logit logsumexp lstm.data lstm.input lstm_cell lt.Scalar lt.Tensor mH mT
 masked_fill.Scalar masked_fill.Tensor masked_scatter masked_select matmul matrix_H matrix_power
@@ -80,7 +84,8 @@ narrow.Tensor narrow_copy native_batch_norm native_channel_shuffle native_group_
 native_layer_norm ne.Scalar
 ne.Tensor neg negative new_full new_ones new_zeros nonzero norm.Scalar norm.ScalarOpt_dim
 norm.ScalarOpt_dim_dtype norm.ScalarOpt_dtype not_equal.Scalar not_equal.Tensor numel numpy_T
-one_hot ones_like outer pad pairwise_distance permute permute_copy pixel_shuffle pixel_unshuffle
+one_hot ones ones_like outer pad pairwise_distance permute permute_copy pixel_shuffle
+pixel_unshuffle
 polar positive pow.Scalar pow.Tensor_Scalar pow.Tensor_Tensor prelu prod prod.dim_int put
 quantile quantile.scalar rad2deg ravel real reciprocal reflection_pad1d reflection_pad2d
 reflection_pad3d relu relu6 remainder.Scalar remainder.Scalar_Tensor remainder.Tensor renorm
@@ -88,6 +93,7 @@ repeat repeat_interleave.Tensor repeat_interleave.self_Tensor repeat_interleave.
 replication_pad1d replication_pad2d replication_pad3d reshape reshape_as resolve_conj
 resolve_neg rms_norm rnn_relu.data rnn_relu.input rnn_relu_cell rnn_tanh.data rnn_tanh.input
 rnn_tanh_cell roll rot90 round round.decimals row_stack rrelu rsqrt rsub.Scalar rsub.Tensor
+scalar_tensor
 scaled_dot_product_attention scatter.reduce scatter.src scatter.value scatter.value_reduce
 scatter_add scatter_reduce.two searchsorted.Scalar searchsorted.Tensor select.int
 select_copy.int select_scatter selu sgn sigmoid sign signbit silu sin sinc sinh slice.Tensor
@@ -112,7 +118,7 @@ upsample_nearest3d upsample_nearest3d.vec upsample_trilinear3d upsample_trilinea
 var.correction var.dim var_mean var_mean.correction var_mean.dim vdot view view.dtype view_as
 view_as_complex view_as_complex_copy view_as_real view_as_real_copy view_copy view_copy.dtype
 vstack where where.Scalar where.ScalarOther where.ScalarSelf where.self xlogy.Scalar_Other
-xlogy.Scalar_Self xlogy.Tensor zero zeros_like
+xlogy.Scalar_Self xlogy.Tensor zero zeros zeros_like
 """
 _QUANTIZED_DECOMPOSED: Final = """
 choose_qparams.tensor choose_qparams_per_token choose_qparams_per_token_asymmetric

@@ -1,24 +1,38 @@
 """How the outputs of a network are nested: tuples, lists and dicts, as the model returns them.
 
-A structure is JSON: an integer is the output of that index, ``{"tuple": [...]}`` and
-``{"list": [...]}`` hold items in order, ``{"dict": [[key, item], ...]}`` entries in order. The
-indices count up from 0, so that a structure is read off in the order of the outputs. A named tuple
-comes back as a tuple.
+A structure is JSON: an integer is the output of that index, ``null`` is None, ``{"tuple": [...]}``
+and ``{"list": [...]}`` hold items in order, ``{"dict": [[key, item], ...]}`` entries in order. An
+``OrderedDict`` is a ``"dict"``, which keeps its order too. A dataclass, as transformers' models
+return, is ``{"fields": [[name, item], ...]}``: its class is the model's, so it comes back as
+``Fields``. The indices count up from 0, so that a structure is read off in the order of the
+outputs. A named tuple comes back as a tuple.
 """
 
 from __future__ import annotations
 
 import collections
+import dataclasses
 from typing import TYPE_CHECKING, Any, Final
 
 from qsim.errors import ModelError
 from qsim.program import MAX_DEPTH, Json, is_int
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-KINDS: Final = ("tuple", "list", "dict")
-_ACCEPTED: Final = "tensors in tuples, lists and dicts with text keys"
+KINDS: Final = ("tuple", "list", "dict", "fields")
+_NAMED: Final = ("dict", "fields")
+_ACCEPTED: Final = "tensors and None in tuples, lists, dicts with text keys and dataclasses"
+
+
+class Fields(dict[str, Any]):
+    """What a model returned as a dataclass: a dict in its order, read by attribute as well."""
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(f"the model returned no {name!r}, but {', '.join(self)}") from None
 
 
 def plain(count: int) -> Json:
@@ -42,6 +56,8 @@ def check_structure(structure: Any, count: int) -> None:
 def _leaves(structure: Any, depth: int) -> list[int]:
     if depth > MAX_DEPTH:
         raise ModelError("structure is nested too deeply", accepted=f"{MAX_DEPTH} levels")
+    if structure is None:
+        return []
     if is_int(structure):
         return [int(structure)]
     if not isinstance(structure, dict) or len(structure) != 1:
@@ -51,11 +67,11 @@ def _leaves(structure: Any, depth: int) -> list[int]:
     ((kind, items),) = structure.items()
     if kind not in KINDS or not isinstance(items, list):
         raise ModelError.of("structure must be a known collection", kind, ", ".join(KINDS))
-    if kind == "dict":
+    if kind in _NAMED:
         keys = [item[0] if isinstance(item, list) and len(item) == 2 else None for item in items]
         if not all(isinstance(key, str) for key in keys) or len(set(keys)) != len(keys):
             raise ModelError.of(
-                "structure's dict must have text keys, each once", keys, "[[key, item], ...]"
+                f"structure's {kind} must have text keys, each once", keys, "[[key, item], ...]"
             )
         items = [item[1] for item in items]
     return [leaf for item in items for leaf in _leaves(item, depth + 1)]
@@ -63,11 +79,14 @@ def _leaves(structure: Any, depth: int) -> list[int]:
 
 def build(structure: Any, values: Sequence[Any]) -> Any:
     """Nest the outputs; the structure must have been checked."""
+    if structure is None:
+        return None
     if not isinstance(structure, dict):
         return values[structure]
     ((kind, items),) = structure.items()
-    if kind == "dict":
-        return {key: build(item, values) for key, item in items}
+    if kind in _NAMED:
+        entries = {key: build(item, values) for key, item in items}
+        return Fields(entries) if kind == "fields" else entries
     nested = [build(item, values) for item in items]
     match kind:
         case "tuple":
@@ -78,13 +97,18 @@ def build(structure: Any, values: Sequence[Any]) -> Any:
             raise ModelError.of("structure must be a known collection", kind, ", ".join(KINDS))
 
 
-def from_treespec(spec: Any) -> Json:
+def from_treespec(spec: Any, returned: Iterable[object]) -> Json:
     """Return the structure of a ``torch.utils._pytree.TreeSpec``.
 
+    Args:
+        spec: how the model nests what it returns.
+        returned: for each leaf of it what the graph returns there, None where the model does.
+
     Raises:
-        ModelError: it holds something other than tuples, lists and dicts.
+        ModelError: it holds something other than tuples, lists, dicts and dataclasses.
     """
-    return _convert(spec, iter(range(spec.num_leaves)))
+    count = iter(range(spec.num_leaves))
+    return _convert(spec, iter([None if each is None else next(count) for each in returned]))
 
 
 def _sequence(kind: Any) -> str | None:
@@ -94,16 +118,36 @@ def _sequence(kind: Any) -> str | None:
     return "tuple" if named or (isinstance(kind, type) and issubclass(kind, tuple)) else None
 
 
-def _convert(spec: Any, leaves: Any) -> Json:
+def _convert(spec: Any, leaves: Iterator[int | None]) -> Json:
     if spec.is_leaf():
-        return int(next(leaves))
+        return next(leaves)
     kind = _sequence(spec.type)
     if kind is not None:
         return {kind: [_convert(child, leaves) for child in spec.children()]}
-    keys = spec.context if spec.type is dict else [None]
+    kind, keys, absent = _entries(spec)
     if not all(isinstance(key, str) for key in keys):
         name = getattr(spec.type, "__name__", str(spec.type))
-        what = name if spec.type is not dict else "dict whose keys are not text"
+        what = name if kind != "dict" else "dict whose keys are not text"
         raise ModelError(f"the model returns a {what}", accepted=_ACCEPTED)
     children = zip(keys, spec.children(), strict=True)
-    return {"dict": [[key, _convert(child, leaves)] for key, child in children]}
+    entries: list[Json] = [[key, _convert(child, leaves)] for key, child in children]
+    entries += [[key, None] for key in absent]
+    return {kind: entries}
+
+
+def _entries(spec: Any) -> tuple[str, Sequence[Any], Sequence[str]]:
+    """Return the kind of a collection with names, their names, and names of fields that are None.
+
+    torch keeps a dataclass's names in two lists, those of fields that are None in the second;
+    transformers keeps the keys of its own.
+    """
+    kind, context = spec.type, spec.context
+    if kind in (dict, collections.OrderedDict):
+        return "dict", context, ()
+    if kind is collections.defaultdict:
+        return "dict", context[1], ()
+    if dataclasses.is_dataclass(kind) and isinstance(context, (list, tuple)):
+        halves = len(context) == 2 and all(isinstance(half, (list, tuple)) for half in context)
+        given, absent = context if halves else (context, ())
+        return "fields", given, absent
+    return "fields", [None], ()

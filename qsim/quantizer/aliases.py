@@ -132,6 +132,20 @@ def aliases(graph: GraphModule) -> Aliases:
     return found
 
 
+def hidden_views(found: Aliases) -> set[Any]:
+    """Return the operators that hand on memory of an operand in a graph, and do not say so."""
+    return {
+        node.target
+        for node, value in found.values.items()
+        if nodes.schema(node) is not None
+        and all(argument.alias_info is None for argument, _ in arguments(node))
+        and any(
+            set(_storages(value)) & set(_storages(found.values.get(source)))
+            for source in node.all_input_nodes
+        )
+    }
+
+
 def _may_share(node: Node, values: dict[Node, Any]) -> list[Node]:
     """Return the operands whose memory an operator may hand on, as far as it says."""
     if node.target is operator.getitem:
@@ -174,6 +188,8 @@ def _values(graph: GraphModule) -> dict[Node, Any]:
             return found[n]
 
         def call_function(self, target: Any, args: Any, kwargs: Any) -> Any:
+            if target is _aten.baddbmm.default:  # has no sizes where the batch is a symbol
+                return torch.bmm(*args[1:3])
             # torch ends the process where squeeze_ meets a size that is a symbol.
             return super().call_function(_SHAPES.get(target, target), args, kwargs)
 

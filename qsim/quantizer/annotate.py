@@ -33,6 +33,7 @@ from qsim.lowering import find_compositions
 from qsim.quantizer.alignment import align, aligned
 from qsim.quantizer.groups import Operator, Slot, drop_idle, groups, lone, slots
 from qsim.quantizer.limits import Limit, Raised, Registers
+from qsim.quantizer.pass_masks import Mask, masks, stays
 from qsim.quantizer.specs import (
     activation_spec,
     bias_spec,
@@ -74,6 +75,7 @@ class TargetQuantizer(Quantizer):  # type: ignore[misc]  # torchao carries no ty
         self.raised: tuple[Raised, ...] = ()
         self._limits: list[tuple[Operator, Node, Floats | None]] = []
         self._aligned: list[tuple[Slot, Slot]] = []
+        self._masks: list[Mask] = []
         self._observers: dict[Slot, Any] = {}
         self._composed: dict[Node, Composition] = {}
 
@@ -113,6 +115,7 @@ class TargetQuantizer(Quantizer):  # type: ignore[misc]  # torchao carries no ty
                 specs[slot] = SharedQuantizationSpec(first)
         self._aligned = aligned(self.target, chosen)
         matrices: dict[Node, Node] = {}
+        self._masks = [mask for mask in masks(model) if mask.add in taken]
         for op in chosen:
             read: dict[Node, dict[Node, Any]] = {op.node: {}}
             for tensor, reader in op.edges:
@@ -149,7 +152,10 @@ class TargetQuantizer(Quantizer):  # type: ignore[misc]  # torchao carries no ty
             self._observers[weight, op.node].limit(Limit(x, y, bias, registers))
 
     def settle(self) -> None:
-        """Raise scales of activations that the datapath could not align; after calibration."""
+        """Choose what hangs on several scales: masks, scales to be aligned; after calibration."""
+        for mask in self._masks:
+            terms = ((mask.scores, mask.add), (mask.term, mask.add), mask.add)
+            mask.settle(*(self._observers[slot] for slot in terms))
         pairs = [(self._observers[a], self._observers[b]) for a, b in self._aligned]
         align(self.target, pairs)
         # A bias has none: its scale follows from those of activation and weight.
@@ -170,7 +176,7 @@ class TargetQuantizer(Quantizer):  # type: ignore[misc]  # torchao carries no ty
                 continue
             settings = self.config.settings(pattern.name, nodes.module_paths(node))
             inputs = _activations(node, pattern)
-            if settings.skip or self._lacks(node, pattern) or _odd(inputs, pattern):
+            if settings.skip or self._lacks(node, pattern) or _odd(inputs, pattern) or stays(node):
                 continue
             if pattern.parts:
                 found += [
@@ -208,6 +214,9 @@ class TargetQuantizer(Quantizer):  # type: ignore[misc]  # torchao carries no ty
 
     def _why(self, node: Node) -> str:
         """Return why an operator was not chosen."""
+        kept = stays(node)
+        if kept is not None:
+            return kept
         pattern = registry.choose(node, self.target)
         if pattern is None:
             return registry.why_none(node)

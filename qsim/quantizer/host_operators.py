@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qsim.errors import ModelError
-from qsim.graph import nodes
+from qsim.graph import nodes, place
 from qsim.network import encode_torch_step
 from qsim.registry import patterns as registry
 
@@ -17,7 +17,7 @@ def require_host_operators(graph: GraphModule) -> None:
     """Refuse a graph with an operator that no pattern takes and no host step can be.
 
     Raises:
-        ModelError: names the layer and the operator.
+        ModelError: names the layer, the line and the operator.
     """
     for node in graph.graph.nodes:
         if node.op != "call_function" or not node.users or registry.candidates(node.target):
@@ -30,7 +30,7 @@ def require_host_operators(graph: GraphModule) -> None:
         except ModelError as error:
             raise ModelError(
                 f"{error.message} (it stays in torch)",
-                where=nodes.layer(node),
+                where=place(node),
                 accepted=error.accepted,
             ) from None
 

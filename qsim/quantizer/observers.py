@@ -130,6 +130,10 @@ class ActivationObserver(_TargetObserver):
         scale, zero = self._fixed
         return np.array([scale]), np.array([zero])
 
+    def fix(self, parameters: tuple[float, int]) -> None:
+        """Let scale and zero point be these, whatever data gave."""
+        self._fixed = parameters
+
     def raise_to(self, scale: float) -> bool:
         """Let the scale be this at least; return whether that changed it."""
         if self._fixed is not None or float(self.qparams()[0][0]) >= scale:

@@ -64,28 +64,32 @@ def _count(graph: GraphModule, node: Node, size: Node) -> None:
         many = end
         for function, by in ((operator.add, step - 1 - start), (operator.floordiv, step)):
             if by != (function is operator.floordiv):
-                many = _add(graph, node, function, (many, by))
-        ones = _add(graph, node, _aten.new_ones.default, (size.args[0], [many]), torch.int64)
-        counted = _add(graph, node, _aten.cumsum.default, (ones, 0))
+                many = add_node(graph, node, function, (many, by))
+        ones = add_node(graph, node, _aten.new_ones.default, (size.args[0], [many]), torch.int64)
+        counted = add_node(graph, node, _aten.cumsum.default, (ones, 0))
         if step != 1:
-            counted = _add(graph, node, _aten.mul.Tensor, (counted, step))
+            counted = add_node(graph, node, _aten.mul.Tensor, (counted, step))
         if start != step:
-            counted = _add(graph, node, _aten.sub.Tensor, (counted, step - start))
+            counted = add_node(graph, node, _aten.sub.Tensor, (counted, step - start))
         if node.meta["val"].dtype != torch.int64:
-            counted = _add(graph, node, _aten.to.dtype, (counted, node.meta["val"].dtype))
+            counted = add_node(graph, node, _aten.to.dtype, (counted, node.meta["val"].dtype))
     node.replace_all_uses_with(counted)
     graph.graph.erase_node(node)
 
 
-def _add(
-    graph: GraphModule, like: Node, target: Any, args: tuple[Any, ...], dtype: Any = None
+def add_node(
+    graph: GraphModule,
+    like: Node,
+    target: Any,
+    args: tuple[Any, ...],
+    dtype: Any = None,
+    name: str | None = None,
 ) -> Node:
     """Add a node of the layer that another comes from."""
-    made = graph.graph.create_node(
-        "call_function", target, args, {} if dtype is None else {"dtype": dtype}
-    )
+    kwargs = {} if dtype is None else {"dtype": dtype}
+    made = graph.graph.create_node("call_function", target, args, kwargs, name)
     made.meta = dict(like.meta)
     given = torch.fx.node.map_arg((made.args, made.kwargs), lambda node: node.meta["val"])
-    with like.meta["val"].fake_mode:
+    with like.meta["val"].fake_mode, torch.no_grad():
         made.meta["val"] = target(*given[0], **given[1])
     return made

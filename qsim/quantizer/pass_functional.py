@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import torch
 
 from qsim.errors import ModelError
-from qsim.graph import nodes
+from qsim.graph import nodes, place
 from qsim.quantizer.aliases import Aliases, aliases, arguments, in_place_shape, operands
 
 if TYPE_CHECKING:
@@ -21,6 +21,10 @@ _RANDOM = frozenset(
 _NEW: Final = "the operator that returns a new tensor"
 
 
+class SharedWriteError(ModelError):
+    """A write in place that no one operator without it replaces: the whole graph has to change."""
+
+
 def refuse_random(graph: GraphModule) -> None:
     """Refuse operators whose result is another one at every run."""
     for node in graph.graph.nodes:
@@ -29,7 +33,7 @@ def refuse_random(graph: GraphModule) -> None:
         if node.op == "call_function" and (drops or name in _RANDOM):
             raise ModelError(
                 f"{node.target} draws random numbers",
-                where=nodes.layer(node),
+                where=place(node),
                 accepted="a model whose outputs depend on its inputs alone",
             )
 
@@ -37,8 +41,10 @@ def refuse_random(graph: GraphModule) -> None:
 def functional(graph: GraphModule) -> None:
     """Replace operators that write into their first operand by those that return a new tensor.
 
-    Exact, or refused: a write into memory that something else reads afterwards through another view
-    has no counterpart of one operator.
+    Raises:
+        SharedWriteError: something else reads afterwards what is written, through another view: no
+            one operator computes that.
+        ModelError: the model writes into a buffer.
     """
     writes = [node for node in graph.graph.nodes if _written(node)]
     for node in graph.graph.nodes:
@@ -47,6 +53,8 @@ def functional(graph: GraphModule) -> None:
         return
     found = aliases(graph)
     order = {node: index for index, node in enumerate(graph.graph.nodes)}
+    for node in writes:
+        _check_buffers(node, found, order)
     for node in graph.graph.nodes:
         _refuse_strides(node)
     for node in writes:
@@ -83,9 +91,9 @@ def _refuse_statistics(node: Node) -> None:
 def _refuse_strides(node: Node) -> None:
     """Refuse what reads the memory behind a tensor, whatever tensor lies there."""
     if node.op == "call_function" and nodes.operator_name(node).startswith("as_strided"):
-        raise ModelError(
+        raise SharedWriteError(
             f"{node.target} reads memory by its strides in a graph that writes in place",
-            where=nodes.layer(node),
+            where=place(node),
             accepted="views that select elements: slices, reshape, permute",
         )
 
@@ -93,9 +101,17 @@ def _refuse_strides(node: Node) -> None:
 def _refuse_buffer(node: Node, buffer: Node) -> None:
     raise ModelError(
         f"writes into its buffer {buffer.target!r} with {node.target}",
-        where=nodes.layer(node),
+        where=place(node),
         accepted="a model without state: an accelerator starts every run alike",
     )
+
+
+def _check_buffers(node: Node, found: Aliases, order: dict[Node, int]) -> None:
+    for target in _written(node):
+        for other in sorted(found.groups[target], key=order.__getitem__):
+            before = order[other] < order[node]
+            if before and nodes.is_parameter(other) and found.overlap(target, other):
+                _refuse_buffer(node, other)
 
 
 def _check_write(node: Node, target: Node, found: Aliases, order: dict[Node, int]) -> None:
@@ -104,18 +120,16 @@ def _check_write(node: Node, target: Node, found: Aliases, order: dict[Node, int
         # What is made later reads what is there by then.
         if order[other] >= order[node] or not found.overlap(target, other):
             continue
-        if nodes.is_parameter(other):
-            _refuse_buffer(node, other)
         if other in reads:
-            raise ModelError(
+            raise SharedWriteError(
                 f"{node.target} reads {other.name}, which shares memory with what it writes",
-                where=nodes.layer(node),
+                where=place(node),
                 accepted=_NEW,
             )
         if other is not target and any(order[user] > order[node] for user in other.users):
-            raise ModelError(
+            raise SharedWriteError(
                 f"{node.target} writes into a view of {other.name}, which is read afterwards",
-                where=nodes.layer(node),
+                where=place(node),
                 accepted=_NEW,
             )
 
@@ -128,9 +142,9 @@ def _functional(node: Node) -> Any:
     if found is None and torch.Tag.inplace_view not in node.target.tags:  # type: ignore[union-attr]
         found = getattr(packet, overload, None)
     if found is None or not name.endswith("_") or _written(node) != list(node.args[:1]):
-        raise ModelError(
+        raise SharedWriteError(
             f"{node.target} writes in place and has no counterpart that does not",
-            where=nodes.layer(node),
+            where=place(node),
             accepted=_NEW,
         )
     return found
@@ -143,8 +157,8 @@ def _check_type(node: Node, plain: Any, found: Aliases) -> None:
         args, kwargs = torch.fx.node.map_arg((node.args, node.kwargs), found.values.__getitem__)
         made = plain(*args, **kwargs)
     if made.dtype != written.dtype:
-        raise ModelError(
+        raise SharedWriteError(
             f"{node.target} writes {made.dtype} into {written.dtype}",
-            where=nodes.layer(node),
+            where=place(node),
             accepted="operands of the type that is written to",
         )

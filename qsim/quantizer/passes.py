@@ -7,7 +7,8 @@ None changes what the graph computes. They run before PT2E, because PT2E
   convolutions share one weight, and then computes something else.
 
 The order is fixed: operators without a state first (`pass_functional`), then one spelling of each
-(`pass_spelling`), then what is known before the first sample (`pass_constants`, `pass_batch_norm`).
+(`pass_spelling`, `pass_scatter`, ...), then what is known before the first sample
+(`pass_constants`, `pass_batch_norm`).
 Passes that are registered from outside the package (`qsim.extend`) stand where they ask to.
 """
 
@@ -16,14 +17,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from qsim.errors import ModelError, QsimError
+from qsim.quantizer.pass_attention import plain_attention
 from qsim.quantizer.pass_batch_norm import fold_batch_norm
 from qsim.quantizer.pass_constants import fold_constants
+from qsim.quantizer.pass_difference import plain_differences
 from qsim.quantizer.pass_factories import plain_factories
 from qsim.quantizer.pass_flattened import batch_in_front
 from qsim.quantizer.pass_functional import functional, refuse_random
-from qsim.quantizer.pass_names import drop_identities, plain_names
-from qsim.quantizer.pass_parts import plain_parts
-from qsim.quantizer.pass_products import plain_products
+from qsim.quantizer.pass_masks import finite_masks
 from qsim.quantizer.pass_moves import (
     plain_masks,
     plain_windows,
@@ -31,7 +32,12 @@ from qsim.quantizer.pass_moves import (
     sliced_parts,
     stacked,
 )
+from qsim.quantizer.pass_names import drop_identities, plain_names
+from qsim.quantizer.pass_parts import plain_parts
+from qsim.quantizer.pass_pools import whole_windows
+from qsim.quantizer.pass_products import plain_products
 from qsim.quantizer.pass_recurrent import settle_states, unroll_recurrent
+from qsim.quantizer.pass_scatter import plain_scatters
 from qsim.quantizer.pass_spelling import (
     adaptive_pools,
     drop_whole_slices,
@@ -69,7 +75,10 @@ BUILTIN: Final = (
         adaptive_pools,
         positions_of_max,
         drop_whole_slices,
+        plain_scatters,
         plain_moves,
+        plain_differences,
+        whole_windows,
     ),
     Pass(plain_parts.__name__, plain_parts),
     *_builtin(sliced_parts),
@@ -85,8 +94,9 @@ BUILTIN: Final = (
         plain_masks,
         plain_products,
         batch_in_front,
-        fold_batch_norm,
     ),
+    Pass(plain_attention.__name__, plain_attention),
+    *_builtin(finite_masks, fold_batch_norm),
 )
 
 
@@ -94,8 +104,9 @@ def simplify(graph: GraphModule, target: Target) -> GraphModule:
     """Run every rewrite, in order, on the graph itself.
 
     Raises:
-        ModelError: the model changes a buffer, writes into a view that is read later, or draws
-            random numbers; or a registered pass fails or leaves a graph that does not run.
+        SharedWriteError: the model writes into a view that is read later (`functionalizing`).
+        ModelError: the model changes a buffer, or draws random numbers; or a registered pass fails
+            or leaves a graph that does not run.
         UsageError: a registered pass has no place in the order.
     """
     for item in ordered(BUILTIN):

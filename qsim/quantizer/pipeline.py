@@ -14,20 +14,19 @@ from qsim.target import Target
 from qsim.torch_threads import one_torch_thread
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
 
     import torch
     from torch.export import ExportedProgram
     from torch.fx import GraphModule
 
+    from qsim.graph import Arguments, Batch
     from qsim.quantizer.annotate import TargetQuantizer
-
-    Batch = torch.Tensor | Sequence[torch.Tensor]
 
 
 def quantize(
     model: torch.nn.Module | ExportedProgram,
-    example_inputs: Sequence[torch.Tensor] | torch.Tensor,
+    example_inputs: Batch,
     target: Target,
     calibration: Iterable[Batch] | None = None,
     config: QuantizeConfig | Mapping[str, Any] | None = None,
@@ -37,8 +36,9 @@ def quantize(
 
     Args:
         model: the float module, or a float program from ``load_pt2``; it is not changed.
-        example_inputs: one tensor per argument of forward; where the model allows it, dimension 0
-            is taken as the batch and may have any size afterwards.
+        example_inputs: one tensor per argument of forward, or a dict of keyword arguments; None,
+            numbers, bools and text among them are fixed. Where the model allows it, dimension 0 is
+            taken as the batch and may have any size afterwards.
         target: formats, scheme and derivation of every scale.
         calibration: batches whose activations give the ranges, each a tensor or a tuple of tensors.
             None calibrates on the example inputs, which is enough to look at a network but not to
@@ -60,17 +60,25 @@ def quantize(
 
     Target.require(target)
     entry_points.load()
-    examples = check_inputs(model, example_inputs)
+    arguments = check_inputs(model, example_inputs)
     checked = _config(config)
     checked.check(target)
-    program, batch = capture(model, examples)
+    captured = capture(model, arguments)
     with quiet(), one_torch_thread():
         graph, float_graph, quantizer = _convert(
-            program, target, checked, examples, calibration, progress
+            captured.program, target, checked, arguments, calibration, progress
         )
     why = quantizer.host
     return Quantized(
-        graph, float_graph, target, batch, examples, frozenset(why), why, quantizer.raised
+        graph,
+        float_graph,
+        target,
+        captured.batch,
+        arguments.tensors,
+        frozenset(why),
+        why,
+        quantizer.raised,
+        fixed=captured.fixed,
     )
 
 
@@ -86,28 +94,28 @@ def _convert(
     program: Any,
     target: Target,
     config: QuantizeConfig,
-    examples: tuple[torch.Tensor, ...],
+    arguments: Arguments,
     calibration: Iterable[Batch] | None,
     progress: Callable[[int], None] | None,
 ) -> tuple[GraphModule, GraphModule, TargetQuantizer]:
     from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 
     from qsim.quantizer.annotate import TargetQuantizer
+    from qsim.quantizer.functionalizing import simple_graph
     from qsim.quantizer.host_operators import require_host_operators
     from qsim.quantizer.pass_constants import drop_unused
     from qsim.quantizer.pass_recurrent import show_states
-    from qsim.quantizer.passes import simplify
-    from qsim.quantizer.results import in_order
+    from qsim.quantizer.results import in_order, require_outputs
 
-    # A copy: the exported program shares its parameters with the user's module.
-    simple = simplify(copy.deepcopy(program.module(check_guards=False)), target)
+    simple = simple_graph(program, target)
     require_host_operators(simple)
+    require_outputs(simple)
     float_graph = copy.deepcopy(simple)
     show_states(simple)
     try:
         quantizer = TargetQuantizer(target, config)
         prepared = prepare_pt2e(simple, quantizer)
-        _calibrate(prepared, examples, calibration, progress)
+        _calibrate(prepared, arguments, calibration, progress)
         quantizer.settle()
         converted = in_order(drop_unused(convert_pt2e(prepared)))
         return converted, in_order(drop_unused(float_graph)), quantizer
@@ -136,31 +144,39 @@ def _forget_graphs() -> None:
 
 def _calibrate(
     prepared: GraphModule,
-    examples: tuple[torch.Tensor, ...],
+    arguments: Arguments,
     calibration: Iterable[Batch] | None,
     progress: Callable[[int], None] | None,
 ) -> None:
     import torch
 
-    from qsim.graph import batch_of
     from qsim.quantizer.double import Double, float64_by_default
 
-    batches: Iterable[Batch] = (examples,) if calibration is None else calibration
-    if isinstance(batches, torch.Tensor):
+    examples = arguments.tensors
+    if isinstance(calibration, torch.Tensor):
         raise UsageError("is one tensor", where="calibration", accepted="an iterable of batches")
     symbolic = _is_symbolic(prepared)
     double = Double(prepared)
     done = 0
-    for number, values in enumerate(batches):
-        batch = batch_of(values, f"calibration[{number}]")
+    for batch in _batches(arguments, calibration):
         check_batch(batch, examples, batch=symbolic)
         with torch.no_grad(), float64_by_default():
             double.run(*batch)
-        done = number + 1
+        done += 1
         if progress is not None:
             progress(done)
     if not done:
         raise InputError("has no batches", where="calibration", accepted="1 batch or more")
+
+
+def _batches(
+    arguments: Arguments, calibration: Iterable[Batch] | None
+) -> Iterable[tuple[torch.Tensor, ...]]:
+    if calibration is None:
+        yield arguments.tensors
+        return
+    for number, values in enumerate(calibration):
+        yield arguments.flat(values, f"calibration[{number}]")
 
 
 def _is_symbolic(graph: GraphModule) -> bool:

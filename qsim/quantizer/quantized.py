@@ -51,6 +51,7 @@ class Quantized:
         why: the reason for each of them, in words for the report.
         raised: tensors whose scales were raised so that codes fit the target's registers, and by
             how much.
+        fixed: what fixes the batch, in words, where it is fixed.
         recorded: the digest that the file says, where it came from one; lowering compares it.
     """
 
@@ -63,6 +64,7 @@ class Quantized:
     why: Mapping[str, str] = field(default_factory=dict)
     raised: tuple[Raised, ...] = ()
     recorded: Recorded | None = None
+    fixed: str = ""
 
     def __repr__(self) -> str:
         shapes = ["x".join(map(str, x.shape[self.batch :])) for x in self.example_inputs]
@@ -109,13 +111,23 @@ class Quantized:
         save_pt2(self, path)
 
     def _check(self, inputs: tuple[torch.Tensor, ...]) -> None:
-        check_batch(inputs, self.example_inputs, batch=self.batch)
+        check_batch(inputs, self.example_inputs, batch=self.batch, fixed=self.fixed)
 
 
 def check_batch(
-    inputs: tuple[torch.Tensor, ...], examples: tuple[torch.Tensor, ...], *, batch: bool
+    inputs: tuple[torch.Tensor, ...],
+    examples: tuple[torch.Tensor, ...],
+    *,
+    batch: bool,
+    fixed: str = "",
 ) -> None:
     """Compare inputs with the examples that a graph was captured with.
+
+    Args:
+        inputs: what is given.
+        examples: of the shapes and types that are wanted.
+        batch: dimension 0 may have any size.
+        fixed: why it may not, in words.
 
     Raises:
         UsageError: the wrong number of inputs, or not a tensor.
@@ -134,8 +146,11 @@ def check_batch(
         if given.dim() != len(wanted) or tuple(given.shape[known:]) != wanted[known:]:
             names = [str(size) for size in wanted]
             names[:known] = ["N"] * known
+            why = f": the model fixes its batch, {fixed}" if fixed else ""
             raise InputError(
-                f"has shape {tuple(given.shape)}", where=where, accepted=f"({', '.join(names)})"
+                f"has shape {tuple(given.shape)}",
+                where=where,
+                accepted=f"({', '.join(names)}){why}",
             )
         if given.dtype != example.dtype:
             raise InputError(f"is {given.dtype}", where=where, accepted=str(example.dtype))

@@ -8,7 +8,11 @@ which a ``.pt2`` file is, would have other nodes in another order than the graph
 from __future__ import annotations
 
 import operator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from qsim.errors import ModelError
+from qsim.graph import nodes, place
+from qsim.network import from_treespec
 
 if TYPE_CHECKING:
     from torch.fx import GraphModule
@@ -25,3 +29,31 @@ def in_order(graph: GraphModule) -> GraphModule:
                 graph.graph.erase_node(part)
     graph.recompile()
     return graph
+
+
+def require_outputs(graph: GraphModule) -> None:
+    """Refuse what no network returns: values that are no tensors, and constants.
+
+    Raises:
+        ModelError: names the layer that makes it.
+    """
+    output = list(graph.graph.nodes)[-1]
+    values: list[Any] = list(output.args[0])
+    info = getattr(graph.graph._codegen, "pytree_info", None)  # noqa: SLF001 - fx's one record of it
+    if info is not None and info.out_spec is not None:
+        from_treespec(info.out_spec, values)
+    for index, value in enumerate(values):
+        if value is None:
+            continue
+        if not hasattr(value, "meta") or nodes.shape(value) is None:
+            shown = "a size" if hasattr(value, "meta") else repr(value)
+            raise ModelError(
+                f"the model returns {shown} as output {index}",
+                where=place(value) if hasattr(value, "meta") else "",
+                accepted="tensors, and None, in tuples, lists, dicts and dataclasses",
+            )
+        if nodes.is_parameter(value):
+            raise ModelError(
+                f"output {index} of the model depends on no input, but on {value.target!r} alone",
+                accepted="outputs that are computed from inputs",
+            )

@@ -58,7 +58,7 @@ class Many(nn.Module):
 
 def test_example_batch_of_one_gives_a_graph_for_any_batch():
     model = Net().eval()
-    program, batch = capture(model, torch.randn(1, 1, 6, 6))
+    program, batch, _ = capture(model, torch.randn(1, 1, 6, 6))
     assert batch
     graph = program.module(check_guards=False)
     with torch.no_grad():
@@ -78,7 +78,7 @@ def test_training_flags_weights_and_statistics_are_left_alone():
 
 
 def test_export_is_in_eval_mode():
-    program, _ = capture(Net().train(), torch.randn(2, 1, 6, 6))
+    program, *_ = capture(Net().train(), torch.randn(2, 1, 6, 6))
     dropout = next(n for n in program.graph.nodes if "dropout" in str(n.target))
     assert dropout.args[2] is False
 
@@ -86,14 +86,14 @@ def test_export_is_in_eval_mode():
 @pytest.mark.parametrize("model", [FixedBatch(), FlattensAll(), OneIsSpecial()])
 def test_model_that_fixes_its_batch_keeps_the_shapes_of_the_example(model):
     x = torch.randn(1, 3, 4)
-    program, batch = capture(model, x)
+    program, batch, _ = capture(model, x)
     assert not batch
     with torch.no_grad():
         assert torch.equal(program.module(check_guards=False)(x), model(x))
 
 
 def test_variadic_forward():
-    program, batch = capture(Many(), (torch.ones(2, 3), torch.ones(2, 3)))
+    program, batch, _ = capture(Many(), (torch.ones(2, 3), torch.ones(2, 3)))
     assert batch
     assert program.module(check_guards=False)(torch.ones(5, 3), torch.ones(5, 3)).shape == (5, 3)
 
@@ -103,7 +103,7 @@ def test_inputs_of_different_batches_are_not_batched():
         def forward(self, a, b):
             return a @ b
 
-    _, batch = capture(Outer(), (torch.ones(2, 3), torch.ones(3, 4)))
+    _, batch, _ = capture(Outer(), (torch.ones(2, 3), torch.ones(3, 4)))
     assert not batch
 
 
@@ -113,7 +113,7 @@ def test_no_grad_inside_forward_leaves_no_subgraph():
             with torch.no_grad():
                 return torch.relu(x)
 
-    program, _ = capture(Guarded(), torch.ones(2, 3))
+    program, *_ = capture(Guarded(), torch.ones(2, 3))
     assert [str(n.target) for n in program.graph.nodes if n.op == "call_function"] == [
         "aten.relu.default"
     ]
@@ -121,7 +121,7 @@ def test_no_grad_inside_forward_leaves_no_subgraph():
 
 def test_exported_program_is_taken_as_it_is():
     program = torch.export.export(Net().eval(), (torch.randn(2, 1, 6, 6),))
-    assert capture(program, torch.randn(2, 1, 6, 6)) == (program, False)
+    assert capture(program, torch.randn(2, 1, 6, 6))[:2] == (program, False)
 
 
 def test_control_flow_on_data_is_refused_in_one_line_with_its_place(capfd):
@@ -138,13 +138,14 @@ def test_control_flow_on_data_is_refused_in_one_line_with_its_place(capfd):
 def test_error_of_forward_names_the_users_line():
     with pytest.raises(ModelError, match="cannot be exported") as caught:
         capture(nn.Sequential(FixedBatch()), torch.ones(5, 7))
-    assert caught.value.where.startswith("test_capturing.py:")
+    assert caught.value.where.startswith("0 (test_capturing.py:")
 
 
 @pytest.mark.parametrize(
     ("inputs", "error", "text"),
     [
-        (([1.0, 2.0],), UsageError, "is a list"),
+        (([1.0, 2.0],), UsageError, "holds no tensor"),
+        ((torch.ones(2), object()), UsageError, "[1] is a object"),
         ((), UsageError, "accepted: a tuple of tensors"),
         ("x", UsageError, "is a str"),
         (torch.empty(0, 3), InputError, "has shape (0, 3)"),

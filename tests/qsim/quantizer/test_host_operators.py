@@ -112,13 +112,18 @@ def calibration() -> Iterator[torch.Tensor]:
     ("function", "message"),
     [
         (
-            lambda self, y: y + torch.arange(y.shape[0], 0, -1).float().sum(),
-            r"^arange: a host operator must.*not 'aten\.arange\.start_step' \(it stays in torch\)",
+            lambda self, y: y + y.as_strided((2,), (1,)).sum(),
+            r"^as_strided \(test_host_operators\.py:\d+\): .*as_strided\.default' \(it stays",
         ),
         (
             lambda self, y: self.inner(y),
-            r"^inner: a host operator must be one that exported graphs contain.*not 'aten\.arange",
+            r"^inner \(test_host_operators\.py:\d+\): a host operator must be.*'aten\.as_strided",
         ),
+        (
+            lambda self, y: (y, y.shape[0]),
+            r"^sym_size_int.* returns a size as output 1",
+        ),
+        (lambda self, y: (y, self.conv.weight), r"output 1 of the model depends on no input"),
     ],
 )
 def test_what_no_step_can_be_is_refused_before_the_calibration(
@@ -126,8 +131,26 @@ def test_what_no_step_can_be_is_refused_before_the_calibration(
 ) -> None:
     class Inner(nn.Module):
         def forward(self, y: torch.Tensor) -> torch.Tensor:
-            return y + torch.arange(y.shape[0] + 3, 0, -1).float().sum()
+            return y + y.as_strided((2,), (1,)).sum()
 
     model = after_conv(function, inner=Inner())
     with pytest.raises(qsim.ModelError, match=message):
         qsim.quantize(model, (batch(),), qsim.Target.load("tflite"), calibration())
+
+
+FACTORIES: dict[str, Callable[[int], torch.Tensor]] = {
+    "downward": lambda n: torch.arange(n, 0, -1).float(),
+    "eye": lambda n: torch.eye(n).cumsum(0).sum(1),
+    "zeros of nothing": lambda n: torch.zeros(max(n, 2) % 7)[:1] + n // 3,
+    "differences": lambda n: torch.arange(n + 1).pow(2).diff().float(),
+}
+
+
+@pytest.mark.parametrize("case", FACTORIES)
+def test_what_sizes_alone_make_is_made_on_the_host(case: str) -> None:
+    model = after_conv(lambda self, y: y + FACTORIES[case](y.shape[0]).sum())
+    quantized = qsim.quantize(model, (batch(),), qsim.Target.load("tflite"))
+    lowered = qsim.lower(quantized)
+    for size in (2, 3, 5):
+        assert torch.equal(quantized.float_graph(batch(size)), model(batch(size)))
+        assert lowered(batch(size)).shape == (size, 4, 6, 6)

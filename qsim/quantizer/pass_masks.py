@@ -1,0 +1,153 @@
+"""A pass over masks that are known before the first sample: constants with minus infinity in them.
+
+What a softmax shall not see is set to minus infinity, or to the least float there is. No code
+stands for either, and a scale that reached so far would leave no code for the scores. Any number
+will do that lies far enough below them: the pass makes a number of it, and once the scores' range
+is known (``Masks.settle``), the mask is set as far below as it must be. The sum saturates there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import torch
+
+from qsim.graph import nodes
+from qsim.quantizer.pass_constants import add_constant
+from qsim.quantizer.pass_factories import add_node
+from qsim.quantizer.qparams import choose
+
+if TYPE_CHECKING:
+    from torch.fx import GraphModule, Node
+
+    from qsim.quantizer.observers import ActivationObserver
+
+_aten = torch.ops.aten
+_HOST: Final = "qsim_stays"
+_MASK: Final = "qsim_mask"
+# Below this a constant is a mask: exp of it is 0 in float32, however softmax shifts its scores.
+_HIDDEN: Final = -4096.0
+# What hides until the range of scores is known, far below any of them.
+_FAR: Final = -(2.0**30)
+# How far below the least score a hidden one lies: exp(-12) is 1/160000, less than a 16-bit code.
+_MARGIN: Final = 12.0
+_SOFTMAX: Final = (_aten.softmax.int, _aten._softmax.default)  # noqa: SLF001
+
+
+def stay(node: Node, reason: str) -> Node:
+    """Keep an operator in torch, whatever pattern takes it."""
+    node.meta[_HOST] = reason
+    return node
+
+
+def stays(node: Node) -> str | None:
+    """Return why a pass keeps an operator in torch, if one does."""
+    found: str | None = node.meta.get(_HOST)
+    return found
+
+
+def finite_masks(graph: GraphModule) -> None:
+    """Write masks that are constants as sums with numbers, where a softmax reads what is masked."""
+    for softmax in list(graph.graph.nodes):
+        node = softmax.args[0] if softmax.target in _SOFTMAX else None
+        if isinstance(node, torch.fx.Node) and len(node.users) == 1 and nodes.is_float(node):
+            _mask(graph, node)
+
+
+def _mask(graph: GraphModule, node: Node) -> None:
+    found = _parts(graph, node)
+    if found is None:
+        return
+    scores, values = found
+    hidden = values <= _HIDDEN
+    if not bool(hidden.any()) or bool(hidden.all(-1).any()):
+        return
+    held = values.masked_fill(hidden, _FAR).to(torch.float32)
+    constant = add_constant(graph, node, f"{node.name}_mask", held)
+    with graph.graph.inserting_before(node):
+        made = add_node(graph, node, _aten.add.Tensor, (scores, constant), name="mask")
+    made.meta[_MASK] = True
+    node.replace_all_uses_with(made)
+    graph.graph.erase_node(node)
+
+
+def _parts(graph: GraphModule, node: Node) -> tuple[Node, torch.Tensor] | None:
+    """Return scores and the values that mask them, where a node adds or fills in a constant."""
+    if node.target is _aten.add.Tensor and not node.kwargs:
+        pairs: tuple[Any, ...] = (node.args[:2], node.args[1::-1])
+        for scores, mask in pairs:
+            if nodes.is_parameter(mask) and nodes.shape(scores) and not nodes.is_parameter(scores):
+                return scores, nodes.attribute(graph, mask)
+    name = nodes.operator_name(node)
+    if name in ("masked_fill", "where") and len(node.args) == 3:
+        given: tuple[Any, ...] = node.args if name == "masked_fill" else _swapped(node)
+        scores, where, value = given
+        number = _number(graph, value)
+        if nodes.is_parameter(where) and isinstance(scores, torch.fx.Node) and number is not None:
+            places = nodes.attribute(graph, where).bool()
+            places = places if name == "masked_fill" else ~places
+            return scores, torch.zeros(places.shape).masked_fill(places, number)
+    return None
+
+
+def _swapped(node: Node) -> tuple[Any, Any, Any]:
+    where, scores, value = node.args
+    return scores, where, value
+
+
+def _number(graph: GraphModule, value: Any) -> float | None:
+    if isinstance(value, (int, float)):
+        return float(value)
+    if nodes.is_parameter(value):
+        held = nodes.attribute(graph, value)
+        return float(held) if held.numel() == 1 else None
+    return None
+
+
+@dataclass(frozen=True)
+class Mask:
+    """A mask whose number is not known yet.
+
+    Attributes:
+        add: the sum of scores and mask.
+        held: the constant, changed in place.
+        scores: the operand that is masked.
+        term: the operand that is the constant.
+    """
+
+    add: Node
+    held: torch.Tensor
+    scores: Node
+    term: Node
+
+    def settle(
+        self, scores: ActivationObserver, term: ActivationObserver, made: ActivationObserver
+    ) -> None:
+        """Set the number that hides, and the scales of mask and sum; after calibration."""
+        scale, zero = (float(each[0]) for each in scores.qparams())
+        low = scale * (scores.quant_min - zero)
+        high = scale * (scores.quant_max - zero)
+        least = low - high - _MARGIN
+        shown = self.held[self.held > _FAR].double()
+        added = [float(shown.min()), float(shown.max())] if shown.numel() else [0.0, 0.0]
+        least += min(added[0], 0.0)
+        self.held.masked_fill_(self.held <= _FAR, least)
+        term.fix(_chosen(least, max(added[1], 0.0), term))
+        made.fix(_chosen(low + min(added[0], 0.0) - _MARGIN, high + max(added[1], 0.0), made))
+
+
+def masks(graph: GraphModule) -> list[Mask]:
+    """Return the masks of a graph whose numbers are not known yet."""
+    found = []
+    for node in graph.graph.nodes:
+        if node.meta.get(_MASK):
+            scores, term = node.args[:2]
+            found.append(Mask(node, nodes.attribute(graph, term), scores, term))
+    return found
+
+
+def _chosen(low: float, high: float, observer: ActivationObserver) -> tuple[float, int]:
+    scale, zero = choose(np.array([low]), np.array([high]), observer.coding)
+    return float(scale[0]), int(zero[0])

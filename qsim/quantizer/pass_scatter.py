@@ -1,0 +1,93 @@
+"""Passes over what functionalising leaves: scatters into slices are slices, joined anew.
+
+``slice_scatter`` puts a tensor into a part of another. In terms of moves, which datapaths have, the
+parts before, of and behind it are joined; where they alternate, both are joined and picked from.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from qsim.graph import nodes
+from qsim.quantizer.pass_constants import add_constant
+from qsim.quantizer.pass_factories import add_node
+
+if TYPE_CHECKING:
+    from torch.fx import GraphModule, Node
+
+_aten = torch.ops.aten
+_END = 2**63 - 1
+
+
+def plain_scatters(graph: GraphModule) -> None:
+    """Write ``copy``, ``slice_scatter`` and ``select_scatter`` as moves, where sizes are known."""
+    rules = {
+        _aten.copy.default: _copied,
+        _aten.slice_scatter.default: _sliced,
+        _aten.select_scatter.default: _selected,
+    }
+    for node in list(graph.graph.nodes):
+        rule = rules.get(node.target)
+        with graph.graph.inserting_before(node):
+            made = None if rule is None else rule(graph, node)
+        if made is not None:
+            node.replace_all_uses_with(made)
+            graph.graph.erase_node(node)
+
+
+def _copied(graph: GraphModule, node: Node) -> Any:
+    """Return what ``copy`` writes: its source, in type and shape of what it is written to."""
+    written, source = node.args[:2]
+    before, after = (item.meta["val"] for item in (written, source))  # type: ignore[union-attr]
+    made: Any = source
+    if before.dtype != after.dtype:
+        made = add_node(graph, node, _aten.to.dtype, (made, before.dtype))
+    if nodes.shape(written) != nodes.shape(source):
+        made = add_node(graph, node, _aten.expand_as.default, (made, written))
+    return made
+
+
+def _sliced(graph: GraphModule, node: Node) -> Any:
+    dim = nodes.argument(node, 2, "dim", 0)
+    start, end = nodes.argument(node, 3, "start"), nodes.argument(node, 4, "end")
+    return _join(
+        graph, node, node.args[1], dim, slice(start, end, nodes.argument(node, 5, "step", 1))
+    )
+
+
+def _selected(graph: GraphModule, node: Node) -> Any:
+    whole, source, dim, index = node.args[:4]
+    dims = nodes.shape(whole) or ()
+    if not isinstance(index, int) or not isinstance(dim, int) or not isinstance(dims[dim], int):
+        return None
+    dim, index = dim % len(dims), index % dims[dim]
+    part = add_node(graph, node, _aten.unsqueeze.default, (source, dim))
+    return _join(graph, node, part, dim, slice(index, index + 1, 1))
+
+
+def _join(graph: GraphModule, node: Node, part: Any, dim: int, taken: slice) -> Any:
+    """Return ``node``'s first operand with ``part`` where it is taken along ``dim``."""
+    whole = node.args[0]
+    size = (nodes.shape(whole) or ())[dim]
+    open_end = taken.stop is None or taken.stop == _END
+    if taken.start in (0, None) and open_end and taken.step == 1:
+        return part
+    ends = (taken.start, taken.stop, taken.step)
+    if not isinstance(size, int) or not all(end is None or isinstance(end, int) for end in ends):
+        return None
+    places = range(size)[taken]
+    if len(places) in (0, size):
+        return part if places else whole
+    if places.step == 1:
+        pieces = [part]
+        for at, (first, last) in enumerate(((0, places[0]), (places[-1] + 1, size))):
+            if first < last:
+                piece = add_node(graph, node, _aten.slice.Tensor, (whole, dim, first, last))
+                pieces.insert(len(pieces) if at else 0, piece)
+        return add_node(graph, node, _aten.cat.default, (pieces, dim))
+    both = add_node(graph, node, _aten.cat.default, ([whole, part], dim))
+    found = [places.index(at) + size if at in places else at for at in range(size)]
+    held = add_constant(graph, node, f"{node.name}_places", torch.tensor(found))
+    return add_node(graph, node, _aten.index_select.default, (both, dim, held))

@@ -14,6 +14,7 @@ import numpy as np
 from qsim.lowering.clamps import clamp_codes
 from qsim.lowering.view import NotLowerableError
 from qsim.program import format_to_json
+from qsim.registry import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,9 +56,26 @@ def lower_table(builder: Builder) -> None:
         elif bits <= 8 or target.has("lookup"):
             _lookup(builder, _entries(builder))
         else:
-            raise NotLowerableError(f"target {target.name} has no interpolate")
+            raise NotLowerableError(Reason.lacking(target.name, "interpolate"))
     except ContractError as error:
-        raise NotLowerableError(str(error)) from None
+        raise NotLowerableError(_gap(builder) or Reason("scheme", str(error))) from None
+
+
+def _gap(builder: Builder) -> Reason | None:
+    """Return where the function of a match has no value among its codes, None where it has all."""
+    from hw_models.tables import require_function
+
+    anchor, x = builder.match.anchor, builder.match.operands[0].params
+    compute = require_function(function(anchor))
+    for code in range(x.format.min, x.format.max + 1):
+        real = np.float64(x.scale * (code - x.zero_point))
+        with np.errstate(all="ignore"):
+            if not np.isnan(compute(real)):
+                continue
+        name = str(anchor.target).split(".")[1]
+        bound = "clamp its input first, to where it has one"
+        return Reason("values", f"{name} has no value at {real:.4g}, which a code is: {bound}")
+    return None
 
 
 def arithmetic(target: Target) -> TableArithmetic:
@@ -157,7 +175,9 @@ def _interpolate(builder: Builder) -> None:
     source, result = builder.match.operands[0], builder.match.result
     x, y = source.params, result.params
     if y.zero_point != 0 or builder.match.clamps:
-        raise NotLowerableError("an interpolated table has no output zero point and no clamp")
+        raise NotLowerableError(
+            Reason("scheme", "an interpolated table has no output zero point and no clamp")
+        )
     intervals = min(_INTERVALS, 1 << x.format.bits)
     entries = interpolation_table(
         function(builder.match.anchor),

@@ -8,7 +8,7 @@ import numpy as np
 
 from qsim.graph import nodes
 from qsim.lowering import NotLowerableError, move_or_rescale
-from qsim.registry import Pattern, needs
+from qsim.registry import Pattern, Reason, needs
 
 if TYPE_CHECKING:
     from torch.fx import Node
@@ -44,7 +44,7 @@ def _check(node: Node) -> bool:
 def _why(node: Node) -> str:
     if _mode(node) is None:
         return "its mode is circular; pad takes constant, reflect and replicate"
-    return "it crops; pad takes sizes of 0 or more"
+    return "it crops (a negative size); pad takes sizes of 0 or more"
 
 
 def _lower(builder: Builder) -> None:
@@ -56,7 +56,7 @@ def _lower(builder: Builder) -> None:
     for back, at in enumerate(range(0, len(amounts), 2), 1):
         pairs[rank - back] = [int(amounts[at]), int(amounts[at + 1])]
     if source.shape[0] == -1 and pairs[0] != [0, 0]:
-        raise NotLowerableError("it pads the batch")
+        raise NotLowerableError(Reason("batch", "it pads the batch"))
     params = source.params
     code = hw.quantize(
         np.array([_value(node)], np.float32),

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from qsim.lowering import Builder
     from qsim.target import Target
 
-_BATCH: Final = Reason("batch", "it searches along the batch; samples are computed apart")
+_BATCH: Final = Reason("batch", "it searches the batch; samples are computed apart")
 
 
 def _dim(node: Node) -> int | None:

@@ -35,7 +35,7 @@ def _check(node: Node) -> bool:
 def _why(node: Node) -> str | Reason:
     if node.kwargs.get("dtype") is not None:
         return "it also converts to another type (dtype=)"
-    return Reason("batch", "it reduces over the batch; samples are computed apart")
+    return Reason("batch", "it reduces the batch; samples are computed apart")
 
 
 def _lower(builder: Builder) -> None:

@@ -70,22 +70,39 @@ _BY_KIND: Final = {
 }
 
 
-def advise(
-    kind: str, lacks: tuple[str, ...], operators: tuple[str, ...], target: Target
-) -> tuple[Advice, ...]:
+def advise(kind: str, lacks: tuple[str, ...], target: Target) -> tuple[Advice, ...]:
     """Return what may be done about operators that a target leaves on the host.
 
     Args:
         kind: of the reason, see ``qsim.registry.Reason``.
         lacks: the primitives that the target has not.
-        operators: their names.
         target: the contract that the network was lowered for.
     """
-    del operators
+    from qsim.target import has_zero_point
+
     if lacks:
         return tuple(_elsewhere(lacks, target))
+    if kind == "values" and not has_zero_point(target.output.scheme):
+        return (_with_zero_points(target), *_known(kind))
+    return _known(kind)
+
+
+def _known(kind: str) -> tuple[Advice, ...]:
     found = _BY_KIND.get(kind)
     return () if found is None else (found,)
+
+
+def _with_zero_points(target: Target) -> Advice:
+    """Return which targets have no codes beyond the values that calibration saw."""
+    from qsim.target import has_zero_point
+
+    found = tuple(
+        name
+        for name in having(("lookup",), target)
+        if has_zero_point(next(t for t in _shipped() if t.name == name).output.scheme)
+    )
+    text = f"--target {found[0]} has zero points: its codes are values that calibration saw, and 0"
+    return Advice(text, targets=found)
 
 
 def _elsewhere(lacks: tuple[str, ...], target: Target) -> list[Advice]:

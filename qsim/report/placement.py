@@ -76,7 +76,7 @@ def by_reason(
             group.macs = (group.macs or 0) + int(item["macs"])
     for group in groups.values():
         if target is not None:
-            group.advice = advise(group.kind, group.lacks, tuple(group.operators), target)
+            group.advice = advise(group.kind, group.lacks, target)
     return sorted(groups.values(), key=lambda group: -group.count)
 
 

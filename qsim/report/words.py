@@ -117,7 +117,7 @@ def tail_of_path(path: str, length: int) -> str:
     """Shorten a module path at its front, at a dot; its last part is never cut."""
     parts = path.split(".")
     kept = parts.pop()
-    while parts and len(parts[-1]) + 1 + len(kept) < length:
+    while parts and len(f"….{parts[-1]}.{kept}") <= length:
         kept = f"{parts.pop()}.{kept}"
     return f"….{kept}" if parts else kept
 

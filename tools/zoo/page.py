@@ -22,11 +22,9 @@ HEAD: Final = """\
 <!-- Made by `python -m tools.zoo`: edit tests/qsim/zoo, not this page. -->
 
 Architectures of public model code, written down anew in `tests/qsim/zoo`: narrow, with small inputs
-and seeded weights.
-The table says how much of each runs on `{target}`: the Programs that it became (1: nothing comes
-between), the share of its multiply-accumulates on the accelerator, and what stays in torch, with
-the kind of its reason (`operator`: no primitive computes it; `target`: the target lacks one; `batch`:
-samples would not be computed apart).
+and seeded weights. The table says how much of each runs on `{target}`: the Programs that it became
+(1: nothing comes between), the share of its multiply-accumulates on the accelerator, and what stays
+in torch, with the kind of its reason ([cli.md](cli.md#qsim-run) has them all).
 """
 
 

@@ -126,3 +126,18 @@ def test_a_recurrent_layer_is_counted() -> None:
     with work.count(), torch.no_grad():
         lstm(torch.zeros(3, 5, 8))
     assert work.total == 3 * 5 * 4 * 6 * (8 + 6)
+
+
+def test_reasons_in_files_are_checked() -> None:
+    from qsim.errors import FileFormatError
+    from qsim.quantizer.pt2 import _reason
+
+    assert _reason("no primitive computes it") == Reason("", "no primitive computes it")
+    held = {"kind": "target", "text": "target q7 has no resize", "lacks": ["resize"]}
+    assert _reason(held) == Reason.lacking("q7", "resize")
+    for wrong in (1, {"kind": "target"}, {**held, "kind": "x"}, {**held, "lacks": "resize"}):
+        with pytest.raises(FileFormatError):
+            _reason(wrong)
+    for text in ("\x1b", 1):
+        with pytest.raises(FileFormatError):
+            _reason({**held, "text": text})

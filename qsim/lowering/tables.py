@@ -73,8 +73,8 @@ def _gap(builder: Builder) -> Reason | None:
             if not np.isnan(compute(real)):
                 continue
         name = str(anchor.target).split(".")[1]
-        bound = "clamp its input first, to where it has one"
-        return Reason("values", f"{name} has no value at {real:.4g}, which a code is: {bound}")
+        text = f"{name} has no value at {real:.4g}, which a code of its input stands for"
+        return Reason("values", text)
     return None
 
 

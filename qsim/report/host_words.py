@@ -68,6 +68,7 @@ def fold(layers: Sequence[str]) -> list[str]:
         numbers = list(_NUMBER.finditer(layer))
         # The number that most of the others share the rest of the path with.
         keys = [(layer[: n.start()] + "*" + layer[n.end() :], i) for i, n in enumerate(numbers)]
+        keys = [key for key in keys if key[0] != "*"]  # a number alone says more than a range
         best = max(keys, key=lambda key: _alike(key, layers), default=(layer, -1))
         groups.setdefault(best, []).append(layer)
     return [_folded(key, found) for key, found in groups.items()]

@@ -30,6 +30,7 @@ def test_layers_that_differ_in_one_number_are_folded() -> None:
     ]
     assert fold(["a.1", "a.10", "a.2", "b"]) == ["a.{1-2,10}", "b"]
     assert fold([]) == []
+    assert fold(["0", "2", "3"]) == ["0", "2", "3"]
 
 
 def test_the_last_part_of_a_path_is_never_cut() -> None:

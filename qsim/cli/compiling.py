@@ -8,7 +8,7 @@ from qsim.cli.build import Built, build, check_model_name, target_of
 from qsim.cli.output import quiet
 from qsim.cli.pte import PteOptions, compile_pte
 from qsim.errors import UsageError
-from qsim.report import plural
+from qsim.report import by_reason, host_parts, plural
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,6 +52,13 @@ def compile_model(
         f"{destination}: {size:,} bytes, {plural(calls, 'call')} in "
         f"{plural(len(built.lowered.programs), 'program')}, {held.name} {held.short_hash}"
     )
+    operators = [dict(item) for item in built.lowered.host_operators]
+    groups = by_reason(operators, held)
+    if operators:
+        output.text(
+            f"{plural(len(operators), 'operator')} on the host, in torch, by reason:",
+            *host_parts(groups, indent=2),
+        )
     output.json(
         {
             "file": str(destination),
@@ -59,7 +66,8 @@ def compile_model(
             "model": model,
             "target": {"name": held.name, "hash": held.hash},
             "calls": calls,
-            "host_operators": [dict(item) for item in built.lowered.host_operators],
+            "host_operators": operators,
+            "host_reasons": [group.to_dict() for group in groups],
         }
     )
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from rich.padding import Padding
 from rich.text import Text
 
 from qsim.cli.inspect_memory import draw_memory, memory_document, memory_map
@@ -14,7 +13,7 @@ from qsim.cli.npy import shape_text
 from qsim.cli.output import quiet
 from qsim.cli.program_names import is_executorch
 from qsim.errors import UsageError
-from qsim.report import NONE, count, host_lines, plural, short_hash
+from qsim.report import NONE, by_reason, count, host_parts, plural, short_hash
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -149,12 +148,13 @@ def _inspect_lowered(path: Path, lowered: Lowered, output: Output, drawn: str | 
         head = Text("program ").append(program.name, "bold")
         head.append(f": {plural(len(program.calls), 'call')}, {held:,} bytes of constants")
         parts += [head, _calls(program), *memory_map(program.allocate())]
-    lines = host_lines([dict(item) for item in lowered.host_operators])
-    if not lines:
+    operators = [dict(item) for item in lowered.host_operators]
+    if not operators:
         parts.append(Text("Everything runs on the accelerator; no host operators."))
     else:
-        parts.append(Text(f"{plural(len(lines), 'operator')} on the host, in torch:"))
-    parts += [Padding(Text(line), (0, 0, 0, 2)) for line in lines]
+        number = plural(len(operators), "operator")
+        parts.append(Text(f"{number} on the host, in torch, by reason:"))
+    parts += host_parts(by_reason(operators, target), indent=2)
     if drawn is not None:
         parts.append(Text(drawn))
     output.text(*parts)

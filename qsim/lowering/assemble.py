@@ -252,7 +252,7 @@ class Assembler:
         self._step("torch", node.name, tuple(reads), attributes)
         if computes(str(attributes["operator"])):
             reason = self.arrangement.matcher.why_host(node)
-            self.host.append(HostOperator(operator_name(node), layer_of(node), reason))
+            self.host.append(HostOperator.because(operator_name(node), layer_of(node), reason))
 
     def _fold(self, node: Node) -> str:
         """Compute a node that depends on no input, once, and return its constant's name."""

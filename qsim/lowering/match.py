@@ -21,7 +21,7 @@ from qsim.lowering.view import (
     is_quantize,
     tensor_params,
 )
-from qsim.registry import Pattern, needs
+from qsim.registry import Pattern, Reason, needs
 from qsim.registry import patterns as registry
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from qsim.target import Target
 
 POSITION_BITS: Final = 64  # as torch counts positions, so that the host may read them as they are
+
+_FLOAT: Final = Reason("operand", "it does not stand between dequantize and quantize")
 
 # A value that is dequantized only to be quantized otherwise.
 _RESCALE: Final = Pattern(
@@ -68,12 +70,12 @@ class Matcher:
     shapes: Shapes
     origins: Mapping[str, Node]
     skipped: frozenset[str] = frozenset()
-    why: Mapping[str, str] = field(default_factory=dict)
+    why: Mapping[str, Reason] = field(default_factory=dict)
     names: dict[Node, str] = field(default_factory=dict)
     codes: dict[Node, Codes] = field(default_factory=dict)
     built: dict[Node, Builder] = field(default_factory=dict)
     aliases: dict[Node, Node] = field(default_factory=dict)
-    reasons: dict[Node, str] = field(default_factory=dict)
+    reasons: dict[Node, Reason] = field(default_factory=dict)
     foreign: list[tuple[Node, SchemeError]] = field(default_factory=list)
     composed: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -95,13 +97,13 @@ class Matcher:
             self.names[node] = name
             try:
                 self.codes[node] = Codes(name, tensor_params(node), self.shapes.of(node))
-            except NotLowerableError as reason:
-                self.reasons[node] = str(reason)
-                self._refuse(chain(node), str(reason))
+            except NotLowerableError as error:
+                self.reasons[node] = error.reason
+                self._refuse(chain(node), error.reason)
                 continue
             self._visit(node)
 
-    def _refuse(self, found: tuple[Node, tuple[Node, ...]], reason: str) -> None:
+    def _refuse(self, found: tuple[Node, tuple[Node, ...]], reason: Reason) -> None:
         """Note why an operator, and the activations fused into it, stay on the host."""
         anchor, clamps = found
         for node in (anchor, *clamps):
@@ -121,9 +123,9 @@ class Matcher:
             return
         try:
             self._lower(quantize, pattern, anchor, clamps)
-        except (NotLowerableError, TargetError) as reason:
-            self._refuse((anchor, clamps), str(reason))
-            self._note_foreign(anchor, reason)
+        except (NotLowerableError, TargetError) as error:
+            self._refuse((anchor, clamps), _reason(error))
+            self._note_foreign(anchor, error)
 
     def _visit_composition(self, quantize: Node) -> bool:
         """Lower several operators as one; False where there is one, or codes between them."""
@@ -166,9 +168,9 @@ class Matcher:
             self.names[node] = node.name
             self.codes[node] = Codes(node.name, stands, self.shapes.of(node))
             self._lower(node, pattern, node, ())
-        except (NotLowerableError, TargetError) as reason:
-            self._refuse((node, ()), str(reason))
-            self._note_foreign(node, reason)
+        except (NotLowerableError, TargetError) as error:
+            self._refuse((node, ()), _reason(error))
+            self._note_foreign(node, error)
 
     def _note_foreign(self, anchor: Node, reason: Exception) -> None:
         if isinstance(reason, SchemeError):
@@ -227,24 +229,26 @@ class Matcher:
             read=tuple(known.values()),
         )
 
-    def why_host(self, node: Node) -> str:
+    def why_host(self, node: Node) -> Reason:
         """Return why an operator that was not lowered stays on the host, for the report."""
         known = self.reasons.get(node)
         if known is not None:
             return known
         if not registry.candidates(node.target):
-            return "no primitive computes it"
+            return registry.why_none(node)
         return self.why_float(node)
 
-    def why_float(self, anchor: Node) -> str:
+    def why_float(self, anchor: Node) -> Reason:
         """Return why an operator stays in float, as the quantizer noted it."""
-        return self.why.get(anchor.name, "it does not stand between dequantize and quantize")
+        return self.why.get(anchor.name, _FLOAT)
 
     def _constant(self, node: Node, held: dict[str, npt.NDArray[Any]]) -> Codes:
         """Return a constant that stands for an activation; its array goes to the builder."""
         found = constant(self.graph, node)
         if found.axis is not None:
-            raise NotLowerableError("a constant operand has parameters per channel")
+            raise NotLowerableError(
+                Reason("scheme", "a constant operand has parameters per channel")
+            )
         name = f"{node.args[0]}.codes"
         held[name] = found.codes
         return Codes(name, tensor_params(node), found.codes.shape)
@@ -253,7 +257,9 @@ class Matcher:
         source = _quantize_of(node)
         if source not in self.codes:
             raise NotLowerableError(
-                self.reasons.get(source, "an operand is not quantized at run time")
+                self.reasons.get(
+                    source, Reason("operand", "an operand is not quantized at run time")
+                )
             )
         return self.codes[source]
 
@@ -269,7 +275,13 @@ class Matcher:
         needed = [alias.get(call.primitive, call.primitive) for call in builder.calls]
         for primitive in needed:
             if not self.target.has(primitive):
-                raise NotLowerableError(f"target {self.target.name} has no {primitive}")
+                raise NotLowerableError(Reason.lacking(self.target.name, primitive))
+
+
+def _reason(error: NotLowerableError | TargetError) -> Reason:
+    if isinstance(error, NotLowerableError):
+        return error.reason
+    return Reason("scheme", str(error))
 
 
 def _quantize_of(node: object) -> Node:
@@ -279,7 +291,7 @@ def _quantize_of(node: object) -> Node:
         source = node.args[0]
         if isinstance(source, Node) and is_quantize(source):
             return source
-    raise NotLowerableError("an operand is not quantized")
+    raise NotLowerableError(Reason("operand", "an operand is not quantized"))
 
 
 def chain(quantize: Node) -> tuple[Node, tuple[Node, ...]]:

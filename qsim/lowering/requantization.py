@@ -9,6 +9,7 @@ import numpy as np
 from qsim.lowering.clamps import clamp_codes
 from qsim.lowering.view import NotLowerableError
 from qsim.program import encode_scheme, format_to_json
+from qsim.registry import Reason
 from qsim.target import derive
 
 if TYPE_CHECKING:
@@ -80,7 +81,11 @@ def emit_rescale(
     target = builder.target
     if not target.has("requantize"):
         raise NotLowerableError(
-            "its input and output have different scales, and the target has no requantize"
+            Reason(
+                "target",
+                "its input and output have different scales, and the target has no requantize",
+                ("requantize",),
+            )
         )
     made = builder.match.result.params
     reach = max(source.format.max - source.zero_point, source.zero_point - source.format.min)
@@ -122,7 +127,8 @@ def move_or_rescale(
     name = builder.call(primitive, inputs, moved, attributes)
     if same_params(source, match.result) and clamp is not None:
         if not builder.target.has("clamp"):
-            raise NotLowerableError("the target has no clamp for its activation")
+            text = "the target has no clamp for its activation"
+            raise NotLowerableError(Reason("target", text, ("clamp",)))
         lo, hi = clamp
         builder.call("clamp", (name,), builder.result(), {"lo": lo, "hi": hi})
         return

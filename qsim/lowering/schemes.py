@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from qsim.lowering.view import NotLowerableError
+from qsim.registry import Reason
 from qsim.target import has_zero_point
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class SchemeError(NotLowerableError):
 
     def __init__(self, found: str, accepted: str) -> None:
         self.found, self.accepted = found, accepted
-        super().__init__(f"{found}; {accepted}")
+        super().__init__(Reason("scheme", f"{found}; {accepted}"))
 
 
 def check_activation(codes: Codes, section: Input | Output) -> None:

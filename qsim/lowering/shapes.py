@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from qsim.errors import ModelError
 from qsim.lowering.view import NotLowerableError, is_dequantize, is_quantize
+from qsim.registry import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +30,9 @@ class Shapes:
     def of(self, node: Node) -> tuple[int, ...]:
         """Return a node's shape, or raise NotLowerableError where the batch is not dimension 0."""
         if node in self.mixed:
-            raise NotLowerableError("the batch is mixed into another dimension of its result")
+            raise NotLowerableError(
+                Reason("batch", "the batch is mixed into another dimension of its result")
+            )
         if node not in self.found:
             raise NotLowerableError("its result is not a tensor")
         return self.found[node]

@@ -16,6 +16,7 @@ from qsim.lowering import composition
 from qsim.lowering.clamps import clamp_codes
 from qsim.lowering.view import NotLowerableError
 from qsim.program import format_to_json
+from qsim.registry import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,9 +56,9 @@ def lower_table(builder: Builder) -> None:
         elif bits <= 8 or target.has("lookup"):
             _lookup(builder, _entries(builder))
         else:
-            raise NotLowerableError(f"target {target.name} has no interpolate")
+            raise NotLowerableError(Reason.lacking(target.name, "interpolate"))
     except ContractError as error:
-        raise NotLowerableError(_undefined(builder) or str(error)) from None
+        raise NotLowerableError(_undefined(builder) or Reason("scheme", str(error))) from None
 
 
 def arithmetic(target: Target) -> TableArithmetic:
@@ -88,8 +89,8 @@ def function(builder: Builder) -> str | Callable[[float], float]:
     return composition.function(builder.graph, members)
 
 
-def _undefined(builder: Builder) -> str:
-    """Return where the function of a match has no value, in words; nothing where it has one."""
+def _undefined(builder: Builder) -> Reason | None:
+    """Return where the function of a match has no value; None where it has one for every code."""
     from hw_models.tables import require_function
 
     x = builder.match.operands[0].params
@@ -98,12 +99,13 @@ def _undefined(builder: Builder) -> str:
     with np.errstate(all="ignore"):
         gaps = [code for code in codes if np.isnan(compute(_real(x, code)))]
     if not gaps:
-        return ""
+        return None
     layer = " ".join(map(operator_name, builder.match.readers))
-    return (
+    text = (
         f"{layer} has no value at {_real(x, gaps[0]):.4g}, which a code of its operand stands for "
         f"({len(gaps)} of {len(codes)} codes have none); clamp the operand to where it has one"
     )
+    return Reason("values", text)
 
 
 def _real(x: QParams, code: int) -> np.float32:
@@ -173,7 +175,9 @@ def _interpolate(builder: Builder) -> None:
     source, result = builder.match.operands[0], builder.match.result
     x, y = source.params, result.params
     if y.zero_point != 0 or builder.match.clamps:
-        raise NotLowerableError("an interpolated table has no output zero point and no clamp")
+        raise NotLowerableError(
+            Reason("scheme", "an interpolated table has no output zero point and no clamp")
+        )
     intervals = min(_INTERVALS, 1 << x.format.bits)
     entries = interpolation_table(
         function(builder),

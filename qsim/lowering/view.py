@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from qsim.graph import attribute
+from qsim.registry import Reason
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,7 +19,15 @@ if TYPE_CHECKING:
 
 
 class NotLowerableError(Exception):
-    """Why an operator stays on the host, in words for the report."""
+    """Why an operator stays on the host.
+
+    Args:
+        reason: words for the report, which are about its arguments, or a ``Reason``.
+    """
+
+    def __init__(self, reason: str | Reason) -> None:
+        self.reason = Reason.of(reason)
+        super().__init__(self.reason.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +87,9 @@ def code_format(minimum: int, maximum: int) -> FixedFormat:
         found = FixedFormat(bits, signed=signed, narrow=narrow and bits > 1)
         if (found.min, found.max) == (minimum, maximum):
             return found
-    raise NotLowerableError(f"codes from {minimum} to {maximum} are no format of 1 to 32 bits")
+    raise NotLowerableError(
+        Reason("scheme", f"codes from {minimum} to {maximum} are no format of 1 to 32 bits")
+    )
 
 
 def tensor_params(node: Node) -> QParams:
@@ -92,10 +103,14 @@ def constant(graph: GraphModule, node: object) -> Constant:
     from torch.fx import Node
 
     if not isinstance(node, Node) or not is_dequantize(node):
-        raise NotLowerableError("an operand that must be constant codes is not quantized")
+        raise NotLowerableError(
+            Reason("operand", "an operand that must be constant codes is not quantized")
+        )
     source = node.args[0]
     if not isinstance(source, Node) or source.op != "get_attr":
-        raise NotLowerableError("an operand that must be constant is computed at run time")
+        raise NotLowerableError(
+            Reason("operand", "an operand that must be constant is computed at run time")
+        )
     codes = attribute(graph, source).numpy()
     if operator_name(node).endswith("per_tensor.default"):
         params = tensor_params(node)

@@ -24,6 +24,7 @@ _STEP: Final = ("kind", "name", "inputs", "outputs", "attributes")
 _CALL: Final = ("name", "layer", "primitive", "inputs", "output", "attributes")
 PROGRAM: Final = ("name", "inputs", "outputs", "tensors", "constants", "calls")
 _HOST: Final = ("operator", "layer", "reason")
+_KIND: Final = ("kind", "lacks")  # older files say the words alone
 NETWORK: Final = (
     *("target", "target_hash", "model", "inputs", "outputs", "steps", "programs"),
     *("constants", "host_operators", "structure"),
@@ -49,7 +50,7 @@ def to_document(network: Network) -> tuple[dict[str, Json], dict[str, Array]]:
             for program in network.programs
         ],
         "constants": sorted(network.constants),
-        "host_operators": [_fields(item, _HOST) for item in network.host_operators],
+        "host_operators": [_fields(item, (*_HOST, *_KIND)) for item in network.host_operators],
         "structure": network.structure,
         DIGEST: network.digest,
     }
@@ -172,7 +173,7 @@ def _value(item: Any) -> ValueSpec:
 
 
 def _host(item: Any) -> HostOperator:
-    check_keys(item, _HOST)
+    check_keys(item, _HOST, _KIND)
     return HostOperator(**item)
 
 

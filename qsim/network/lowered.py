@@ -7,6 +7,7 @@ operator made (a tensor, a size, a tuple). torch is loaded only where a step or 
 from __future__ import annotations
 
 import functools
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Literal, assert_never
 
 import numpy as np
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from hw_models import FixedFormat
+    from qsim.network.recorder import HostObserver
 
 __all__ = ["HostOperator", "Lowered", "Step", "ValueSpec"]
 
@@ -94,10 +96,16 @@ class Lowered(Network):
         )
         return build(self.structure, results)
 
-    def trace(self, *inputs: Any, **named: Any) -> Trace:
-        """Run and keep every tensor and ledger; arguments and errors as a call's."""
+    def trace(self, *inputs: Any, host: HostObserver | None = None, **named: Any) -> Trace:
+        """Run and keep every tensor and ledger; arguments and errors as a call's.
+
+        Args:
+            inputs: as a call's.
+            host: returns the context that an operator in torch runs in, from its step's name.
+            named: as a call's.
+        """
         arrays, _, batch = self._arrays(self._ordered(inputs, named))
-        recorder = Recorder()
+        recorder = Recorder(host)
         values = self._execute(arrays, recorder)
         for name, value in values.items():
             if isinstance(value, np.ndarray) or hasattr(value, "numpy"):
@@ -194,7 +202,9 @@ class Lowered(Network):
         if step.kind == "torch":
             from qsim.network.hostops import run_torch_step
 
-            return [run_torch_step(step.attributes, values, self.constants)]
+            observe_host = None if recorder is None else recorder.host
+            with nullcontext() if observe_host is None else observe_host(step.name):
+                return [run_torch_step(step.attributes, values, self.constants)]
         arrays = [to_numpy(value, name) for value, name in zip(operands, step.inputs, strict=True)]
         if step.kind == "program":
             program = self.programs[_index(step)]

@@ -9,16 +9,25 @@ import numpy as np
 from qsim.network.trace import Entry
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
+    from typing import TypeAlias
 
     from hw_models import Ledger
     from qsim.program import Array, Call, Observer, Program, TensorSpec
 
+    HostObserver: TypeAlias = Callable[[str], AbstractContextManager[None]]
+
 
 class Recorder:
-    """Collects what a traced run makes."""
+    """Collects what a traced run makes.
 
-    def __init__(self) -> None:
+    Attributes:
+        host: what each operator in torch runs in, by the name of its step; None for nothing.
+    """
+
+    def __init__(self, host: HostObserver | None = None) -> None:
+        self.host = host
         self.tensors: dict[str, Array] = {}
         self.specs: dict[str, TensorSpec] = {}
         self.entries: list[Entry] = []

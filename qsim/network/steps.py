@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from hw_models import FixedFormat
+    from qsim.registry import Reason
 
 Kind: TypeAlias = Literal["quantize", "dequantize", "program", "torch"]
 KINDS: Final[tuple[str, ...]] = get_args(Kind)
@@ -73,11 +74,26 @@ class ValueSpec:
 
 @dataclass(frozen=True, slots=True)
 class HostOperator:
-    """An operator that stayed in torch, and why. Also readable as a mapping of its fields."""
+    """An operator that stayed in torch, and why. Also readable as a mapping of its fields.
+
+    Attributes:
+        operator: ``aten.cumsum.default``.
+        layer: the module path that it comes from; empty in the model's own forward.
+        reason: in words.
+        kind: of the reason, as ``qsim.registry.Reason`` has it; empty where a file says no kind.
+        lacks: the primitives that the target has not, separated by commas.
+    """
 
     operator: str
     layer: str
     reason: str
+    kind: str = ""
+    lacks: str = ""
+
+    @classmethod
+    def because(cls, operator: str, layer: str, reason: Reason) -> HostOperator:
+        """Return the record of an operator that stays in torch for a reason."""
+        return cls(operator, layer, reason.text, reason.kind, ", ".join(reason.lacks))
 
     def keys(self) -> Iterator[str]:
         """Return the names of the fields, so that ``dict(host_operator)`` works."""

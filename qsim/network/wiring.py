@@ -51,7 +51,7 @@ def _check_constants(network: Network) -> None:
                 f"constant {name!r} must be an array", type(array).__name__, "numbers"
             )
     for item in network.host_operators:
-        texts = (item.operator, item.layer, item.reason)
+        texts = tuple(dict(item).values())
         if not all(isinstance(t, str) and (not t or t.isprintable()) for t in texts):
             raise ModelError.of("a host operator's record must be text", texts, "printable text")
 

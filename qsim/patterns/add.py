@@ -31,7 +31,8 @@ def check_term(node: Node) -> bool:
 def why_no_term(node: Node) -> str:
     """Return why ``check_term`` refuses."""
     if nodes.argument(node, 2, "alpha", 1) != 1:
-        return "it scales an operand; the primitives take alpha = 1"
+        alpha = nodes.argument(node, 2, "alpha", 1)
+        return f"it multiplies its second operand by alpha = {alpha}; add and sub take alpha = 1"
     return why_not(node)
 
 

@@ -23,7 +23,7 @@ def _check(node: Node) -> bool:
 
 def _why(node: Node) -> str:
     del node
-    return "only an activation times a constant matrix plus a constant vector is a linear layer"
+    return "it is no linear layer: an activation times a constant matrix, plus a constant vector"
 
 
 def _operands(node: Node) -> tuple[Any, ...]:

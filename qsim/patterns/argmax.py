@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from qsim.graph import nodes
 from qsim.lowering import NotLowerableError
 from qsim.program import format_to_json
-from qsim.registry import Pattern
+from qsim.registry import Pattern, Reason
 
 if TYPE_CHECKING:
     from torch.fx import Node
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from qsim.lowering import Builder
     from qsim.target import Target
 
-_BATCH: Final = "it searches the batch"
+_BATCH: Final = Reason("batch", "it searches the batch; samples are computed apart")
 
 
 def _dim(node: Node) -> int | None:
@@ -39,9 +39,10 @@ def _check(node: Node) -> bool:
     return all(isinstance(size, int) for size in searched)
 
 
-def _why(node: Node) -> str:
+def _why(node: Node) -> Reason | str:
     if not nodes.is_float(node.args[0]):
-        return f"it reads {nodes.kind(node.args[0])}; the primitives replace float32"
+        text = f"it reads {nodes.kind(node.args[0])}; the primitives replace float32"
+        return Reason("type", text)
     return _BATCH if nodes.shape(node.args[0]) else "it searches a number"
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from qsim.graph import nodes
 from qsim.lowering import NotLowerableError, same_params
 from qsim.program import encode_scheme, format_to_json
-from qsim.registry import Pattern, needs
+from qsim.registry import Pattern, Reason, needs
 from qsim.target import derive
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def _check(node: Node) -> bool:
 
 def _why(node: Node) -> str:
     del node
-    return "it joins constants"
+    return "it joins constants alone"
 
 
 def _lower(builder: Builder) -> None:
@@ -34,7 +34,7 @@ def _lower(builder: Builder) -> None:
     rank = len(match.result.shape)
     axis = int(nodes.argument(match.anchor, 1, "dim", 0)) % rank
     if match.result.shape[axis] == -1 or any(len(x.shape) != rank for x in match.operands):
-        raise NotLowerableError("it joins along the batch")
+        raise NotLowerableError(Reason("batch", "it joins along the batch"))
     result = match.result.params
     schemes: list[Any] = []
     for index, operand in enumerate(match.operands):
@@ -42,7 +42,8 @@ def _lower(builder: Builder) -> None:
             schemes.append(None)
             continue
         if not target.has("requantize"):
-            raise NotLowerableError("its operands have different scales, which it cannot rescale")
+            text = "its operands have different scales, and the target has no requantize"
+            raise NotLowerableError(Reason("target", text, ("requantize",)))
         scheme = derive.requantizer(target, operand.params.scale, 1.0, result.scale)
         prefix = f"{match.anchor.name}.concat.{index}"
         schemes.append(encode_scheme(scheme, prefix, builder.constants))

@@ -54,8 +54,12 @@ def _check(node: Node) -> bool:
 
 def why(node: Node) -> str:
     """Return why a convolution that is not transposed is refused."""
-    del node
-    return "correlation takes a batch in 1 to 3 dimensions and constant weights"
+    if not constant_weights(node):
+        return "its weight or bias is computed at run time; correlation takes constants"
+    weight = nodes.shape(node.args[1]) or ()
+    if not nodes.has_rank(node.args[0], len(weight)):
+        return "its input has no batch dimension"
+    return f"it has {len(weight) - 2} spatial dimensions; correlation takes 1 to 3"
 
 
 def _lower(builder: Builder) -> None:

@@ -50,7 +50,12 @@ def _check(node: Node) -> bool:
 def _why(node: Node) -> str:
     if _general(node) and not nodes.is_transposed(node):
         return conv.why(node)  # both patterns claim this overload, and the last is asked
-    return "transposed_correlation takes a batch in 1 to 3 dimensions and constant weights"
+    if not constant_weights(node):
+        return "its weight or bias is computed at run time; transposed_correlation takes constants"
+    weight = nodes.shape(node.args[1]) or ()
+    if not nodes.has_rank(node.args[0], len(weight)):
+        return "its input has no batch dimension"
+    return f"it has {len(weight) - 2} spatial dimensions; transposed_correlation takes 1 to 3"
 
 
 def _weights(node: Node) -> Weights:

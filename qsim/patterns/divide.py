@@ -24,8 +24,12 @@ def _check(node: Node) -> bool:
 
 
 def _why(node: Node) -> str:
-    del node
-    return "its divisor is no number above 0"
+    divisor = node.args[1]
+    if nodes.argument(node, 2, "rounding_mode") is not None:
+        return "it rounds the quotient (rounding_mode=)"
+    if isinstance(divisor, (int, float)):
+        return f"it divides by {divisor}; a change of scale takes finite numbers above 0"
+    return "it divides by a tensor; a change of scale takes a number"
 
 
 def _lower(builder: Builder) -> None:

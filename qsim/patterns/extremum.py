@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from qsim.graph import nodes
 from qsim.lowering import NotLowerableError, move_or_rescale, same_params
 from qsim.patterns.pairs import both, broadcasts, require_plain_batch, why_not
-from qsim.registry import Pattern, needs
+from qsim.registry import Pattern, Reason, needs
 
 if TYPE_CHECKING:
     from qsim.lowering import Builder
@@ -20,7 +20,7 @@ def extremum(name: str) -> Pattern:
         require_plain_batch(builder)
         a, b = builder.match.operands
         if not same_params(a, b):
-            raise NotLowerableError("its operands have different scales")
+            raise NotLowerableError(Reason("scheme", "its operands have different scales"))
         source = b if nodes.is_constant(builder.match.anchor.args[0]) else a
         move_or_rescale(builder, name, source, {}, inputs=(a.name, b.name))
 

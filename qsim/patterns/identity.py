@@ -20,7 +20,7 @@ def _check(node: Node) -> bool:
 
 def _why(node: Node) -> str:
     del node
-    return "it is random: dropout in training mode"
+    return "it is dropout in training mode, which is random: call .eval() on the model"
 
 
 PATTERN: Final = Pattern(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from qsim.graph import nodes
 from qsim.lowering import NotLowerableError, emit_rescale
 from qsim.program import TensorSpec, encode_scheme, format_to_json
-from qsim.registry import Pattern, needs
+from qsim.registry import Pattern, Reason, needs
 from qsim.target import derive
 
 if TYPE_CHECKING:
@@ -32,9 +32,10 @@ def _check(node: Node) -> bool:
     return all(isinstance(dimensions[axis], int) for axis in _axes(node, len(dimensions)))
 
 
-def _why(node: Node) -> str:
-    del node
-    return "it reduces the batch, or converts to another type"
+def _why(node: Node) -> str | Reason:
+    if node.kwargs.get("dtype") is not None:
+        return "it also converts to another type (dtype=)"
+    return Reason("batch", "it reduces the batch; samples are computed apart")
 
 
 def _lower(builder: Builder) -> None:
@@ -42,7 +43,7 @@ def _lower(builder: Builder) -> None:
     source, result = match.operands[0], match.result
     axes = _axes(match.anchor, len(source.shape))
     if any(source.shape[axis] == -1 for axis in axes):
-        raise NotLowerableError("it reduces the batch")
+        raise NotLowerableError(Reason("batch", "it reduces the batch"))
     count = math.prod(source.shape[axis] for axis in axes)
     summed = "sum" in str(match.anchor.target)
     x = source.params if summed else _finer(builder, count)
@@ -61,7 +62,8 @@ def _lower(builder: Builder) -> None:
         builder.call("mean", (name,), builder.result(), attributes)
         return
     if not target.has("requantize"):
-        raise NotLowerableError("its result has another scale, and the target has no requantize")
+        text = "its result has another scale, and the target has no requantize"
+        raise NotLowerableError(Reason("target", text, ("requantize",)))
     mean = f"{match.anchor.name}.mean"
     spec = TensorSpec(mean, result.shape, made.format, made.scale, made.zero_point)
     emit_rescale(builder, builder.call("mean", (name,), spec, attributes), made)
@@ -137,7 +139,7 @@ def _scheme(builder: Builder, x: QParams, count: int) -> tuple[Any, QParams]:
     try:
         return over_count(rescale, count), y
     except ContractError as error:
-        raise NotLowerableError(str(error)) from None
+        raise NotLowerableError(Reason("scheme", str(error))) from None
 
 
 PATTERN: Final = Pattern(

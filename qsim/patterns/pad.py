@@ -11,7 +11,7 @@ import numpy as np
 
 from qsim.graph import nodes
 from qsim.lowering import NotLowerableError, move_or_rescale
-from qsim.registry import Pattern, needs
+from qsim.registry import Pattern, Reason, needs
 
 if TYPE_CHECKING:
     from torch.fx import Node
@@ -53,7 +53,7 @@ def _lower(builder: Builder) -> None:
     for back, at in enumerate(range(0, len(amounts), 2), 1):
         pairs[rank - back] = [int(amounts[at]), int(amounts[at + 1])]
     if source.shape[0] == -1 and pairs[0] != [0, 0]:
-        raise NotLowerableError("it pads the batch")
+        raise NotLowerableError(Reason("batch", "it pads the batch"))
     params = source.params
     code = hw.quantize(
         np.array([_value(node)], np.float32),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from qsim.graph import nodes
 from qsim.lowering import NotLowerableError, clamp_codes
 from qsim.program import format_to_json
+from qsim.registry import Reason
 
 if TYPE_CHECKING:
     from torch.fx import Node
@@ -43,8 +44,10 @@ def why_not(node: Node) -> str:
     """Return why ``broadcasts`` refuses."""
     a, b = node.args[:2]
     if any(nodes.shape(item) is None for item in (a, b)):
-        return "one operand is a number that is no fp32 tensor"
-    return "its operands have unequal ranks, or are constants"
+        return "one operand is a number that is known only at run time, such as a size"
+    if nodes.is_parameter(a) and nodes.is_parameter(b):
+        return "both operands are constants"
+    return "the operand with the batch has fewer dimensions than the result"
 
 
 def pair_codes(builder: Builder) -> dict[str, Json]:
@@ -86,4 +89,4 @@ def require_plain_batch(builder: Builder) -> None:
     rank = len(builder.match.result.shape)
     for operand in builder.match.operands:
         if -1 in operand.shape and len(operand.shape) != rank:
-            raise NotLowerableError("it moves the batch out of dimension 0")
+            raise NotLowerableError(Reason("batch", "it moves the batch out of dimension 0"))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from qsim.graph import nodes
 from qsim.lowering import NotLowerableError, move_or_rescale
-from qsim.registry import Pattern, needs
+from qsim.registry import Pattern, Reason, needs
 
 if TYPE_CHECKING:
     from qsim.lowering import Builder
@@ -26,7 +26,7 @@ def _lower(builder: Builder) -> None:
             i, j = int(first) % rank, int(second) % rank  # type: ignore[arg-type]
             dims[i], dims[j] = dims[j], dims[i]
     if source.shape[0] == -1 and dims[0] != 0:
-        raise NotLowerableError("it moves the batch out of dimension 0")
+        raise NotLowerableError(Reason("batch", "it moves the batch out of dimension 0"))
     move_or_rescale(builder, "permute", source, {"dims": dims})
 
 

@@ -20,8 +20,10 @@ def _check(node: Node) -> bool:
 
 
 def _why(node: Node) -> str:
-    del node
-    return "its bounds are not constants in order"
+    bounds = nodes.clamp_range(node)
+    if bounds is None:
+        return "its bounds are computed at run time"
+    return f"its lower bound {bounds[0]:g} is above its upper bound {bounds[1]:g}"
 
 
 def _lower(builder: Builder) -> None:

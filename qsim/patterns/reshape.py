@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from qsim.graph import nodes
 from qsim.lowering import NotLowerableError, flat_shape, move_or_rescale
-from qsim.registry import Pattern, needs
+from qsim.registry import Pattern, Reason, needs
 
 if TYPE_CHECKING:
     from qsim.lowering import Builder
@@ -16,7 +16,7 @@ def _lower(builder: Builder) -> None:
     """Emit a reshape that keeps the batch in dimension 0."""
     source, result = builder.match.operands[0], builder.match.result
     if (source.shape[0] == -1) != (result.shape[0] == -1):
-        raise NotLowerableError("it moves the batch out of dimension 0")
+        raise NotLowerableError(Reason("batch", "it moves the batch out of dimension 0"))
     move_or_rescale(builder, "reshape", source, {"shape": flat_shape(result.shape)})
 
 

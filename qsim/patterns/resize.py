@@ -39,7 +39,7 @@ def _check(node: Node) -> bool:
 
 def _why(node: Node) -> str:
     del node
-    return "its factor does not make a whole size: torch then takes positions from the factor"
+    return "its scale factor does not give a whole size: give a size, or a whole factor"
 
 
 def _lower(builder: Builder) -> None:

@@ -8,7 +8,7 @@ from qsim.graph import nodes
 from qsim.lowering import NotLowerableError, QParams, emit_rescale
 from qsim.patterns.sigmoid import unit_interval
 from qsim.program import TensorSpec, encode_scheme, format_to_json
-from qsim.registry import Pattern, needs
+from qsim.registry import Pattern, Reason, needs
 
 if TYPE_CHECKING:
     from torch.fx import Node
@@ -23,7 +23,7 @@ def _check(node: Node) -> bool:
 
 def _why(node: Node) -> str:
     del node
-    return "it converts its operand to another type"
+    return "it also converts to another type (dtype=)"
 
 
 def _lower(builder: Builder) -> None:
@@ -34,11 +34,11 @@ def _lower(builder: Builder) -> None:
     rank = len(source.shape)
     axis = int(nodes.argument(match.anchor, 1, "dim")) % rank
     if source.shape[axis] == -1:
-        raise NotLowerableError("it runs along the batch")
+        raise NotLowerableError(Reason("batch", "it runs along the batch"))
     try:
         scheme, made = _scheme(builder.target, source.params, result.params)
     except ContractError as error:
-        raise NotLowerableError(str(error)) from None
+        raise NotLowerableError(Reason("scheme", str(error))) from None
     attributes = {
         "scheme": encode_scheme(scheme, f"{match.anchor.name}.softmax", builder.constants),
         "axis": axis,

@@ -43,6 +43,7 @@ from qsim.quantizer.specs import (
     weight_spec,
 )
 from qsim.quantizer.stated import by_group
+from qsim.registry import Reason
 from qsim.registry import patterns as registry
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class TargetQuantizer(Quantizer):  # type: ignore[misc]  # torchao carries no ty
         super().__init__()
         self.target = target
         self.config = config
-        self.host: dict[str, str] = {}
+        self.host: dict[str, Reason] = {}
         self.raised: tuple[Raised, ...] = ()
         self._limits: list[tuple[Operator, Node, Floats | None]] = []
         self._aligned: list[tuple[Slot, Slot]] = []
@@ -212,31 +213,33 @@ class TargetQuantizer(Quantizer):  # type: ignore[misc]  # torchao carries no ty
         settings = self.config.settings(pattern.name, nodes.module_paths(root))
         return Operator(root, pattern, settings, (whole.source,), root, whole.readers)
 
-    def _why(self, node: Node) -> str:
+    def _why(self, node: Node) -> Reason:
         """Return why an operator was not chosen."""
         kept = stays(node)
         if kept is not None:
-            return kept
+            return Reason("type", kept)
         pattern = registry.choose(node, self.target)
         if pattern is None:
             return registry.why_none(node)
         lacking = self._lacks(node, pattern)
         if lacking:
-            return f"target {self.target.name} has no {lacking}"
+            return Reason.lacking(self.target.name, *lacking)
         for tensor in _odd(_activations(node, pattern), pattern):
             if _is_empty(tensor):
-                return "it reads a tensor without elements"
-            return f"it reads {nodes.kind(tensor)}; the primitives take activations in float32"
+                return Reason("type", "it reads a tensor without elements")
+            text = f"it reads {nodes.kind(tensor)}; the primitives take activations in float32"
+            return Reason("type", text)
         if self.config.settings(pattern.name, nodes.module_paths(node)).skip:
-            return "the configuration leaves it in float"
+            return Reason("config", "the configuration leaves it in float")
         if pattern.positions:
-            return "nothing before it computes in integers: codes would only lose precision"
-        return "nothing next to it computes in integers; it only moves data"
+            text = "nothing before it computes in integers: codes would only lose precision"
+            return Reason("idle", text)
+        return Reason("idle", "nothing next to it computes in integers; it only moves data")
 
-    def _lacks(self, node: Node, pattern: Pattern) -> str | None:
-        """Return the first primitive that an operator needs and the target has not, if any."""
+    def _lacks(self, node: Node, pattern: Pattern) -> tuple[str, ...]:
+        """Return the primitives that an operator needs and the target has not."""
         needed = pattern.primitives(node, self.target)
-        return next((name for name in needed if not self.target.has(name)), None)
+        return tuple(name for name in needed if not self.target.has(name))
 
     def _fused_relu(self, node: Node) -> Node | None:
         """Return the relu that is the only reader of a node, if there is one."""

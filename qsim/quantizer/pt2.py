@@ -36,6 +36,7 @@ from qsim.quantizer.limits import Raised
 from qsim.quantizer.quantized import Quantized, Recorded
 from qsim.quantizer.results import in_order
 from qsim.quantizer.saving import EXTRA, FORMAT, to_bytes
+from qsim.registry import KINDS, Reason
 
 if TYPE_CHECKING:
     import os
@@ -159,11 +160,7 @@ def _quantized(
         isinstance(host, list) and all(isinstance(name, str) for name in host),
         f"has no list of host operators in {EXTRA}",
     )
-    why = table(about.get("why"))
-    require(
-        all(isinstance(text, str) and text.isprintable() for text in why.values()),
-        f"has reasons that are not text in {EXTRA}",
-    )
+    why = {name: _reason(held) for name, held in table(about.get("why")).items()}
     sample = programs["model"].example_inputs
     sizes = about.get("samples")
     require(
@@ -184,6 +181,17 @@ def _quantized(
         raised=_raised(about.get("raised", [])),
         recorded=_recorded(about, where),
     )
+
+
+def _reason(held: Any) -> Reason:
+    """Return why an operator stays on the host; older files say the words alone."""
+    fault = f"has reasons that are not text in {EXTRA}"
+    held = {"kind": "", "text": held, "lacks": []} if isinstance(held, str) else held
+    require(isinstance(held, dict) and set(held) == {"kind", "text", "lacks"}, fault)
+    require(held["kind"] in KINDS and isinstance(held["lacks"], list), fault)
+    words = (held["text"], *held["lacks"])
+    require(all(isinstance(text, str) and text.isprintable() for text in words), fault)
+    return Reason(held["kind"], held["text"], tuple(held["lacks"]))
 
 
 def _raised(held: Any) -> tuple[Raised, ...]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from torch.fx import GraphModule
 
     from qsim.quantizer.limits import Raised
+    from qsim.registry import Reason
     from qsim.target import Target
 
 
@@ -48,7 +49,7 @@ class Quantized:
         host: names of the operators that the quantizer left in float, because the target lacks
             them or the config skips them. The graph alone does not tell: between two that are
             quantized, such an operator reads a dequantize and is read by a quantize too.
-        why: the reason for each of them, in words for the report.
+        why: the reason for each of them; ``str`` of it is the words for the report.
         raised: tensors whose scales were raised so that codes fit the target's registers, and by
             how much.
         fixed: what fixes the batch, in words, where it is fixed.
@@ -61,7 +62,7 @@ class Quantized:
     batch: bool
     example_inputs: tuple[torch.Tensor, ...]
     host: frozenset[str] = frozenset()
-    why: Mapping[str, str] = field(default_factory=dict)
+    why: Mapping[str, Reason] = field(default_factory=dict)
     raised: tuple[Raised, ...] = ()
     recorded: Recorded | None = None
     fixed: str = ""

@@ -57,7 +57,7 @@ def to_bytes(quantized: Quantized) -> bytes:
             "qsim": qsim.__version__,
             "raised": [dataclasses.asdict(item) for item in quantized.raised],
             "host": sorted(quantized.host),
-            "why": dict(quantized.why),
+            "why": {name: dataclasses.asdict(reason) for name, reason in quantized.why.items()},
             "names": {
                 "model": _names(quantized.graph),
                 "float": _names(quantized.float_graph),

@@ -11,16 +11,20 @@ from qsim.registry.entry_points import add_pattern, add_primitive, check_name, h
 from qsim.registry.passes import Pass, ordered
 from qsim.registry.pattern import Pattern, Weights, needs
 from qsim.registry.primitives import REGISTERED
+from qsim.registry.reason import KINDS, Kind, Reason
 
 __all__ = [
+    "KINDS",
     "MAX_OPERANDS",
     "REGISTERED",
     "Attributes",
     "Binding",
     "Kernel",
+    "Kind",
     "Operand",
     "Pass",
     "Pattern",
+    "Reason",
     "Weights",
     "add_pattern",
     "add_primitive",

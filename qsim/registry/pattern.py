@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from torch.fx import Node
 
     from qsim.lowering import Builder
+    from qsim.registry.reason import Reason
     from qsim.target import Target
 
     Fixed: TypeAlias = Callable[[int, int, str], tuple[float, int]]
@@ -86,7 +87,8 @@ class Pattern:
             the target's formats.
         lower: writes the calls into the builder, or raises ``NotLowerableError`` with the reason.
         check: whether the primitives compute what the operator computes, arguments included.
-        why: why ``check`` refuses, in words for the report.
+        why: why ``check`` refuses: words for the report, or a ``Reason`` where that is not its
+            arguments.
         operands: the activations that the operator reads, in the order of the primitive's operands.
         weights: the weight and bias that get codes of their own.
         constant_operands: true where a constant may stand for an activation.
@@ -110,7 +112,7 @@ class Pattern:
     primitives: Callable[[Node, Target], tuple[str, ...]]
     lower: Callable[[Builder], None]
     check: Callable[[Node], bool] = always
-    why: Callable[[Node], str] = no_reason
+    why: Callable[[Node], str | Reason] = no_reason
     operands: Callable[[Node], tuple[Any, ...]] = first_operand
     weights: Callable[[Node], Weights | None] = no_weights
     constant_operands: bool = False

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from qsim.errors import UsageError
 from qsim.graph import is_float, kind
+from qsim.registry.reason import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -148,15 +149,15 @@ def choose(node: Node, target: Target) -> Pattern | None:
     return first
 
 
-def why_none(node: Node) -> str:
-    """Return why no pattern takes a node of a float graph, in words for the report."""
+def why_none(node: Node) -> Reason:
+    """Return why no pattern takes a node of a float graph."""
     found = candidates(node.target)
     if not found:
-        return "no primitive computes it"
+        return Reason("operator", "no primitive computes it")
     several = isinstance(node.meta.get("val"), (tuple, list))
     if not (is_float(node) or several) and not found[-1].positions:
-        return f"it computes {kind(node)}; the primitives replace float32"
-    return found[-1].why(node)
+        return Reason("type", f"it computes {kind(node)}; the primitives replace float32")
+    return Reason.of(found[-1].why(node))
 
 
 def _claims() -> Mapping[Any, tuple[Pattern, ...]]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from qsim.report.evaluate import group_layers as group_layers
     from qsim.report.evaluate import join as join
     from qsim.report.evaluate import outputs_digest as outputs_digest
+    from qsim.report.host_words import host_parts as host_parts
     from qsim.report.html import render_html as render_html
     from qsim.report.placement import Share as Share
     from qsim.report.placement import by_reason as by_reason
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from qsim.report.words import NONE as NONE
     from qsim.report.words import compact as compact
     from qsim.report.words import count as count
-    from qsim.report.words import host_lines as host_lines
     from qsim.report.words import plural as plural
     from qsim.report.words import tail as tail
 
@@ -47,11 +47,12 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "join",
             "outputs_digest",
         ],
+        "host_words": ["host_parts"],
         "html": ["render_html"],
         "placement": ["Share", "by_reason"],
         "result": ["Evaluation", "Layer"],
         "table": ["delegate_layers", "headline", "run_report", "short_hash"],
         "timing": ["Timing"],
-        "words": ["NONE", "compact", "count", "host_lines", "plural", "tail"],
+        "words": ["NONE", "compact", "count", "plural", "tail"],
     },
 )

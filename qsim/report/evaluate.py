@@ -11,16 +11,17 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from qsim.network import computes
 from qsim.report.classes import Vote, classifies, winners_of
+from qsim.report.host_work import HostWork
 from qsim.report.outputs import Outputs
-from qsim.report.placement import HostWork, Share
+from qsim.report.placement import Share
 from qsim.report.result import AccumulatorUse, Evaluation, Layer
 from qsim.report.timing import Timing
 
@@ -160,17 +161,18 @@ class Evaluator:
         self._outputs: list[list[Array]] = []
         self._votes = {"float": Vote(), "qdq": Vote(), "hardware": Vote()}
         self._values = Outputs(lowered)
-        self._host, self._host_macs = HostWork(), 0
+        self._host, self._per_sample = HostWork(), 1
         self._classifies = False
 
     def add(self, batch: Batch) -> None:
         """Run one batch through every graph and add it to the statistics."""
         # What one sample costs is known after the first.
         counted = self.samples == 0 and bool(self.lowered.host_operators)
-        with self._host.count() if counted else nullcontext(), self.timing.measure():
-            trace = self.lowered.trace(*batch.hardware)
+        with self.timing.measure():
+            count = self._host.count if counted else None
+            trace = self.lowered.trace(*batch.hardware, host=count)
         if counted:
-            self._host_macs = self._host.macs // batch.size
+            self._per_sample = batch.size
         outputs = as_arrays(trace.outputs)
         self._add_ledger(trace, batch.size)
         qdq = self._compare_qdq(trace, batch.reference)
@@ -214,18 +216,37 @@ class Evaluator:
             samples=self.samples,
             accuracy=accuracy,
             agreement=agreement,
-            host_operators=[dict(item) for item in self.lowered.host_operators],
+            host_operators=self._host_operators(),
             outputs_sha256=outputs_digest(joined),
             seconds=self.timing.seconds,
             compiling_seconds=self.timing.compiling_seconds,
             layers=self.layers,
             classification=labelled or self._classifies,
             outputs=self._values.uses,
-            macs=Share(sum(layer.macs for layer in self.layers), self._host_macs),
+            macs=Share(
+                sum(layer.macs for layer in self.layers), self._host.total // self._per_sample
+            ),
             network_sha256=self.lowered.digest,
             raised=[dataclasses.asdict(item) for item in self._raised],
             warnings=list(self.lowered.warnings),
+            contract=target,
         )
+
+    def _host_operators(self) -> list[dict[str, Any]]:
+        """Return what stayed in torch, with its multiply-accumulates of one sample."""
+        operators = [dict(item) for item in self.lowered.host_operators]
+        counted = [
+            step.name
+            for step in self.lowered.steps
+            if step.kind == "torch" and computes(str(step.attributes["operator"]))
+        ]
+        if len(counted) != len(operators):
+            return operators  # a file may record fewer than there are
+        macs = self._host.macs
+        return [
+            item | {"macs": macs[name] // self._per_sample if name in macs else None}
+            for item, name in zip(operators, counted, strict=True)
+        ]
 
     def _add_ledger(self, trace: Trace, size: int) -> None:
         fresh = self.samples == 0

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from qsim.report import words
 from qsim.report.details import output_cells, register_rows
-from qsim.report.placement import by_reason
+from qsim.report.host_words import fold
 from qsim.report.table import short_hash
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from qsim.report.placement import HostGroup
     from qsim.report.result import Evaluation, Layer
     from qsim.target import Target
 
@@ -83,7 +84,7 @@ def render_html(evaluation: Evaluation, target: Target, source: str, command: st
         findings=words.findings(evaluation),
         nothing=words.nothing(evaluation),
         took=words.took(evaluation),
-        reasons=by_reason(evaluation.host_operators),
+        reasons=_reasons(evaluation),
         no_oracle=words.NO_ORACLE,
         registers=register_rows(evaluation.layers),
         outputs=[output_cells(use) for use in evaluation.outputs],
@@ -93,6 +94,19 @@ def render_html(evaluation: Evaluation, target: Target, source: str, command: st
         kernels=words.kernels(layers),
         contract=_contract(target),
     )
+
+
+def _reasons(evaluation: Evaluation) -> list[tuple[HostGroup, str, list[str]]]:
+    """Return each reason, its share of the multiply-accumulates, and its layers."""
+    total = evaluation.macs.total
+    return [
+        (
+            group,
+            words.NONE if group.macs is None else words.share(group.macs, total),
+            fold(group.layers),
+        )
+        for group in evaluation.host_reasons
+    ]
 
 
 def _cards(evaluation: Evaluation, layers: Sequence[Layer]) -> list[tuple[str, str, str]]:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from qsim.report.outputs import OutputUse, decibels
-from qsim.report.placement import Share, by_reason
+from qsim.report.placement import HostGroup, Share, by_reason
+
+if TYPE_CHECKING:
+    from qsim.target import Target
 
 SHAPE_ONLY: Final = frozenset({"reshape", "permute"})
 
@@ -161,7 +164,8 @@ class Evaluation:
         outputs_sha256: see :func:`outputs_digest`.
         seconds: wall time of the hardware part, without what its kernels took to be compiled.
         compiling_seconds: what they took to be compiled, or loaded from the disk.
-        host_operators: what ran in torch: operator, layer, reason.
+        host_operators: what ran in torch: operator, layer, reason, its kind, what the target lacks,
+            and the multiply-accumulates of one sample where they were counted.
         raised: scales that the quantizer raised so that codes fit registers: layer, tensor,
             channels, channel, factor.
         warnings: what lowering found that the datapath loses, in words.
@@ -170,6 +174,7 @@ class Evaluation:
             rank 2.
         outputs: what each output is worth.
         macs: multiply-accumulates of one sample.
+        contract: the target itself; without it nothing is advised.
     """
 
     model: str
@@ -177,7 +182,7 @@ class Evaluation:
     samples: int
     accuracy: dict[str, float | None]
     agreement: dict[str, float | None]
-    host_operators: list[dict[str, str]]
+    host_operators: list[dict[str, Any]]
     outputs_sha256: str
     seconds: float
     compiling_seconds: float
@@ -189,6 +194,12 @@ class Evaluation:
     network_sha256: str = ""
     raised: list[dict[str, Any]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    contract: Target | None = None
+
+    @property
+    def host_reasons(self) -> list[HostGroup]:
+        """What ran in torch, grouped by the reason."""
+        return by_reason(self.host_operators, self.contract)
 
     @property
     def operators(self) -> Share:
@@ -231,7 +242,7 @@ class Evaluation:
             "outputs": [use.to_dict() for use in self.outputs],
             "macs": self.macs.to_dict(),
             "operators": self.operators.to_dict(),
-            "host_reasons": [group.to_dict() for group in by_reason(self.host_operators)],
+            "host_reasons": [group.to_dict() for group in self.host_reasons],
             "raised_scales": self.raised,
             "warnings": self.warnings,
         }

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from qsim.report import words
 from qsim.report.details import output_table, register_table
-from qsim.report.placement import by_reason
+from qsim.report.host_words import host_parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -132,8 +132,7 @@ def run_report(
     if evaluation.host_operators:
         number = words.plural(len(evaluation.host_operators), "operator")
         parts.append(_note(f"{number} on the host, in torch, by reason:"))
-        groups = by_reason(evaluation.host_operators)
-        parts += [Padding(Text(words.reason_line(group)), (0, 0, 0, 4)) for group in groups]
+        parts += host_parts(evaluation.host_reasons, evaluation.macs.total)
     if layers:
         parts.append(_note(f"Kernels: {words.kernels(layers)}."))
     for what, value in (

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from qsim.report.placement import Reason
     from qsim.report.result import AccumulatorUse, Evaluation, Layer
 
 NONE: Final = "–"
@@ -114,6 +113,15 @@ def tail(text: str, length: int) -> str:
     return text if len(text) <= length else f"…{text[len(text) - length + 1 :]}"
 
 
+def tail_of_path(path: str, length: int) -> str:
+    """Shorten a module path at its front, at a dot; its last part is never cut."""
+    parts = path.split(".")
+    kept = parts.pop()
+    while parts and len(f"….{parts[-1]}.{kept}") <= length:
+        kept = f"{parts.pop()}.{kept}"
+    return f"….{kept}" if parts else kept
+
+
 def plural(number: int, noun: str) -> str:
     """Return ``1 layer`` or ``3 layers``."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
@@ -209,26 +217,6 @@ def _weak(layers: Sequence[Layer]) -> list[str]:
     more = f" and {len(weak) - len(worst)} more" if len(weak) > len(worst) else ""
     head = f"{plural(len(weak), 'layer')} {verb} below {LOW_SQNR_DB:.0f} dB against float"
     return [f"{head}, worst first: {named}{more}."]
-
-
-def host_lines(operators: Sequence[dict[str, str]]) -> list[str]:
-    """Return one line per host operator: what, where, why."""
-    return [
-        f"{item['operator']}{f' in {layer}' if (layer := item.get('layer')) else ''}: "
-        f"{item.get('reason', '')}"
-        for item in operators
-    ]
-
-
-def reason_line(group: Reason, most: int = MOST_NAMED) -> str:
-    """Return host operators of one reason in a line: how many, why, which, and where."""
-    names = ", ".join(
-        f"{name}{f' ×{number}' if number > 1 else ''}" for name, number in group.operators.items()
-    )
-    layers = ", ".join(group.layers[:most])
-    rest = len(group.layers) - most
-    where = f" in {layers}{f' and {rest} more' if rest > 0 else ''}" if layers else ""
-    return f"{group.count:,}× {group.reason}: {names}{where}"
 
 
 def kernels(layers: Sequence[Layer]) -> str:

@@ -9,7 +9,7 @@ from qsim.cli.build import quantized_of
 from qsim.cli.output import quiet
 from qsim.cli.pte.arguments import bound
 from qsim.errors import UsageError
-from qsim.report import NONE, host_lines, plural
+from qsim.report import NONE, by_reason, host_parts, plural
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -90,10 +90,7 @@ def compile_pte(
         "model": model,
         "target": {"name": held.name, "hash": held.hash},
         "calls": sum(part.primitives for part in opened.parts),
-        "host_operators": [
-            {"operator": item.operator, "layer": item.layer, "reason": item.reason}
-            for item in edge.report.host
-        ],
+        "host_operators": [dict(item) for item in edge.report.host],
         "quantized_io": opened.integer_io,
         "inputs": [str(value) for value in opened.inputs],
         "outputs": [str(value) for value in opened.outputs],
@@ -130,10 +127,10 @@ def _text(document: dict[str, Any], options: PteOptions, target: Target) -> list
     lines = [f"takes {document['takes']}"]
     if options.batch is None and options.max_batch is None:
         lines[0] += ", the batch of the example inputs (--batch N or --max-batch N for another)"
-    outside = host_lines(document["host_operators"])
+    outside = document["host_operators"]
     lines.append(f"{plural(inside, 'operator')} delegated, {len(outside)} not{':' * bool(outside)}")
     return [
         Text(head),
         *(Padding(Text(line), (0, 0, 0, 2)) for line in lines),
-        *(Padding(Text(line), (0, 0, 0, 4)) for line in outside),
+        *host_parts(by_reason(outside, target)),
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -89,5 +90,8 @@ def _marked(quantized: Quantized) -> GraphModule:
     for node in marked.graph.nodes:
         reason = quantized.why.get(node.name)
         if reason is not None:
-            node.meta["custom"] = {**(node.meta.get("custom") or {}), MARK: reason}
+            node.meta["custom"] = {
+                **(node.meta.get("custom") or {}),
+                MARK: dataclasses.asdict(reason),
+            }
     return marked

@@ -21,11 +21,13 @@ if TYPE_CHECKING:
 
     from torch.fx import GraphModule
 
+    from qsim.registry import Reason
+
 _DEQUANTIZE: Any = torch.ops.quantized_decomposed.dequantize_per_tensor.default
 _SIZE: Any = torch.ops.aten.sym_size.int
 
 
-def quantize_io(module: GraphModule, why: Mapping[str, str]) -> list[Codes | None]:
+def quantize_io(module: GraphModule, why: Mapping[str, Reason]) -> list[Codes | None]:
     """Change a graph so that it takes and returns codes.
 
     An input has the parameters of its first quantize. Every quantize with the same ones goes; one
@@ -52,7 +54,7 @@ def quantize_io(module: GraphModule, why: Mapping[str, str]) -> list[Codes | Non
     return found
 
 
-def _input(node: Node, why: Mapping[str, str]) -> Codes:
+def _input(node: Node, why: Mapping[str, Reason]) -> Codes:
     # An output that is this input is this input in codes; a size is the same for codes.
     readers = [user for user in node.users if user.op != "output" and user.target is not _SIZE]
     quantizers = [user for user in readers if is_quantize(user)]
@@ -76,7 +78,7 @@ def _input(node: Node, why: Mapping[str, str]) -> Codes:
     return codes
 
 
-def _output(node: Node, why: Mapping[str, str]) -> Node:
+def _output(node: Node, why: Mapping[str, Reason]) -> Node:
     if is_dequantize(node) and isinstance(node.args[0], Node) and node.args[0].op != "get_attr":
         return node.args[0]
     if not _is_float(node):
@@ -91,7 +93,7 @@ def _output(node: Node, why: Mapping[str, str]) -> Node:
     )
 
 
-def _not_quantized(node: Node, readers: list[Node], why: Mapping[str, str]) -> str:
+def _not_quantized(node: Node, readers: list[Node], why: Mapping[str, Reason]) -> str:
     if readers:
         return f"{_name(readers[0], why)} takes it in float"
     if node.users:
@@ -99,7 +101,7 @@ def _not_quantized(node: Node, readers: list[Node], why: Mapping[str, str]) -> s
     return "nothing quantizes it: no operator reads it"
 
 
-def _name(node: Node, why: Mapping[str, str]) -> str:
+def _name(node: Node, why: Mapping[str, Reason]) -> str:
     if node.op != "call_function":
         return "a constant of the model"
     reason = why.get(node.name)

@@ -20,6 +20,7 @@ from qsim.executorch.compiling.view import MARK, View
 from qsim.executorch.edge import is_known, is_size
 from qsim.graph import is_parameter
 from qsim.lowering import is_dequantize, is_quantize
+from qsim.registry import Reason
 from qsim.registry import patterns as registry
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from torch.export import ExportedProgram
 
-_SIZED: Final = "one of its arguments is a size that depends on the batch"
+_SIZED: Final = Reason("batch", "one of its arguments is a size that depends on the batch")
 
 
 def read_program(program: ExportedProgram, constants: Mapping[str, torch.Tensor]) -> View:
@@ -131,7 +132,7 @@ class _Reader:
         reason = (node.meta.get("custom") or {}).get(MARK)
         names = {pattern.name for pattern in registry.candidates(made.target)}
         if reason is not None:
-            self.parts.why[made.name] = str(reason)
+            self.parts.why[made.name] = Reason(**reason)
         elif names and names != {"reshape"} and any(map(is_size, node.all_input_nodes)):
             self.parts.why[made.name] = _SIZED
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from qsim.lowering import chain, constant_nodes, is_dequantize, is_quantize, layer_of, operator_name
 from qsim.network import HostOperator, computes
+from qsim.registry import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from qsim.lowering import Matcher
     from qsim.target import Target
 
-_SHARED = "its value in float, or an operand's, is read by other operators too"
+_SHARED = Reason("operand", "its value in float, or an operand's, is read by other operators too")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ def supported(view: View, target: Target, *, quantized_io: bool) -> Support:
     return Support(
         frozenset(view.source[node] for node in taken if node in view.source),
         tuple(
-            HostOperator(operator_name(node), layer_of(node), matcher.why_host(node))
+            HostOperator.because(operator_name(node), layer_of(node), matcher.why_host(node))
             for node in view.graph.graph.nodes
             if node.op == "call_function"
             and node not in taken

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import torch
 
 from qsim.lowering import Matcher, Shapes
-from qsim.registry import entry_points
+from qsim.registry import Reason, entry_points
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
@@ -41,7 +41,7 @@ class View:
     shapes: Shapes = field(default_factory=Shapes)
     source: dict[Node, Node] = field(default_factory=dict)
     codes: list[int] = field(default_factory=list)
-    why: dict[str, str] = field(default_factory=dict)
+    why: dict[str, Reason] = field(default_factory=dict)
 
     def match(self, target: Target) -> Matcher:
         """Return the matcher after its run."""

@@ -52,7 +52,8 @@ def test_a_factory_that_prints_leaves_json_alone(
     assert main(["run", f"{folder}/net.py:host", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["host_operators"][0]["operator"].startswith("aten.cumsum")
-    assert list(found["host_operators"][0]) == ["operator", "layer", "reason"]
+    keys = ["operator", "layer", "reason", "kind", "lacks", "macs"]
+    assert list(found["host_operators"][0]) == keys
     assert found["host_operators"][0]["reason"]
 
 

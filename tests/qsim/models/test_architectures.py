@@ -516,7 +516,7 @@ def test_a_plain_convolution_with_computed_weights_is_not_called_transposed() ->
 
     network = lower_one(Computed(), 2, 4, 4)
     assert host(network)["convolution.default"] == (
-        "correlation takes a batch in 1 or 2 dimensions and constant weights"
+        "its weight or bias is computed at run time; correlation takes constants"
     )
 
 

@@ -336,6 +336,8 @@ def test_repr_and_host_operators_read_well() -> None:
         "operator": "aten.softmax.int",
         "layer": "softmax",
         "reason": "no primitive computes it",
+        "kind": "",
+        "lacks": "",
     }
 
 

@@ -1,0 +1,1 @@
+"""The page of the zoo: what each network leaves on the host."""

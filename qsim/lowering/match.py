@@ -151,7 +151,7 @@ class Matcher:
             )
             self._build(match, registry.builtin("composition"), {})
         except (NotLowerableError, TargetError) as reason:
-            self._refuse((anchor, members), str(reason))
+            self._refuse((anchor, members), _reason(reason))
             self._note_foreign(anchor, reason)
         return True
 

@@ -42,8 +42,12 @@ def simple_graph(program: ExportedProgram, target: Target) -> GraphModule:
     try:
         # A copy: an exported program shares its parameters with the user's module.
         return simplify(copy.deepcopy(program.module(check_guards=False)), target)
-    except SharedWriteError as refused:
-        return simplify(_functionalized(program, refused), target)
+    except SharedWriteError as shared:
+        functional = _functionalized(program, shared.refusal)
+    try:
+        return simplify(functional, target)
+    except SharedWriteError as shared:
+        raise shared.refusal from None
 
 
 def _functionalized(program: ExportedProgram, refused: ModelError) -> GraphModule:

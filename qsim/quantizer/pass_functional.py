@@ -21,8 +21,16 @@ _RANDOM = frozenset(
 _NEW: Final = "the operator that returns a new tensor"
 
 
-class SharedWriteError(ModelError):
-    """A write in place that no one operator without it replaces: the whole graph has to change."""
+class SharedWriteError(Exception):
+    """A write in place that no one operator without it replaces: the whole graph has to change.
+
+    Attributes:
+        refusal: what the user is told where it cannot.
+    """
+
+    def __init__(self, message: str, *, where: str, accepted: str) -> None:
+        super().__init__(message)
+        self.refusal = ModelError(message, where=where, accepted=accepted)
 
 
 def refuse_random(graph: GraphModule) -> None:

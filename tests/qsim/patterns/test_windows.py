@@ -263,7 +263,6 @@ class Left(nn.Module):
     [
         ("divisor", "avg_pool2d", "its divisor is -4; avg_pool divides by 1 to 2**30"),
         ("indices", "adaptive_max_pool2d", "the positions of its maxima are read"),
-        ("norm", "sign", "no primitive computes it"),
     ],
 )
 def test_what_stays_in_torch_says_why(name: str, operator: str, reason: str) -> None:

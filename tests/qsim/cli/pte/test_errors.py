@@ -75,7 +75,7 @@ BAD = [
     ([*R, "--quantized-io"], "usage", "`qsim compile MODEL -o F.pte --quantized-io`"),
     ([*R, "--config", "c.toml"], "usage", "net.pte is quantized already"),
     ([*R, "--report", "r.html"], "usage", "no float graph and no Q/DQ graph"),
-    ([*R, "--target", "q7"], "usage", "compiled for tflite sha256:d20303b65d97b265, not for q7"),
+    ([*R, "--target", "q7"], "usage", "compiled for tflite sha256:950d75de9bd1693b, not for q7"),
     (
         [*R, "--method", "backward"],
         "usage",

@@ -205,7 +205,7 @@ def test_text_fits(
         out, err = capsys.readouterr()
         assert err == ""
         assert max(map(len, out.splitlines())) <= columns
-        assert "tflite sha256:d20303b6" in out.replace("\n", " ")
+        assert "tflite sha256:950d75de" in out.replace("\n", " ")
         # Names in the map of the memory may be cut.
         assert "…" not in out.partition("inside delegate")[0]
 

@@ -66,7 +66,7 @@ def register_pattern(pattern: Pattern) -> None:
 def register_pass(
     name: str, run: GraphPass, *, before: str | None = None, after: str | None = None
 ) -> None:
-    """Add a rewrite of the exported graph, at a place in the order of ``qsim.quantizer.passes``.
+    """Add a rewrite of the exported graph, at a place in ``qsim.quantizer.passes.order``.
 
     Args:
         name: unique.

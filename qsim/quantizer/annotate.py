@@ -33,7 +33,7 @@ from qsim.lowering import find_compositions
 from qsim.quantizer.alignment import align, aligned
 from qsim.quantizer.groups import Operator, Slot, drop_idle, groups, lone, slots
 from qsim.quantizer.limits import Limit, Raised, Registers
-from qsim.quantizer.pass_masks import Mask, masks, stays
+from qsim.quantizer.passes import Mask, find_masks, stays
 from qsim.quantizer.specs import (
     activation_spec,
     bias_spec,
@@ -116,7 +116,7 @@ class TargetQuantizer(Quantizer):  # type: ignore[misc]  # torchao carries no ty
                 specs[slot] = SharedQuantizationSpec(first)
         self._aligned = aligned(self.target, chosen)
         matrices: dict[Node, Node] = {}
-        self._masks = [mask for mask in masks(model) if mask.add in taken]
+        self._masks = [mask for mask in find_masks(model) if mask.add in taken]
         for op in chosen:
             read: dict[Node, dict[Node, Any]] = {op.node: {}}
             for tensor, reader in op.edges:

@@ -1,6 +1,6 @@
 """Graphs whose writes in place reach views that are read later, made functional by torch.export.
 
-`pass_functional` turns a write that nothing else sees into one operator, and leaves the rest of a
+`functional` turns a write that nothing else sees into one operator, and leaves the rest of a
 graph as it was exported. Where another view sees it, the whole program is functionalised as
 ``ExportedProgram.run_decompositions`` does it: views are computed anew from what was written, by
 ``slice_scatter`` and its like. Its table of decompositions has only operators that hand on their
@@ -21,8 +21,7 @@ from torch.utils import _pytree
 from qsim.errors import ModelError
 from qsim.graph import nodes, place
 from qsim.quantizer.aliases import aliases, hidden_views
-from qsim.quantizer.pass_functional import SharedWriteError
-from qsim.quantizer.passes import simplify
+from qsim.quantizer.passes import SharedWriteError, simplify
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram

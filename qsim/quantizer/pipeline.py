@@ -103,8 +103,7 @@ def _convert(
     from qsim.quantizer.annotate import TargetQuantizer
     from qsim.quantizer.functionalizing import simple_graph
     from qsim.quantizer.host_operators import require_host_operators
-    from qsim.quantizer.pass_constants import drop_unused
-    from qsim.quantizer.pass_recurrent import show_states
+    from qsim.quantizer.passes import drop_unused, show_states
     from qsim.quantizer.results import in_order, require_outputs
 
     simple = simple_graph(program, target)

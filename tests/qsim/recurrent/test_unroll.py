@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from qsim import Target
 from qsim.errors import ModelError
 from qsim.graph import capture
-from qsim.quantizer.passes import simplify
+from qsim.quantizer.passes.order import simplify
 from qsim.registry import patterns as registry
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from qsim.graph import nodes
-from qsim.quantizer.pass_constants import add_constant
+from qsim.quantizer.passes.constants import add_constant
 from qsim.quantizer.rewriting import insert, replace
 
 if TYPE_CHECKING:

@@ -4,9 +4,9 @@
 nn.TransformerEncoderLayer export it or, where they return the weights, its parts. Heads that share
 keys and values (``enable_gqa``) are rows of one product: no key is repeated.
 
-A mask that is known before the first sample is added, see `qsim.quantizer.pass_masks`. One that an
-input makes may hold minus infinity, which no code stands for, anywhere: then the mask and the
-softmax stay in torch, and only the products leave it.
+A mask that is known before the first sample is added, see `masks`. One that an input makes may hold
+minus infinity, which no code stands for, anywhere: then the mask and the softmax stay in torch, and
+only the products leave it.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, Final
 import torch
 
 from qsim.graph import nodes
-from qsim.quantizer.pass_constants import add_constant
-from qsim.quantizer.pass_factories import add_node
-from qsim.quantizer.pass_masks import stay
+from qsim.quantizer.passes.constants import add_constant
+from qsim.quantizer.passes.factories import add_node
+from qsim.quantizer.passes.masks import stay
 
 if TYPE_CHECKING:
     from torch.fx import GraphModule, Node

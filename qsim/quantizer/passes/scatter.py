@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from qsim.graph import nodes
-from qsim.quantizer.pass_constants import add_constant
-from qsim.quantizer.pass_factories import add_node
+from qsim.quantizer.passes.constants import add_constant
+from qsim.quantizer.passes.factories import add_node
 
 if TYPE_CHECKING:
     from torch.fx import GraphModule, Node

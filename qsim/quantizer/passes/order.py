@@ -6,9 +6,8 @@ None changes what the graph computes. They run before PT2E, because PT2E
 * folds a batch norm into a convolution even where the convolution has other readers, or where two
   convolutions share one weight, and then computes something else.
 
-The order is fixed: operators without a state first (`pass_functional`), then one spelling of each
-(`pass_spelling`, `pass_scatter`, ...), then what is known before the first sample
-(`pass_constants`, `pass_batch_norm`).
+The order is fixed: operators without a state first (`functional`), then one spelling of each
+(`names`, `spelling`, ...), then what is known before the first sample (`constants`, `batch_norm`).
 Passes that are registered from outside the package (`qsim.extend`) stand where they ask to.
 """
 
@@ -17,28 +16,28 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from qsim.errors import ModelError, QsimError
-from qsim.quantizer.pass_attention import plain_attention
-from qsim.quantizer.pass_batch_norm import fold_batch_norm
-from qsim.quantizer.pass_constants import fold_constants
-from qsim.quantizer.pass_difference import plain_differences
-from qsim.quantizer.pass_factories import plain_factories
-from qsim.quantizer.pass_flattened import batch_in_front
-from qsim.quantizer.pass_functional import functional, refuse_random
-from qsim.quantizer.pass_masks import finite_masks
-from qsim.quantizer.pass_moves import (
+from qsim.quantizer.passes.attention import plain_attention
+from qsim.quantizer.passes.batch_norm import fold_batch_norm
+from qsim.quantizer.passes.constants import fold_constants
+from qsim.quantizer.passes.difference import plain_differences
+from qsim.quantizer.passes.factories import plain_factories
+from qsim.quantizer.passes.flattened import batch_in_front
+from qsim.quantizer.passes.functional import functional, refuse_random
+from qsim.quantizer.passes.masks import finite_masks
+from qsim.quantizer.passes.moves import (
     plain_masks,
     plain_windows,
     plain_writes,
     sliced_parts,
     stacked,
 )
-from qsim.quantizer.pass_names import drop_identities, plain_names
-from qsim.quantizer.pass_parts import plain_parts
-from qsim.quantizer.pass_pools import whole_windows
-from qsim.quantizer.pass_products import plain_products
-from qsim.quantizer.pass_recurrent import settle_states, unroll_recurrent
-from qsim.quantizer.pass_scatter import plain_scatters
-from qsim.quantizer.pass_spelling import (
+from qsim.quantizer.passes.names import drop_identities, plain_names
+from qsim.quantizer.passes.parts import plain_parts
+from qsim.quantizer.passes.pools import whole_windows
+from qsim.quantizer.passes.products import plain_products
+from qsim.quantizer.passes.recurrent import settle_states, unroll_recurrent
+from qsim.quantizer.passes.scatter import plain_scatters
+from qsim.quantizer.passes.spelling import (
     adaptive_pools,
     drop_whole_slices,
     plain_moves,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from qsim.graph import nodes
-from qsim.quantizer.pass_constants import add_constant
+from qsim.quantizer.passes.constants import add_constant
 from qsim.registry import patterns as registry
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ import numpy as np
 import torch
 
 from qsim.graph import nodes
-from qsim.quantizer.pass_constants import add_constant
-from qsim.quantizer.pass_factories import add_node
+from qsim.quantizer.passes.constants import add_constant
+from qsim.quantizer.passes.factories import add_node
 from qsim.quantizer.qparams import choose
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ class Mask:
         made.fix(_chosen(low + min(added[0], 0.0) - _MARGIN, high + max(added[1], 0.0), made))
 
 
-def masks(graph: GraphModule) -> list[Mask]:
+def find_masks(graph: GraphModule) -> list[Mask]:
     """Return the masks of a graph whose numbers are not known yet."""
     found = []
     for node in graph.graph.nodes:

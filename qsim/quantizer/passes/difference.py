@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import torch
 
 from qsim.graph import nodes
-from qsim.quantizer.pass_factories import add_node
+from qsim.quantizer.passes.factories import add_node
 
 if TYPE_CHECKING:
     from torch.fx import GraphModule, Node

@@ -178,7 +178,7 @@ def _write(graph: GraphModule, node: Node, dim: int, where: slice, new: Any) -> 
 
 
 def _constant(graph: GraphModule, node: Node, values: Sequence[int]) -> Node:
-    from qsim.quantizer.pass_constants import add_constant
+    from qsim.quantizer.passes.constants import add_constant
 
     return add_constant(graph, node, f"{node.name}_positions", torch.tensor(values))
 

@@ -1,0 +1,19 @@
+"""Rewrites of an exported graph, one kind a module; ``order`` says when each runs."""
+
+from __future__ import annotations
+
+from qsim.quantizer.passes.constants import drop_unused
+from qsim.quantizer.passes.functional import SharedWriteError
+from qsim.quantizer.passes.masks import Mask, find_masks, stays
+from qsim.quantizer.passes.order import simplify
+from qsim.quantizer.passes.recurrent import show_states
+
+__all__ = [
+    "Mask",
+    "SharedWriteError",
+    "drop_unused",
+    "find_masks",
+    "show_states",
+    "simplify",
+    "stays",
+]

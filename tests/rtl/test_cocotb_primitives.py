@@ -67,7 +67,7 @@ COMPILED = {
     ("avg_pool", "tflite"),
     ("correlation", "narrow20"),
 }
-# Their streams are of these kinds; moves have wide multiplexers, which take Verilator half a minute.
+# Their streams are of these kinds; moves have wide multiplexers: half a minute of Verilator.
 INTERPRETED = {"bias_add", "add", "max_pool", "strided_slice", "gather"}
 SIMULATED = [
     pytest.param(*unit, simulator, marks=[pytest.mark.soak] if late else [])

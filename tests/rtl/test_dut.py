@@ -11,6 +11,7 @@ import pytest
 
 from qsim.cosim.dut.errors import explain
 from qsim.cosim.dut.file import load
+from qsim.cosim.dut.ports import declared
 from qsim.cosim.dut.wrapper import design
 from qsim.cosim.jobs.makers import job
 from qsim.cosim.lanes.bulk import bulk_recipe, run_bulk
@@ -157,6 +158,13 @@ def test_an_open_input_is_refused(tmp_path: Path, vectors: list[Job]) -> None:
     dut = copy(tmp_path, "input             clk,", "input             enable, clk,", "scaler.v")
     with pytest.raises(UsageError, match="nothing drives the input 'enable' of module scaler"):
         design(dut, vectors[0].unit)
+
+
+def test_what_a_function_takes_is_no_port(tmp_path: Path, vectors: list[Job]) -> None:
+    inside = "endmodule", "function [3:0] f; input [3:0] i; f = i; endfunction\nendmodule"
+    dut = copy(tmp_path, *inside, "scaler.v")
+    assert declared(dut) == declared(load(SCALER / "scaler.toml"))
+    design(dut, vectors[0].unit)
 
 
 @pytest.mark.parametrize("simulator", SIMULATORS)

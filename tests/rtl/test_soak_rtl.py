@@ -1,7 +1,7 @@
 """Every primitive, scheme and rounding of the RTL in the bulk lane: zero mismatches.
 
-``pytest -m "not soak"`` runs a slice: the directed vectors of some kinds on Icarus, and of one on
-Verilator. ``pytest -m soak`` sends 10 million vectors (elements of results that are compared) and
+``pytest -m "not soak"`` runs a slice: the directed vectors of some kinds on Icarus; the tests of
+each module have one build by Verilator. ``pytest -m soak`` sends 10 million vectors (elements of results that are compared) and
 more through Verilator; ``SOAK_VECTORS`` is how many each kind gets, times its share.
 """
 
@@ -40,7 +40,6 @@ SLICE: Final = (
     "matmul: 32 bits",
     "conv_engine: power of two",
 )
-COMPILED: Final = ("correlation: sum, saturate_symmetric",)
 
 
 def wanted(name: str, vectors: int) -> int:
@@ -61,12 +60,9 @@ def send(name: str, simulator: str, count: int) -> tuple[int, int, list[str]]:
     return elements, beats, wrong
 
 
-@pytest.mark.parametrize(
-    ("name", "simulator"),
-    [*((name, "icarus") for name in SLICE), *((name, "verilator") for name in COMPILED)],
-)
-def test_slice(name: str, simulator: str) -> None:
-    elements, _, wrong = send(name, simulator, 0)
+@pytest.mark.parametrize("name", SLICE)
+def test_slice(name: str) -> None:
+    elements, _, wrong = send(name, "icarus", 0)
     assert elements >= 100
     assert wrong == []
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, get_args
 
+from qsim.patterns import cells
 from qsim.target import Target
 from qsim.target.sections import PrimitiveName
 from tools.evidence.circuits import circuit, serves
@@ -38,6 +39,7 @@ What stands behind each primitive, and which other programs gave the same intege
   The test says so in a mark, and is held to it while it runs: a mark that is not true fails.
 * **Not compared** means that no test does. The primitive then equals its `reference()`, its
   definition in plain Python integers, and nobody else's program was asked.
+* **`lstm_cell`** is no primitive: a step of an LSTM, many calls, whose hidden states are compared.
 * A program that computes as a target does need not be the system that the target is named after.
   Which release of that system was compared, and how, each target says itself, above its table.
 * **RTL** means that `rtl_tb/rtl` computes the primitive as the target does; **proof**, that
@@ -80,13 +82,16 @@ def text() -> str:
 
 
 def primitives_of(target: Target) -> tuple[str, ...]:
-    """Return what a target has: its primitives, and rows of their own for what they share."""
+    """Return what a target has: its primitives, rows for what shares one, cells."""
     named = [name for name in target.primitives.available if target.has(name)]
     if target.has("correlation"):
         named.insert(named.index("correlation") + 1, "linear")
     if target.requantize_linear is not None:
         named.insert(named.index("requantize") + 1, "requantize_linear")
-    return (*named, "quantize")
+    named.append("quantize")
+    if set(cells.primitives(None, target)) <= {*target.primitives.available}:
+        named.append("lstm_cell")
+    return tuple(named)
 
 
 def _check(found: Iterable[Claim], rows: dict[str, tuple[str, ...]]) -> None:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 MOST_BYTES: Final = 1 << 26  # of a source
 _COMMENTS: Final = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"', re.DOTALL)
+# Their inputs and outputs are no ports of the module; what is imported has no end.
+_IMPORTS: Final = re.compile(r"\b(?:import|export|extern)\b[^;]*;")
+_INNER: Final = re.compile(r"\b(function|task|clocking)\b.*?\bend\1\b", re.DOTALL)
 _RANGES: Final = re.compile(r"\[[^\[\]]*\]")
 _WORDS: Final = re.compile(r"[A-Za-z_][\w$]*|[^\s\w]|\d[\w']*")
 _TYPES: Final = frozenset(
@@ -61,6 +64,7 @@ def declared(dut: Dut) -> Declared | None:
     text = modules(dut).get(dut.top)
     if text is None:
         return None
+    text = _INNER.sub(" ", _IMPORTS.sub(" ", text))
     while _RANGES.search(text):
         text = _RANGES.sub(" ", text)
     words = _WORDS.findall(text)

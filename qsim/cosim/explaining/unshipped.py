@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     Values = Mapping[str, Sequence[Any]]
 
 _NUMBERS: Final = ("multiplier", "addend")
+_SIDES: Final = ("positive", "negative")
 
 
 def unshipped(case: Case) -> Definition | None:
@@ -27,14 +28,14 @@ def unshipped(case: Case) -> Definition | None:
     return None if make is None else make(case)
 
 
-def _rescale(scheme: Any, values: Values) -> Any:
-    """Return a scheme with the numbers of a beat.
+def _rescale(scheme: Any, values: Values, prefix: str = "") -> Any:
+    """Return a scheme with the numbers of a beat, whose names may begin with a prefix.
 
     Raises:
         KeyError: it has no shift: it computes in float, of which no steps in integers are told.
     """
-    numbers = {name: values[name][0] for name in _NUMBERS if name in values}
-    return one_channel(scheme, values["shift"][0], **numbers)
+    numbers = {n: values[prefix + n][0] for n in _NUMBERS if prefix + n in values}
+    return one_channel(scheme, values[f"{prefix}shift"][0], **numbers)
 
 
 def _rest(case: Case, values: Values) -> dict[str, Any]:
@@ -78,6 +79,22 @@ def _sub(case: Case) -> Definition:
         return reference(a, b, own, **_rest(case, values), negate=negate, select=select)
 
     return Definition(("a", "b"), compute)
+
+
+def _prelu(case: Case) -> Definition:
+    from hw_models.prelu import reference
+    from qsim.program import decode_scheme
+
+    attributes: Any = case.attributes
+    sides = {side: decode_scheme(attributes[side], case.constants) for side in _SIDES}
+    points = {name: held for name, held in attributes.items() if name.endswith("zero_point")}
+
+    def compute(values: Values, select: Callable[[Any, Any, Any], Any]) -> Any:
+        own = [_rescale(scheme, values, f"{side}_") for side, scheme in sides.items()]
+        rest: dict[str, Any] = {**points, "output": case.formats["output"], "select": select}
+        return reference(values["x"][0], values["slopes"][0], own[0], own[1], **rest)
+
+    return Definition(("x", "slopes"), compute)
 
 
 def _extremum(case: Case) -> Definition:
@@ -136,6 +153,7 @@ def _concat(case: Case) -> Definition:
 _MAKERS: Final[Mapping[str, Callable[[Case], Definition]]] = {
     "mul": _mul,
     "sub": _sub,
+    "prelu": _prelu,
     "minimum": _extremum,
     "maximum": _extremum,
     "shift_right": _shift_right,

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from qsim.target import Target
 
 
-def primitives(node: Node, target: Target) -> tuple[str, ...]:
+def primitives(node: Node | None, target: Target) -> tuple[str, ...]:
     """Return what a step of a cell takes."""
     del node
     table = "lookup" if target.has("lookup") or not target.has("interpolate") else "interpolate"

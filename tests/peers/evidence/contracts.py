@@ -25,6 +25,10 @@ Arguments: TypeAlias = Mapping[str, Any]
 # Fields of schemes that no scale decides.
 CHOSEN = ("rounding", "bits", "formula", "left_shift", "mode", "accumulator")
 SCALES = (0.125, 0.25, 0.5)
+# Primitives that choose among codes; what comes out is what went in.
+COPIED = ("max_pool", "minimum", "maximum", "argmax", "clamp", "strided_slice", "gather")
+# No function of hw_models is one of these: they are compared in Programs alone.
+IN_PROGRAMS = ("reshape", "permute", "lstm_cell")
 
 
 def of_codes(array: Any) -> Contract:
@@ -97,6 +101,8 @@ CALLS: dict[str, tuple[str, Callable[[Arguments], Contract]]] = {
     "concat": ("concat", _joined),
     "avg_pool": ("avg_pool", lambda a: (of_codes(a["x"]), a["rounding"], a["centered"])),
     "max_pool": ("max_pool", _moved("x")),
+    "strided_slice": ("strided_slice", _moved("x")),
+    "gather": ("gather", _moved("x")),
     "minimum": ("minimum", _moved("a")),
     "maximum": ("maximum", _moved("a")),
     "argmax": ("argmax", _moved("x")),
@@ -127,7 +133,7 @@ def of_target(target: Target, primitive: str) -> Contract:
         return container(x), container(x), register(target.correlation.accumulator)
     if primitive == "bias_add":
         return register(target.sum.accumulator)
-    if primitive in ("max_pool", "minimum", "maximum", "argmax", "clamp"):
+    if primitive in COPIED:
         return container(x)
     return TARGETS[primitive](target, y)
 

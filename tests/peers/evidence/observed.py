@@ -32,7 +32,8 @@ class Seen:
 
     Attributes:
         contracts: of the calls of each primitive.
-        programs: primitives of Programs whose codes were compared, by the target's name.
+        programs: primitives of Programs whose codes were compared, and operators that many calls
+            make together, by the target's name.
     """
 
     contracts: dict[str, set[Contract]] = field(default_factory=lambda: defaultdict(set))
@@ -61,6 +62,12 @@ def compared(program: Program, target: Target) -> None:
     """Note that every code of a Program, lowered for a target, is compared in the running test."""
     for seen in _now:
         seen.programs[target.name] |= {call.primitive for call in program.calls}
+
+
+def composed(operator: str, target: Target) -> None:
+    """Note that the results of an operator, many calls on a target, are compared in the test."""
+    for seen in _now:
+        seen.programs[target.name].add(operator)
 
 
 @contextmanager

@@ -22,6 +22,7 @@ VERSIONS = {
     "RESHAPE": 1,
     "PRELU": 1,
     "HARD_SWISH": 1,
+    "DEPTH_TO_SPACE": 1,
     "CONV_2D": 3,
     "DEPTHWISE_CONV_2D": 3,
     "FULLY_CONNECTED": 4,

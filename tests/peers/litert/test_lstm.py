@@ -16,6 +16,7 @@ from hw_models.schemes import FixedPoint, PowerOfTwo
 from hw_models.tables import FixedSigmoid, FixedTanh
 from qsim import Target, lower, quantize
 from qsim.graph.nodes import parts
+from tests.peers.evidence.observed import composed
 from tests.peers.litert.formulas import F32
 from tests.peers.litert.model import Model, Tensor
 from tests.peers.litert.run import KERNELS
@@ -164,6 +165,8 @@ def test_every_step(kernels: str) -> None:
     assert len(seen) > 60
 
 
+@pytest.mark.peer("LiteRT reference", ["lstm_cell"], ["litert-reference"], kernels="reference")
+@pytest.mark.peer("LiteRT optimized", ["lstm_cell"], ["litert-optimized"], kernels="optimized")
 @pytest.mark.parametrize("kernels", KERNELS)
 def test_a_lowered_network(kernels: str) -> None:
     """Cells of torch, quantized and lowered for LiteRT's target: the same codes of every step."""
@@ -203,3 +206,4 @@ def test_a_lowered_network(kernels: str) -> None:
     found = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
     for t, node in enumerate(nodes):
         np.testing.assert_array_equal(found[:, t], trace.tensors[parts(node)[-1].name], f"step {t}")
+    composed("lstm_cell", target)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from qsim.program.calls import Call
     from qsim.program.program import Program
 
-# Images compared: a sample, then one of random codes; the 224x224 networks have the time for one.
+# Images compared: a sample, then one of random codes; one of the 224x224 networks.
 BATCHES = {
     "digits": 2,
     "resnet8": 2,
@@ -31,6 +31,8 @@ BATCHES = {
     "resnet18": 1,
     "mobilenet_v2": 1,
 }
+# Every operator of them is in the others; ONNX Runtime runs them in every run of the tests.
+LARGE = ("resnet18", "mobilenet_v2")
 TARGETS = {f"litert-{name}": name for name in KERNELS if name != "xnnpack"} | {"xnnpack": "xnnpack"}
 # LiteRT makes these, the bias and the requantize in one operator: nobody can read the sums.
 SUMS = {"correlation", "linear", "bias_add"}
@@ -89,7 +91,9 @@ def add_borders(converted: Converter, values: dict[str, np.ndarray]) -> None:
     ["xnnpack"],
     name="digits",
 )
-@pytest.mark.parametrize("name", BATCHES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[pytest.mark.soak] * (n in LARGE)) for n in BATCHES]
+)
 def test_every_tensor(name: str) -> None:
     """Each kernel set gives the trace of the network lowered for the target of that name."""
     model = networks.model(name)

@@ -12,7 +12,7 @@ from qsim.cosim.explaining.unshipped import unshipped
 from qsim.cosim.jobs import Job, bindable, vectors
 from qsim.golden import Case
 
-TOLD = ("mul", "sub", "minimum", "maximum", "shift_right", "mean", "concat")
+TOLD = ("mul", "sub", "prelu", "minimum", "maximum", "shift_right", "mean", "concat")
 
 
 def sampled(primitive: str, name: str) -> list[tuple[Case, Job, int, int]]:

@@ -224,7 +224,7 @@ def test_every_primitive_has_rtl_or_is_said_to_have_none() -> None:
     none = {name for name in PRIMITIVES if not has_rtl(name)}
     assert none == {
         *("reshape", "concat", "pad", "argmax"),
-        *("sub", "mul", "minimum", "maximum", "shift_right", "mean"),
+        *("sub", "mul", "prelu", "minimum", "maximum", "shift_right", "mean"),
         *("transposed_correlation", "resize", "resize_scaled", "interpolate", "softmax"),
     }
 

@@ -89,6 +89,25 @@ def test_a_damaged_build_is_made_again(home: Path, tmp_path: Path, damage: str) 
     assert run_bulk(toy_job(9), build(wanted)).agrees
 
 
+@pytest.mark.parametrize("splits", [0, 1])
+def test_headers_of_ours_are_left_out_where_verilator_splits(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, splits: int
+) -> None:
+    said: list[str] = []
+    folder = tmp_path / "made"
+    folder.mkdir()
+
+    def run(_recipe: Recipe, command: list[str], _place: Path) -> None:
+        (folder / "qsim.fast.gch").touch()
+        said.extend(command)
+
+    monkeypatch.setattr(runtime.compiling, "run", run)
+    (folder / "Vsim_classes.mk").write_text(f"VM_PARALLEL_BUILDS = {splits}\n")
+    runtime.make(recipe(tmp_path / "a", simulator="verilator"), folder)
+    assert any("-include qsim.fast" in word for word in said) is not bool(splits)
+
+
+@pytest.mark.soak
 def test_a_design_that_verilator_splits(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

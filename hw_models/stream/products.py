@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from typing import Final
 
-from hw_models.compiled import part
+from hw_models.compiled import kernel, part
 from hw_models.compiled.instructions import MATRIX
 from hw_models.stream.bands import copy_band, find_bases, move_bases, place
+from hw_models.stream.entries import call_finish
 from hw_models.stream.fields import (
     BANDS,
     BASES,
     BLOCK_COUNT,
     BLOCKS,
     BYTES_KIND,
+    FINISH,
     GROUP_CODES,
     GROUP_COLUMNS,
     GROUP_OUTPUTS,
@@ -39,7 +41,7 @@ from hw_models.stream.fields import (
     O,
     Y,
 )
-from hw_models.stream.finish import BLOCK, SUM_BYTES, finish
+from hw_models.stream.finish import BLOCK, SUM_BYTES
 from hw_models.stream.matrix import COLUMNS, PANEL_ROWS, begin, end, multiply
 from hw_models.stream.matrix import STEPS as MATRIX_ROW
 from hw_models.stream.memory import int64_at, take
@@ -90,7 +92,7 @@ def _multiply(kind, width, bases, offsets, steps, weights, init, pitch, to):  # 
         words_16(bases, offsets, steps, weights, init, pitch, to)
 
 
-@part
+@part(inline="always")
 def _block(d, constants, work, y, weights, width, column, group, pixels):  # type: ignore[no-untyped-def]
     """Multiply the copied band by one block of a group's channels, ``width`` from ``column`` on."""
     step_bytes = 2 if d[KIND] == PAIRS_KIND else 4
@@ -120,14 +122,14 @@ def _block(d, constants, work, y, weights, width, column, group, pixels):  # typ
             )  # fmt: skip
     for lane in range(0, min(width, d[GROUP_OUTPUTS] - column), BLOCK):
         outputs = min(BLOCK, d[GROUP_OUTPUTS] - column - lane)
-        finish(
-            d, y, constants, work, sums + lane * SUM_BYTES, width,
+        call_finish(
+            d[FINISH], d, y, constants, work, sums + lane * SUM_BYTES, width,
             group * d[GROUP_OUTPUTS] + column + lane, parameter + lane, outputs, pixels,
         )  # fmt: skip
 
 
-@part
-def products(d, arena, constants, work, parts, threads):  # type: ignore[no-untyped-def]
+@kernel(nogil=True)
+def products(d, arena, constants, _arguments, work, parts, _thread, threads):  # type: ignore[no-untyped-def]
     """Correlate codes with constant weights; add the bias; requantize, if asked."""
     if d[KIND] < BYTES_KIND or d[KIND] > WORDS_KIND or (d[KIND] == BYTES_KIND and not BYTES):
         # Before any thread takes a part, so that none waits for the others at the barrier.

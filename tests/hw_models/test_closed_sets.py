@@ -25,7 +25,7 @@ from hw_models.requantization.modes import MODES
 from hw_models.rounding import round_shift
 from hw_models.schemes import REQUANTIZERS, Requantizer
 from hw_models.stream import fields as f
-from hw_models.stream.loop import execute
+from hw_models.stream.loop import execute, ready
 from hw_models.sub import reference as subtract
 
 FORM = FixedFormat(8)
@@ -89,7 +89,7 @@ def test_no_command_of_a_stream_has_the_number(words, message):
     table = np.zeros((1, f.WORDS), np.int64)
     table[0, list(words)] = list(words.values())
     with pytest.raises(ValueError, match=message):
-        execute(table, 0, 1, 0, 0, np.zeros(1, np.int64), 0, 0, 0, 1)
+        execute(ready(table), 0, 1, 0, 0, np.zeros(1, np.int64), 0, 0, 0, 1)
 
 
 def _unheard(**field):

@@ -18,7 +18,7 @@ from hw_models.stream.entries import FINISH as FINISH_TYPES
 from hw_models.stream.fields import CALL, DEPTHWISE, FINISH, MATMUL, OP, PRODUCTS
 from hw_models.stream.finish import finish
 from hw_models.stream.matmul import matmul
-from hw_models.stream.memory import wait
+from hw_models.stream.memory import int64_at, wait
 from hw_models.stream.moves import (
     avg_pool,
     binary,
@@ -74,14 +74,16 @@ def execute(table, first, last, arena, constants, arguments, work, counters, thr
         constants: address of weights and tables.
         arguments: int64, addresses of the Program's inputs and outputs.
         work: address of this thread's workspace.
-        counters: address of int64 zeros that the threads share: one for the barrier, then
-            one for each command of the range.
+        counters: address of int64 that the threads share, zeros where there are several: one for
+            the barrier, then one for each command of the range.
         thread: number of this thread.
         threads: how many execute this range.
     """
     for index in range(first, last):
         d = table[index]
         parts = counters + (1 + index - first) * 8
+        if threads == 1:
+            int64_at(parts, 1)[0] = 0
         call_command(d[CALL], d, arena, constants, arguments, work, parts, thread, threads)
         if threads > 1:
             wait(counters, (index - first + 1) * threads)

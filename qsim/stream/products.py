@@ -141,7 +141,6 @@ def _start(source: Source, index: int, call: Call, packed: PackedProducts) -> _C
     bounds = packed.bounds(low - zero, high - zero)
     accumulator = check.accumulator_from_json(a["accumulator"])
     held = _held(accumulator, bounds.minimum, bounds.maximum)
-    held = _held(accumulator, bounds.minimum, bounds.maximum)
     if held is None and accumulator.min <= bounds.minimum and bounds.maximum <= accumulator.max:
         raise NotInStream("a sum may exceed 32 bits")
     if held is None:

@@ -131,7 +131,6 @@ class Stream:
             elif threads > 1 and products >= _PARALLEL:
                 self._together(first, last, memory, arguments, threads)
             else:
-                memory.counters.fill(0)
                 self._execute(
                     self._table, first, last, memory.base, self._base, arguments,
                     memory.workspaces[0], memory.counter, 0, 1,

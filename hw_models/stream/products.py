@@ -19,6 +19,7 @@ from hw_models.stream.fields import (
     BLOCKS,
     BYTES_KIND,
     FINISH,
+    GATHERED_STEPS,
     GROUP_CODES,
     GROUP_COLUMNS,
     GROUP_OUTPUTS,
@@ -42,7 +43,7 @@ from hw_models.stream.fields import (
     Y,
 )
 from hw_models.stream.finish import BLOCK, SUM_BYTES
-from hw_models.stream.matrix import COLUMNS, PANEL_ROWS, begin, end, multiply
+from hw_models.stream.matrix import COLUMNS, GATHERED, PANEL_ROWS, begin, end, multiply
 from hw_models.stream.matrix import STEPS as MATRIX_ROW
 from hw_models.stream.memory import int64_at, take
 from hw_models.stream.tiles import (
@@ -101,11 +102,12 @@ def _block(d, constants, work, y, weights, width, column, group, pixels):  # typ
     init = constants + d[INIT] + parameter * SUM_BYTES
     done = 0
     if MATRIX and width >= COLUMNS:
-        done = d[MATRIX_STEPS]
+        done = d[GATHERED_STEPS] if width >= GATHERED else d[MATRIX_STEPS]
         for start in range(0, done, PANEL_ROWS * MATRIX_ROW):
             rows = min(PANEL_ROWS, (done - start) // MATRIX_ROW)
             multiply(
-                work + d[BASES], constants + d[OFFSETS] + start * 8, rows, work + d[PANEL],
+                work + d[BASES], constants + d[OFFSETS] + start * 8, rows,
+                start + rows * MATRIX_ROW <= d[MATRIX_STEPS], work + d[PANEL],
                 weights + start * width * step_bytes, sums if start else init,
                 width * SUM_BYTES if start else 0, sums, width, pixels,
             )  # fmt: skip

@@ -267,6 +267,8 @@ def _command(
     row, pixel = words[f.COLUMNS] * window.channels * packed.item, window.channels * packed.item
     steps = np.array([geometry.dilation[0] * row, geometry.dilation[1] * pixel, 1], np.int64)
     offsets, pixels = packed.taps @ steps, words[f.IMAGES] * words[f.ROWS] * window.columns
+    tried = packed.kind == f.BYTES_KIND
+    whole, paired = matrix_steps(offsets, pixels) if tried else (0, 0)
     init = packed.initial(a["x_zero_point"], chain.bias, signed=codes.signed)
     keep = source.constants.add
     words |= {
@@ -276,7 +278,8 @@ def _command(
         f.KIND: 0 if packed.kind is None else packed.kind,
         f.WEIGHTS: where,
         f.OFFSETS: keep(offsets),
-        f.MATRIX_STEPS: matrix_steps(offsets, pixels) if packed.kind == f.BYTES_KIND else 0,
+        f.MATRIX_STEPS: whole,
+        f.GATHERED_STEPS: paired,
         f.STEPS: packed.steps,
         f.INIT: keep(init),
         f.BLOCKS: 0 if depthwise else keep(packed.blocks),

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import ctypes
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 LINE: Final = 64  # bytes of a cache line
 
 
-_first = ctypes.c_char.from_buffer
+# An array is a buffer; not every version of NumPy says so to type checkers.
+_first: Callable[[Any], ctypes.c_char] = ctypes.c_char.from_buffer
 
 
 def address(array: npt.NDArray[Any]) -> int:

@@ -36,14 +36,19 @@ _REGISTERS: Final = 8
 _NATIVE: Final = MATRIX and not MATRIX_MODELLED
 
 
-def matrix_steps(offsets: Any, pixels: int) -> tuple[int, int]:
-    """Return how many steps, from the first one, the unit takes of a band of so many pixels.
+def matrix_steps(offsets: Any, pixels: int, widest: int) -> tuple[int, int]:
+    """Return how many steps, from the first one, the unit takes.
 
     They come in whole rows. The first number is of rows of bytes that lie together, none if these
     are the smaller part; the second one is also of rows of pairs of steps that do, whose copy into
     a panel pays for a block of ``GATHERED`` channels only.
+
+    Args:
+        offsets: of the steps.
+        pixels: of a band.
+        widest: channels of the widest block.
     """
-    if not MATRIX or pixels < _FEWEST:
+    if not MATRIX or pixels < _FEWEST or widest < COLUMNS:
         return 0, 0
     rows = np.asarray(offsets)[: len(offsets) // STEPS * STEPS].reshape(-1, STEPS)
     apart = np.diff(rows, axis=1) != 4
@@ -51,7 +56,8 @@ def matrix_steps(offsets: Any, pixels: int) -> tuple[int, int]:
     whole, paired = (
         STEPS * (int(np.argmax(end)) if end.any() else len(rows)) for end in (broken, torn)
     )
-    return (whole if 2 * whole >= len(offsets) else 0), paired
+    enough = 2 * whole >= len(offsets)
+    return whole if enough else 0, paired if widest >= GATHERED else 0
 
 
 def _call(b: Any, name: str, *operands: Any) -> None:

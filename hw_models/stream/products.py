@@ -141,7 +141,8 @@ def products(d, arena, constants, _arguments, work, parts, _thread, threads):  #
     unit = d[UNIT]
     shares = d[SHARES] if threads > 1 else 1
     part, copied, pixels = take(parts), -1, 0
-    if MATRIX:
+    unit_used = MATRIX and d[MATRIX_STEPS] + d[GATHERED_STEPS] > 0
+    if unit_used:
         begin()
     while part < d[BANDS] * shares:
         band, share = part // shares, part % shares
@@ -163,5 +164,5 @@ def products(d, arena, constants, _arguments, work, parts, _thread, threads):  #
         if d[GROUPS] > 1:
             move_bases(work + d[BASES], pixels, -d[GROUPS] * d[GROUP_CODES])
         part = take(parts)
-    if MATRIX:
+    if unit_used:
         end()

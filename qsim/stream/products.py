@@ -267,8 +267,7 @@ def _command(
     row, pixel = words[f.COLUMNS] * window.channels * packed.item, window.channels * packed.item
     steps = np.array([geometry.dilation[0] * row, geometry.dilation[1] * pixel, 1], np.int64)
     offsets, pixels = packed.taps @ steps, words[f.IMAGES] * words[f.ROWS] * window.columns
-    tried = packed.kind == f.BYTES_KIND
-    whole, paired = matrix_steps(offsets, pixels) if tried else (0, 0)
+    whole, paired = matrix_steps(offsets, pixels, widest) if packed.kind == f.BYTES_KIND else (0, 0)
     init = packed.initial(a["x_zero_point"], chain.bias, signed=codes.signed)
     keep = source.constants.add
     words |= {

@@ -82,15 +82,17 @@ def test_blocks_are_sums_of_products(width: int, rows: int, lying: str, start: i
 def test_rows_that_lie_apart_are_left_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(matrix, "MATRIX", True)
     together = 4 * np.arange(40)
-    assert matrix.matrix_steps(together, 8) == (32, 32)
-    assert matrix.matrix_steps(together[:15], 8) == (0, 0)
+    assert matrix.matrix_steps(together, 8, 64) == (32, 32)
+    assert matrix.matrix_steps(together[:15], 8, 64) == (0, 0)
     broken = together.copy()
     broken[20:] += 8
-    assert matrix.matrix_steps(broken, 8) == (0, 32)  # the smaller part lies together
-    assert matrix.matrix_steps(broken[:32], 8) == (16, 32)
+    assert matrix.matrix_steps(broken, 8, 64) == (0, 32)  # the smaller part lies together
+    assert matrix.matrix_steps(broken[:32], 8, 64) == (16, 32)
+    assert matrix.matrix_steps(broken[:32], 8, 32) == (16, 0)
+    assert matrix.matrix_steps(together, 8, 16) == (0, 0)
     torn = together + np.arange(40) // 2
-    assert matrix.matrix_steps(torn, 8) == (0, 32)
-    assert matrix.matrix_steps(torn[1:], 8) == (0, 0)
-    assert matrix.matrix_steps(together, 7) == (0, 0)
+    assert matrix.matrix_steps(torn, 8, 64) == (0, 32)
+    assert matrix.matrix_steps(torn[1:], 8, 64) == (0, 0)
+    assert matrix.matrix_steps(together, 7, 64) == (0, 0)
     monkeypatch.setattr(matrix, "MATRIX", False)
-    assert matrix.matrix_steps(together, 8) == (0, 0)
+    assert matrix.matrix_steps(together, 8, 64) == (0, 0)

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+import ctypes
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 LINE: Final = 64  # bytes of a cache line
 
 
+# An array is a buffer; not every version of NumPy says so to type checkers.
+_first: Callable[[Any], ctypes.c_char] = ctypes.c_char.from_buffer
+
+
 def address(array: npt.NDArray[Any]) -> int:
-    """Return where an array's first element lies (``array.ctypes`` takes three times as long)."""
-    return int(array.__array_interface__["data"][0])
+    """Return where an array's first element lies."""
+    try:
+        # A quarter of the time of the way below, as long as a small command takes.
+        return ctypes.addressof(_first(array))
+    except (TypeError, ValueError):  # it is read-only, not contiguous, or empty
+        return int(array.__array_interface__["data"][0])
 
 
 def aligned(size: int, kind: str = "uint8") -> npt.NDArray[Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hw_models.compiled import part
+from hw_models.compiled import kernel, part
 from hw_models.stream.fields import (
     D0,
     IN_ARENA,
@@ -68,8 +68,8 @@ def _map_plane(to, source, table, rows, size, y_first, y_row, y_step, x_first, x
             to[y_first + row * y_row + i * y_step] = table[code]
 
 
-@part
-def copy(d, arena, constants, arguments, thread, threads):  # type: ignore[no-untyped-def]
+@kernel(nogil=True)
+def copy(d, arena, constants, arguments, _work, _parts, thread, threads):  # type: ignore[no-untyped-def]
     """Copy a tensor, or a part of one, to where its elements belong."""
     item = d[ITEM]
     if item not in (1, 2, 4, 8):
@@ -119,8 +119,8 @@ def copy(d, arena, constants, arguments, thread, threads):  # type: ignore[no-un
                             size, item, y_step * item, x_step * item)  # fmt: skip
 
 
-@part
-def gather(d, arena, constants, thread, threads):  # type: ignore[no-untyped-def]
+@kernel(nogil=True)
+def gather(d, arena, constants, _arguments, _work, _parts, thread, threads):  # type: ignore[no-untyped-def]
     """Copy what lies at positions along one dimension; all elements lie dense in memory."""
     item, count = d[ITEM], d[D0 + 1]
     size = d[D0 + 2] * item

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from hw_models.compiled import part
+from hw_models.compiled import kernel
 from hw_models.stream.bands import copy_band, place
+from hw_models.stream.entries import call_finish
 from hw_models.stream.fields import (
     BANDS,
     COLUMNS,
+    FINISH,
     INIT,
     OFFSETS,
     OH,
@@ -23,13 +25,13 @@ from hw_models.stream.fields import (
     O,
     Y,
 )
-from hw_models.stream.finish import BLOCK, SUM_BYTES, finish
+from hw_models.stream.finish import BLOCK, SUM_BYTES
 from hw_models.stream.memory import take
 from hw_models.stream.tiles import depth_1, depth_4
 
 
-@part
-def depthwise(d, arena, constants, work, parts):  # type: ignore[no-untyped-def]
+@kernel(nogil=True)
+def depthwise(d, arena, constants, _arguments, work, parts, _thread, _threads):  # type: ignore[no-untyped-def]
     """Correlate each channel with its own taps; add the bias; requantize, if asked."""
     unit = d[UNIT]
     sums, offsets = work + d[SUMS], constants + d[OFFSETS]
@@ -60,5 +62,7 @@ def depthwise(d, arena, constants, work, parts):  # type: ignore[no-untyped-def]
                         base += step
                         to += BLOCK * SUM_BYTES
             outputs = min(BLOCK, d[C] - column)
-            finish(d, y, constants, work, sums, block, column, column, outputs, pixels)
+            call_finish(
+                d[FINISH], d, y, constants, work, sums, block, column, column, outputs, pixels
+            )
         band = take(parts)

@@ -62,7 +62,10 @@ GROUPS, GROUP_OUTPUTS, GROUP_COLUMNS, GROUP_WEIGHTS, GROUP_CODES = 34, 35, 36, 3
 TABLE, MODE, PITCH = 39, 40, 41  # of requantize; MODE < 0: none of the modes for bytes
 BASES, SUMS, TAIL = 42, 43, 44  # bytes from the start of the workspace
 MATRIX_STEPS, PANEL = 46, 47  # steps, from the first one, of the matrix unit; bytes as BASES
+GATHERED_STEPS = 49  # MATRIX_STEPS of a block that is wide enough for copies into the panel
 UNIT = 48  # bytes of a result: 1 and 2 are codes, 4 the sums themselves
+# Addresses of machine code of this process: the command's, and that of the end of its sums.
+CALL, FINISH = 62, 63
 SHARES = 45  # parts of the output channels that several threads may take of one band
 BYTES_KIND, PAIRS_KIND, WORDS_KIND = range(3)
 

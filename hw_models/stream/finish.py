@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from hw_models.compiled import part
+from hw_models.compiled import kernel, part
 from hw_models.stream.fields import MODE, PITCH, TABLE, TAIL, UNIT, O
 from hw_models.stream.memory import int8_at, int16_at, int32_at, int64_at
 from hw_models.stream.requantize import requantize_16
@@ -34,7 +34,7 @@ def _words(d, y, constants, sums, width, column, parameter, outputs, pixels):  #
             to[c] = min(max(v, low), high)
 
 
-@part
+@kernel(nogil=True)
 def finish(d, y, constants, work, sums, width, column, parameter, outputs, pixels):  # type: ignore[no-untyped-def]
     """Write 16 channels of a band's sums, from ``column`` on; ``outputs`` of them exist."""
     pitch = d[O]

@@ -8,26 +8,17 @@ slower, or taken away for a while, holds up the others by one part at most.
 
 from __future__ import annotations
 
-from hw_models.compiled import kernel, part
+from typing import TYPE_CHECKING, Final
+
+from hw_models.compiled import kernel
 from hw_models.stream.copies import copy, gather
 from hw_models.stream.depthwise import depthwise
-from hw_models.stream.fields import (
-    AVG_POOL,
-    BINARY,
-    COPY,
-    DEPTHWISE,
-    GATHER,
-    LINE,
-    MATMUL,
-    MAX_POOL,
-    OP,
-    PRODUCTS,
-    SUM,
-    UNARY,
-    WIDE,
-)
+from hw_models.stream.entries import COMMAND, call_command, entry
+from hw_models.stream.entries import FINISH as FINISH_TYPES
+from hw_models.stream.fields import CALL, DEPTHWISE, FINISH, MATMUL, OP, PRODUCTS
+from hw_models.stream.finish import finish
 from hw_models.stream.matmul import matmul
-from hw_models.stream.memory import wait
+from hw_models.stream.memory import int64_at, wait
 from hw_models.stream.moves import (
     avg_pool,
     binary,
@@ -40,34 +31,35 @@ from hw_models.stream.moves import (
 )
 from hw_models.stream.products import products
 
+if TYPE_CHECKING:
+    from hw_models.formats import IntArray
 
-@part
-def _move(d, arena, constants, arguments, work, thread, threads):  # type: ignore[no-untyped-def]  # njit infers the types
-    """Execute a command without products."""
-    op = d[OP]
-    if op == COPY:
-        copy(d, arena, constants, arguments, thread, threads)
-    elif op == GATHER:
-        gather(d, arena, constants, thread, threads)
-    elif op == UNARY:
-        unary(d, arena, constants, thread, threads)
-    elif op == WIDE:
-        wide(d, arena, constants, thread, threads)
-    elif op == MATMUL:
-        matmul(d, arena, constants, work, thread, threads)
-    elif op == SUM:
-        sum_words(d, arena, constants, thread, threads)
-    elif op == BINARY:
-        binary(d, arena, constants, thread, threads)
-    elif op == LINE:
-        line(d, arena, constants, thread, threads)
-    elif op == MAX_POOL:
-        max_pool(d, arena, constants, work, thread, threads)
-    elif op == AVG_POOL:
-        avg_pool(d, arena, constants, work, thread, threads)
-    else:
-        # Every thread meets it, so that none waits for the others at the barrier.
-        raise ValueError("no command has this number")
+# By their numbers: see ``fields``.
+_COMMANDS: Final = (
+    copy, products, depthwise, unary, binary, line, max_pool, avg_pool, gather, wide, sum_words,
+    matmul,
+)  # fmt: skip
+
+
+def ready(table: IntArray) -> IntArray:
+    """Return a copy of a table that ``execute`` takes: with the addresses of its kernels.
+
+    What it needs is compiled, if it was not yet, and no more.
+
+    Args:
+        table: int64 [commands, WORDS].
+
+    Raises:
+        ValueError: no command has a row's number.
+    """
+    made = table.copy()
+    for row in made:
+        if not 0 <= row[OP] < len(_COMMANDS):
+            raise ValueError("no command has this number")
+        row[CALL] = entry(_COMMANDS[row[OP]], COMMAND)
+        if row[OP] in (PRODUCTS, DEPTHWISE, MATMUL):
+            row[FINISH] = entry(finish, FINISH_TYPES)
+    return made
 
 
 @kernel(nogil=True)
@@ -75,27 +67,24 @@ def execute(table, first, last, arena, constants, arguments, work, counters, thr
     """Execute the commands first..last - 1.
 
     Args:
-        table: int64 [commands, WORDS]; see ``fields``.
+        table: what ``ready`` returned.
         first: command to begin with.
         last: command to stop before.
         arena: address of the tensors.
         constants: address of weights and tables.
         arguments: int64, addresses of the Program's inputs and outputs.
         work: address of this thread's workspace.
-        counters: address of int64 zeros that the threads share: one for the barrier, then
-            one for each command of the range.
+        counters: address of int64 that the threads share, zeros where there are several: one for
+            the barrier, then one for each command of the range.
         thread: number of this thread.
         threads: how many execute this range.
     """
     for index in range(first, last):
         d = table[index]
         parts = counters + (1 + index - first) * 8
-        if d[OP] == PRODUCTS:
-            products(d, arena, constants, work, parts, threads)
-        elif d[OP] == DEPTHWISE:
-            depthwise(d, arena, constants, work, parts)
-        else:
-            _move(d, arena, constants, arguments, work, thread, threads)
+        if threads == 1:
+            int64_at(parts, 1)[0] = 0
+        call_command(d[CALL], d, arena, constants, arguments, work, parts, thread, threads)
         if threads > 1:
             wait(counters, (index - first + 1) * threads)
 

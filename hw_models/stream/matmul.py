@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from hw_models.compiled import part
+from hw_models.compiled import kernel, part
+from hw_models.stream.entries import call_finish
 from hw_models.stream.fields import (
+    FINISH,
     FLIP,
     INT8,
     INT16,
@@ -22,7 +24,7 @@ from hw_models.stream.fields import (
     X,
     Y,
 )
-from hw_models.stream.finish import BLOCK, SUM_BYTES, finish
+from hw_models.stream.finish import BLOCK, SUM_BYTES
 from hw_models.stream.memory import int8_at, int16_at, int32_at, share, uint8_at
 
 
@@ -42,8 +44,8 @@ def _code(x, index, kind):  # type: ignore[no-untyped-def]
     return np.int32(uint8_at(x + index, 1)[0])
 
 
-@part
-def matmul(d, arena, constants, work, thread, threads):  # type: ignore[no-untyped-def]
+@kernel(nogil=True)
+def matmul(d, arena, constants, _arguments, work, _parts, thread, threads):  # type: ignore[no-untyped-def]
     """Multiply [N, H, W] by [N, W, O]; requantize, if asked."""
     depth, columns = d[W], d[O]
     zero, second = np.int32(d[LEFT]), np.int32(d[PAD])
@@ -66,7 +68,7 @@ def matmul(d, arena, constants, work, thread, threads):  # type: ignore[no-untyp
         y = arena + d[Y] + at * columns * d[UNIT]
         for column in range(0, columns, BLOCK):
             outputs = min(BLOCK, columns - column)
-            finish(
-                d, y, constants, work, work + d[SUMS] + column * SUM_BYTES, width, column, column,
-                outputs, np.int64(1),
+            call_finish(
+                d[FINISH], d, y, constants, work, work + d[SUMS] + column * SUM_BYTES, width,
+                column, column, outputs, np.int64(1),
             )  # fmt: skip

@@ -5,8 +5,8 @@ the products of 64 uint8 codes of each pixel with 64 int8 weights of each channe
 the steps of ``hw_models.stream.tiles`` do, so that either may go on where the other stopped.
 
 A block is 32 pixels times 32 channels: two registers of codes, two of weights, four of sums. Codes
-are read where they lie if the pixels are equally far from one another, else from a panel into which
-they are copied.
+are read where they lie if the pixels are equally far from one another and the bytes of a row lie
+together, else from a panel into which they are copied.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from hw_models.stream.tiles import BLOCK
 STEPS: Final = 16  # of four bytes: a register's row
 ROWS: Final = 16
 COLUMNS: Final = 32  # channels of a block
+GATHERED: Final = 64  # channels that are worth a copy
 PANEL_ROWS: Final = 8
 _FEWEST: Final = 8  # pixels that are worth a block
 PANEL: Final = 2 * PANEL_ROWS * ROWS * 64  # bytes
@@ -35,16 +36,28 @@ _REGISTERS: Final = 8
 _NATIVE: Final = MATRIX and not MATRIX_MODELLED
 
 
-def matrix_steps(offsets: Any, pixels: int) -> int:
-    """Return how many steps, from the first one, the unit takes of a band of so many pixels.
+def matrix_steps(offsets: Any, pixels: int, widest: int) -> tuple[int, int]:
+    """Return how many steps, from the first one, the unit takes.
 
-    They come in whole rows of bytes that lie together.
+    They come in whole rows. The first number is of rows of bytes that lie together, none if these
+    are the smaller part; the second one is also of rows of pairs of steps that do, whose copy into
+    a panel pays for a block of ``GATHERED`` channels only.
+
+    Args:
+        offsets: of the steps.
+        pixels: of a band.
+        widest: channels of the widest block.
     """
-    if not MATRIX or pixels < _FEWEST:
-        return 0
+    if not MATRIX or pixels < _FEWEST or widest < COLUMNS:
+        return 0, 0
     rows = np.asarray(offsets)[: len(offsets) // STEPS * STEPS].reshape(-1, STEPS)
-    apart = np.any(np.diff(rows, axis=1) != 4, axis=1)
-    return STEPS * (int(np.argmax(apart)) if apart.any() else len(rows))
+    apart = np.diff(rows, axis=1) != 4
+    broken, torn = apart.any(axis=1), apart[:, ::2].any(axis=1)
+    whole, paired = (
+        STEPS * (int(np.argmax(end)) if end.any() else len(rows)) for end in (broken, torn)
+    )
+    enough = 2 * whole >= len(offsets)
+    return whole if enough else 0, paired if widest >= GATHERED else 0
 
 
 def _call(b: Any, name: str, *operands: Any) -> None:
@@ -192,35 +205,43 @@ _tile: Final = _modelled if MATRIX_MODELLED else _unit
 
 
 @part
-def _place(bases, offsets, rows, panel):  # type: ignore[no-untyped-def]
+def _place(bases, offsets, rows, together, panel):  # type: ignore[no-untyped-def]
     """Return where 16 pixels' codes lie, the bytes between two, those between a panel's rows.
 
-    They are copied into the panel where the distances differ.
+    They are copied into the panel where the distances differ, or where rows do not lie together.
     """
     apart = bases[1] - bases[0]
-    even = True
+    even = together
     for p in range(2, ROWS):
         even = even and bases[p] - bases[p - 1] == apart
     if even:
         return bases[0], apart, 0
     for row in range(rows):
-        offset = offsets[row * STEPS]
+        steps = offsets[row * STEPS : (row + 1) * STEPS]
         for p in range(ROWS):
-            source = int64_at(bases[p] + offset, 8)
+            base = bases[p]
             to = int64_at(panel + (row * ROWS + p) * 64, 8)
-            for i in range(8):
-                to[i] = source[i]
+            if together:
+                source = int64_at(base + steps[0], 8)
+                for i in range(8):
+                    to[i] = source[i]
+            else:
+                for i in range(8):
+                    to[i] = int64_at(base + steps[2 * i], 1)[0]
     return panel, 64, ROWS * 64
 
 
 @part
-def multiply(bases, offsets, rows, panel, weights, init, every, out, width, pixels):  # type: ignore[no-untyped-def]
+def multiply(  # type: ignore[no-untyped-def]
+    bases, offsets, rows, together, panel, weights, init, every, out, width, pixels
+):
     """Sum pixels, up to whole blocks, times a block of 32 or 64 channels.
 
     Args:
         bases: address of where each pixel's window begins.
         offsets: address of the offset of each step.
         rows: of 16 steps, up to ``PANEL_ROWS``.
+        together: whether the bytes of each row lie together; if not, those of pairs of steps do.
         panel: address of ``PANEL`` bytes that are free.
         weights: address of the weights of the first of these steps.
         init: address of the initial sums.
@@ -234,8 +255,8 @@ def multiply(bases, offsets, rows, panel, weights, init, every, out, width, pixe
     pitch = width * 4
     for first in range(0, pixels, BLOCK):
         where = int64_at(bases + first * 8, BLOCK)
-        left, left_apart, left_panel = _place(where[:ROWS], table, rows, panel)
-        right, right_apart, right_panel = _place(where[ROWS:], table, rows, panel + half)
+        left, left_apart, left_panel = _place(where[:ROWS], table, rows, together, panel)
+        right, right_apart, right_panel = _place(where[ROWS:], table, rows, together, panel + half)
         for column in range(0, width, COLUMNS):
             _tile(
                 left, left_apart, left_panel, right, right_apart, right_panel, offsets, rows,

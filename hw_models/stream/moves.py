@@ -6,7 +6,7 @@ import numpy as np
 
 from hw_models.addition.kernels import fma32
 from hw_models.avg_pool import FIRST, LAST, _divide
-from hw_models.compiled import part
+from hw_models.compiled import kernel, part
 from hw_models.requantization.exact import fixed_one
 from hw_models.stream.fields import (
     BORDER,
@@ -53,8 +53,8 @@ from hw_models.stream.memory import (
 )
 
 
-@part
-def unary(d, arena, constants, thread, threads):  # type: ignore[no-untyped-def]
+@kernel(nogil=True)
+def unary(d, arena, constants, _arguments, _work, _parts, thread, threads):  # type: ignore[no-untyped-def]
     """Replace every byte by its entry of a table."""
     first, last = share(d[SIZE], thread, threads)
     x, y = uint8_at(arena + d[X], d[SIZE]), uint8_at(arena + d[Y], d[SIZE])
@@ -63,8 +63,8 @@ def unary(d, arena, constants, thread, threads):  # type: ignore[no-untyped-def]
         y[i] = table[x[i]]
 
 
-@part
-def wide(d, arena, constants, thread, threads):  # type: ignore[no-untyped-def]
+@kernel(nogil=True)
+def wide(d, arena, constants, _arguments, _work, _parts, thread, threads):  # type: ignore[no-untyped-def]
     """Replace every code by its entry of a table; codes or entries, or both, have two bytes."""
     size = d[SIZE]
     first, last = share(size, thread, threads)
@@ -83,8 +83,8 @@ def wide(d, arena, constants, thread, threads):  # type: ignore[no-untyped-def]
             words[i] = t16[x16[i]]
 
 
-@part
-def binary(d, arena, constants, thread, threads):  # type: ignore[no-untyped-def]
+@kernel(nogil=True)
+def binary(d, arena, constants, _arguments, _work, _parts, thread, threads):  # type: ignore[no-untyped-def]
     """Replace every pair of bytes by its entry of a table."""
     first, last = share(d[SIZE], thread, threads)
     a, b = uint8_at(arena + d[X], d[SIZE]), uint8_at(arena + d[X2], d[SIZE])
@@ -125,8 +125,8 @@ def sum_line(a, b, y, size, table, low, high, signed):  # type: ignore[no-untype
         int8_at(y, size)[i] = min(max(code, low), high)
 
 
-@part
-def line(d, arena, constants, thread, threads):  # type: ignore[no-untyped-def]
+@kernel(nogil=True)
+def line(d, arena, constants, _arguments, _work, _parts, thread, threads):  # type: ignore[no-untyped-def]
     """Add two tensors of codes by a line that was tried for every pair of them."""
     first, last = share(d[SIZE], thread, threads)
     low, high = np.int32(d[LOW]), np.int32(d[HIGH])
@@ -134,8 +134,8 @@ def line(d, arena, constants, thread, threads):  # type: ignore[no-untyped-def]
     sum_line(x, x2, y, last - first, constants + d[TABLE], low, high, d[SIGNED])
 
 
-@part
-def sum_words(d, arena, constants, thread, threads):  # type: ignore[no-untyped-def]
+@kernel(nogil=True)
+def sum_words(d, arena, constants, _arguments, _work, _parts, thread, threads):  # type: ignore[no-untyped-def]
     """Add two tensors of int16 as ``hw_models.addition.kernels.shifted`` does."""
     size = d[SIZE]
     first, last = share(size, thread, threads)
@@ -159,8 +159,8 @@ def _larger(most, x, size):  # type: ignore[no-untyped-def]
         most[i] = max(most[i], x[i])
 
 
-@part
-def max_pool(d, arena, constants, work, thread, threads):  # type: ignore[no-untyped-def]
+@kernel(nogil=True)
+def max_pool(d, arena, constants, _arguments, work, _parts, thread, threads):  # type: ignore[no-untyped-def]
     """Take the largest byte under each window, channels innermost."""
     channels = d[C]
     rows = int64_at(constants + d[ROW_STARTS], d[OH])
@@ -204,8 +204,8 @@ def _total(sums, x, size):  # type: ignore[no-untyped-def]
         sums[i] += x[i]
 
 
-@part
-def avg_pool(d, arena, constants, work, thread, threads):  # type: ignore[no-untyped-def]
+@kernel(nogil=True)
+def avg_pool(d, arena, constants, _arguments, work, _parts, thread, threads):  # type: ignore[no-untyped-def]
     """Average the bytes under each window, channels innermost; see hw_models.avg_pool."""
     if d[ROUNDING] < FIRST or d[ROUNDING] > LAST:
         # As copy: before a thread without rows leaves.

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from hw_models.compiled import part
+from hw_models.compiled import kernel, part
 from hw_models.compiled.instructions import MATRIX
 from hw_models.stream.bands import copy_band, find_bases, move_bases, place
+from hw_models.stream.entries import call_finish
 from hw_models.stream.fields import (
     BANDS,
     BASES,
     BLOCK_COUNT,
     BLOCKS,
     BYTES_KIND,
+    FINISH,
+    GATHERED_STEPS,
     GROUP_CODES,
     GROUP_COLUMNS,
     GROUP_OUTPUTS,
@@ -39,8 +42,8 @@ from hw_models.stream.fields import (
     O,
     Y,
 )
-from hw_models.stream.finish import BLOCK, SUM_BYTES, finish
-from hw_models.stream.matrix import COLUMNS, PANEL_ROWS, begin, end, multiply
+from hw_models.stream.finish import BLOCK, SUM_BYTES
+from hw_models.stream.matrix import COLUMNS, GATHERED, PANEL_ROWS, begin, end, multiply
 from hw_models.stream.matrix import STEPS as MATRIX_ROW
 from hw_models.stream.memory import int64_at, take
 from hw_models.stream.tiles import (
@@ -90,7 +93,7 @@ def _multiply(kind, width, bases, offsets, steps, weights, init, pitch, to):  # 
         words_16(bases, offsets, steps, weights, init, pitch, to)
 
 
-@part
+@part(inline="always")
 def _block(d, constants, work, y, weights, width, column, group, pixels):  # type: ignore[no-untyped-def]
     """Multiply the copied band by one block of a group's channels, ``width`` from ``column`` on."""
     step_bytes = 2 if d[KIND] == PAIRS_KIND else 4
@@ -99,11 +102,12 @@ def _block(d, constants, work, y, weights, width, column, group, pixels):  # typ
     init = constants + d[INIT] + parameter * SUM_BYTES
     done = 0
     if MATRIX and width >= COLUMNS:
-        done = d[MATRIX_STEPS]
+        done = d[GATHERED_STEPS] if width >= GATHERED else d[MATRIX_STEPS]
         for start in range(0, done, PANEL_ROWS * MATRIX_ROW):
             rows = min(PANEL_ROWS, (done - start) // MATRIX_ROW)
             multiply(
-                work + d[BASES], constants + d[OFFSETS] + start * 8, rows, work + d[PANEL],
+                work + d[BASES], constants + d[OFFSETS] + start * 8, rows,
+                start + rows * MATRIX_ROW <= d[MATRIX_STEPS], work + d[PANEL],
                 weights + start * width * step_bytes, sums if start else init,
                 width * SUM_BYTES if start else 0, sums, width, pixels,
             )  # fmt: skip
@@ -120,14 +124,14 @@ def _block(d, constants, work, y, weights, width, column, group, pixels):  # typ
             )  # fmt: skip
     for lane in range(0, min(width, d[GROUP_OUTPUTS] - column), BLOCK):
         outputs = min(BLOCK, d[GROUP_OUTPUTS] - column - lane)
-        finish(
-            d, y, constants, work, sums + lane * SUM_BYTES, width,
+        call_finish(
+            d[FINISH], d, y, constants, work, sums + lane * SUM_BYTES, width,
             group * d[GROUP_OUTPUTS] + column + lane, parameter + lane, outputs, pixels,
         )  # fmt: skip
 
 
-@part
-def products(d, arena, constants, work, parts, threads):  # type: ignore[no-untyped-def]
+@kernel(nogil=True)
+def products(d, arena, constants, _arguments, work, parts, _thread, threads):  # type: ignore[no-untyped-def]
     """Correlate codes with constant weights; add the bias; requantize, if asked."""
     if d[KIND] < BYTES_KIND or d[KIND] > WORDS_KIND or (d[KIND] == BYTES_KIND and not BYTES):
         # Before any thread takes a part, so that none waits for the others at the barrier.
@@ -137,7 +141,8 @@ def products(d, arena, constants, work, parts, threads):  # type: ignore[no-unty
     unit = d[UNIT]
     shares = d[SHARES] if threads > 1 else 1
     part, copied, pixels = take(parts), -1, 0
-    if MATRIX:
+    unit_used = MATRIX and d[MATRIX_STEPS] + d[GATHERED_STEPS] > 0
+    if unit_used:
         begin()
     while part < d[BANDS] * shares:
         band, share = part // shares, part % shares
@@ -159,5 +164,5 @@ def products(d, arena, constants, work, parts, threads):  # type: ignore[no-unty
         if d[GROUPS] > 1:
             move_bases(work + d[BASES], pixels, -d[GROUPS] * d[GROUP_CODES])
         part = take(parts)
-    if MATRIX:
+    if unit_used:
         end()

@@ -117,7 +117,7 @@ def _stream_kernels(program: Program) -> tuple[str, ...]:
     """Return the names of what the jitted loop executes for a Program."""
     from hw_models.requantization.modes import NAMES
     from hw_models.stream import fields as f
-    from hw_models.stream.matrix import COLUMNS
+    from hw_models.stream.matrix import COLUMNS, GATHERED
 
     stream = program.stream()
     names = []
@@ -130,7 +130,8 @@ def _stream_kernels(program: Program) -> tuple[str, ...]:
             blocks = stream.constants[words[f.BLOCKS] : end].view(np.int64)[::3]
             kind = _KINDS[words[f.KIND]]
             names += [f"products of {kind}, {width} channels" for width in sorted(set(blocks))]
-            if words[f.MATRIX_STEPS] and max(blocks) >= COLUMNS:
+            unit = f.GATHERED_STEPS if max(blocks) >= GATHERED else f.MATRIX_STEPS
+            if words[unit] and max(blocks) >= COLUMNS:
                 names.append("products of bytes, on the matrix unit")
         else:
             names.append(f.NAMES[command.op])

@@ -141,7 +141,6 @@ def _start(source: Source, index: int, call: Call, packed: PackedProducts) -> _C
     bounds = packed.bounds(low - zero, high - zero)
     accumulator = check.accumulator_from_json(a["accumulator"])
     held = _held(accumulator, bounds.minimum, bounds.maximum)
-    held = _held(accumulator, bounds.minimum, bounds.maximum)
     if held is None and accumulator.min <= bounds.minimum and bounds.maximum <= accumulator.max:
         raise NotInStream("a sum may exceed 32 bits")
     if held is None:
@@ -268,6 +267,7 @@ def _command(
     row, pixel = words[f.COLUMNS] * window.channels * packed.item, window.channels * packed.item
     steps = np.array([geometry.dilation[0] * row, geometry.dilation[1] * pixel, 1], np.int64)
     offsets, pixels = packed.taps @ steps, words[f.IMAGES] * words[f.ROWS] * window.columns
+    whole, paired = matrix_steps(offsets, pixels, widest) if packed.kind == f.BYTES_KIND else (0, 0)
     init = packed.initial(a["x_zero_point"], chain.bias, signed=codes.signed)
     keep = source.constants.add
     words |= {
@@ -277,7 +277,8 @@ def _command(
         f.KIND: 0 if packed.kind is None else packed.kind,
         f.WEIGHTS: where,
         f.OFFSETS: keep(offsets),
-        f.MATRIX_STEPS: matrix_steps(offsets, pixels) if packed.kind == f.BYTES_KIND else 0,
+        f.MATRIX_STEPS: whole,
+        f.GATHERED_STEPS: paired,
         f.STEPS: packed.steps,
         f.INIT: keep(init),
         f.BLOCKS: 0 if depthwise else keep(packed.blocks),

@@ -63,13 +63,14 @@ class Stream:
     """
 
     def __init__(self, source: Source, compute: Callable[[int, list[Array]], Array]) -> None:
-        from hw_models.stream.loop import execute
+        from hw_models.stream.loop import execute, ready
 
         self.source = source
         self.compiled: Compiled = compile_stream(source)
         self.constants = source.constants.buffer()
         self._compute = compute
-        self._execute = execute
+        self._execute, self._ready = execute, ready
+        self._table: Array | None = None
         self._parts = _parts(self.compiled)
         self._most = max((products for _, _, products in self._parts), default=0)
         self._base = address(self.constants)
@@ -120,6 +121,8 @@ class Stream:
             made: arrays of the outputs, or parts of them, in C order; they are filled.
             threads: how many may work on it.
         """
+        if self._table is None:  # what is only looked at compiles no kernel
+            self._table = self._ready(self.compiled.table)
         arguments = np.array([address(array) for array in (*arrays, *made)], np.int64)
         memory = self._take(threads)
         for first, last, products in self._parts:
@@ -128,9 +131,8 @@ class Stream:
             elif threads > 1 and products >= _PARALLEL:
                 self._together(first, last, memory, arguments, threads)
             else:
-                memory.counters.fill(0)
                 self._execute(
-                    self.compiled.table, first, last, memory.base, self._base, arguments,
+                    self._table, first, last, memory.base, self._base, arguments,
                     memory.workspaces[0], memory.counter, 0, 1,
                 )  # fmt: skip
         if len(self._free) < _KEPT_ARENAS:
@@ -149,7 +151,7 @@ class Stream:
         self, first: int, last: int, memory: _Memory, arguments: Array, threads: int
     ) -> None:
         memory.counters.fill(0)
-        common = self.compiled.table, first, last, memory.base, self._base, arguments
+        common = self._table, first, last, memory.base, self._base, arguments
 
         def turn(thread: int, together: int) -> None:
             self._execute(*common, memory.workspaces[thread], memory.counter, thread, together)

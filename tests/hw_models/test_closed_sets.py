@@ -7,6 +7,7 @@ from typing import get_args
 import numpy as np
 import pytest
 
+from hw_models._aligned import address
 from hw_models.addition import kernels
 from hw_models.addition.adders import ADD_FORMULAS
 from hw_models.avg_pool import divide
@@ -25,7 +26,7 @@ from hw_models.requantization.modes import MODES
 from hw_models.rounding import round_shift
 from hw_models.schemes import REQUANTIZERS, Requantizer
 from hw_models.stream import fields as f
-from hw_models.stream.loop import execute
+from hw_models.stream.loop import execute, ready
 from hw_models.sub import reference as subtract
 
 FORM = FixedFormat(8)
@@ -88,8 +89,9 @@ def test_no_fast_kernel_has_the_number(mode):
 def test_no_command_of_a_stream_has_the_number(words, message):
     table = np.zeros((1, f.WORDS), np.int64)
     table[0, list(words)] = list(words.values())
+    counters = np.zeros(2, np.int64)
     with pytest.raises(ValueError, match=message):
-        execute(table, 0, 1, 0, 0, np.zeros(1, np.int64), 0, 0, 0, 1)
+        execute(ready(table), 0, 1, 0, 0, np.zeros(1, np.int64), 0, address(counters), 0, 1)
 
 
 def _unheard(**field):

@@ -15,26 +15,28 @@ SHARED, OWN = 0, 1
 
 
 @part
-def by_unit(bases, offsets, rows, panel, weights, init, every, out, width, pixels):
+def by_unit(bases, offsets, rows, together, panel, weights, init, every, out, width, pixels):
     matrix.begin()
-    matrix.multiply(bases, offsets, rows, panel, weights, init, every, out, width, pixels)
+    matrix.multiply(bases, offsets, rows, together, panel, weights, init, every, out, width, pixels)
     matrix.end()
 
 
-def blocks(width, rows, init, bases, offsets, codes, weights, panel):
+def blocks(width, rows, together, init, bases, offsets, weights, panel):
     """Sum blocks by the unit, or by its model where there is none: the same code around both."""
     out = np.zeros((64, width), np.int32)
     every = 0 if init.ndim == 1 else width * 4
     if MATRIX:
         by_unit(
-            address(bases), address(offsets), rows, address(panel), address(weights),
-            address(init), every, address(out), width, PIXELS,
+            address(bases), address(offsets), rows, together, address(panel),
+            address(weights), address(init), every, address(out), width, PIXELS,
         )  # fmt: skip
         return out
     for first in range(0, PIXELS, 32):
         where = bases[first : first + 32]
-        left = matrix._place(where[:16], offsets, rows, address(panel))
-        right = matrix._place(where[16:], offsets, rows, address(panel[panel.size // 2 :]))
+        left = matrix._place(where[:16], offsets, rows, together, address(panel))
+        right = matrix._place(
+            where[16:], offsets, rows, together, address(panel[panel.size // 2 :])
+        )
         for column in range(0, width, 32):
             matrix._modelled(
                 *left, *right, address(offsets), rows, address(weights) + column * 4, width * 4,
@@ -46,7 +48,7 @@ def blocks(width, rows, init, bases, offsets, codes, weights, panel):
 
 @pytest.mark.parametrize("width", [32, 64])
 @pytest.mark.parametrize("rows", [1, 3, 8])
-@pytest.mark.parametrize("lying", ["even", "backward", "uneven"])
+@pytest.mark.parametrize("lying", ["even", "backward", "uneven", "torn"])
 @pytest.mark.parametrize("start", [SHARED, OWN])
 def test_blocks_are_sums_of_products(width: int, rows: int, lying: str, start: int) -> None:
     rng = np.random.default_rng(rows)
@@ -57,17 +59,20 @@ def test_blocks_are_sums_of_products(width: int, rows: int, lying: str, start: i
     places = {
         "even": np.arange(64) * PITCH,
         "backward": np.arange(64)[::-1] * PITCH,
+        "torn": np.arange(64) * PITCH,
         "uneven": np.sort(rng.integers(0, 64 * PITCH, 64)),
     }[lying]
     bases = address(codes) + places.astype(np.int64)
     # Rows of 16 steps lie together; where one begins is any place, in any order.
     begins = rng.permutation(rows) * 64 + rng.integers(0, 64, rows)
     offsets = (begins[:, None] + 4 * np.arange(16)).astype(np.int64).reshape(-1)
+    if lying == "torn":  # only two steps lie together
+        offsets = np.add.outer(rng.permutation(8 * rows) * 9, [0, 4]).astype(np.int64).reshape(-1)
     near = (-(1 << 31), (1 << 31) - 1)  # the sums wrap
     init = rng.integers(*near, (64, width) if start == OWN else width, dtype=np.int32)
     panel = np.zeros(matrix.PANEL, np.uint8)
 
-    out = blocks(width, rows, init, bases, offsets, codes, weights, panel)
+    out = blocks(width, rows, lying != "torn", init, bases, offsets, weights, panel)
 
     taken = codes[places[:, None, None] + offsets[:, None] + np.arange(4)]
     sums = np.einsum("psi,sci->pc", taken.astype(np.int64), weights.astype(np.int64)) + init
@@ -77,12 +82,17 @@ def test_blocks_are_sums_of_products(width: int, rows: int, lying: str, start: i
 def test_rows_that_lie_apart_are_left_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(matrix, "MATRIX", True)
     together = 4 * np.arange(40)
-    assert matrix.matrix_steps(together, 8) == 32
-    assert matrix.matrix_steps(together[:15], 8) == 0
+    assert matrix.matrix_steps(together, 8, 64) == (32, 32)
+    assert matrix.matrix_steps(together[:15], 8, 64) == (0, 0)
     broken = together.copy()
     broken[20:] += 8
-    assert matrix.matrix_steps(broken, 8) == 16
-    assert matrix.matrix_steps(broken[17:], 8) == 0
-    assert matrix.matrix_steps(together, 7) == 0
+    assert matrix.matrix_steps(broken, 8, 64) == (0, 32)  # the smaller part lies together
+    assert matrix.matrix_steps(broken[:32], 8, 64) == (16, 32)
+    assert matrix.matrix_steps(broken[:32], 8, 32) == (16, 0)
+    assert matrix.matrix_steps(together, 8, 16) == (0, 0)
+    torn = together + np.arange(40) // 2
+    assert matrix.matrix_steps(torn, 8, 64) == (0, 32)
+    assert matrix.matrix_steps(torn[1:], 8, 64) == (0, 0)
+    assert matrix.matrix_steps(together, 7, 64) == (0, 0)
     monkeypatch.setattr(matrix, "MATRIX", False)
-    assert matrix.matrix_steps(together, 8) == 0
+    assert matrix.matrix_steps(together, 8, 64) == (0, 0)

@@ -325,12 +325,11 @@ def _whole(node: Node) -> Node:
     from torch.fx import Node
 
     whole = node.args[0] if node.target is operator.getitem else None
-    patterns = registry.candidates(whole.target) if isinstance(whole, Node) else ()
-    if isinstance(whole, Node) and any(pattern.parts for pattern in patterns):
-        return whole  # one of several results
-    if isinstance(whole, Node) and patterns:
-        return whole if nodes.only_value(whole) is node else node
-    return node
+    if not isinstance(whole, Node):
+        return node
+    patterns = registry.candidates(whole.target)
+    several = any(pattern.parts for pattern in patterns)
+    return whole if several or (patterns and nodes.only_value(whole) is node) else node
 
 
 def layer_of(node: Node) -> str:

@@ -17,8 +17,8 @@ import torch
 
 from qsim.graph import nodes
 from qsim.quantizer.passes.constants import add_constant
-from qsim.quantizer.passes.factories import add_node
 from qsim.quantizer.passes.masks import stay
+from qsim.quantizer.rewriting import insert, replace
 
 if TYPE_CHECKING:
     from torch.fx import GraphModule, Node
@@ -36,17 +36,11 @@ def plain_attention(graph: GraphModule, target: Target) -> None:
         return
     for node in list(graph.graph.nodes):
         if node.target is _aten.scaled_dot_product_attention.default and _is_plain(node):
-            with graph.graph.inserting_before(node):
-                made = _decomposed(graph, node, target)
-            node.replace_all_uses_with(made)
-            graph.graph.erase_node(node)
+            replace(graph, node, _decomposed(graph, node, target))
         elif node.target is _aten.baddbmm.default and not node.kwargs:
             mask, a, b = node.args
-            with graph.graph.inserting_before(node):
-                product = _add(graph, node, _aten.bmm.default, (a, b))
-                made = _add(graph, node, _aten.add.Tensor, (product, mask))
-            node.replace_all_uses_with(made)
-            graph.graph.erase_node(node)
+            product = _add(graph, node, _aten.bmm.default, (a, b))
+            replace(graph, node, _add(graph, node, _aten.add.Tensor, (product, mask)))
 
 
 def _is_plain(node: Node) -> bool:
@@ -90,7 +84,7 @@ def _decomposed(graph: GraphModule, node: Node, target: Target) -> Node:
 
 def _add(graph: GraphModule, node: Node, operator: Any, args: tuple[Any, ...]) -> Node:
     """Add a part of an attention, named as in an export of its parts."""
-    return add_node(graph, node, operator, args, name=str(operator).split(".")[1].strip("_"))
+    return insert(graph, node, operator, *args, name=str(operator).split(".")[1].strip("_"))
 
 
 def _batch(sizes: tuple[Any, ...]) -> list[int]:

@@ -16,8 +16,8 @@ import torch
 
 from qsim.graph import nodes
 from qsim.quantizer.passes.constants import add_constant
-from qsim.quantizer.passes.factories import add_node
 from qsim.quantizer.qparams import choose
+from qsim.quantizer.rewriting import insert, replace
 
 if TYPE_CHECKING:
     from torch.fx import GraphModule, Node
@@ -66,11 +66,9 @@ def _mask(graph: GraphModule, node: Node) -> None:
         return
     held = values.masked_fill(hidden, _FAR).to(torch.float32)
     constant = add_constant(graph, node, f"{node.name}_mask", held)
-    with graph.graph.inserting_before(node):
-        made = add_node(graph, node, _aten.add.Tensor, (scores, constant), name="mask")
+    made = insert(graph, node, _aten.add.Tensor, scores, constant, name="mask")
     made.meta[_MASK] = True
-    node.replace_all_uses_with(made)
-    graph.graph.erase_node(node)
+    replace(graph, node, made)
 
 
 def _parts(graph: GraphModule, node: Node) -> tuple[Node, torch.Tensor] | None:

@@ -12,7 +12,7 @@ import torch
 
 from qsim.graph import nodes
 from qsim.quantizer.passes.constants import add_constant
-from qsim.quantizer.passes.factories import add_node
+from qsim.quantizer.rewriting import expand_sizes, insert, replace
 
 if TYPE_CHECKING:
     from torch.fx import GraphModule, Node
@@ -30,11 +30,9 @@ def plain_scatters(graph: GraphModule) -> None:
     }
     for node in list(graph.graph.nodes):
         rule = rules.get(node.target)
-        with graph.graph.inserting_before(node):
-            made = None if rule is None else rule(graph, node)
+        made = None if rule is None else rule(graph, node)
         if made is not None:
-            node.replace_all_uses_with(made)
-            graph.graph.erase_node(node)
+            replace(graph, node, made)
 
 
 def _copied(graph: GraphModule, node: Node) -> Any:
@@ -43,9 +41,12 @@ def _copied(graph: GraphModule, node: Node) -> Any:
     before, after = (item.meta["val"] for item in (written, source))  # type: ignore[union-attr]
     made: Any = source
     if before.dtype != after.dtype:
-        made = add_node(graph, node, _aten.to.dtype, (made, before.dtype))
+        made = insert(graph, node, _aten.to.dtype, made, before.dtype)
     if nodes.shape(written) != nodes.shape(source):
-        made = add_node(graph, node, _aten.expand_as.default, (made, written))
+        sizes = expand_sizes(nodes.shape(source) or (), nodes.shape(written) or ())
+        if sizes is None:
+            return None
+        made = insert(graph, node, _aten.expand.default, made, sizes)
     return made
 
 
@@ -63,7 +64,7 @@ def _selected(graph: GraphModule, node: Node) -> Any:
     if not isinstance(index, int) or not isinstance(dim, int) or not isinstance(dims[dim], int):
         return None
     dim, index = dim % len(dims), index % dims[dim]
-    part = add_node(graph, node, _aten.unsqueeze.default, (source, dim))
+    part = insert(graph, node, _aten.unsqueeze.default, source, dim)
     return _join(graph, node, part, dim, slice(index, index + 1, 1))
 
 
@@ -84,10 +85,10 @@ def _join(graph: GraphModule, node: Node, part: Any, dim: int, taken: slice) -> 
         pieces = [part]
         for at, (first, last) in enumerate(((0, places[0]), (places[-1] + 1, size))):
             if first < last:
-                piece = add_node(graph, node, _aten.slice.Tensor, (whole, dim, first, last))
+                piece = insert(graph, node, _aten.slice.Tensor, whole, dim, first, last)
                 pieces.insert(len(pieces) if at else 0, piece)
-        return add_node(graph, node, _aten.cat.default, (pieces, dim))
-    both = add_node(graph, node, _aten.cat.default, ([whole, part], dim))
+        return insert(graph, node, _aten.cat.default, pieces, dim)
+    both = insert(graph, node, _aten.cat.default, [whole, part], dim)
     found = [places.index(at) + size if at in places else at for at in range(size)]
     held = add_constant(graph, node, f"{node.name}_places", torch.tensor(found))
-    return add_node(graph, node, _aten.index_select.default, (both, dim, held))
+    return insert(graph, node, _aten.index_select.default, both, dim, held)

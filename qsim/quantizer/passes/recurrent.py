@@ -14,6 +14,7 @@ import torch
 
 from qsim.graph import nodes
 from qsim.graph.recurrent import LAYERS, arguments, refusal
+from qsim.quantizer.rewriting import insert
 from qsim.registry import MAX_OPERANDS
 from qsim.registry import patterns as registry
 
@@ -160,23 +161,14 @@ class _Layer:
 
     def make(self, target: Any, args: tuple[Any, ...], like: Node | None = None) -> Node:
         """Add an operator in front of the layer; a cell's results look like its state."""
+        if like is None:
+            return insert(self.graph, self.node, target, *args)
         with self.graph.graph.inserting_before(self.node):
             made = self.graph.graph.create_node("call_function", target, args)
-        made.meta = dict(self.node.meta)
-        if like is not None:
-            made.meta["val"] = like.meta["val"]
-            if target is _aten.lstm_cell.default:
-                made.meta["val"] = (like.meta["val"], like.meta["val"])
-            return made
-        given = torch.fx.node.map_arg(args, lambda node: node.meta["val"])
-        with _mode(args):
-            made.meta["val"] = target(*given)
+        made.meta = {**self.node.meta, "val": like.meta["val"]}
+        if target is _aten.lstm_cell.default:
+            made.meta["val"] = (like.meta["val"], like.meta["val"])
         return made
-
-
-def _mode(args: tuple[Any, ...]) -> Any:
-    first = args[0][0] if isinstance(args[0], list) else args[0]
-    return first.meta["val"].fake_mode
 
 
 def _replace(layer: _Layer, part: Node, made: list[Node], dim: int) -> None:

@@ -207,7 +207,7 @@ class Matcher:
 
     def _build(self, match: Match, pattern: Pattern, held: dict[str, npt.NDArray[Any]]) -> None:
         builder = Builder(self.target, self.graph, self.shapes, match, constants=held)
-        if pattern.states is None:
+        if pattern.states is None and not _only_moves(match, pattern):
             self._check_formats(match, positions=pattern.positions)
         pattern.lower(builder)
         self._check_available(builder)
@@ -276,6 +276,13 @@ class Matcher:
         for primitive in needed:
             if not self.target.has(primitive):
                 raise NotLowerableError(Reason.lacking(self.target.name, primitive))
+
+
+def _only_moves(match: Match, pattern: Pattern) -> bool:
+    """Return whether codes are moved as they are: those of a cell state are wider than others."""
+    (source, *more), made = match.operands, match.result
+    plain = pattern.moving and not pattern.positions and not match.clamps and not more
+    return plain and same_params(source, made)
 
 
 def _reason(error: NotLowerableError | TargetError) -> Reason:

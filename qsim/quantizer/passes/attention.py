@@ -19,6 +19,7 @@ from qsim.graph import nodes
 from qsim.quantizer.passes.constants import add_constant
 from qsim.quantizer.passes.masks import stay
 from qsim.quantizer.rewriting import insert, replace
+from qsim.registry import Reason
 
 if TYPE_CHECKING:
     from torch.fx import GraphModule, Node
@@ -27,16 +28,23 @@ if TYPE_CHECKING:
 
 _aten = torch.ops.aten
 _NEEDED: Final = ("matmul", "softmax", "requantize")
-_RUN_TIME: Final = "its mask is known at run time only, and may hold minus infinity"
+_RUN_TIME: Final = Reason("type", "its mask is known at run time only, and may hold minus infinity")
+_OPEN: Final = Reason("arguments", "its sizes depend on the input, or it drops weights at random")
 
 
 def plain_attention(graph: GraphModule, target: Target) -> None:
     """Write attention as products and softmax, where the target has both."""
-    if not all(map(target.has, _NEEDED)):
-        return
+    lacking = [name for name in _NEEDED if not target.has(name)]
     for node in list(graph.graph.nodes):
-        if node.target is _aten.scaled_dot_product_attention.default and _is_plain(node):
-            replace(graph, node, _decomposed(graph, node, target))
+        if node.target is _aten.scaled_dot_product_attention.default:
+            if lacking:
+                stay(node, Reason.lacking(target.name, *lacking))
+            elif _is_plain(node):
+                replace(graph, node, _decomposed(graph, node, target))
+            elif nodes.is_float(node):
+                stay(node, _OPEN)
+        elif lacking:
+            continue
         elif node.target is _aten.baddbmm.default and not node.kwargs:
             mask, a, b = node.args
             product = _add(graph, node, _aten.bmm.default, (a, b))

@@ -136,7 +136,7 @@ class _Layer:
         weights = self.given["params"][size * index : size * (index + 1)]
         given = self.given["hx"]
         held = given if isinstance(given, (list, tuple)) else [given]
-        states = [self.make(_aten.select.int, (state, 0, index)) for state in held]
+        states = [self._state(state, index) for state in held]
         found = []
         for x in reversed(sequence) if backward else sequence:
             before = states if name == "lstm" else states[0]
@@ -150,6 +150,19 @@ class _Layer:
                 states = [made]
             found.append(states[0])
         return found[::-1] if backward else found, states[1:]
+
+    def _state(self, stacked: Node, index: int) -> Node:
+        """Return the state of one layer and direction, from in front of moves that stack states."""
+        if stacked.target is _aten.unsqueeze.default and stacked.args[1] in (0, -3):
+            return stacked.args[0]  # type: ignore[return-value]  # the operand
+        if stacked.target is _aten.stack.default and nodes.argument(stacked, 1, "dim", 0) in (
+            0,
+            -3,
+        ):
+            return stacked.args[0][index]  # type: ignore[return-value,index]
+        if stacked.args[1:] in _SWAPS.get(stacked.target, ()):
+            return self.make(_aten.select.int, (stacked.args[0], 1, index))
+        return self.make(_aten.select.int, (stacked, 0, index))
 
     def join(self, parts: list[Node], dim: int) -> Node:
         """Return the parts as slices of one tensor along a new dimension."""

@@ -34,11 +34,14 @@ def replace(graph: GraphModule, node: Node, by: Node) -> None:
 
 def fake_value(node: Node, *others: Node) -> Any:
     """Return what an operator makes of tensors without data; of sizes alone, as ``others`` do."""
+    from torch._dispatch.python import enable_python_dispatcher
+
     operator: Any = node.target
     given = torch.fx.node.map_arg((node.args, node.kwargs), lambda item: item.meta["val"])
     values = (value for each in (*node.all_input_nodes, *others) for value in _values(each))
     mode = next(value.fake_mode for value in values if hasattr(value, "fake_mode"))
-    with mode, torch.no_grad():
+    # Without Python's own kernels some operators (pads) make a number of the batch's symbol.
+    with mode, torch.no_grad(), enable_python_dispatcher():
         return operator(*given[0], **given[1])
 
 

@@ -207,7 +207,7 @@ class Matcher:
 
     def _build(self, match: Match, pattern: Pattern, held: dict[str, npt.NDArray[Any]]) -> None:
         builder = Builder(self.target, self.graph, self.shapes, match, constants=held)
-        if pattern.states is None:
+        if pattern.states is None and not _only_moves(match, pattern):
             self._check_formats(match, positions=pattern.positions)
         pattern.lower(builder)
         self._check_available(builder)
@@ -278,6 +278,13 @@ class Matcher:
                 raise NotLowerableError(Reason.lacking(self.target.name, primitive))
 
 
+def _only_moves(match: Match, pattern: Pattern) -> bool:
+    """Return whether codes are moved as they are: those of a cell state are wider than others."""
+    (source, *more), made = match.operands, match.result
+    plain = pattern.moving and not pattern.positions and not match.clamps and not more
+    return plain and same_params(source, made)
+
+
 def _reason(error: NotLowerableError | TargetError) -> Reason:
     if isinstance(error, NotLowerableError):
         return error.reason
@@ -325,12 +332,11 @@ def _whole(node: Node) -> Node:
     from torch.fx import Node
 
     whole = node.args[0] if node.target is operator.getitem else None
-    patterns = registry.candidates(whole.target) if isinstance(whole, Node) else ()
-    if isinstance(whole, Node) and any(pattern.parts for pattern in patterns):
-        return whole  # one of several results
-    if isinstance(whole, Node) and patterns:
-        return whole if nodes.only_value(whole) is node else node
-    return node
+    if not isinstance(whole, Node):
+        return node
+    patterns = registry.candidates(whole.target)
+    several = any(pattern.parts for pattern in patterns)
+    return whole if several or (patterns and nodes.only_value(whole) is node) else node
 
 
 def layer_of(node: Node) -> str:

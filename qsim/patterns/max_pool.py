@@ -19,17 +19,17 @@ def _adaptive(node: Node) -> bool:
 
 
 def _check(node: Node) -> bool:
-    if not pools.known(node):
+    if not pools.known(node) or (_adaptive(node) and not pools.has_windows(node)):
         return False
-    return not _adaptive(node) or (pools.has_windows(node) and nodes.only_value(node) is not None)
+    return not isinstance(node.meta.get("val"), tuple) or nodes.only_value(node) is not None
 
 
 def _why(node: Node) -> str:
     if not pools.known(node):
         return "its input has another number of dimensions"
-    if pools.has_windows(node):
-        return "the positions of its maxima are read; max_pool makes values alone"
-    return "its windows depend on a size that the export left open"
+    if _adaptive(node) and not pools.has_windows(node):
+        return "its windows depend on a size that the export left open"
+    return "the positions of its maxima are read; max_pool makes values alone"
 
 
 def _lower(builder: Builder) -> None:
@@ -52,6 +52,9 @@ PATTERN: Final = Pattern(
         "max_pool1d.default",
         "max_pool2d.default",
         "max_pool3d.default",
+        "max_pool1d_with_indices.default",
+        "max_pool2d_with_indices.default",
+        "max_pool3d_with_indices.default",
         "adaptive_max_pool1d.default",
         "adaptive_max_pool2d.default",
         "adaptive_max_pool3d.default",

@@ -280,6 +280,7 @@ flip.default fliplr.default flipud.default roll.default rot90.default fft_fftshi
 fft_ifftshift.default pixel_shuffle.default pixel_unshuffle.default channel_shuffle.default
 native_channel_shuffle.default unfold.default unfold_copy.default im2col.default col2im.default
 diagonal.default diagonal_copy.default ravel.default squeeze.default
+mT.default movedim.int movedim.intlist moveaxis.int moveaxis.intlist unflatten.int
 numpy_T.default mH.default matrix_H.default adjoint.default
 pad.default constant_pad_nd.default reflection_pad1d.default reflection_pad2d.default
 reflection_pad3d.default replication_pad1d.default replication_pad2d.default

@@ -217,7 +217,7 @@ class TargetQuantizer(Quantizer):  # type: ignore[misc]  # torchao carries no ty
         """Return why an operator was not chosen."""
         kept = stays(node)
         if kept is not None:
-            return Reason("type", kept)
+            return kept
         pattern = registry.choose(node, self.target)
         if pattern is None:
             return registry.why_none(node)

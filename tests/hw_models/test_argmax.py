@@ -24,8 +24,21 @@ def test_every_axis_with_many_ties(dtype, axis):
         assert y.dtype == np.int32
         assert y.shape == moved.shape[:-1]
         assert y.reshape(-1).tolist() == expected
+        flipped = [
+            reference(line.tolist(), last=True) for line in moved.reshape(-1, moved.shape[-1])
+        ]
+        last = argmax(view, axis, last=True)
+        assert last.reshape(-1).tolist() == flipped
+        assert (last >= y).all()
         kept = argmax(view, axis, keepdims=True)
         np.testing.assert_array_equal(np.squeeze(kept, axis), y)
+
+
+def test_the_last_of_equal_maxima():
+    x = np.array([[3, 7, 7, -1], [5, 5, 5, 5], [-128, -128, -127, -127]], np.int8)
+    assert argmax(x, last=True).tolist() == [2, 3, 3]
+    assert argmax(x, last=True, keepdims=True).shape == (3, 1)
+    assert [reference(row.tolist(), last=True) for row in x] == [2, 3, 3]
 
 
 def test_the_first_of_equal_maxima():
@@ -57,6 +70,7 @@ def test_output_ledger_and_empty():
         ({"x": np.zeros((1, 129), int), "output": FixedFormat(8)}, "last position, 128"),
         ({"output": 32}, "FixedFormat"),
         ({"keepdims": 1}, "keepdims"),
+        ({"last": 0}, "last"),
         ({"x": np.array(3)}, "axis"),
         ({"ledger": 1}, "Ledger"),
     ],

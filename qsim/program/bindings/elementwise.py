@@ -208,11 +208,9 @@ def _prepare_argmax(
     from hw_models.argmax import argmax
 
     del operands, constants
-    axis, keepdims = attributes["axis"], attributes["keepdims"]
-    output = check.format_from_json(attributes["output"])
-    return lambda arrays, ledger: argmax(
-        arrays[0], axis, keepdims=keepdims, output=output, ledger=ledger
-    )
+    axis, output = attributes["axis"], check.format_from_json(attributes["output"])
+    given = {"keepdims": attributes["keepdims"], "last": attributes.get("last", False)}
+    return lambda arrays, ledger: argmax(arrays[0], axis, **given, output=output, ledger=ledger)
 
 
 _CODES: Final = {
@@ -281,9 +279,15 @@ ELEMENTWISE: Final[Mapping[str, Binding]] = {
     ),
     "argmax": Binding(
         ("x",),
-        {"axis": AXIS, "keepdims": check.boolean, "output": check.position_format},
+        {
+            "axis": AXIS,
+            "keepdims": check.boolean,
+            "last": check.boolean,
+            "output": check.position_format,
+        },
         _infer_argmax,
         _prepare_argmax,
+        optional=("last",),
     ),
     **JOINS,
 }

@@ -17,8 +17,9 @@ import torch
 
 from qsim.graph import nodes
 from qsim.quantizer.passes.constants import add_constant
-from qsim.quantizer.passes.factories import add_node
 from qsim.quantizer.passes.masks import stay
+from qsim.quantizer.rewriting import insert, replace
+from qsim.registry import Reason
 
 if TYPE_CHECKING:
     from torch.fx import GraphModule, Node
@@ -27,26 +28,27 @@ if TYPE_CHECKING:
 
 _aten = torch.ops.aten
 _NEEDED: Final = ("matmul", "softmax", "requantize")
-_RUN_TIME: Final = "its mask is known at run time only, and may hold minus infinity"
+_RUN_TIME: Final = Reason("type", "its mask is known at run time only, and may hold minus infinity")
+_OPEN: Final = Reason("arguments", "its sizes depend on the input, or it drops weights at random")
 
 
 def plain_attention(graph: GraphModule, target: Target) -> None:
     """Write attention as products and softmax, where the target has both."""
-    if not all(map(target.has, _NEEDED)):
-        return
+    lacking = [name for name in _NEEDED if not target.has(name)]
     for node in list(graph.graph.nodes):
-        if node.target is _aten.scaled_dot_product_attention.default and _is_plain(node):
-            with graph.graph.inserting_before(node):
-                made = _decomposed(graph, node, target)
-            node.replace_all_uses_with(made)
-            graph.graph.erase_node(node)
+        if node.target is _aten.scaled_dot_product_attention.default:
+            if lacking:
+                stay(node, Reason.lacking(target.name, *lacking))
+            elif _is_plain(node):
+                replace(graph, node, _decomposed(graph, node, target))
+            elif nodes.is_float(node):
+                stay(node, _OPEN)
+        elif lacking:
+            continue
         elif node.target is _aten.baddbmm.default and not node.kwargs:
             mask, a, b = node.args
-            with graph.graph.inserting_before(node):
-                product = _add(graph, node, _aten.bmm.default, (a, b))
-                made = _add(graph, node, _aten.add.Tensor, (product, mask))
-            node.replace_all_uses_with(made)
-            graph.graph.erase_node(node)
+            product = _add(graph, node, _aten.bmm.default, (a, b))
+            replace(graph, node, _add(graph, node, _aten.add.Tensor, (product, mask)))
 
 
 def _is_plain(node: Node) -> bool:
@@ -90,7 +92,7 @@ def _decomposed(graph: GraphModule, node: Node, target: Target) -> Node:
 
 def _add(graph: GraphModule, node: Node, operator: Any, args: tuple[Any, ...]) -> Node:
     """Add a part of an attention, named as in an export of its parts."""
-    return add_node(graph, node, operator, args, name=str(operator).split(".")[1].strip("_"))
+    return insert(graph, node, operator, *args, name=str(operator).split(".")[1].strip("_"))
 
 
 def _batch(sizes: tuple[Any, ...]) -> list[int]:

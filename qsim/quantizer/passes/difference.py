@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import torch
 
 from qsim.graph import nodes
-from qsim.quantizer.passes.factories import add_node
+from qsim.quantizer.rewriting import insert, replace
 
 if TYPE_CHECKING:
     from torch.fx import GraphModule, Node
@@ -26,10 +26,7 @@ def plain_differences(graph: GraphModule) -> None:
         times, dim = nodes.argument(node, 1, "n", 1), nodes.argument(node, 2, "dim", -1)
         if node.target is not _aten.diff.default or not isinstance(times, int) or times > _MOST:
             continue
-        with graph.graph.inserting_before(node):
-            made = _difference(graph, node, times, dim)
-        node.replace_all_uses_with(made)
-        graph.graph.erase_node(node)
+        replace(graph, node, _difference(graph, node, times, dim))
 
 
 def _difference(graph: GraphModule, node: Node, times: int, dim: int) -> Any:
@@ -37,11 +34,11 @@ def _difference(graph: GraphModule, node: Node, times: int, dim: int) -> Any:
     pieces = [piece for piece in ends if piece is not None]
     made: Any = node.args[0]
     if len(pieces) > 1:
-        made = add_node(graph, node, _aten.cat.default, (pieces, dim))
+        made = insert(graph, node, _aten.cat.default, pieces, dim)
     bools = node.meta["val"].dtype == torch.bool
     minus = _aten.logical_xor.default if bools else _aten.sub.Tensor
     for _ in range(times):
-        later = add_node(graph, node, _aten.slice.Tensor, (made, dim, 1, _END))
-        sooner = add_node(graph, node, _aten.slice.Tensor, (made, dim, 0, -1))
-        made = add_node(graph, node, minus, (later, sooner))
+        later = insert(graph, node, _aten.slice.Tensor, made, dim, 1, _END)
+        sooner = insert(graph, node, _aten.slice.Tensor, made, dim, 0, -1)
+        made = insert(graph, node, minus, later, sooner)
     return made

@@ -6,9 +6,11 @@ A host operator takes a tensor, and where no tensor is read there is none to tak
 from __future__ import annotations
 
 import operator
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import torch
+
+from qsim.quantizer.rewriting import insert, replace
 
 if TYPE_CHECKING:
     from torch.fx import GraphModule, Node
@@ -60,36 +62,16 @@ def _count(graph: GraphModule, node: Node, size: Node) -> None:
         return
     if step < 1:
         return
-    with graph.graph.inserting_before(node):
-        many = end
-        for function, by in ((operator.add, step - 1 - start), (operator.floordiv, step)):
-            if by != (function is operator.floordiv):
-                many = add_node(graph, node, function, (many, by))
-        ones = add_node(graph, node, _aten.new_ones.default, (size.args[0], [many]), torch.int64)
-        counted = add_node(graph, node, _aten.cumsum.default, (ones, 0))
-        if step != 1:
-            counted = add_node(graph, node, _aten.mul.Tensor, (counted, step))
-        if start != step:
-            counted = add_node(graph, node, _aten.sub.Tensor, (counted, step - start))
-        if node.meta["val"].dtype != torch.int64:
-            counted = add_node(graph, node, _aten.to.dtype, (counted, node.meta["val"].dtype))
-    node.replace_all_uses_with(counted)
-    graph.graph.erase_node(node)
-
-
-def add_node(
-    graph: GraphModule,
-    like: Node,
-    target: Any,
-    args: tuple[Any, ...],
-    dtype: Any = None,
-    name: str | None = None,
-) -> Node:
-    """Add a node of the layer that another comes from."""
-    kwargs = {} if dtype is None else {"dtype": dtype}
-    made = graph.graph.create_node("call_function", target, args, kwargs, name)
-    made.meta = dict(like.meta)
-    given = torch.fx.node.map_arg((made.args, made.kwargs), lambda node: node.meta["val"])
-    with like.meta["val"].fake_mode, torch.no_grad():
-        made.meta["val"] = target(*given[0], **given[1])
-    return made
+    many = end
+    for function, by in ((operator.add, step - 1 - start), (operator.floordiv, step)):
+        if by != (function is operator.floordiv):
+            many = insert(graph, node, function, many, by)
+    ones = insert(graph, node, _aten.new_ones.default, size.args[0], [many], dtype=torch.int64)
+    counted = insert(graph, node, _aten.cumsum.default, ones, 0)
+    if step != 1:
+        counted = insert(graph, node, _aten.mul.Tensor, counted, step)
+    if start != step:
+        counted = insert(graph, node, _aten.sub.Tensor, counted, step - start)
+    if node.meta["val"].dtype != torch.int64:
+        counted = insert(graph, node, _aten.to.dtype, counted, node.meta["val"].dtype)
+    replace(graph, node, counted)

@@ -64,7 +64,8 @@ def _sink(graph: GraphModule, node: Node) -> None:
         args = torch.fx.node.map_arg(node.args, given)
         if nodes.operator_name(node) == "softmax":
             args = (args[0], -1, *args[2:])
-        made = insert(graph, node, target, *args, **node.kwargs)
+        kwargs: dict[str, Any] = dict(node.kwargs)
+        made = insert(graph, node, target, *args, **kwargs)
     flat = insert(graph, node, _aten.reshape.default, made, [-1, nodes.shape(node)[-1]])  # type: ignore[index]
     replace(graph, node, flat)
 

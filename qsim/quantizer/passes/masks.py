@@ -16,13 +16,14 @@ import torch
 
 from qsim.graph import nodes
 from qsim.quantizer.passes.constants import add_constant
-from qsim.quantizer.passes.factories import add_node
 from qsim.quantizer.qparams import choose
+from qsim.quantizer.rewriting import insert, replace
 
 if TYPE_CHECKING:
     from torch.fx import GraphModule, Node
 
     from qsim.quantizer.observers import ActivationObserver
+    from qsim.registry import Reason
 
 _aten = torch.ops.aten
 _HOST: Final = "qsim_stays"
@@ -36,15 +37,15 @@ _MARGIN: Final = 12.0
 _SOFTMAX: Final = (_aten.softmax.int, _aten._softmax.default)  # noqa: SLF001
 
 
-def stay(node: Node, reason: str) -> Node:
+def stay(node: Node, reason: Reason) -> Node:
     """Keep an operator in torch, whatever pattern takes it."""
     node.meta[_HOST] = reason
     return node
 
 
-def stays(node: Node) -> str | None:
+def stays(node: Node) -> Reason | None:
     """Return why a pass keeps an operator in torch, if one does."""
-    found: str | None = node.meta.get(_HOST)
+    found: Reason | None = node.meta.get(_HOST)
     return found
 
 
@@ -66,11 +67,9 @@ def _mask(graph: GraphModule, node: Node) -> None:
         return
     held = values.masked_fill(hidden, _FAR).to(torch.float32)
     constant = add_constant(graph, node, f"{node.name}_mask", held)
-    with graph.graph.inserting_before(node):
-        made = add_node(graph, node, _aten.add.Tensor, (scores, constant), name="mask")
+    made = insert(graph, node, _aten.add.Tensor, scores, constant, name="mask")
     made.meta[_MASK] = True
-    node.replace_all_uses_with(made)
-    graph.graph.erase_node(node)
+    replace(graph, node, made)
 
 
 def _parts(graph: GraphModule, node: Node) -> tuple[Node, torch.Tensor] | None:

@@ -1,8 +1,7 @@
 """Passes that write what moves codes as operators of one operand and one result, and joins.
 
-An operator with several results (split, chunk, unbind) becomes the slices that are read; stack and
-the writes into a part (slice_scatter, select_scatter) become joins; windows that pad with zeros pad
-first, so that the zeros become zero points.
+An operator with several results (split, chunk, unbind) becomes the slices that are read; stack
+becomes a join; windows that pad with zeros pad first, so that the zeros become zero points.
 """
 
 from __future__ import annotations
@@ -15,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 import torch
 
 from qsim.graph import nodes
+from qsim.quantizer.passes.constants import add_constant
+from qsim.quantizer.rewriting import expand_sizes, insert, replace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,25 +30,9 @@ _SPLITS: Final = frozenset(
 _END: Final = 2**63 - 1
 
 
-def add_node(graph: GraphModule, like: Node, target: Any, args: tuple[Any, ...]) -> Node:
-    """Add a node of the layer that another comes from, in front of it."""
-    with graph.graph.inserting_before(like):
-        made = graph.graph.call_function(target, args)
-    made.meta = dict(like.meta)
-    given = torch.fx.node.map_arg(args, lambda node: node.meta["val"])
-    with _values(like)[0].fake_mode, torch.no_grad():
-        made.meta["val"] = target(*given)
-    return made
-
-
 def _values(node: Node) -> list[Any]:
     value = node.meta.get("val")
     return list(value) if isinstance(value, (list, tuple)) else [value]
-
-
-def _replace(graph: GraphModule, node: Node, made: Node) -> None:
-    node.replace_all_uses_with(made)
-    graph.graph.erase_node(node)
 
 
 def sliced_parts(graph: GraphModule) -> None:
@@ -63,11 +48,13 @@ def sliced_parts(graph: GraphModule) -> None:
             dim = nodes.argument(node, 1, "dim", 0)
             for part in parts:
                 args = (node.args[0], dim, part.args[1])
-                _replace(graph, part, add_node(graph, part, _aten.select.int, args))
+                replace(graph, part, insert(graph, part, _aten.select.int, *args))
         elif name == "broadcast_tensors":
             for part in parts:
                 source = node.args[0][part.args[1]]
-                _expand(graph, part, source)
+                sizes = expand_sizes(nodes.shape(source) or (), nodes.shape(part) or ())
+                if sizes is not None:
+                    replace(graph, part, insert(graph, part, _aten.expand.default, source, sizes))
 
 
 def _split(graph: GraphModule, node: Node, name: str, parts: list[Node]) -> None:
@@ -83,24 +70,11 @@ def _split(graph: GraphModule, node: Node, name: str, parts: list[Node]) -> None
     for part in parts:
         index = int(part.args[1])  # type: ignore[arg-type]
         args = (source, dim, ends[index] - sizes[index], ends[index])
-        _replace(graph, part, add_node(graph, part, _aten.slice.Tensor, args))
-
-
-def _expand(graph: GraphModule, node: Node, source: Node) -> None:
-    """Put an expand of a tensor in a node's place, if it keeps its open dimensions."""
-    before, after = nodes.shape(source) or (), nodes.shape(node) or ()
-    sizes: list[int] = []
-    for back, size in enumerate(reversed(after), 1):
-        # Symbols are compared by their text: `==` on them would guard on the answer.
-        same = back <= len(before) and str(before[-back]) == str(size)
-        if not same and not isinstance(size, int):
-            return
-        sizes.insert(0, -1 if same else size)
-    _replace(graph, node, add_node(graph, node, _aten.expand.default, (source, sizes)))
+        replace(graph, part, insert(graph, part, _aten.slice.Tensor, *args))
 
 
 def stacked(graph: GraphModule) -> None:
-    """Write stack as a join of tensors with one more dimension, expand_as as expand.
+    """Write stack as a join of tensors with one more dimension.
 
     What has no elements adds none to a join.
     """
@@ -108,7 +82,7 @@ def stacked(graph: GraphModule) -> None:
         if node.target is _aten.cat.default and len(node.args[0]) > 1:
             full = [each for each in node.args[0] if not _is_empty(each)]
             if len(full) == 1:
-                _replace(graph, node, full[0])
+                replace(graph, node, full[0])
             elif full:
                 node.args = (full, *node.args[1:])
         elif node.target is _aten.stack.default:
@@ -116,70 +90,18 @@ def stacked(graph: GraphModule) -> None:
             rank = len(nodes.shape(tensors[0]) or ()) + 1
             dim = int(nodes.argument(node, 1, "dim", 0)) % rank
             wide = {
-                each: add_node(graph, node, _aten.unsqueeze.default, (each, dim))
+                each: insert(graph, node, _aten.unsqueeze.default, each, dim)
                 for each in dict.fromkeys(tensors)
             }
             joined = [wide[each] for each in tensors]
-            _replace(graph, node, add_node(graph, node, _aten.cat.default, (joined, dim)))
-        elif node.target is _aten.expand_as.default and not node.kwargs:
-            _expand(graph, node, node.args[0])
+            replace(graph, node, insert(graph, node, _aten.cat.default, joined, dim))
 
 
 def _is_empty(node: Node) -> bool:
     return any(isinstance(size, int) and size == 0 for size in nodes.shape(node) or ())
 
 
-def plain_writes(graph: GraphModule) -> None:
-    """Write slice_scatter and select_scatter as a join: the new part between the rest."""
-    for node in list(graph.graph.nodes):
-        if node.target is _aten.slice_scatter.default:
-            dim = int(nodes.argument(node, 2, "dim", 0))
-            start, end = nodes.argument(node, 3, "start"), nodes.argument(node, 4, "end")
-            step = nodes.argument(node, 5, "step", 1)
-            _write(graph, node, dim, slice(start, end, step), node.args[1])
-        elif node.target is _aten.select_scatter.default:
-            dim, index = int(node.args[2]), node.args[3]
-            length = (nodes.shape(node) or ())[dim]
-            if isinstance(length, int) and isinstance(index, int):
-                dim %= len(nodes.shape(node) or ())
-                new = add_node(graph, node, _aten.unsqueeze.default, (node.args[1], dim))
-                index %= length
-                _write(graph, node, dim, slice(index, index + 1), new)
-
-
-def _write(graph: GraphModule, node: Node, dim: int, where: slice, new: Any) -> None:
-    """Put the join of a tensor's rest and a new part in the place of a write into the part."""
-    shape = nodes.shape(node) or ()
-    dim %= len(shape)
-    length, rest = shape[dim], node.args[0]
-    ends = [end for end in (where.start, where.stop) if end is not None]
-    if not isinstance(length, int) or not all(isinstance(end, int) for end in ends):
-        return
-    start, end, step = where.indices(length)
-    if (nodes.shape(new) or ())[dim] != len(range(start, end, step)) or end <= start:
-        return
-    if step != 1:
-        taken = range(start, end, step)
-        read = list(range(length))
-        for index, place in enumerate(taken):
-            read[place] = length + index
-        joined = add_node(graph, node, _aten.cat.default, ([rest, new], dim))
-        picked = _constant(graph, node, read)
-        args = (joined, dim, picked)
-        _replace(graph, node, add_node(graph, node, _aten.index_select.default, args))
-        return
-    pieces = [new]
-    if start > 0:
-        pieces.insert(0, add_node(graph, node, _aten.slice.Tensor, (rest, dim, 0, start)))
-    if end < length:
-        pieces.append(add_node(graph, node, _aten.slice.Tensor, (rest, dim, end, _END)))
-    joined = add_node(graph, node, _aten.cat.default, (pieces, dim)) if pieces[1:] else new
-    _replace(graph, node, joined)
-
-
 def _constant(graph: GraphModule, node: Node, values: Sequence[int]) -> Node:
-    from qsim.quantizer.passes.constants import add_constant
-
     return add_constant(graph, node, f"{node.name}_positions", torch.tensor(values))
 
 
@@ -255,7 +177,7 @@ def plain_windows(graph: GraphModule) -> None:
             high, wide = nodes.per_dimension(padding, 2)
             if high or wide:
                 amounts = [wide, wide, high, high]
-                padded = add_node(graph, node, _aten.constant_pad_nd.default, (x, amounts, 0.0))
+                padded = insert(graph, node, _aten.constant_pad_nd.default, x, amounts, 0.0)
                 node.args = (padded, kernel, dilation, [0, 0], stride)
         elif node.target in (_aten.pad.default, _aten.constant_pad_nd.default):
             _crop(graph, node)
@@ -277,9 +199,9 @@ def _crop(graph: GraphModule, node: Node) -> None:
             return
         if before or after:
             args = (source, rank - back, -before, length + after)
-            source = add_node(graph, node, _aten.slice.Tensor, args)
+            source = insert(graph, node, _aten.slice.Tensor, *args)
     rest = [max(0, amount) for amount in amounts]
     if any(rest):
         node.args = (source, rest, *node.args[2:])
     else:
-        _replace(graph, node, source)
+        replace(graph, node, source)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import torch
 
 from qsim.graph import nodes
-from qsim.quantizer.rewriting import replace, static_sizes
+from qsim.quantizer.rewriting import expand_sizes, replace, static_sizes
 
 if TYPE_CHECKING:
     from torch.fx import GraphModule, Node
@@ -52,6 +52,8 @@ special_log1p log1p
 special_logit logit
 special_sinc sinc
 sub.Scalar sub.Tensor
+swapaxes transpose.int
+swapdims transpose.int
 subtract.Scalar sub.Tensor
 subtract.Tensor sub.Tensor
 add.Scalar add.Tensor
@@ -112,11 +114,8 @@ def _plain_shape(node: Node) -> None:
         if sizes is not None:
             node.target, node.args = _aten.reshape.default, (node.args[0], sizes)
         return
-    kept = (None,) * (len(made) - len(source)) + source
-    sizes = [size if isinstance(size, int) else -1 for size in made]
-    if all(
-        size != -1 or str(old) == str(new) for size, old, new in zip(sizes, kept, made, strict=True)
-    ):
+    sizes = expand_sizes(source, made)
+    if sizes is not None:
         node.target, node.args = _aten.expand.default, (node.args[0], sizes)
 
 

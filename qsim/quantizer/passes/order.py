@@ -24,13 +24,7 @@ from qsim.quantizer.passes.factories import plain_factories
 from qsim.quantizer.passes.flattened import batch_in_front
 from qsim.quantizer.passes.functional import functional, refuse_random
 from qsim.quantizer.passes.masks import finite_masks
-from qsim.quantizer.passes.moves import (
-    plain_masks,
-    plain_windows,
-    plain_writes,
-    sliced_parts,
-    stacked,
-)
+from qsim.quantizer.passes.moves import plain_masks, plain_windows, sliced_parts, stacked
 from qsim.quantizer.passes.names import drop_identities, plain_names
 from qsim.quantizer.passes.parts import plain_parts
 from qsim.quantizer.passes.pools import whole_windows
@@ -38,13 +32,10 @@ from qsim.quantizer.passes.products import plain_products
 from qsim.quantizer.passes.recurrent import settle_states, unroll_recurrent
 from qsim.quantizer.passes.scatter import plain_scatters
 from qsim.quantizer.passes.spelling import (
-    adaptive_pools,
     drop_whole_slices,
-    plain_moves,
     plain_numbers,
     positional,
     positions_of_max,
-    single_output_pools,
 )
 from qsim.registry import Pass, ordered
 
@@ -70,12 +61,9 @@ BUILTIN: Final = (
         plain_names,
         drop_identities,
         positional,
-        single_output_pools,
-        adaptive_pools,
         positions_of_max,
         drop_whole_slices,
         plain_scatters,
-        plain_moves,
         plain_differences,
         whole_windows,
     ),
@@ -85,7 +73,6 @@ BUILTIN: Final = (
     *_builtin(
         settle_states,
         stacked,
-        plain_writes,
         plain_windows,
         plain_factories,
         plain_numbers,

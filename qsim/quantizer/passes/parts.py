@@ -10,7 +10,9 @@ import torch
 
 from qsim.graph import is_single, nodes
 from qsim.quantizer.passes.constants import add_constant
+from qsim.quantizer.passes.masks import stay
 from qsim.quantizer.rewriting import insert, replace
+from qsim.registry import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +34,7 @@ def plain_parts(graph: GraphModule, target: Target) -> None:
         if node.target is _aten.prelu.default:
             made = None if target.has("prelu") else _prelu(graph, node, target)
         elif node.target in _EXTREMES:
-            made = _extreme(graph, node) if target.has("max_pool") else None
+            made = _extreme(graph, node, target)
         else:
             made = None if rule is None else rule(graph, node)
         if made is not None:
@@ -107,6 +109,9 @@ _RULES: dict[Any, Callable[[GraphModule, Node], Node | None]] = {
     _aten.add.Tensor: _with_factor,
     _aten.sub.Tensor: _with_factor,
 }
+_BOTH = Reason("arguments", "its positions are read too; a pool makes values alone")
+_BATCH = Reason("batch", "it searches the batch; samples are computed apart")
+_OPEN = Reason("arguments", "how many elements it searches depends on the input")
 _EXTREMES: dict[Any, bool] = {
     _aten.amax.default: False,
     _aten.amin.default: True,
@@ -115,7 +120,7 @@ _EXTREMES: dict[Any, bool] = {
 }
 
 
-def _extreme(graph: GraphModule, node: Node) -> Node | None:
+def _extreme(graph: GraphModule, node: Node, target: Target) -> Node | None:
     """Write the largest element along dimensions as a pool of one window.
 
     The smallest is the largest of the negated elements, negated.
@@ -126,13 +131,18 @@ def _extreme(graph: GraphModule, node: Node) -> Node | None:
         if any(
             part.target is operator.getitem and part.args[1] == 1 and part.users for part in parts
         ):
+            stay(node, _BOTH)
             return None
     dims = nodes.argument(node, 1, "dim", [])
     dims = [dims] if isinstance(dims, int) else list(dims)
     if not sizes or not dims:
         return None
     dims = sorted(dim % len(sizes) for dim in dims)
+    if not target.has("max_pool"):
+        stay(node, Reason.lacking(target.name, "max_pool"))
+        return None
     if dims[0] == 0 or not all(isinstance(size, int) for size in sizes[1:]):
+        stay(node, _BATCH if dims[0] == 0 else _OPEN)
         return None
     smallest = _EXTREMES[node.target]
     if smallest:

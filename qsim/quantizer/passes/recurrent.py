@@ -14,6 +14,7 @@ import torch
 
 from qsim.graph import nodes
 from qsim.graph.recurrent import LAYERS, arguments, refusal
+from qsim.quantizer.rewriting import insert
 from qsim.registry import MAX_OPERANDS
 from qsim.registry import patterns as registry
 
@@ -135,7 +136,7 @@ class _Layer:
         weights = self.given["params"][size * index : size * (index + 1)]
         given = self.given["hx"]
         held = given if isinstance(given, (list, tuple)) else [given]
-        states = [self.make(_aten.select.int, (state, 0, index)) for state in held]
+        states = [self._state(state, index) for state in held]
         found = []
         for x in reversed(sequence) if backward else sequence:
             before = states if name == "lstm" else states[0]
@@ -150,6 +151,19 @@ class _Layer:
             found.append(states[0])
         return found[::-1] if backward else found, states[1:]
 
+    def _state(self, stacked: Node, index: int) -> Node:
+        """Return the state of one layer and direction, from in front of moves that stack states."""
+        if stacked.target is _aten.unsqueeze.default and stacked.args[1] in (0, -3):
+            return stacked.args[0]  # type: ignore[return-value]  # the operand
+        if stacked.target is _aten.stack.default and nodes.argument(stacked, 1, "dim", 0) in (
+            0,
+            -3,
+        ):
+            return stacked.args[0][index]  # type: ignore[return-value,index]
+        if stacked.args[1:] in _SWAPS.get(stacked.target, ()):
+            return self.make(_aten.select.int, (stacked.args[0], 1, index))
+        return self.make(_aten.select.int, (stacked, 0, index))
+
     def join(self, parts: list[Node], dim: int) -> Node:
         """Return the parts as slices of one tensor along a new dimension."""
         rows = [self.make(_aten.unsqueeze.default, (part, dim)) for part in parts]
@@ -160,23 +174,14 @@ class _Layer:
 
     def make(self, target: Any, args: tuple[Any, ...], like: Node | None = None) -> Node:
         """Add an operator in front of the layer; a cell's results look like its state."""
+        if like is None:
+            return insert(self.graph, self.node, target, *args)
         with self.graph.graph.inserting_before(self.node):
             made = self.graph.graph.create_node("call_function", target, args)
-        made.meta = dict(self.node.meta)
-        if like is not None:
-            made.meta["val"] = like.meta["val"]
-            if target is _aten.lstm_cell.default:
-                made.meta["val"] = (like.meta["val"], like.meta["val"])
-            return made
-        given = torch.fx.node.map_arg(args, lambda node: node.meta["val"])
-        with _mode(args):
-            made.meta["val"] = target(*given)
+        made.meta = {**self.node.meta, "val": like.meta["val"]}
+        if target is _aten.lstm_cell.default:
+            made.meta["val"] = (like.meta["val"], like.meta["val"])
         return made
-
-
-def _mode(args: tuple[Any, ...]) -> Any:
-    first = args[0][0] if isinstance(args[0], list) else args[0]
-    return first.meta["val"].fake_mode
 
 
 def _replace(layer: _Layer, part: Node, made: list[Node], dim: int) -> None:

@@ -82,6 +82,7 @@ TARGETS: dict[str, Target] = {
             "x": [*NO_CODES, np.zeros((2, 0), np.int8)],
             "axis": [*NO_INT, 4, -5],
             "keepdims": NO_FLAG,
+            "last": NO_FLAG,
             "output": [*NO_VALUE_OBJECT, hw.FixedFormat(1, signed=False), hw.Accumulator()],
             "ledger": NO_LEDGER,
         },

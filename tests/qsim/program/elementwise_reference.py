@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 import hw_models as hw
-from hw_models.argmax import reference as first_of_most
+from hw_models.argmax import reference as largest_at
 from hw_models.concat import reference as rescale_one
 from hw_models.extremum import reference as extremum_one
 from hw_models.mean import reference as mean_of
@@ -119,7 +119,7 @@ def _argmax(x: Sequence[Array], a: dict[str, Any], program: Program, book: Any) 
     lines = np.moveaxis(x[0], a["axis"], -1)
     result = np.zeros(lines.shape[:-1], np.int64)
     for index in np.ndindex(*result.shape):
-        result[index] = first_of_most(lines[index].tolist())
+        result[index] = largest_at(lines[index].tolist(), last=a.get("last", False))
     return np.expand_dims(result, a["axis"]) if a["keepdims"] else result
 
 

@@ -30,7 +30,7 @@ class Net(nn.Module):
 
 
 def simple(model: nn.Module, inputs: tuple[Tensor, ...], target: str = "tflite") -> Any:
-    program, _ = capture(model.eval(), inputs)
+    program = capture(model.eval(), inputs).program
     return simplify(program.module(check_guards=False), Target.load(target))
 
 
@@ -116,7 +116,7 @@ def why(model: nn.Module, x: Tensor, target: str = "tflite") -> str:
     (node,) = [n for n in graph.graph.nodes if str(n.target).split(".")[1:2] == ["lstm"]]
     pattern = registry.choose(node, Target.load(target))
     if pattern is None:
-        return registry.why_none(node)
+        return registry.why_none(node).text
     lacking = [p for p in pattern.primitives(node, Target.load(target))
                if not Target.load(target).has(p)]  # fmt: skip
     return f"no {lacking[0]}"

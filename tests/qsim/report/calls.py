@@ -253,7 +253,9 @@ def _plain() -> Iterator[Case]:
     yield Case("maximum", "", [x, y], {})
     yield Case("shift_right", "", [x, (y & 7).astype(np.int8) - 4],
                {"rounding": "half_even", "output": _OUT})  # fmt: skip
-    yield Case("argmax", "", [x], {"axis": 2, "keepdims": False, "output": _OUT})
+    for more in ({}, {"last": True}):
+        found = {"axis": 2, "keepdims": False, "output": _OUT}
+        yield Case("argmax", "last" if more else "", [x], found | more)
     pads = [[0, 0], [1, 0], [0, 2]]
     yield Case("pad", "", [x], {"pads": pads, "value": 3, "mode": "constant"})
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from qsim.cosim.jobs.beats import Field
 from qsim.cosim.jobs.generic.elementwise import unit
 from qsim.cosim.jobs.generic.numbers import Numbers, code_field, of_codes, of_scheme, zero_point
 from qsim.cosim.jobs.unit import Job
@@ -46,11 +47,16 @@ def mean_job(case: Case, target: Target) -> Job:
 
 
 def argmax_job(case: Case, target: Target) -> Job:
-    """Return the codes of every search, a packet each; the first of the largest counts."""
+    """Return the codes of every search, a packet each.
+
+    The first of the largest counts; calls whose last one does say so in every beat.
+    """
     attributes: Any = case.attributes
     rows = rows_of(case.operands["x"], [attributes["axis"]])
     inputs = Numbers()
     inputs.add(code_field("x", target, case.formats["x"]), rows.reshape(-1))
+    if attributes.get("last", False):
+        inputs.add(Field("select_last", 1, signed=False), 1)
     return packets(case, inputs, rows.shape[1])
 
 

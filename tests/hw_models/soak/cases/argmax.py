@@ -1,4 +1,4 @@
-"""argmax: of equal maxima the first."""
+"""argmax: of equal maxima the first, or the last."""
 
 from __future__ import annotations
 
@@ -27,18 +27,25 @@ def case_argmax(rng: Rng, _scheme: str) -> Outcome:
         x = rng.integers(kind.min, kind.max, shape, kind.dtype, endpoint=True)
     xs, keep, ledger = laid_out(rng, x), bool(rng.integers(2)), hw.Ledger()
     form = pick(rng, hw.FixedFormat(32), hw.FixedFormat(64), hw.FixedFormat(10, signed=False))
-    result = hw.argmax(xs, axis, keepdims=keep, output=form, ledger=ledger)
+    last = bool(rng.integers(2))
+    result = hw.argmax(xs, axis, keepdims=keep, last=last, output=form, ledger=ledger)
     lines = np.moveaxis(x, axis, -1).reshape(-1, shape[axis]).tolist()
-    first = [line.index(max(line)) for line in lines]
+    found = [
+        len(line) - 1 - line[::-1].index(max(line)) if last else line.index(max(line))
+        for line in lines
+    ]
     out = list(shape)
     out[axis] = 1
     if not keep:
         del out[axis if axis >= 0 else axis + ndim]
-    want = np.array(first, form.dtype).reshape(out)
+    want = np.array(found, form.dtype).reshape(out)
     problem = (
         difference("argmax", result, want)
-        or (None if [reference(line) for line in lines] == first else "reference differs")
+        or (
+            None if [reference(line, last=last) for line in lines] == found else "reference differs"
+        )
         or (None if result.dtype == form.dtype else f"dtype {result.dtype}")
-        or ledger_difference(ledger, elements=len(first), minimum=min(first), maximum=max(first))
+        or ledger_difference(ledger, elements=len(found), minimum=min(found), maximum=max(found))
     )
-    return len(first), problem, f"{x.dtype}{shape}{xs.strides} axis={axis} keepdims={keep} {form!r}"
+    shown = f"{x.dtype}{shape}{xs.strides} axis={axis} keepdims={keep} last={last} {form!r}"
+    return len(found), problem, shown

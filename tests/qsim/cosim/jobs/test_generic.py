@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
+from hw_models.argmax import argmax
 from hw_models.rounding import round_shift
 from hw_models.schemes import FixedPoint
 from qsim.cosim import jobs
@@ -113,11 +115,26 @@ def test_a_pixel_is_the_weighted_sum_of_four() -> None:
                 assert int(round_shift(total, beat["shift"][0], "half_away")) == code
 
 
+def a_search_for_the_last() -> Job:
+    """Return the job of a drawn case, of whose equal maxima the last counts."""
+    case, _ = made("argmax")[0]
+    found = argmax(case.operands["x"], 1, last=True)
+    assert (found != case.expected).any()
+    asked = dataclasses.replace(case, attributes={**case.attributes, "last": True}, expected=found)
+    return jobs.bindable(asked, Target.load("tflite"))
+
+
 def test_a_packet_is_a_reduction() -> None:
     for _, job in made("argmax"):
         for packet, code in zip(packets(job), expected(job), strict=True):
             row = [beat["x"] for beat in packet]
             assert row.index(max(row)) == code
+            assert "select_last" not in packet[0]
+    last = a_search_for_the_last()
+    for packet, code in zip(packets(last), expected(last), strict=True):
+        row = [beat["x"] for beat in packet]
+        assert {beat["select_last"] for beat in packet} == {1}
+        assert len(row) - 1 - row[::-1].index(max(row)) == code
     for _, job in made("mean"):
         for packet, code in zip(packets(job), expected(job), strict=True):
             total = sum(beat["x"] - beat["x_zero_point"] for beat in packet)

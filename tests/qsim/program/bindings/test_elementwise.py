@@ -142,6 +142,10 @@ def test_argmax(keepdims: bool) -> None:
     output = {"bits": 32, "signed": True, "narrow": False}
     y = single("argmax", [x], {"axis": -1, "keepdims": keepdims, "output": output})
     np.testing.assert_array_equal(y, np.argmax(x, -1, keepdims=keepdims))
+    asked = {"axis": -1, "keepdims": keepdims, "output": output, "last": True}
+    last = 4 - np.argmax(x[..., ::-1], -1, keepdims=keepdims)
+    np.testing.assert_array_equal(single("argmax", [x], asked), last)
+    assert (last != y).any()
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])

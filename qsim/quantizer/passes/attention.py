@@ -19,6 +19,7 @@ from qsim.graph import nodes
 from qsim.quantizer.passes.constants import add_constant
 from qsim.quantizer.passes.factories import add_node
 from qsim.quantizer.passes.masks import stay
+from qsim.registry import Reason
 
 if TYPE_CHECKING:
     from torch.fx import GraphModule, Node
@@ -27,15 +28,21 @@ if TYPE_CHECKING:
 
 _aten = torch.ops.aten
 _NEEDED: Final = ("matmul", "softmax", "requantize")
-_RUN_TIME: Final = "its mask is known at run time only, and may hold minus infinity"
+_RUN_TIME: Final = Reason(
+    "operand",
+    "its mask comes at run time and may hold minus infinity, which no code stands for; "
+    "one that is a constant of the model is added in integers",
+)
 
 
 def plain_attention(graph: GraphModule, target: Target) -> None:
     """Write attention as products and softmax, where the target has both."""
-    if not all(map(target.has, _NEEDED)):
-        return
+    lacking = [primitive for primitive in _NEEDED if not target.has(primitive)]
     for node in list(graph.graph.nodes):
-        if node.target is _aten.scaled_dot_product_attention.default and _is_plain(node):
+        if lacking:
+            if node.target is _aten.scaled_dot_product_attention.default:
+                stay(node, Reason.lacking(target.name, *lacking))
+        elif node.target is _aten.scaled_dot_product_attention.default and _is_plain(node):
             with graph.graph.inserting_before(node):
                 made = _decomposed(graph, node, target)
             node.replace_all_uses_with(made)
@@ -108,10 +115,14 @@ def _weights(graph: GraphModule, node: Node, scores: Node, target: Target) -> No
     if mask is None:
         return _add(graph, node, _aten.softmax.int, (scores, -1))
     floats = nodes.is_float(mask)
-    if nodes.is_parameter(mask) and target.has("add"):
+    if nodes.is_parameter(mask):
         held = nodes.attribute(graph, mask)
         values = held if floats else torch.zeros(held.shape).masked_fill(~held, float("-inf"))
-        if not bool((values == float("-inf")).all(-1).any()):  # of such a row no weight is left
+        if not bool(values.any()):  # it hides nothing
+            return _add(graph, node, _aten.softmax.int, (scores, -1))
+        if target.has("add") and not bool(
+            (values == float("-inf")).all(-1).any()
+        ):  # of such a row no weight is left
             term = add_constant(graph, node, f"{node.name}_mask", values)
             masked = _add(graph, node, _aten.add.Tensor, (scores, term))
             return _add(graph, node, _aten.softmax.int, (masked, -1))
@@ -119,5 +130,7 @@ def _weights(graph: GraphModule, node: Node, scores: Node, target: Target) -> No
         masked = stay(_add(graph, node, _aten.add.Tensor, (scores, mask)), _RUN_TIME)
     else:
         hidden = _add(graph, node, _aten.logical_not.default, (mask,))
-        masked = _add(graph, node, _aten.masked_fill.Scalar, (scores, hidden, float("-inf")))
-    return _add(graph, node, _aten._safe_softmax.default, (masked, -1))  # noqa: SLF001
+        filled = (scores, hidden, float("-inf"))
+        masked = stay(_add(graph, node, _aten.masked_fill.Scalar, filled), _RUN_TIME)
+    safe = _aten._safe_softmax.default  # noqa: SLF001 - its name
+    return stay(_add(graph, node, safe, (masked, -1)), _RUN_TIME)

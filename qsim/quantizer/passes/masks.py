@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from torch.fx import GraphModule, Node
 
     from qsim.quantizer.observers import ActivationObserver
+    from qsim.registry import Reason
 
 _aten = torch.ops.aten
 _HOST: Final = "qsim_stays"
@@ -36,15 +37,15 @@ _MARGIN: Final = 12.0
 _SOFTMAX: Final = (_aten.softmax.int, _aten._softmax.default)  # noqa: SLF001
 
 
-def stay(node: Node, reason: str) -> Node:
+def stay(node: Node, reason: Reason) -> Node:
     """Keep an operator in torch, whatever pattern takes it."""
     node.meta[_HOST] = reason
     return node
 
 
-def stays(node: Node) -> str | None:
+def stays(node: Node) -> Reason | None:
     """Return why a pass keeps an operator in torch, if one does."""
-    found: str | None = node.meta.get(_HOST)
+    found: Reason | None = node.meta.get(_HOST)
     return found
 
 

@@ -234,7 +234,7 @@ class Matcher:
         known = self.reasons.get(node)
         if known is not None:
             return known
-        if not registry.candidates(node.target):
+        if not registry.candidates(node.target) and node.name not in self.why:
             return registry.why_none(node)
         return self.why_float(node)
 

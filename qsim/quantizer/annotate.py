@@ -227,6 +227,9 @@ class TargetQuantizer(Quantizer):  # type: ignore[misc]  # torchao carries no ty
         for tensor in _odd(_activations(node, pattern), pattern):
             if _is_empty(tensor):
                 return Reason("type", "it reads a tensor without elements")
+            if nodes.is_parameter(tensor):
+                text = "it reads a constant where its primitives take an activation"
+                return Reason("arguments", text)
             text = f"it reads {nodes.kind(tensor)}; the primitives take activations in float32"
             return Reason("type", text)
         if self.config.settings(pattern.name, nodes.module_paths(node)).skip:

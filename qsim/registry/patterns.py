@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from qsim.errors import UsageError
-from qsim.graph import is_float, kind
+from qsim.graph import is_float, is_parameter, kind
 from qsim.registry.reason import Reason
 
 if TYPE_CHECKING:
@@ -152,12 +152,25 @@ def choose(node: Node, target: Target) -> Pattern | None:
 def why_none(node: Node) -> Reason:
     """Return why no pattern takes a node of a float graph."""
     found = candidates(node.target)
-    if not found:
-        return Reason("operator", "no primitive computes it")
     several = isinstance(node.meta.get("val"), (tuple, list))
+    if not found:
+        odd = None if several else _odd(node)
+        return Reason("operator", "no primitive computes it") if odd is None else odd
     if not (is_float(node) or several) and not found[-1].positions:
         return Reason("type", f"it computes {kind(node)}; the primitives replace float32")
     return Reason.of(found[-1].why(node))
+
+
+def _odd(node: Node) -> Reason | None:
+    """Return what keeps an operator on the host whichever pattern there were: no float32."""
+    if not is_float(node):
+        return Reason("type", f"it computes {kind(node)}; the primitives replace float32")
+    read = [each for each in node.all_input_nodes if not is_parameter(each)]
+    known = all(each.meta.get("val") is not None for each in read)
+    if read and known and not any(map(is_float, read)):
+        text = f"it reads {kind(read[0])}; the primitives take activations in float32"
+        return Reason("type", text)
+    return None
 
 
 def _claims() -> Mapping[Any, tuple[Pattern, ...]]:

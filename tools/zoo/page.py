@@ -21,10 +21,11 @@ HEAD: Final = """\
 
 <!-- Made by `python -m tools.zoo`: edit tests/qsim/zoo, not this page. -->
 
-Architectures of public model code, written down anew in `tests/qsim/zoo`: narrow, with small inputs
-and seeded weights. The table says how much of each runs on `{target}`: the Programs that it became
-(1: nothing comes between), the share of its multiply-accumulates on the accelerator, and what stays
-in torch, with the kind of its reason ([cli.md](cli.md#qsim-run) has them all).
+Architectures of public model code, narrow, with small inputs and seeded weights: written down anew
+in `tests/qsim/zoo`, or, where the name ends in Model or LM, taken from transformers. The table says
+how much of each runs on `{target}`: the Programs that it became (1: nothing comes between), the
+share of its multiply-accumulates on the accelerator, and what stays in torch, with the kind of its
+reason ([cli.md](cli.md#qsim-run) has them all).
 """
 
 
@@ -41,8 +42,8 @@ def text(target: str) -> str:
 def _rows(target: str) -> Iterator[str]:
     contract = qsim.Target.load(target)
     for name, entry in ZOO.items():
-        calibration = [(samples(name, 4, seed=1),)]
-        model = qsim.quantize(module(name), (samples(name, 1),), contract, calibration=calibration)
+        calibration = [samples(name, 4, seed=1)]
+        model = qsim.quantize(module(name), samples(name, 2), contract, calibration=calibration)
         network = qsim.lower(model)
         size = "×".join(map(str, entry.shape))
         share, host = _share(network, name), _host(network)
@@ -51,7 +52,7 @@ def _rows(target: str) -> Iterator[str]:
 
 def _share(network: Lowered, name: str) -> str:
     work = HostWork()
-    trace = network.trace(samples(name, 2, seed=2).numpy(), host=work.count)
+    trace = network.trace(*samples(name, 2, seed=2), host=work.count)
     macs = sum(entry.macs for entry in trace.ledger) * trace.batch
     return percent(macs / (macs + work.total))
 

@@ -28,7 +28,12 @@ if TYPE_CHECKING:
 
 _aten = torch.ops.aten
 _NEEDED: Final = ("matmul", "softmax", "requantize")
-_RUN_TIME: Final = Reason("type", "its mask is known at run time only, and may hold minus infinity")
+_RUN_TIME: Final = Reason(
+    "operand",
+    "its mask comes at run time and may hold minus infinity, which no code stands for; "
+    "one that is a constant of the model is added in integers",
+)
+
 _OPEN: Final = Reason("arguments", "its sizes depend on the input, or it drops weights at random")
 
 
@@ -110,10 +115,14 @@ def _weights(graph: GraphModule, node: Node, scores: Node, target: Target) -> No
     if mask is None:
         return _add(graph, node, _aten.softmax.int, (scores, -1))
     floats = nodes.is_float(mask)
-    if nodes.is_parameter(mask) and target.has("add"):
+    if nodes.is_parameter(mask):
         held = nodes.attribute(graph, mask)
         values = held if floats else torch.zeros(held.shape).masked_fill(~held, float("-inf"))
-        if not bool((values == float("-inf")).all(-1).any()):  # of such a row no weight is left
+        if not bool(values.any()):  # it hides nothing
+            return _add(graph, node, _aten.softmax.int, (scores, -1))
+        if target.has("add") and not bool(
+            (values == float("-inf")).all(-1).any()
+        ):  # of such a row no weight is left
             term = add_constant(graph, node, f"{node.name}_mask", values)
             masked = _add(graph, node, _aten.add.Tensor, (scores, term))
             return _add(graph, node, _aten.softmax.int, (masked, -1))
@@ -121,5 +130,7 @@ def _weights(graph: GraphModule, node: Node, scores: Node, target: Target) -> No
         masked = stay(_add(graph, node, _aten.add.Tensor, (scores, mask)), _RUN_TIME)
     else:
         hidden = _add(graph, node, _aten.logical_not.default, (mask,))
-        masked = _add(graph, node, _aten.masked_fill.Scalar, (scores, hidden, float("-inf")))
-    return _add(graph, node, _aten._safe_softmax.default, (masked, -1))  # noqa: SLF001
+        filled = (scores, hidden, float("-inf"))
+        masked = stay(_add(graph, node, _aten.masked_fill.Scalar, filled), _RUN_TIME)
+    safe = _aten._safe_softmax.default  # noqa: SLF001 - its name
+    return stay(_add(graph, node, safe, (masked, -1)), _RUN_TIME)

@@ -120,16 +120,24 @@ def _plain_shape(node: Node) -> None:
 
 
 def drop_identities(graph: GraphModule) -> None:
-    """Remove operators that hand their operand on: casts to its own type, dropout, copies."""
+    """Remove operators that hand their operand on: casts to its own type, dropout, copies.
+
+    What reads a copy that is gone reads whatever strides its operand has: views become reshapes.
+    """
+    changed = False
     for node in list(graph.graph.nodes):
         if not _changes_nothing(node):
             continue
+        changed = True
         source: Any = node.args[0]
         returned = any(user.op == "output" for user in node.users)
         if returned and source.op in ("placeholder", "get_attr"):
             node.target, node.args, node.kwargs = _aten.clone.default, (source,), {}
         else:
             replace(graph, node, source)
+    for node in graph.graph.nodes if changed else ():
+        if node.target in (_aten.view.default, _aten._unsafe_view.default):  # noqa: SLF001
+            node.target = _aten.reshape.default
 
 
 def _changes_nothing(node: Node) -> bool:

@@ -30,6 +30,7 @@ from qsim.quantizer.passes.parts import plain_parts
 from qsim.quantizer.passes.pools import whole_windows
 from qsim.quantizer.passes.products import plain_products
 from qsim.quantizer.passes.recurrent import settle_states, unroll_recurrent
+from qsim.quantizer.passes.repeated import plain_repeats
 from qsim.quantizer.passes.scatter import plain_scatters
 from qsim.quantizer.passes.spelling import (
     drop_whole_slices,
@@ -77,6 +78,9 @@ BUILTIN: Final = (
         plain_factories,
         plain_numbers,
         fold_constants,
+    ),
+    Pass(plain_repeats.__name__, plain_repeats),
+    *_builtin(
         plain_masks,
         plain_products,
         batch_in_front,

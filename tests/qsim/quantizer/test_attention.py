@@ -130,6 +130,8 @@ def test_a_mask_of_run_time_stays_in_torch_and_products_do_not() -> None:
     lowered = qsim.lower(qsim.quantize(model, given, TFLITE))
     host = {each.operator for each in lowered.host_operators}
     assert "aten._safe_softmax.default" in host
+    (last,) = (each for each in lowered.host_operators if "_safe_softmax" in each.operator)
+    assert last.kind == "operand"
     assert "aten.matmul.default" not in host
     right = model(*given)
     assert (right - lowered(*given)).pow(2).mean() < 0.01 * right.pow(2).mean()
@@ -138,7 +140,8 @@ def test_a_mask_of_run_time_stays_in_torch_and_products_do_not() -> None:
 def test_a_target_without_softmax_keeps_attention_whole() -> None:
     document = TFLITE.to_dict()
     document["primitives"]["available"].remove("softmax")
-    program = capture(CASES["plain"](), (torch.randn(3, 5, 8),)).program
-    with quiet():
-        graph = simple_graph(program, qsim.Target.from_dict(document))
-    assert any("scaled_dot_product" in str(node.target) for node in graph.graph.nodes)
+    target, x = qsim.Target.from_dict(document), torch.randn(3, 5, 8)
+    found = qsim.lower(qsim.quantize(CASES["plain"](), (x,), target)).host_operators
+    (whole,) = (each for each in found if "scaled_dot_product" in each.operator)
+    assert (whole.kind, whole.lacks) == ("target", "softmax")
+    assert whole.reason == f"target {target.name} has no softmax"

@@ -83,7 +83,7 @@ class Net(nn.Module):
         y = self.conv(x)
         for block in self.blocks:
             y = torch.cumsum(block(y), 1)
-        y = nn.functional.interpolate(y, scale_factor=2) / -2.0
+        y = nn.functional.interpolate(y, scale_factor=2, mode="bilinear") / torch.relu(y).mean()
         return self.far(y.double()).float()
 
 
@@ -97,7 +97,7 @@ def test_kinds_reach_the_report(tmp_path: object) -> None:
         item.operator.split(".")[1]: (item.kind, item.lacks) for item in lowered.host_operators
     }
     assert kinds["cumsum"] == ("operator", "")
-    assert kinds["upsample_nearest2d"] == ("target", "resize")
+    assert kinds["upsample_bilinear2d"] == ("target", "resize")
     assert kinds["div"] == ("arguments", "")
     assert kinds["conv2d"] == ("type", "")
     path = f"{tmp_path}/net.qsim"
@@ -108,9 +108,9 @@ def test_kinds_reach_the_report(tmp_path: object) -> None:
     lowered.trace(x.numpy(), host=work.count)
     assert work.total == 4 * 4 * 16
     groups = by_reason([dict(item) for item in loaded.host_operators], target)
-    assert groups[0].operators == {"aten.cumsum.default": 2, "aten.to.dtype": 2}
+    assert groups[0].operators == {"aten.cumsum.default": 2}
     text = " ".join(str(part.renderable) for part in host_parts(groups))  # type: ignore[attr-defined]
-    assert "4× no primitive computes it: aten.cumsum.default ×2, aten.to.dtype ×2" in text
+    assert "2× no primitive computes it: aten.cumsum.default ×2" in text
     assert "has resize" in text
     assert "docs/extending.md#the-pattern-and-the-pass" in text
 

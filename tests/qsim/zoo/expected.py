@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
+_NORMED: Final = (
+    *("mlp_mixer", "ConvNextModel", "ViTModel", "SegformerModel", "WhisperModel"),
+    "DistilBertModel",
+)
+# A mask of run time may hold minus infinity, and what reads it cannot be codes.
+_MASKED: Final = (("masked_fill.Scalar", "operand"), ("_safe_softmax.default", "operand"))
 # On every target, whatever primitives it has. A network without an entry leaves nothing there.
 HOST: Final[dict[str, set[tuple[str, str]]]] = {
     # Frames are folded into the batch: samples would not be computed apart.
@@ -11,13 +17,36 @@ HOST: Final[dict[str, set[tuple[str, str]]]] = {
         (operator, "batch")
         for operator in (
             *("reshape.default", "conv2d.default", "relu.default", "view.default"),
-            *("flatten.using_ints", "mean.dim", "linear.default", "slice.Tensor"),
+            *("flatten.using_ints", "mean.dim", "linear.default"),
+        )
+    },
+    # Rows are taken by integers.
+    "lstm_tagger": {("embedding.default", "type")},
+    # Norms of layers and groups are not computed in integers yet.
+    **{name: {("layer_norm.default", "operator")} for name in _NORMED},
+    "Wav2Vec2Model": {("group_norm.default", "operator")},
+    # Windows are folded into the batch.
+    "SwinModel": {
+        (operator, "batch")
+        for operator in (
+            *("reshape.default", "linear.default", "transpose.int", "mul.Tensor"),
+            *("matmul.default", "softmax.int", "add.Tensor"),
         )
     }
-    | {("slice.Tensor", "operator")},
-    # Rows are taken by integers; norms of layers are not computed in integers yet.
-    "lstm_tagger": {("embedding.default", "operator")},
-    "mlp_mixer": {("layer_norm.default", "operator")},
+    | {("layer_norm.default", "operator"), *_MASKED}
+    | {("expand.default", "arguments"), ("add.Tensor", "operand")},
+    # The mask is resized with the batch as its channels.
+    "DetrModel": {("upsample_nearest2d.vec", "batch")},
+    **{
+        name: {("layer_norm.default", "operator"), *_MASKED}
+        for name in ("BertModel", "GPT2LMHeadModel")
+    },
+    "LlamaForCausalLM": set(_MASKED),
+}
+# Embeddings, positions and masks are computed of integers.
+INDICES: Final = {
+    *("BertModel", "DistilBertModel", "GPT2LMHeadModel", "LlamaForCausalLM"),
+    *("DetrModel", "lstm_tagger"),
 }
 # Which primitive an operator needs beyond those that every target has. Where a target lacks it,
 # the operator is on the host for that reason, and no other.
@@ -25,6 +54,7 @@ NEEDS: Final[dict[str, str]] = {
     "upsample_nearest2d.vec": "resize",
     "upsample_bilinear2d.vec": "resize",
     "softmax.int": "softmax",
+    "scaled_dot_product_attention.default": "softmax",
 }
 # Moves of data next to an operator that a target lacks have nothing to do with integers.
 IDLE: Final = frozenset(
@@ -36,8 +66,9 @@ MOVING: Final[dict[str, set[tuple[str, str]]]] = {
 }
 
 
-def allowed(name: str, lacks: set[str]) -> set[tuple[str, str]]:
+def allowed(name: str, lacks: set[str], found: set[tuple[str, str]]) -> set[tuple[str, str]]:
     """Return what a network may leave on a target that lacks some primitives."""
     missing = {(op, "target") for op, primitive in NEEDS.items() if primitive in lacks}
     idle = {(op, "idle") for op in IDLE} if missing else set()
-    return HOST.get(name, set()) | MOVING.get(name, set()) | missing | idle
+    integers = {each for each in found if each[1] == "type"} if name in INDICES else set()
+    return HOST.get(name, set()) | MOVING.get(name, set()) | missing | idle | integers

@@ -1,4 +1,7 @@
-"""The zoo: architectures of public model code, written down anew, narrow, with seeded weights."""
+"""The zoo: architectures of public model code, narrow, with seeded weights.
+
+Most are written down anew; models of the library ``transformers`` are taken as they are.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-from tests.qsim.zoo import classifiers, images, mobile, others
+from tests.qsim.zoo import classifiers, images, library, mobile, others
 
 
 @dataclass(frozen=True)
@@ -20,13 +23,15 @@ class Entry:
         make: returns the module; its weights are drawn after a fixed seed.
         shape: of one sample.
         convolutional: at least 99 % of its multiply-accumulates belong on the accelerator.
-        words: its input is integers below 20.
+        words: its input is integers below this number; 0 where it is real numbers.
+        mask: of a second input, of ones and, in every other sample, zeros at its end.
     """
 
     make: Callable[[], nn.Module]
     shape: tuple[int, ...]
     convolutional: bool = True
-    words: bool = False
+    words: int = 0
+    mask: tuple[int, ...] = ()
 
 
 _RGB: Final = (3, 32, 32)
@@ -70,8 +75,23 @@ ZOO: Final[dict[str, Entry]] = {
     "temporal_shift": Entry(others.Shift, (4, 3, 16, 16)),
     "pointnet": Entry(others.PointNet, (3, 20)),
     "crnn": Entry(others.Crnn, (1, 16, 16), convolutional=False),
-    "lstm_tagger": Entry(others.Tagger, (7,), convolutional=False, words=True),
+    "lstm_tagger": Entry(others.Tagger, (7,), convolutional=False, words=20),
     "mlp_mixer": Entry(others.Mixer, _RGB, convolutional=False),
+    "ResNetModel": Entry(library.resnet, (3, 16, 16)),
+    "MobileNetV2Model": Entry(library.mobilenet_v2, _RGB),
+    "RegNetModel": Entry(library.regnet, _RGB),
+    "ConvNextModel": Entry(library.convnext, _RGB),
+    "EfficientNetModel": Entry(library.efficientnet, _RGB),
+    "DetrModel": Entry(library.detr, _RGB, mask=(32, 32)),
+    "Wav2Vec2Model": Entry(library.wav2vec2, (200,)),
+    "ViTModel": Entry(library.vit, (3, 16, 16), convolutional=False),
+    "SwinModel": Entry(library.swin, _RGB, convolutional=False),
+    "SegformerModel": Entry(library.segformer, _RGB, convolutional=False),
+    "WhisperModel": Entry(library.whisper, (8, 20), convolutional=False),
+    "BertModel": Entry(library.bert, (8,), convolutional=False, words=100, mask=(8,)),
+    "DistilBertModel": Entry(library.distilbert, (8,), convolutional=False, words=100),
+    "GPT2LMHeadModel": Entry(library.gpt2, (8,), convolutional=False, words=100),
+    "LlamaForCausalLM": Entry(library.llama, (8,), convolutional=False, words=100),
 }
 
 
@@ -88,10 +108,16 @@ def module(name: str) -> nn.Module:
     return made
 
 
-def samples(name: str, size: int, seed: int = 0) -> Tensor:
+def samples(name: str, size: int, seed: int = 0) -> tuple[Tensor, ...]:
     """Return a batch of inputs."""
     drawn = torch.Generator().manual_seed(seed)
     entry = ZOO[name]
-    if entry.words:
-        return torch.randint(0, 20, (size, *entry.shape), generator=drawn)
-    return torch.randn(size, *entry.shape, generator=drawn)
+    if not entry.words:
+        first = torch.randn(size, *entry.shape, generator=drawn)
+    else:
+        first = torch.randint(0, entry.words, (size, *entry.shape), generator=drawn)
+    if not entry.mask:
+        return (first,)
+    mask = torch.ones(size, *entry.mask, dtype=torch.int64 if entry.words else torch.bool)
+    mask[1::2, ..., -3:] = 0
+    return first, mask

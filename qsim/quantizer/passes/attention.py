@@ -33,7 +33,6 @@ _RUN_TIME: Final = Reason(
     "its mask comes at run time and may hold minus infinity, which no code stands for; "
     "one that is a constant of the model is added in integers",
 )
-
 _OPEN: Final = Reason("arguments", "its sizes depend on the input, or it drops weights at random")
 
 

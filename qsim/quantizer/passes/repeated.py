@@ -13,7 +13,7 @@ import torch
 
 from qsim.graph import is_elementwise, nodes
 from qsim.quantizer.passes.constants import add_constant
-from qsim.quantizer.passes.factories import add_node
+from qsim.quantizer.rewriting import insert, replace
 
 if TYPE_CHECKING:
     from torch.fx import GraphModule, Node
@@ -81,11 +81,8 @@ def _make_room(graph: GraphModule, node: Node) -> None:
         start += length
     held = add_constant(graph, node, f"{node.name}_constants", term)
     pads = [0, 0] * (len(sizes) - 1 - dim) + [before, behind]
-    with graph.graph.inserting_before(node):
-        made = parts[first]
-        if len(given) > 1:
-            made = add_node(graph, node, _aten.cat.default, (parts[first : last + 1], dim))
-        made = add_node(graph, node, _aten.constant_pad_nd.default, (made, pads, 0.0), name="room")
-        made = add_node(graph, node, _aten.add.Tensor, (made, held), name="beside")
-    node.replace_all_uses_with(made)
-    graph.graph.erase_node(node)
+    made = parts[first]
+    if len(given) > 1:
+        made = insert(graph, node, _aten.cat.default, parts[first : last + 1], dim)
+    made = insert(graph, node, _aten.constant_pad_nd.default, made, pads, 0.0, name="room")
+    replace(graph, node, insert(graph, node, _aten.add.Tensor, made, held, name="beside"))

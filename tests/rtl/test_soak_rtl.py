@@ -1,8 +1,9 @@
 """Every primitive, scheme and rounding of the RTL in the bulk lane: zero mismatches.
 
 ``pytest -m "not soak"`` runs a slice: the directed vectors of some kinds on Icarus; the tests of
-each module have one build by Verilator. ``pytest -m soak`` sends 10 million vectors (elements of results that are compared) and
-more through Verilator; ``SOAK_VECTORS`` is how many each kind gets, times its share.
+each module have one build by Verilator. ``pytest -m soak`` sends 10 million vectors (elements of
+results that are compared) and more through Verilator; ``SOAK_VECTORS`` is how many each kind gets,
+times its share.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ def test_every_truncation_is_refused() -> None:
 
 
 def test_damaged_programs_are_refused_or_run() -> None:
-    check(campaign(60, 1), 60)
+    check(campaign(100, 1), 100)
 
 
 @pytest.mark.soak

@@ -35,6 +35,28 @@ def simplified(model: nn.Module, x: torch.Tensor) -> Any:
     return passed(capture(model, (x,))[0])
 
 
+def written(_: object, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """Put numbers at either end, at every other place, in the middle, and at one place."""
+    made = [x.clone() for _ in range(5)]
+    made[0][:, :2] = 0.5
+    made[1][:, :, 1:].fill_(-2.0)
+    made[2][..., 1:4:2] = torch.tensor(0.3)
+    made[3][:, 1:3].zero_()
+    made[4][:, 1, 2] = 7
+    return tuple(made)
+
+
+def test_numbers_that_are_written_are_borders_for_every_batch() -> None:
+    graph = simplified(Fn(written), torch.randn(2, 4, 3, 5))
+    kinds = {str(n.target) for n in graph.graph.nodes if n.op == "call_function"}
+    assert "aten.constant_pad_nd.default" in kinds
+    assert not any("fill" in kind or "scatter" in kind or "zero" in kind for kind in kinds)
+    pads = [n for n in graph.graph.nodes if "pad" in str(n.target)]
+    assert all(not isinstance(n.meta["val"].shape[0], int) for n in pads)
+    x = torch.randn(3, 4, 3, 5)
+    assert all(map(torch.equal, graph(x), written(None, x)))
+
+
 def outcome(seed: int) -> str:
     """Say what becomes of a random program; what it computes must be what eager torch computes."""
     program = draw(seed).eval()

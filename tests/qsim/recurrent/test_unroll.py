@@ -127,7 +127,7 @@ def test_what_stays_whole() -> None:
     projected = Net(nn.LSTM(3, 4, proj_size=2, batch_first=True), lambda r: r[0])
     assert "projected (proj_size)" in why(projected, x)
     with pytest.raises(
-        ModelError, match=r"test_unroll.py:\d+: .*it packs sequences, whose lengths"
+        ModelError, match=r"test_unroll.py:\d+\): .*it packs sequences, whose lengths"
     ):
         capture(Packed().eval(), (x,))
     plain = Net(nn.LSTM(3, 4, batch_first=True), lambda r: r[0])

@@ -5,11 +5,12 @@ from __future__ import annotations
 from qsim.graph.arguments import Arguments, Batch
 from qsim.graph.batching import batch_dims, doubled
 from qsim.graph.capturing import Captured, capture, check_inputs, quiet
-from qsim.graph.elementwise import FUNCTIONS, is_elementwise, is_single, jumps
+from qsim.graph.elementwise import CONSTANTS, FUNCTIONS, is_elementwise, is_single, jumps
 from qsim.graph.nodes import attribute, clamp_range, is_float, is_parameter, kind, shape
 from qsim.graph.places import place
 
 __all__ = [
+    "CONSTANTS",
     "FUNCTIONS",
     "Arguments",
     "Batch",

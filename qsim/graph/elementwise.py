@@ -35,7 +35,6 @@ _OTHERS: Final = frozenset(
         "fmax",
         "fmin",
         "fmod",
-        "full_like",
         "hardtanh",
         "heaviside",
         "hypot",
@@ -47,16 +46,17 @@ _OTHERS: Final = frozenset(
         "maximum",
         "minimum",
         "mul",
-        "ones_like",
         "pow",
         "prelu",
         "relu",
         "relu6",
     }
-    | {"remainder", "sigmoid", "sub", "tanh", "where", "xlogy", "zeros_like"}
+    | {"remainder", "sigmoid", "sub", "tanh", "where", "xlogy"}
 )
+# Of their operand these take the shape alone.
+CONSTANTS: Final = frozenset({"full_like", "ones_like", "zeros_like"})
 _CASTS: Final = frozenset({"aten.to.dtype", "aten._to_copy.default"})
-_NAMES: Final = _OTHERS | _LOGICAL | {name.partition(".")[0] for name in FUNCTIONS}
+_NAMES: Final = _OTHERS | CONSTANTS | _LOGICAL | {name.partition(".")[0] for name in FUNCTIONS}
 
 
 def is_elementwise(node: object) -> bool:

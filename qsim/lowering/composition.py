@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from qsim.graph import (
+    CONSTANTS,
     attribute,
     clamp_range,
     is_elementwise,
@@ -27,6 +28,7 @@ from qsim.graph import (
     is_parameter,
     is_single,
     jumps,
+    nodes,
     shape,
 )
 from qsim.lowering.view import is_dequantize
@@ -84,10 +86,15 @@ def find(graph: Iterable[Node], target: Target) -> dict[Node, Composition]:
         if node in taken or not is_float(node) or not _is_ours(node, target):
             continue
         whole = _largest(node, target)
-        if whole is not None and _gains(whole, target):
+        if whole is not None and _depends(whole) and _gains(whole, target):
             found[node] = whole
             taken.update(whole.members)
     return found
+
+
+def _depends(whole: Composition) -> bool:
+    """Return whether the values of the source count: what has its shape alone needs no table."""
+    return any(nodes.operator_name(node) not in CONSTANTS for node in whole.readers)
 
 
 def _largest(root: Node, target: Target) -> Composition | None:

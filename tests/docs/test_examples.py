@@ -162,6 +162,15 @@ def test_quantize(example: Example, digits: Network) -> None:
     assert (example.folder / "net.pt2").is_file()
 
 
+@shown("docs/cli.md", "from transformers import BertConfig, BertModel")
+def test_a_factory_of_transformers(example: Example) -> None:
+    module, inputs = example.run()["make"]()
+    target = qsim.Target.load("tflite")
+    lowered = qsim.lower(qsim.quantize(module, inputs, target), target)
+    found = lowered(**inputs)
+    assert found.last_hidden_state.shape == (2, 16, 32)
+
+
 @shown("docs/stream.md", "program.run(x)")
 def test_the_stream(example: Example, digits: Network) -> None:
     result = example.run(program=digits.program, x=digits.codes)

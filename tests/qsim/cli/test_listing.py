@@ -133,7 +133,7 @@ def test_targets_of_two_shows_where_they_differ(capsys: pytest.CaptureFixture[st
         *("tflite", "and", "tflite-single", "differ", "in", "1", "field."),
     ]
     assert main(["targets", "tflite", "tflite"]) == 0
-    assert "same datapath: sha256:0f9c" in capsys.readouterr().out
+    assert "same datapath: sha256:950d" in capsys.readouterr().out
     assert main(["targets", "tflite", "nope"]) == 2
     assert "no target 'nope'" in capsys.readouterr().err
     for name in qsim.Target.names():

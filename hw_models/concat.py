@@ -14,7 +14,6 @@ output format, for nothing would make it fit. ``stochastic`` draws by the positi
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -178,21 +177,8 @@ def _gather(ledger: Ledger, parts: list[Ledger], starts: list[int], axis: int) -
     """Fill the ledger of the result from those of its operands."""
     for part, start in zip(parts, starts, strict=True):
         part.place(lambda i, start=start: (*i[:axis], i[axis] + start, *i[axis + 1 :]))  # type: ignore[misc]
-    seen = [part for part in parts if part.elements]
-    clamped = [part.first_clamped for part in parts if part.first_clamped is not None]
-    ledger.fill(
-        sum(part.elements for part in parts),
-        (
-            min((part.minimum for part in seen), default=0),
-            max((part.maximum for part in seen), default=0),
-        ),
+    ledger.join(
+        {f"x{position}": part for position, part in enumerate(parts)},
         "concat",
         "each operand is rescaled or copied on its own",
-        clamped=sum(part.clamped for part in parts),
-        first_clamped=min(clamped, default=None),
-        registers=tuple(
-            replace(register, name=f"x{position} {register.name}")
-            for position, part in enumerate(parts)
-            for register in part.registers
-        ),
     )

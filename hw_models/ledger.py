@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from hw_models.formats import signed_bits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from hw_models.formats import Accumulator, FixedFormat, Overflow
 
@@ -107,6 +107,28 @@ class Ledger:
         self.elements, (self.minimum, self.maximum) = elements, ends
         self.clamped, self.first_clamped = clamped, first_clamped
         self.kernel, self.reason, self.registers = kernel, reason, registers
+
+    def join(self, parts: Mapping[str, Ledger], kernel: str, reason: str) -> None:
+        """Set everything from the ledgers of parts; their registers get the parts' names."""
+        ledgers = parts.values()
+        seen = [part for part in ledgers if part.elements]
+        clamped = [part.first_clamped for part in ledgers if part.first_clamped is not None]
+        self.fill(
+            sum(part.elements for part in ledgers),
+            (
+                min((part.minimum for part in seen), default=0),
+                max((part.maximum for part in seen), default=0),
+            ),
+            kernel,
+            reason,
+            clamped=sum(part.clamped for part in ledgers),
+            first_clamped=min(clamped, default=None),
+            registers=tuple(
+                replace(register, name=f"{name} {register.name}")
+                for name, part in parts.items()
+                for register in part.registers
+            ),
+        )
 
     def place(self, where: Callable[[Index], Index]) -> None:
         """Name elements by other indices: ``where`` gives that of the result of the whole call."""

@@ -22,7 +22,6 @@ the scales, as those of mul. What a scheme refuses of an accumulator it refuses 
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -133,7 +132,11 @@ def prelu(
         part.place(lambda at, places=places: tuple(map(int, places[at[0]])))  # type: ignore[misc]
         parts.append(part)
     if ledger is not None:
-        _gather(ledger, parts)
+        ledger.join(
+            dict(zip(("positive", "negative"), parts, strict=True)),
+            "prelu",
+            "codes on either side of 0 are rescaled on their own",
+        )
     return y
 
 
@@ -148,25 +151,3 @@ def _products(value: IntArray, factor: IntArray, chosen: npt.NDArray[np.bool_]) 
             )
     product: IntArray = taken * steep
     return product
-
-
-def _gather(ledger: Ledger, parts: list[Ledger]) -> None:
-    """Fill the ledger of the result from those of the two rescales."""
-    seen = [part for part in parts if part.elements]
-    clamped = [part.first_clamped for part in parts if part.first_clamped is not None]
-    ledger.fill(
-        sum(part.elements for part in parts),
-        (
-            min((part.minimum for part in seen), default=0),
-            max((part.maximum for part in seen), default=0),
-        ),
-        "prelu",
-        "codes on either side of 0 are rescaled on their own",
-        clamped=sum(part.clamped for part in parts),
-        first_clamped=min(clamped, default=None),
-        registers=tuple(
-            replace(register, name=f"{name} {register.name}")
-            for name, part in zip(("positive", "negative"), parts, strict=True)
-            for register in part.registers
-        ),
-    )

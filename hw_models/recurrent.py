@@ -52,8 +52,6 @@ if TYPE_CHECKING:
 
 INT16: Final = FixedFormat(16)
 INT32: Final = FixedFormat(32)
-GATE_SCALE: Final = 2.0**-12
-CURVE_SCALE: Final = 2.0**-15
 CELL_SCALES: Final = (2.0**-15, 2.0**-9)
 
 

@@ -9,7 +9,6 @@ import numpy as np
 from qsim.graph import recurrent
 from qsim.patterns import cells
 from qsim.patterns.cells import CURVE, GATE, Cell
-from qsim.registry import Pattern
 
 if TYPE_CHECKING:
     from torch.fx import Node
@@ -72,15 +71,10 @@ def _candidate(cell: Cell) -> str:
     return cell.curve("candidate", cell.add("candidate.sum", first, gated, GATE), "tanh")
 
 
-PATTERN: Final = Pattern(
+PATTERN: Final = cells.PATTERN(
     name="gru_cell",
     overloads=("gru_cell.default",),
-    primitives=cells.primitives,
     lower=_lower,
-    check=cells.check,
-    why=cells.why,
-    operands=cells.operands,
-    constant_operands=True,
     matrices=_matrices,
     shared=own_state,
 )

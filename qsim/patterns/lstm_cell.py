@@ -10,7 +10,6 @@ from qsim.graph import recurrent
 from qsim.lowering import NotLowerableError, check_activation
 from qsim.patterns import cells
 from qsim.patterns.cells import CURVE, Cell
-from qsim.registry import Pattern
 
 if TYPE_CHECKING:
     from torch.fx import Node
@@ -95,15 +94,10 @@ def _check_state(codes: Codes | None) -> None:
         raise NotLowerableError("its cell state's scale is no power of two")
 
 
-PATTERN: Final = Pattern(
+PATTERN: Final = cells.PATTERN(
     name="lstm_cell",
     overloads=("lstm_cell.default",),
-    primitives=cells.primitives,
     lower=_lower,
-    check=cells.check,
-    why=cells.why,
-    operands=cells.operands,
-    constant_operands=True,
     parts=True,
     matrices=_matrices,
     shared=_own_state,

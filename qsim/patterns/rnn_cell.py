@@ -8,7 +8,6 @@ from qsim.graph import nodes, recurrent
 from qsim.patterns import cells
 from qsim.patterns.cells import CURVE, Cell
 from qsim.patterns.gru_cell import own_state
-from qsim.registry import Pattern
 
 if TYPE_CHECKING:
     from torch.fx import Node
@@ -36,15 +35,10 @@ def _lower(builder: Builder) -> None:
     cell.show(cell.curve("curve", cell.gate("gate", 0), "tanh"), CURVE)
 
 
-PATTERN: Final = Pattern(
+PATTERN: Final = cells.PATTERN(
     name="rnn_cell",
     overloads=("rnn_tanh_cell.default", "rnn_relu_cell.default"),
-    primitives=cells.primitives,
     lower=_lower,
-    check=cells.check,
-    why=cells.why,
-    operands=cells.operands,
-    constant_operands=True,
     matrices=_matrices,
     shared=own_state,
 )

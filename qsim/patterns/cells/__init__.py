@@ -7,8 +7,22 @@ the target's ``[add]`` says, these sums are plain: both operands and the result 
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Final
+
 from qsim.patterns.cells.gates import Cell
 from qsim.patterns.cells.reading import check, operands, primitives, why
 from qsim.patterns.cells.units import CURVE, GATE
+from qsim.registry import Pattern
 
-__all__ = ["CURVE", "GATE", "Cell", "check", "operands", "primitives", "why"]
+__all__ = ["CURVE", "GATE", "PATTERN", "Cell", "primitives"]
+
+# What the patterns of all cells have in common.
+PATTERN: Final = partial(
+    Pattern,
+    primitives=primitives,
+    check=check,
+    why=why,
+    operands=operands,
+    constant_operands=True,
+)

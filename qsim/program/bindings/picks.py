@@ -18,6 +18,15 @@ if TYPE_CHECKING:
 _LIMIT: Final = 1 << 30
 
 
+def _bounded(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape of a result: a small operand may be read any number of times."""
+    if math.prod(map(abs, shape)) > check.MAX_ELEMENTS:
+        raise ModelError.of(
+            "the result has too many elements", list(shape), f"at most {check.MAX_ELEMENTS}"
+        )
+    return shape
+
+
 def _infer_slice(
     operands: Sequence[Operand], attributes: Attributes
 ) -> tuple[tuple[int, ...], FixedFormat]:
@@ -43,11 +52,7 @@ def _infer_slice(
                 f"positions 0..{length - 1}, size 1 or more",
             )
     shape = tuple(n if size == -1 else size for n, size in zip(x.shape, lists[2], strict=True))
-    if math.prod(map(abs, shape)) > check.MAX_ELEMENTS:
-        raise ModelError.of(
-            "the result has too many elements", list(shape), f"at most {check.MAX_ELEMENTS}"
-        )
-    return shape, x.format
+    return _bounded(shape), x.format
 
 
 def _prepare_slice(
@@ -86,11 +91,7 @@ def _infer_gather(
         wrong = low if low < 0 else high
         raise ModelError.of("indices must lie in the dimension", wrong, f"0..{x.shape[axis] - 1}")
     shape = (*x.shape[:axis], len(positions), *x.shape[axis + 1 :])
-    if math.prod(map(abs, shape)) > check.MAX_ELEMENTS:
-        raise ModelError.of(
-            "the result has too many elements", list(shape), f"at most {check.MAX_ELEMENTS}"
-        )
-    return shape, x.format
+    return _bounded(shape), x.format
 
 
 def _prepare_gather(

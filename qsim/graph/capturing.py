@@ -71,7 +71,8 @@ def capture(
     else:
         arguments = check_inputs(model, example_inputs)
     if not _is_module(model):
-        return Captured(model, is_batched(model), "it was exported with a fixed batch")
+        free = is_batched(model)
+        return Captured(model, free, "" if free else "it was exported with a fixed batch")
     # torch prints the graph so far to stderr when it gives up.
     silent = contextlib.redirect_stderr(io.StringIO())
     with quiet(), _evaluating(model), batch_in_front(model), silent:

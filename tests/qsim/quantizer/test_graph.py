@@ -24,6 +24,8 @@ from tests.qsim.quantizer.graphs import (
     is_dq,
     is_q,
     quantized,
+    quantized_residual,
+    residual,
     sqnr,
 )
 
@@ -37,9 +39,8 @@ def _seeded():
 
 @pytest.mark.parametrize("name", TARGETS)
 def test_every_target_on_a_residual_network(name):
-    target, model = Target.load(name), Residual().eval()
-    x = torch.randn(32, 1, 8, 8)
-    q = quantize(model, x[:1], target, calibration=[x[:16], x[16:]])
+    target, q = Target.load(name), quantized_residual(name)
+    model, _, x = residual()
     assert q.batch
     with torch.no_grad():
         reference, float_result = model(x), q.float_graph(x)
@@ -144,7 +145,18 @@ def test_one_tensor_has_one_set_of_parameters():
     assert sum(map(is_q, q.graph.graph.nodes)) == 5
 
 
-@pytest.mark.parametrize("name", ["tflite", "tflite-int16x8", "onnxruntime", "q7"])
+# Codes of either kind, wide ones, powers of two; the others under ``pytest -m soak``.
+SHARING = ("tflite", "tflite-int16x8", "onnxruntime", "q7")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[] if name in SHARING else [pytest.mark.soak])
+        for name in TARGETS
+        if Target.load(name).has("max_pool")
+    ],
+)
 def test_operators_that_move_codes_share_parameters(name):
     def forward(self, x):
         y = self.conv(x)

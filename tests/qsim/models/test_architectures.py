@@ -17,11 +17,13 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torch.export import ExportedProgram
 from torch.utils import _pytree as pytree
 
 import qsim
 from qsim import Target
 from qsim.errors import ModelError, QsimError
+from qsim.graph import capture
 from qsim.network import hostops
 from qsim.network.lowered import Lowered
 from qsim.quantizer import Quantized
@@ -128,14 +130,19 @@ INTEGER_IO = {
 
 
 @cache
-def quantized(name: str, target: str) -> Quantized:
+def captured(name: str) -> ExportedProgram:
     module = MODELS[name]()
-    count = 2 if name in FIXED_BATCH else 8
-    graph = qsim.quantize(
-        module, example(name, 2), Target.load(target), calibration=[example(name, count)]
-    )
+    program = capture(module, example(name, 2)).program
     assert all(part.training for part in module.modules())
-    return graph
+    return program
+
+
+@cache
+def quantized(name: str, target: str) -> Quantized:
+    count = 2 if name in FIXED_BATCH else 8
+    return qsim.quantize(
+        captured(name), example(name, 2), Target.load(target), calibration=[example(name, count)]
+    )
 
 
 @cache

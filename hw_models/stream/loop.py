@@ -13,9 +13,24 @@ from typing import TYPE_CHECKING, Final
 from hw_models.compiled import kernel
 from hw_models.stream.copies import copy, gather
 from hw_models.stream.depthwise import depthwise
-from hw_models.stream.entries import COMMAND, call_command, entry
+from hw_models.stream.elements import load, store
+from hw_models.stream.ends import ENDS
+from hw_models.stream.entries import COMMAND, END, MOVE, call_command, entry
 from hw_models.stream.entries import FINISH as FINISH_TYPES
-from hw_models.stream.fields import CALL, DEPTHWISE, FINISH, MATMUL, OP, PRODUCTS
+from hw_models.stream.fields import (
+    CALL,
+    COMBINE,
+    DEPTHWISE,
+    FINISH,
+    LOAD,
+    MATMUL,
+    MODE,
+    OP,
+    PRODUCTS,
+    REDUCE,
+    RESCALE,
+    STORE,
+)
 from hw_models.stream.finish import finish
 from hw_models.stream.matmul import matmul
 from hw_models.stream.memory import int64_at, wait
@@ -30,6 +45,9 @@ from hw_models.stream.moves import (
     wide,
 )
 from hw_models.stream.products import products
+from hw_models.stream.rescales import combine, reduce, rescale
+from hw_models.stream.rows import argmax, softmax_fixed, softmax_float, softmax_table
+from hw_models.stream.weighted import resize
 
 if TYPE_CHECKING:
     from hw_models.formats import IntArray
@@ -37,7 +55,7 @@ if TYPE_CHECKING:
 # By their numbers: see ``fields``.
 _COMMANDS: Final = (
     copy, products, depthwise, unary, binary, line, max_pool, avg_pool, gather, wide, sum_words,
-    matmul,
+    matmul, rescale, combine, reduce, softmax_fixed, softmax_float, softmax_table, argmax, resize,
 )  # fmt: skip
 
 
@@ -59,6 +77,10 @@ def ready(table: IntArray) -> IntArray:
         row[CALL] = entry(_COMMANDS[row[OP]], COMMAND)
         if row[OP] in (PRODUCTS, DEPTHWISE, MATMUL):
             row[FINISH] = entry(finish, FINISH_TYPES)
+        elif row[OP] in (RESCALE, COMBINE, REDUCE):
+            row[FINISH] = entry(ENDS[row[MODE]], END)
+        if row[OP] >= RESCALE:
+            row[LOAD], row[STORE] = entry(load, MOVE), entry(store, MOVE)
     return made
 
 

@@ -1,7 +1,8 @@
 """The words of a descriptor: one row of a command stream's table, 64 int64 each.
 
 Addresses of tensors are bytes from the start of the arena; those of parameters are bytes from the
-start of the packed constants; the workspace is each thread's own.
+start of the packed constants; the workspace is each thread's own. At the end: the words of a frame,
+which tells the loop what to execute.
 """
 
 from __future__ import annotations
@@ -80,3 +81,9 @@ SUM_HEADER, SUM_ROW = 6, 7
 ROW_STARTS, ROW_TAPS, ROW_DILATION, COLUMN_STARTS, COLUMN_TAPS, COLUMN_DILATION = range(11, 17)
 COUNTS, LOW, HIGH, OFFSET, INCLUDE_PAD, ROUNDING, BORDER = range(17, 24)
 CODE_BYTES = 24  # of pools: 1, or 2 with a sign
+
+# A frame, int64: addresses of the table, of the arena, of the packed constants, of the thread's own
+# workspace and of the counters; the command to begin with and the one to stop before; the thread's
+# number, and how many execute this range; then the addresses of the inputs and outputs.
+FRAME_TABLE, FRAME_ARENA, FRAME_CONSTANTS, FRAME_WORK, FRAME_COUNTERS = range(5)
+FRAME_FIRST, FRAME_LAST, FRAME_THREAD, FRAME_THREADS, FRAME_ARGUMENTS = range(5, 10)

@@ -13,10 +13,10 @@ from tests import fresh
 
 @pytest.fixture
 def new() -> Iterator[None]:
-    """No pools of earlier tests, and none left for later ones."""
-    _team._workers.cache_clear()
+    """No threads of earlier tests, and none left for later ones."""
+    _team._members.cache_clear()
     yield
-    _team._workers.cache_clear()
+    _team._members.cache_clear()
 
 
 def turns(threads: int) -> list[tuple[int, int]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -29,8 +30,12 @@ def inputs(program: Program, batch: int, seed: int) -> list[Array]:
 def check(program: Program, batch: int, seed: int = 0) -> None:
     arrays = inputs(program, batch, seed)
     wanted = program.run(*arrays, trace=lambda *_: None)
-    for threads in (1, 2, 3):
-        made = program.run(*arrays, threads=threads)
+    ways = [program.run(*arrays, threads=threads) for threads in (1, 2, 3)]
+    stream = program.stream(batch)
+    if stream.short:  # ``run`` went the other way
+        ways.append(stream.outputs(batch))
+        stream.run(stream.taken(arrays), ways[-1], 1)
+    for made in ways:
         for name, found, array in zip(program.outputs, made, wanted, strict=True):
             assert found.dtype == array.dtype, name
             np.testing.assert_array_equal(found, array, err_msg=name)
@@ -110,6 +115,26 @@ def test_arguments_of_any_layout_and_owned_results() -> None:
     program.run(*inputs(program, 4, 99))
     for array, copy in zip(wanted, kept, strict=True):
         np.testing.assert_array_equal(array, copy)
+
+
+def test_most_random_programs_are_short_and_some_are_not() -> None:
+    short = [random_program(seed).stream(batch).short for seed in range(20) for batch in (1, 5)]
+    assert 5 < sum(short) < len(short)
+
+
+def test_runs_at_once_share_no_memory() -> None:
+    program = random_program(3)
+    cases = [inputs(program, 1, seed) for seed in range(6)]
+    wanted = [program.run(*arrays, trace=lambda *_: None) for arrays in cases]
+    assert program.stream().short
+
+    def work(number: int) -> None:
+        for _ in range(100):
+            for found, array in zip(program.run(*cases[number]), wanted[number], strict=True):
+                np.testing.assert_array_equal(found, array)
+
+    with ThreadPoolExecutor(len(cases)) as pool:
+        list(pool.map(work, range(len(cases))))
 
 
 def test_plan_covers_every_tensor_of_the_loop() -> None:

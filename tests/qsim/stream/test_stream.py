@@ -60,11 +60,37 @@ def tensor(name: str, *shape: int, codes: hw.FixedFormat | None = None) -> Tenso
     return TensorSpec(name, (-1, *shape), codes or hw.FixedFormat(8))
 
 
-def conv(accumulator: dict[str, Any], outputs: tuple[str, ...] = ("acc",)) -> Program:
-    attributes = {
-        "stride": [1, 1], "padding": [[1, 1], [1, 1]], "dilation": [1, 1], "groups": 1,
-        "x_zero_point": 3, "weight_zero_point": 0, "pad_value": None, "accumulator": accumulator,
+def windows(accumulator: dict[str, Any], padding: int = 0, zero: int = 0) -> dict[str, Any]:
+    """Return the attributes of a correlation."""
+    return {
+        "stride": [1, 1], "padding": [[padding, padding]] * 2, "dilation": [1, 1], "groups": 1,
+        "x_zero_point": 3, "weight_zero_point": zero, "pad_value": None,
+        "accumulator": accumulator,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(("bits", "zero"), [(8, 0), (16, 0), (8, 60)])
+@pytest.mark.parametrize("outputs", [16, 32, 64, 112])
+def test_any_number_of_pixels(outputs: int, bits: int, zero: int) -> None:
+    """Tiles take a round of pixels, half of one or a few; weights of bytes, pairs and words."""
+    register = {"bits": 32, "overflow": "wrap", "at": "sum", "order": "channel_first"}
+    weight = np.random.default_rng(1).integers(-127, 128, (outputs, 5, 1, 1)).astype(np.int8)
+    call = Call("c", "", "correlation", ("x", "w"), "acc", windows(register, zero=zero))
+    form, sums = hw.FixedFormat(bits), hw.Accumulator(**register).format
+    for pixels in (1, 3, 4, 5, 6, 7, 11, 12, 13, 16, 17, 19):
+        tensors = {
+            "x": tensor("x", 5, 1, pixels, codes=form),
+            "acc": tensor("acc", outputs, 1, pixels, codes=sums),
+        }
+        program = Program("p", ("x",), ("acc",), tensors, {"w": weight}, (call,))
+        assert program.stream().compiled.commands[1].op is not None
+        (x,) = inputs(program, 1, pixels)
+        (wanted,) = program.run(x, trace=lambda *_: None)
+        np.testing.assert_array_equal(program.run(x)[0], wanted)
+
+
+def conv(accumulator: dict[str, Any], outputs: tuple[str, ...] = ("acc",)) -> Program:
+    attributes = windows(accumulator, padding=1)
     weight = np.random.default_rng(1).integers(-127, 128, (5, 3, 3, 3)).astype(np.int8)
     call = Call("c", "", "correlation", ("x", "w"), "acc", attributes)
     tensors = {

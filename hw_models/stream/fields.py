@@ -1,7 +1,8 @@
 """The words of a descriptor: one row of a command stream's table, 64 int64 each.
 
 Addresses of tensors are bytes from the start of the arena; those of parameters are bytes from the
-start of the packed constants; the workspace is each thread's own.
+start of the packed constants; the workspace is each thread's own. At the end: the words of a frame,
+which tells the loop what to execute.
 """
 
 from __future__ import annotations
@@ -101,3 +102,8 @@ LEAST, MOST, SECOND, OUT_BITS, CHANNELS = 19, 20, 21, 22, 23
 FROM_END = 19  # argmax: of equal codes the last counts
 # resize: N pictures [H, W, C] to [OH, OW, C]; int64 tables of taps, four words each.
 ROW_TABLE, COLUMN_TABLE, FRACTION = 19, 20, 21
+# A frame, int64: addresses of the table, of the arena, of the packed constants, of the thread's own
+# workspace and of the counters; the command to begin with and the one to stop before; the thread's
+# number, and how many execute this range; then the addresses of the inputs and outputs.
+FRAME_TABLE, FRAME_ARENA, FRAME_CONSTANTS, FRAME_WORK, FRAME_COUNTERS = range(5)
+FRAME_FIRST, FRAME_LAST, FRAME_THREAD, FRAME_THREADS, FRAME_ARGUMENTS = range(5, 10)

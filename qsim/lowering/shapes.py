@@ -22,17 +22,19 @@ class Shapes:
 
     Found by running the graph on tensors without data for two batch sizes: a dimension that
     differs depends on the batch. This needs no metadata, which converted graphs lack in places.
+    ``mixed`` has the tensors whose batch is not dimension 0, with the dimension that it is, if any.
     """
 
     found: dict[Node, tuple[int, ...]] = field(default_factory=dict)
-    mixed: set[Node] = field(default_factory=set)
+    mixed: dict[Node, int | None] = field(default_factory=dict)
 
     def of(self, node: Node) -> tuple[int, ...]:
         """Return a node's shape, or raise NotLowerableError where the batch is not dimension 0."""
         if node in self.mixed:
-            raise NotLowerableError(
-                Reason("batch", "the batch is mixed into another dimension of its result")
-            )
+            at = self.mixed[node]
+            mixed = "the batch is mixed into another dimension of its result"
+            moved = f"the batch is dimension {at} of its result, not dimension 0"
+            raise NotLowerableError(Reason("batch", mixed if at is None else moved))
         if node not in self.found:
             raise NotLowerableError("its result is not a tensor")
         return self.found[node]
@@ -52,7 +54,8 @@ def infer_shapes(graph: GraphModule, inputs: Sequence[torch.Tensor], *, batch: b
         if moved in ([], [0]) and (not moved or at_seven[0] == 7):
             shapes.found[node] = (-1, *at_seven[1:]) if moved else at_seven
         else:
-            shapes.mixed.add(node)
+            alone = len(moved) == 1 and at_seven[moved[0]] == 7 and at_eleven[moved[0]] == 11
+            shapes.mixed[node] = moved[0] if alone else None
     return shapes
 
 

@@ -61,7 +61,7 @@ HOST: dict[str, dict[tuple[str, str], int]] = {
     "Audio": {},
     "Temporal": {},
     "Encoder": {
-        ("permute.default", MIXED): 1,
+        ("permute.default", "the batch is dimension 1 of its result, not dimension 0"): 1,
         ("select.int", OPEN): 3,
         ("layer_norm.default", NONE): 2,
     },

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from qsim.graph import nodes
+from qsim.graph import nodes, rows_of
 
 if TYPE_CHECKING:
     from torch.fx import Node
@@ -84,21 +84,12 @@ def batch_of(shape: tuple[Any, ...] | None, symbols: set[str]) -> tuple[int, int
     open_dims = [dim for dim, size in enumerate(shape or ()) if not isinstance(size, int)]
     if len(open_dims) != 1 or shape is None or 0 in (*map(_number, shape),):
         return None
-    count = multiple(shape[open_dims[0]], symbols)
+    count = rows_of(shape[open_dims[0]], symbols)
     return None if count is None else (open_dims[0], count)
 
 
 def _number(size: Any) -> int:
     return size if isinstance(size, int) else 1
-
-
-def multiple(size: Any, symbols: set[str]) -> int | None:
-    """Return how many batches a size is, 0 for the number 0; None where it is none."""
-    if isinstance(size, int):
-        return None if size else 0
-    count, symbol = size.node.expr.as_coeff_Mul()
-    whole = bool(count.is_Integer) and int(count) > 0 and str(symbol) in symbols
-    return int(count) if whole else None
 
 
 def reshaped(

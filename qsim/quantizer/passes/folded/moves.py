@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from qsim.graph import nodes
-from qsim.quantizer.passes.folded.layout import Apart, Layout, multiple, reshaped
+from qsim.graph import nodes, rows_of
+from qsim.quantizer.passes.folded.layout import Apart, Layout, reshaped
 
 if TYPE_CHECKING:
     from torch.fx import Node
@@ -87,7 +87,7 @@ def part(graph: Rewriter, node: Node) -> Apart | None:
         return None
     ends = [0]
     for each in value:
-        count = multiple(each.shape[source.layout.dim], graph.symbols)
+        count = rows_of(each.shape[source.layout.dim], graph.symbols)
         if count is None:
             return None
         ends.append(ends[-1] + count)
@@ -100,8 +100,8 @@ def slice_rows(graph: Rewriter, node: Node, source: Apart) -> Apart | None:
     layout = source.layout
     start, end = nodes.argument(node, 2, "start"), nodes.argument(node, 3, "end")
     step = nodes.argument(node, 4, "step", 1)
-    first = 0 if start in (0, None) else multiple(_value(start), graph.symbols)
-    last = layout.count if end in (None, _END) else multiple(_value(end), graph.symbols)
+    first = 0 if start in (0, None) else rows_of(_value(start), graph.symbols)
+    last = layout.count if end in (None, _END) else rows_of(_value(end), graph.symbols)
     if layout.outer == 1 and isinstance(start or 0, int) and end in (None, _END) and step != 1:
         return _every(graph, node, source, start or 0, step)
     if first is None or last is None or step != 1:
@@ -199,7 +199,7 @@ def repeat(graph: Rewriter, node: Node) -> Apart | None:
     source = graph.read(given)
     if source is None:
         shape = nodes.shape(given) or ()
-        count = multiple(counts[found[0]], graph.symbols)
+        count = rows_of(counts[found[0]], graph.symbols)
         if not count or not all(isinstance(size, int) for size in shape):
             return None
         counts[found[0]] = count

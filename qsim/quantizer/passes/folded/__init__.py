@@ -14,7 +14,6 @@ from __future__ import annotations
 import operator
 from typing import TYPE_CHECKING, Any, Final
 
-
 from qsim.graph import is_elementwise, nodes
 from qsim.quantizer.passes.constants import fold_constants
 from qsim.quantizer.passes.folded import images, moves, rows
@@ -29,6 +28,19 @@ if TYPE_CHECKING:
 
     Rule = Callable[[Rewriter, Node], Apart | None]
 
+_ALONG: Final = """
+softmax _softmax _safe_softmax log_softmax _log_softmax logsumexp slice select index_select roll
+flip cumsum cumprod mean sum amax amin argmax argmin prod var std linalg_vector_norm norm any all
+"""
+_BY_CHANNEL: Final = """
+max_pool1d max_pool2d max_pool3d avg_pool1d avg_pool2d avg_pool3d adaptive_max_pool1d
+adaptive_max_pool2d adaptive_max_pool3d adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d
+upsample_nearest1d upsample_nearest2d upsample_nearest3d upsample_linear1d upsample_bilinear2d
+upsample_bicubic2d upsample_trilinear3d
+"""
+_CONVOLUTIONS: Final = """
+conv1d conv2d conv3d convolution conv_transpose1d conv_transpose2d conv_transpose3d
+"""
 _RULES: Final[dict[str, Rule]] = {
     **dict.fromkeys(
         ("reshape", "view", "_unsafe_view", "flatten", "unflatten", "squeeze", "unsqueeze"),
@@ -39,26 +51,9 @@ _RULES: Final[dict[str, Rule]] = {
     ),
     **dict.fromkeys(("linear", "addmm", "mm", "matmul", "bmm"), rows.linear),
     **dict.fromkeys(("layer_norm", "rms_norm", "pixel_shuffle", "pixel_unshuffle"), rows.trailing),
-    **dict.fromkeys(
-        ("softmax", "_softmax", "_safe_softmax", "log_softmax", "_log_softmax", "logsumexp")
-        + ("slice", "select", "index_select", "roll", "flip", "cumsum", "cumprod")
-        + ("mean", "sum", "amax", "amin", "argmax", "argmin", "prod", "var", "std")
-        + ("linalg_vector_norm", "norm", "any", "all"),
-        rows.along,
-    ),
-    **dict.fromkeys(
-        [f"{kind}_pool{n}d" for kind in ("max", "avg") for n in (1, 2, 3)]
-        + [f"adaptive_{kind}_pool{n}d" for kind in ("max", "avg") for n in (1, 2, 3)]
-        + ["upsample_nearest1d", "upsample_nearest2d", "upsample_nearest3d"]
-        + ["upsample_linear1d", "upsample_bilinear2d", "upsample_bicubic2d"]
-        + ["upsample_trilinear3d"],
-        images.pool,
-    ),
-    **dict.fromkeys(
-        [f"conv{n}d" for n in (1, 2, 3)]
-        + ["convolution", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"],
-        images.convolution,
-    ),
+    **dict.fromkeys(_ALONG.split(), rows.along),
+    **dict.fromkeys(_BY_CHANNEL.split(), images.pool),
+    **dict.fromkeys(_CONVOLUTIONS.split(), images.convolution),
     **dict.fromkeys(("group_norm", "instance_norm", "im2col", "col2im"), images.by_itself),
     "cat": moves.cat,
     "constant_pad_nd": moves.pad,
@@ -140,5 +135,3 @@ def _fold_again(rewriter: Rewriter) -> None:
             again = rewriter.folded(node, apart, shape)
             for user in others:
                 user.replace_input_with(node, again)
-
-

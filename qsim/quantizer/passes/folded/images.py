@@ -89,9 +89,8 @@ def _in_groups(graph: Rewriter, node: Node, source: Apart) -> Apart | None:
     """Convolve images as groups of channels, each with the weights repeated."""
     schema = nodes.schema(node)
     names = [argument.name for argument in schema.arguments]
-    args: list[Any] = list(node.args)
-    for argument in schema.arguments[len(args) :]:
-        args.append(node.kwargs.get(argument.name, argument.default_value))
+    rest = schema.arguments[len(node.args) :]
+    args: list[Any] = [*node.args, *(node.kwargs.get(a.name, a.default_value) for a in rest)]
     count, made = source.layout.count, nodes.shape(node) or ()
     at = names.index("groups")
     value = graph.ordered(node, source).node
@@ -110,7 +109,7 @@ def _in_groups(graph: Rewriter, node: Node, source: Apart) -> Apart | None:
 
 
 def by_itself(graph: Rewriter, node: Node) -> Apart | None:
-    """Leave an operator that computes every row of the batch by itself: its rows are taken apart."""
+    """Leave an operator that computes each row of the batch, and take its rows apart."""
     source = graph.read(node.args[0])
     shape, found = nodes.shape(node.args[0]), graph.batch(node)
     if source is None or shape is None or source.is_repeated or found is None:

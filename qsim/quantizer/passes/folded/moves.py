@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import torch
 
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from qsim.quantizer.passes.folded.rewriter import Rewriter
 
 _aten = torch.ops.aten
-_END = 2**63 - 1
+_END: Final = 2**63 - 1
+_SPLITS: Final = frozenset({"chunk", "split", "split_with_sizes", "tensor_split", "unsafe_chunk"})
 
 
 def reshape(graph: Rewriter, node: Node) -> Apart | None:
@@ -78,12 +79,10 @@ def part(graph: Rewriter, node: Node) -> Apart | None:
     """Take a part of a split along the batch: of each sample, some of its rows."""
     split: Any = node.args[0]
     value = split.meta.get("val")
-    source = graph.read(split.args[0]) if split.op == "call_function" and split.args else None
-    if source is None or "split" not in str(split.target) and "chunk" not in str(split.target):
+    if nodes.operator_name(split) not in _SPLITS or not isinstance(value, (list, tuple)):
         return None
-    if not isinstance(value, (list, tuple)) or nodes.argument(split, 2, "dim", 0) % source.rank != (
-        source.layout.dim
-    ):
+    source, dim = graph.read(split.args[0]), int(nodes.argument(split, 2, "dim", 0))
+    if source is None or dim % source.rank != source.layout.dim:
         return None
     ends = [0]
     for each in value:
@@ -205,9 +204,7 @@ def repeat(graph: Rewriter, node: Node) -> Apart | None:
         counts[found[0]] = count
         layout = Layout(found[0], 1, found[1])
         held = graph.insert(node, _aten.repeat.default, given, counts)
-        made = graph.insert(
-            node, _aten.reshape.default, held, [1, *graph.sizes(node, layout)[1:]]
-        )
+        made = graph.insert(node, _aten.reshape.default, held, [1, *graph.sizes(node, layout)[1:]])
         return Apart(made, layout, layout.dim + 1 if layout.count > 1 else 0, moved=True)
     if len(counts) != source.rank or not all(isinstance(each, int) for each in counts):
         return None
@@ -220,4 +217,3 @@ def repeat(graph: Rewriter, node: Node) -> Apart | None:
     counts = [1, *(each for at, each in enumerate(counts) if at != dim or layout.count > 1)]
     fold = dim + 1 if layout.count > 1 else 0
     return Apart(graph.insert(node, _aten.repeat.default, held, counts), layout, fold, source.moved)
-

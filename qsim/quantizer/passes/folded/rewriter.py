@@ -36,7 +36,7 @@ class Rewriter:
     apart: dict[Node, Apart] = field(default_factory=dict)
 
     def read(self, node: Any) -> Apart | None:
-        """Return what stands for a tensor with a batch; None without one, or where none is known."""
+        """Return what stands for a tensor with a batch; None where nothing does."""
         if node in self.apart:
             return self.apart[node]
         plain = isinstance(node, torch.fx.Node) and self.batch(node) == (0, 1)

@@ -11,6 +11,7 @@ The one place that touches torch's table of such shapes, which is private; torch
 from __future__ import annotations
 
 import contextlib
+import math
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -62,7 +63,7 @@ def _kernel(operator: Any, rule: Rule, table: dict[Any, Any]) -> Callable[..., A
             if operator is _BATCH_NORM:  # the statistics of a batch, of which eval has none
                 return made, _fake(mode, (0,), like), _fake(mode, (0,), like)
             return made
-        table.pop(operator)
+        table.pop(operator, None)
         try:
             with mode:
                 return operator(*args, **kwargs)
@@ -91,9 +92,9 @@ def _batch_norm(x: Any, *args: Any, **__: Any) -> Shape | None:
 
 
 def _cat(parts: Sequence[Any], dim: int = 0) -> Shape | None:
-    first = parts[0] if parts else None
-    if not all(map(_is_plain, parts)) or first is None or not isinstance(dim, int):
+    if not parts or not all(map(_is_plain, parts)):
         return None
+    first = parts[0]
     dim = dim + first.dim() if dim < 0 else dim
     if not 0 < dim < first.dim():
         return None
@@ -109,15 +110,13 @@ def _but(x: torch.Tensor, dim: int) -> tuple[str, ...]:
 
 
 def _is_plain(x: Any) -> bool:
-    if not isinstance(x, torch.Tensor) or not x.dtype.is_floating_point or x.device.type != "cpu":
+    if not torch.is_tensor(x) or not x.dtype.is_floating_point or x.device.type != "cpu":
         return False
-    if x.dim() == 0 or isinstance(x.shape[0], int):
+    sizes: list[Any] = list(x.shape)
+    strides: list[Any] = list(x.stride())
+    # Of a fixed batch torch's own way is fast.
+    if not sizes or isinstance(sizes[0], int) or not all(isinstance(i, int) for i in strides):
         return False
-    expected = 1
-    for size, stride in zip(reversed(x.shape[1:]), reversed(x.stride()[1:]), strict=True):
-        if not (isinstance(size, int) and isinstance(stride, int)) or size < 2:
-            return False
-        if stride != expected:
-            return False
-        expected *= size
-    return isinstance(x.stride()[0], int) and x.stride()[0] == expected
+    if not all(isinstance(size, int) and size > 1 for size in sizes[1:]):
+        return False
+    return strides == [math.prod(sizes[at:]) for at in range(1, len(sizes) + 1)]

@@ -20,11 +20,13 @@ class _Net(nn.Module):
         self.rows = nn.BatchNorm1d(3)
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        plain: tuple[torch.Tensor, ...]
         plain = (self.norm(x), self.bare(x), torch.relu(x), functional.relu6(x), x.sigmoid())
         plain += (functional.gelu(x), functional.silu(x), x.tanh(), functional.hardswish(x))
         plain += (functional.hardsigmoid(x), torch.cat([x, x * 2, x], 1), torch.cat([x, x], -1))
         turned = x.permute(0, 2, 3, 1)
         kept = x.contiguous(memory_format=torch.channels_last)
+        odd: tuple[torch.Tensor, ...]
         odd = (turned.relu(), self.norm(kept), kept.sigmoid(), torch.cat([turned, turned], 1))
         odd += (torch.cat([kept, kept], 1), x[:, :1].relu(), torch.cat([x[:, :1], x[:, :1]], 1))
         odd += (x[:, 1:].tanh(), torch.cat([x, x.double()], 2), x.to(torch.int32).sigmoid())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, assert_never
 
+from qsim.collecting import no_collection
 from qsim.errors import FileFormatError, ModelError
 from qsim.graph import attribute
 from qsim.lowering.arrangement import Arrangement, Item, arrange, output_nodes, returned
@@ -54,7 +55,7 @@ def lower(quantized: Quantized, target: Target | None = None) -> Lowered:
     target = quantized.target if target is None else Target.require(target)
     graph = quantized.graph
     entry_points.load()
-    with torch.no_grad():
+    with torch.no_grad(), no_collection():
         shapes = infer_shapes(graph, quantized.example_inputs, batch=quantized.batch)
         origins = {node.name: node for node in quantized.float_graph.graph.nodes}
         matcher = Matcher(target, graph, shapes, origins, quantized.host, quantized.why)

@@ -104,8 +104,10 @@ def _on_meta(graph: GraphModule, inputs: Sequence[torch.Tensor]) -> dict[Node, t
             if is_quantize(n) or is_dequantize(n):
                 args = self.fetch_args_kwargs_from_env(n)[0]
                 # Their kernels are Python; what comes after reads whether it is fp32, no more.
-                result = torch.empty_like(args[0], dtype=torch.int32 if is_quantize(n) else None)
-                result = result if is_quantize(n) else result.float()
+                result = _like(args[0], torch.int32 if is_quantize(n) else torch.float32)
+            elif n.target is torch.ops.aten.relu.default:  # its definition for shapes is Python too
+                (x,), _ = self.fetch_args_kwargs_from_env(n)
+                result = _like(x, x.dtype)
             else:
                 result = super().run_node(n)
             if isinstance(result, torch.Tensor):
@@ -123,6 +125,15 @@ def _on_meta(graph: GraphModule, inputs: Sequence[torch.Tensor]) -> dict[Node, t
 
     Recorder(graph).run(*[x.to("meta") for x in inputs])
     return found
+
+
+def _like(x: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """Return ``empty_like``, which is slow on the meta device."""
+    import torch
+
+    if x.is_contiguous():
+        return torch.empty(x.shape, dtype=dtype, device="meta")
+    return torch.empty_like(x, dtype=dtype)
 
 
 def _on_fake(graph: GraphModule, inputs: Sequence[torch.Tensor]) -> dict[Node, tuple[int, ...]]:

@@ -6,6 +6,7 @@ import copy
 import sys
 from typing import TYPE_CHECKING, Any
 
+from qsim.collecting import no_collection
 from qsim.errors import InputError, ModelError, QsimError, UsageError
 from qsim.quantizer.config import QuantizeConfig
 from qsim.quantizer.quantized import Quantized, check_batch
@@ -98,26 +99,28 @@ def _convert(
     calibration: Iterable[Batch] | None,
     progress: Callable[[int], None] | None,
 ) -> tuple[GraphModule, GraphModule, TargetQuantizer]:
-    from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
-
+    from qsim.quantizer import pt2e
     from qsim.quantizer.annotate import TargetQuantizer
     from qsim.quantizer.functionalizing import simple_graph
     from qsim.quantizer.host_operators import require_host_operators
     from qsim.quantizer.passes import drop_unused, show_states
     from qsim.quantizer.results import in_order, require_outputs
 
-    simple = simple_graph(program, target)
-    require_host_operators(simple)
-    require_outputs(simple)
-    float_graph = copy.deepcopy(simple)
-    show_states(simple)
+    with no_collection():
+        simple = simple_graph(program, target)
+        require_host_operators(simple)
+        require_outputs(simple)
+        float_graph = copy.deepcopy(simple)
+        show_states(simple)
     try:
         quantizer = TargetQuantizer(target, config)
-        prepared = prepare_pt2e(simple, quantizer)
+        with no_collection():
+            prepared = pt2e.prepare(simple, quantizer)
         _calibrate(prepared, arguments, calibration, progress)
-        quantizer.settle()
-        converted = in_order(drop_unused(convert_pt2e(prepared)))
-        return converted, in_order(drop_unused(float_graph)), quantizer
+        with no_collection():
+            quantizer.settle()
+            converted = in_order(drop_unused(pt2e.convert(prepared)))
+            return converted, in_order(drop_unused(float_graph)), quantizer
     except QsimError:
         raise
     except Exception as error:

@@ -20,14 +20,17 @@ if TYPE_CHECKING:
 
 def in_order(graph: GraphModule) -> GraphModule:
     """Put the parts that are read straight behind their operator, by index; drop the others."""
+    changed = False
     for whole in list(graph.graph.nodes):
         parts = [user for user in whole.users if user.target is operator.getitem]
+        changed = changed or bool(parts)
         for part in sorted(parts, key=lambda part: int(part.args[1]), reverse=True):
             if part.users:
                 whole.append(part)
             else:
                 graph.graph.erase_node(part)
-    graph.recompile()
+    if changed:
+        graph.recompile()
     return graph
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from qsim.graph import Arguments, Batch
     from qsim.quantizer.annotate import TargetQuantizer
+    from qsim.quantizer.double import Double
 
 
 def quantize(
@@ -105,15 +106,18 @@ def _convert(
     from qsim.quantizer.host_operators import require_host_operators
     from qsim.quantizer.passes import drop_unused, show_states
     from qsim.quantizer.results import in_order, require_outputs
+    from qsim.quantizer.tensors import require_tensors
 
     simple = simple_graph(program, target)
-    require_host_operators(simple)
+    require_tensors(simple)
+    require_host_operators(simple, ())
     require_outputs(simple)
     float_graph = copy.deepcopy(simple)
     show_states(simple)
     try:
         quantizer = TargetQuantizer(target, config)
         prepared = prepare_pt2e(simple, quantizer)
+        require_host_operators(float_graph, quantizer.host)
         _calibrate(prepared, arguments, calibration, progress)
         quantizer.settle()
         converted = in_order(drop_unused(convert_pt2e(prepared)))
@@ -121,11 +125,7 @@ def _convert(
     except QsimError:
         raise
     except Exception as error:
-        lines = str(error).splitlines() or [""]
-        raise ModelError(
-            f"cannot be quantized: {type(error).__name__}: {lines[0][:200]}",
-            accepted="a model that PT2E can convert",
-        ) from error
+        raise _unconvertible(error) from error
     finally:
         _forget_graphs()
 
@@ -159,13 +159,35 @@ def _calibrate(
     done = 0
     for batch in _batches(arguments, calibration):
         check_batch(batch, examples, batch=symbolic)
-        with torch.no_grad(), float64_by_default():
-            double.run(*batch)
+        try:
+            with torch.no_grad(), float64_by_default():
+                double.run(*batch)
+        except QsimError as error:
+            error.where = _running(double) or error.where
+            raise
+        except Exception as error:
+            raise _unconvertible(error, _running(double)) from error
         done += 1
         if progress is not None:
             progress(done)
     if not done:
         raise InputError("has no batches", where="calibration", accepted="1 batch or more")
+
+
+def _running(double: Double) -> str:
+    """Return the layer and the line at which the calibration is."""
+    from qsim.graph import place
+
+    return "" if double.running is None else place(double.running)
+
+
+def _unconvertible(error: Exception, where: str = "") -> ModelError:
+    lines = str(error).splitlines() or [""]
+    return ModelError(
+        f"cannot be quantized: {type(error).__name__}: {lines[0][:200]}",
+        where=where,
+        accepted="a model that PT2E can convert",
+    )
 
 
 def _batches(

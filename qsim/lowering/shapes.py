@@ -32,9 +32,8 @@ class Shapes:
     def of(self, node: Node) -> tuple[int, ...]:
         """Return a node's shape, or raise NotLowerableError where the batch is not dimension 0."""
         if node in self.mixed:
-            raise NotLowerableError(
-                Reason("batch", "the batch is mixed into another dimension of its result")
-            )
+            text = "dimension 0 of its result is not the batch alone, or another one depends on it"
+            raise NotLowerableError(Reason("batch", text))
         if node not in self.found:
             raise NotLowerableError("its result is not a tensor")
         if len(self.found[node]) > MAX_RANK:

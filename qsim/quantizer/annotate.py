@@ -232,8 +232,7 @@ class TargetQuantizer(Quantizer):  # type: ignore[misc]  # torchao carries no ty
             if nodes.is_parameter(tensor):
                 text = "it reads a constant where its primitives take an activation"
                 return Reason("arguments", text)
-            text = f"it reads {nodes.kind(tensor)}; the primitives take activations in float32"
-            return Reason("type", text)
+            return Reason.of_type(nodes.kind(tensor))
         if self.config.settings(pattern.name, nodes.module_paths(node)).skip:
             return Reason("config", "the configuration leaves it in float")
         if pattern.positions:

@@ -43,9 +43,9 @@ LACKS: dict[str, set[str]] = {
 POOREST = "deeploy-like"
 FIXED_BATCH = {"Static"}
 NONE = "no primitive computes it"
-INT64 = "it reads int64; the primitives take activations in float32"
+INT64 = "it reads or makes integers or bools; the primitives compute float32"
 OPEN = "the size of one of its dimensions depends on values or the batch"
-MIXED = "the batch is mixed into another dimension of its result"
+MIXED = "dimension 0 of its result is not the batch alone, or another one depends on it"
 # What stays in torch on every target, as often as it does, with the reason.
 HOST: dict[str, dict[tuple[str, str], int]] = {
     "Plain": {},

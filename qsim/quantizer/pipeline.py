@@ -125,7 +125,7 @@ def _convert(
     except QsimError:
         raise
     except Exception as error:
-        raise _unconvertible(error) from error
+        raise ModelError(**_unconvertible(error)) from error
     finally:
         _forget_graphs()
 
@@ -166,7 +166,7 @@ def _calibrate(
             error.where = _running(double) or error.where
             raise
         except Exception as error:
-            raise _unconvertible(error, _running(double)) from error
+            raise ModelError(**_unconvertible(error), where=_running(double)) from error
         done += 1
         if progress is not None:
             progress(done)
@@ -181,13 +181,12 @@ def _running(double: Double) -> str:
     return "" if double.running is None else place(double.running)
 
 
-def _unconvertible(error: Exception, where: str = "") -> ModelError:
+def _unconvertible(error: Exception) -> dict[str, str]:
     lines = str(error).splitlines() or [""]
-    return ModelError(
-        f"cannot be quantized: {type(error).__name__}: {lines[0][:200]}",
-        where=where,
-        accepted="a model that PT2E can convert",
-    )
+    return {
+        "message": f"cannot be quantized: {type(error).__name__}: {lines[0][:200]}",
+        "accepted": "a model that PT2E can convert",
+    }
 
 
 def _batches(

@@ -137,6 +137,8 @@ def test_a_function_without_a_value_says_where() -> None:
         "log, then mul has no value at 0, which a code of its operand"
         in network.host_operators[0].reason
     )
+    _, network = build(lambda x: torch.nan_to_num(torch.log(x - 1) * 2), "tflite", X + 4.5)
+    assert not network.host_operators
 
 
 def test_the_configuration_keeps_operators_apart() -> None:

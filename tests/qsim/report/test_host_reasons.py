@@ -141,6 +141,14 @@ def test_a_recurrent_layer_is_counted() -> None:
     assert work.total == 3 * 5 * 4 * 6 * (8 + 6)
 
 
+def test_attention_is_counted() -> None:
+    q, k, work = torch.zeros(2, 3, 5, 4), torch.zeros(2, 3, 7, 4), HostWork()
+    with work.count(), torch.no_grad():
+        nn.functional.scaled_dot_product_attention(q, k, k)
+        nn.functional.scaled_dot_product_attention(q, k, k, torch.zeros(5, 7))
+    assert work.total == 2 * 2 * (2 * 3 * 5 * 7 * 4)
+
+
 def test_reasons_in_files_are_checked() -> None:
     from qsim.errors import FileFormatError
     from qsim.quantizer.pt2 import _reason

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 from qsim.collecting import no_collection
 from qsim.errors import FileFormatError, ModelError
-from qsim.graph import attribute
+from qsim.graph import attribute, place
 from qsim.lowering.arrangement import Arrangement, Item, arrange, output_nodes, returned
 from qsim.lowering.match import Matcher, layer_of
 from qsim.lowering.merging import merge_moves
@@ -93,7 +93,7 @@ def _require_own(matcher: Matcher) -> None:
     for anchor, reason in matcher.foreign:
         raise ModelError(
             f"{reason.found}, as it was quantized for another target",
-            where=layer_of(anchor) or anchor.name,
+            where=place(anchor),
             accepted=reason.accepted,
         )
 
@@ -249,7 +249,10 @@ class Assembler:
                 reads.append(name)
             return {"tensor": name}
 
-        attributes = encode_torch_step(node.target, node.args, node.kwargs, name_of)
+        try:
+            attributes = encode_torch_step(node.target, node.args, node.kwargs, name_of)
+        except ModelError as error:
+            raise ModelError.placed(error, place(node)) from None
         self._step("torch", node.name, tuple(reads), attributes)
         if computes(str(attributes["operator"])):
             reason = self.arrangement.matcher.why_host(node)
@@ -261,9 +264,9 @@ class Assembler:
             return self.folded[node]
         value = self._evaluate(node)
         if not hasattr(value, "numpy"):
-            raise ModelError(f"the constant {node.name} is not a tensor", where=node.name)
+            raise ModelError(f"the constant {node.name} is not a tensor", where=place(node))
         name = f"host.{node.name}"
-        self.constants[name] = _as_numpy(value, node.name)
+        self.constants[name] = _as_numpy(value, place(node))
         self.folded[node] = name
         return name
 
@@ -297,7 +300,7 @@ class Assembler:
         try:
             shape = self.arrangement.matcher.shapes.of_result(node)
         except NotLowerableError as reason:
-            raise ModelError(str(reason), where=node.name) from None
+            raise ModelError(str(reason), where=place(node)) from None
         return ValueSpec(name=self._host_name(node), shape=shape, dtype=dtype)
 
     def _outputs(self) -> tuple[ValueSpec, ...]:
@@ -316,7 +319,7 @@ class Assembler:
 
     def _output(self, node: Node) -> ValueSpec:
         if node in self.arrangement.constants:
-            raise ModelError("an output of the model depends on no input", where=node.name)
+            raise ModelError("an output of the model depends on no input", where=place(node))
         value = node.meta.get("val")
         dtype = str(getattr(value, "dtype", "torch.float32")).removeprefix("torch.")
         return self._value(node, dtype)

@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from qsim.errors import ModelError
+from qsim.graph import place
 from qsim.lowering.view import NotLowerableError, is_dequantize, is_quantize
+from qsim.program import MAX_RANK
 from qsim.registry import Reason
 
 if TYPE_CHECKING:
@@ -41,11 +43,14 @@ class Shapes:
             )
         if node in self.mixed:
             at = self.mixed[node]
-            mixed = "the batch is mixed into another dimension of its result"
+            mixed = "dimension 0 of its result is not the batch alone, or another one depends on it"
             moved = f"the batch is dimension {at} of its result, not dimension 0"
             raise NotLowerableError(Reason("batch", mixed if at is None else moved))
         if node not in self.found:
             raise NotLowerableError("its result is not a tensor")
+        if len(self.found[node]) > MAX_RANK:
+            text = f"its result has {len(self.found[node])} dimensions, more than {MAX_RANK}"
+            raise NotLowerableError(text)
         return self.found[node]
 
     def of_result(self, node: Node) -> tuple[int, ...]:
@@ -142,9 +147,11 @@ def _on_fake(graph: GraphModule, inputs: Sequence[torch.Tensor]) -> dict[Node, t
     from torch.fx import Interpreter
 
     found: dict[Node, tuple[int, ...]] = {}
+    running: list[Node] = []
 
     class Recorder(Interpreter):
         def run_node(self, n: Node) -> Any:
+            running[:] = [n]
             result = super().run_node(n)
             if isinstance(result, torch.Tensor):
                 found[n] = tuple(int(d) for d in result.shape)
@@ -157,6 +164,7 @@ def _on_fake(graph: GraphModule, inputs: Sequence[torch.Tensor]) -> dict[Node, t
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise ModelError(
                 f"the quantized graph does not run on shapes alone: {reason[:200]}",
+                where="".join(map(place, running)),
                 accepted="a graph whose shapes do not depend on data",
             ) from error
     return found

@@ -25,7 +25,7 @@ from qsim.lowering import (
     moves,
     same_params,
 )
-from qsim.registry import Pattern
+from qsim.registry import Pattern, Reason
 
 if TYPE_CHECKING:
     import torch
@@ -186,7 +186,7 @@ def _way(node: Node) -> Way:
         NotLowerableError: says why it has none.
     """
     if not nodes.is_float(node):
-        raise NotLowerableError(f"it computes {nodes.kind(node)}; the primitives replace float32")
+        raise NotLowerableError(Reason.of_type(nodes.kind(node), made=True))
     lengths = _lengths(node.args[0])
     _require_batch(node, lengths)
     arguments = tuple(_frozen(node, value) for value in node.args)

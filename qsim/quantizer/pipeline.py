@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from qsim.graph import Arguments, Batch
     from qsim.quantizer.annotate import TargetQuantizer
+    from qsim.quantizer.double import Double
 
 
 def quantize(
@@ -105,10 +106,12 @@ def _convert(
     from qsim.quantizer.host_operators import require_host_operators
     from qsim.quantizer.passes import drop_unused, show_states
     from qsim.quantizer.results import in_order, require_outputs
+    from qsim.quantizer.tensors import require_tensors
 
     with no_collection():
         simple = simple_graph(program, target)
-        require_host_operators(simple)
+        require_tensors(simple)
+        require_host_operators(simple, ())
         require_outputs(simple)
         float_graph = copy.deepcopy(simple)
         show_states(simple)
@@ -116,6 +119,7 @@ def _convert(
         quantizer = TargetQuantizer(target, config)
         with no_collection():
             prepared = pt2e.prepare(simple, quantizer)
+        require_host_operators(float_graph, quantizer.host)
         _calibrate(prepared, arguments, calibration, progress)
         with no_collection():
             quantizer.settle()
@@ -124,11 +128,7 @@ def _convert(
     except QsimError:
         raise
     except Exception as error:
-        lines = str(error).splitlines() or [""]
-        raise ModelError(
-            f"cannot be quantized: {type(error).__name__}: {lines[0][:200]}",
-            accepted="a model that PT2E can convert",
-        ) from error
+        raise ModelError(**_unconvertible(error)) from error
     finally:
         _forget_graphs()
 
@@ -162,13 +162,34 @@ def _calibrate(
     done = 0
     for batch in _batches(arguments, calibration):
         check_batch(batch, examples, batch=symbolic)
-        with torch.no_grad(), float64_by_default():
-            double.run(*batch)
+        try:
+            with torch.no_grad(), float64_by_default():
+                double.run(*batch)
+        except QsimError as error:
+            error.where = _running(double) or error.where
+            raise
+        except Exception as error:
+            raise ModelError(**_unconvertible(error), where=_running(double)) from error
         done += 1
         if progress is not None:
             progress(done)
     if not done:
         raise InputError("has no batches", where="calibration", accepted="1 batch or more")
+
+
+def _running(double: Double) -> str:
+    """Return the layer and the line at which the calibration is."""
+    from qsim.graph import place
+
+    return "" if double.running is None else place(double.running)
+
+
+def _unconvertible(error: Exception) -> dict[str, str]:
+    lines = str(error).splitlines() or [""]
+    return {
+        "message": f"cannot be quantized: {type(error).__name__}: {lines[0][:200]}",
+        "accepted": "a model that PT2E can convert",
+    }
 
 
 def _batches(

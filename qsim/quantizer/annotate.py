@@ -228,7 +228,7 @@ class TargetQuantizer(Quantizer):  # type: ignore[misc]  # torchao carries no ty
             return Reason.lacking(self.target.name, *lacking)
         for tensor in _odd(_activations(node, pattern), pattern):
             if _is_empty(tensor):
-                return Reason("type", "it reads a tensor without elements")
+                return Reason("empty", "it reads a tensor without elements")
             if nodes.is_parameter(tensor):
                 text = "it reads a constant where its primitives take an activation"
                 return Reason("arguments", text)

@@ -36,7 +36,7 @@ def in_order(graph: GraphModule) -> GraphModule:
 
 
 def require_outputs(graph: GraphModule) -> None:
-    """Refuse what no network returns: values that are no tensors, empty ones, and constants.
+    """Refuse what no network returns: values that are no tensors, and constants.
 
     Raises:
         ModelError: names the layer and the line that make it.
@@ -58,14 +58,6 @@ def require_outputs(graph: GraphModule) -> None:
                 where=place(value) if hasattr(value, "meta") else "",
                 accepted="tensors, and None, in tuples, lists, dicts and dataclasses",
             )
-        sizes = nodes.shape(value) or ()
-        if any(isinstance(size, int) and size == 0 for size in sizes):
-            shown = ", ".join(map(str, ("N", *sizes[1:]) if sizes[0] != 0 else sizes))
-            raise ModelError(
-                f"output {index} of the model is empty: its shape is ({shown})",
-                where=place(value),
-                accepted="outputs with elements; an empty one may be joined to another",
-            )
         if nodes.is_parameter(value):
             raise ModelError(
                 f"output {index} of the model depends on no input, but on {value.target!r} alone",
@@ -85,10 +77,10 @@ def _require_value(value: Node, index: int) -> None:
             where=place(value),
             accepted=", ".join(DTYPES),
         )
-    if len(made.shape) > MAX_RANK or 0 in [size for size in made.shape if isinstance(size, int)]:
+    if len(made.shape) > MAX_RANK:
         shown = ", ".join(str(size) if isinstance(size, int) else "N" for size in made.shape)
         raise ModelError(
             f"output {index} of the model has the shape ({shown})",
             where=place(value),
-            accepted=f"at most {MAX_RANK} dimensions of 1 or more",
+            accepted=f"at most {MAX_RANK} dimensions",
         )

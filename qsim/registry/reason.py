@@ -10,6 +10,7 @@ Kind: TypeAlias = Literal[
     "arguments",
     "type",
     "integers",
+    "empty",
     "target",
     "config",
     "idle",
@@ -29,7 +30,7 @@ class Reason:
     Attributes:
         kind: ``operator``: no pattern claims it. ``arguments``: one does, with other arguments.
             ``type``: it computes or reads floats other than float32. ``integers``: it computes or
-            reads integers or bools. ``target``: the target lacks primitives. ``config``: the
+            reads integers or bools. ``empty``: there are no elements. ``target``: the target lacks primitives. ``config``: the
             configuration leaves it in float. ``idle``: it only moves data, and nothing next to it
             computes in integers. ``batch``: samples would not be computed apart. ``values``: the
             function has no value for some codes. ``scheme``: the datapath has not the scales, zero

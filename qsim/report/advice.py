@@ -59,6 +59,7 @@ _BY_KIND: Final = {
         "float16, bfloat16 and float64 become float32 by .float() on the model and its inputs"
     ),
     "integers": Advice("nothing: indices, masks and positions belong on the host"),
+    "empty": Advice("nothing: there is nothing to compute"),
     "config": Advice("take its skip = true out of the --config file", OVERRIDES),
     "idle": Advice("nothing: it follows as soon as an operator next to it is on the accelerator"),
     "batch": Advice(

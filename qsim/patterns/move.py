@@ -124,7 +124,9 @@ def _thawed(value: Any, operand: torch.Tensor) -> Any:
 
 
 @lru_cache(maxsize=256)
-def _ways(operator: Any, lengths: tuple[int, ...], arguments: Any, named: Any) -> Way | str | Reason:
+def _ways(
+    operator: Any, lengths: tuple[int, ...], arguments: Any, named: Any
+) -> Way | str | Reason:
     """Return the primitives of an operator, or why there are none; without the batch."""
     import torch
 

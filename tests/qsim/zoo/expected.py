@@ -6,7 +6,7 @@ from typing import Final
 
 _NORMED: Final = (
     *("mlp_mixer", "ConvNextModel", "ViTModel", "SegformerModel", "WhisperModel"),
-    *("DistilBertModel", "SwinModel"),
+    *("DistilBertModel", "SwinModel", "GPT2LMHeadModel"),
 )
 # A mask of run time may hold minus infinity, and what reads it cannot be codes.
 _MASKED: Final = (("masked_fill.Scalar", "operand"), ("_safe_softmax.default", "operand"))
@@ -19,12 +19,9 @@ HOST: Final[dict[str, set[tuple[str, str]]]] = {
     "Wav2Vec2Model": {("group_norm.default", "operator")},
     # The mask is resized with the batch as its channels.
     "DetrModel": {("upsample_nearest2d.vec", "batch")},
-    **{
-        name: {("layer_norm.default", "operator"), *_MASKED}
-        for name in ("BertModel", "GPT2LMHeadModel")
-    },
+    "BertModel": {("layer_norm.default", "operator"), *_MASKED},
     # Without zero points there are codes below 0, of which no root is.
-    "LlamaForCausalLM": {*_MASKED, ("add.Tensor", "values"), ("rsqrt.default", "values")},
+    "LlamaForCausalLM": {("add.Tensor", "values"), ("rsqrt.default", "values")},
 }
 # Embeddings, positions and masks are computed of integers.
 INDICES: Final = {

@@ -92,7 +92,7 @@ def _merged(
             constants.pop(name)
         if call is not chain[-1]:
             tensors.pop(call.output)
-    taken = (taken | set(tensors)) - {call.name for call in chain}
+    taken = (taken | set(tensors) | set(constants)) - {call.name for call in chain}
     return _calls(way, chain[-1], chain[0].inputs[0], tensors, constants, taken)
 
 
@@ -112,7 +112,7 @@ def _calls(
         output = last.output if number == len(way) else own
         inputs: tuple[str, ...] = (name,)
         if move.primitive == "gather":
-            inputs = (name, f"{output}.indices")
+            inputs = (name, _unique(f"{output}.indices", taken))
             constants[inputs[1]] = np.array(move.indices, np.int32)
         if output is own:
             spec = tensors[last.output]
@@ -123,7 +123,7 @@ def _calls(
 
 
 def _unique(name: str, taken: set[str]) -> str:
-    """Return a name that no call and no tensor has, and take it."""
+    """Return a name that no call, tensor and constant has, and take it."""
     unique, number = name, 2
     while unique in taken:
         unique, number = f"{name}_{number}", number + 1

@@ -8,6 +8,7 @@ A node shares memory with another where either says so.
 
 from __future__ import annotations
 
+import contextlib
 import operator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -199,7 +200,9 @@ def _values(graph: GraphModule) -> dict[Node, Any]:
             value = super().fetch_attr(target)
             return mode.from_tensor(value, static_shapes=True) if _is_real(value) else value
 
-    with mode, torch.no_grad():
+    # What asks a size for a number here must not make a number of it in the user's program.
+    sizes = contextlib.nullcontext() if mode.shape_env is None else mode.shape_env.suppress_guards()
+    with mode, torch.no_grad(), sizes:
         try:
             Recorder(graph).run(*map(_detached, inputs), enable_io_processing=False)
         except Exception as error:

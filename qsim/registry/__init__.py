@@ -6,7 +6,14 @@ passes stand in rooms above. ``patterns``, ``passes`` and ``primitives`` are use
 
 from __future__ import annotations
 
-from qsim.registry.binding import MAX_OPERANDS, Attributes, Binding, Kernel, Operand
+from qsim.registry.binding import (
+    MAX_OPERANDS,
+    Attributes,
+    Binding,
+    Kernel,
+    Operand,
+    nothing_more,
+)
 from qsim.registry.entry_points import add_pattern, add_primitive, check_name, has_primitive, load
 from qsim.registry.passes import Pass, ordered
 from qsim.registry.pattern import Pattern, Weights, needs
@@ -32,5 +39,6 @@ __all__ = [
     "has_primitive",
     "load",
     "needs",
+    "nothing_more",
     "ordered",
 ]

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from qsim.memory import Buffer, plan
-from qsim.program import live_ranges
+from qsim.program import PRIMITIVES, live_ranges
+from qsim.registry import nothing_more
 from qsim.stream import copies, elements, joins, pools, products, rescales, resizes, rows
 from qsim.stream.allocation import allocate
 from qsim.stream.command import Command, NotInStream
@@ -162,11 +163,25 @@ def _encode(source: Source, index: int) -> list[Command]:
     why = f"the loop has no {call.primitive}"
     if encoder is not None:
         try:
-            return encoder(source, index)
+            commands = encoder(source, index)
         except NotInStream as reason:
             why = str(reason)
+        else:
+            _require(source, commands)
+            return commands
     reads = tuple(name for name in call.inputs if name not in source.program.constants)
     return [Command((index,), reads, call.output, reason=why)]
+
+
+def _require(source: Source, commands: list[Command]) -> None:
+    """Ask of constants what the functions ask that the loop computes without.
+
+    Raises:
+        ModelError: as the function would say it.
+    """
+    for index in {call for command in commands for call in command.calls}:
+        if PRIMITIVES[source.program.calls[index].primitive].require is nothing_more:
+            source.program.kernel(index)
 
 
 def _sums(source: Source, commands: tuple[Command, ...]) -> Plan:

@@ -218,7 +218,7 @@ def test_a_clamp_behind_a_move_clamps_codes() -> None:
 HOST = [
     (lambda y: y.flip(0), "flip", "it reads across the batch"),
     (lambda y: y.roll(6, 0), "roll", "it reads across the batch"),
-    (lambda y: y[..., 6:], "slice", "its result is empty"),
+    (lambda y: y[..., 6:], "slice", "its result has no elements"),
     (lambda y: y.gather(1, y.argmax(1, keepdim=True)), "gather", "computed at run time"),
     (lambda y: y.argmax(1)[:, 1:3], "slice", "it reads or makes integers"),
     (lambda y: F.fold(y.reshape(-1, 4, 36), 7, 2), "col2im", "its windows overlap"),

@@ -30,7 +30,7 @@ def unregistered() -> Iterator[None]:
 
 class Sum(torch.nn.Module):
     def forward(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-        return torch.sin(x + y) * 2
+        return torch.neg(x + y) * 2
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def test_a_registered_model_computes(delegated: bytes) -> None:
     pte = Pte(delegated)
     x, y = torch.randn(3), torch.randn(3)
     assert pte.delegates == ("VendorBackend",)
-    assert torch.equal(pte(x, y), torch.sin(x + y) * 2)
+    assert torch.equal(pte(x, y), torch.neg(x + y) * 2)
     assert [(b"add" in blob, count) for blob, count in seen] == [(True, 2)]
 
 

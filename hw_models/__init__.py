@@ -20,6 +20,7 @@ from hw_models.dequantize import dequantize
 from hw_models.errors import AccumulatorOverflowError, ContractError
 from hw_models.extremum import maximum, minimum
 from hw_models.float_requantize import FLOAT_BIAS_KINDS, FloatBias, float_requantize
+from hw_models.floats import FLOAT32, FloatFormat, Format
 from hw_models.formats import Accumulator, FixedFormat
 from hw_models.gather import gather
 from hw_models.interpolation import interpolate, interpolation_table
@@ -57,6 +58,7 @@ from hw_models.transposed_correlation import (
 )
 
 __all__ = [
+    "FLOAT32",
     "FLOAT_BIAS_KINDS",
     "ROUNDINGS",
     "Accumulator",
@@ -72,8 +74,10 @@ __all__ = [
     "Float64Scale",
     "FloatAdd",
     "FloatBias",
+    "FloatFormat",
     "FloatScale",
     "FloatSoftmax",
+    "Format",
     "Ledger",
     "LinearPlan",
     "MulAddShift",

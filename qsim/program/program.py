@@ -18,7 +18,7 @@ from qsim.errors import InputError, ModelError
 from qsim.program.calls import Call, Observer, TensorSpec
 from qsim.program.data import ProgramData
 from qsim.program.liveness import last_uses
-from qsim.program.values import check_codes, in_native_order
+from qsim.program.values import check_values, in_native_order
 
 if TYPE_CHECKING:
     from hw_models import Ledger
@@ -114,7 +114,7 @@ class Program(ProgramData):
             )
         batch: int | None = None
         for name, array in zip(self.inputs, arrays, strict=True):
-            batch = check_codes(array, self.tensors[name], batch)
+            batch = check_values(array, self.tensors[name], batch)
         arrays = tuple(map(in_native_order, arrays))
         if trace is None and batch != 0:
             return self._streams.run(arrays, 1 if batch is None else batch, threads)

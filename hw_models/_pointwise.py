@@ -33,6 +33,16 @@ def require_integers(x: object, name: str) -> IntArray:
     return array
 
 
+def require_floats(x: object, name: str) -> npt.NDArray[np.float32]:
+    """Return x as an array of float32, or raise ContractError."""
+    array = as_array(x, name)
+    if array.dtype != FLOAT32.dtype:
+        raise ContractError(
+            f"{name} must be a float32 array, not {array.dtype} (accepted: float32)"
+        )
+    return array
+
+
 def require_numbers(x: object, name: str) -> npt.NDArray[Any]:
     """Return x as an array of integers or of float32 values, or raise ContractError."""
     array = as_array(x, name)

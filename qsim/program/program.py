@@ -143,11 +143,11 @@ class Program(ProgramData):
 
 
 def _compute(call: Call, kernel: Kernel, arrays: list[Array], ledger: Ledger | None) -> Array:
-    from hw_models import AccumulatorOverflowError, ContractError
+    from hw_models import AccumulatorOverflowError, ContractError, NonFiniteError
 
     try:
         return kernel(arrays, ledger)
-    except AccumulatorOverflowError as error:
+    except (AccumulatorOverflowError, NonFiniteError) as error:
         raise InputError(str(error), where=call.where) from None
     except ContractError as error:
         raise ModelError(str(error), where=call.where) from None

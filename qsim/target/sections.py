@@ -88,6 +88,9 @@ PrimitiveName: TypeAlias = Literal[
     "resize",
     "resize_scaled",
     "prelu",
+    "min_max",
+    "choose_scale",
+    "choose_zero_point",
 ]
 
 SCHEMA: Final = 1  # version of the contract's form

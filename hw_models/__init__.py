@@ -18,6 +18,7 @@ from hw_models.choose_qparams import QParamsRule, choose_qparams
 from hw_models.concat import concat
 from hw_models.correlation import CorrelationPlan, correlation, correlation_plan
 from hw_models.dequantize import dequantize
+from hw_models.dequantize_sums import dequantize_sums
 from hw_models.errors import AccumulatorOverflowError, ContractError, NonFiniteError
 from hw_models.extremum import maximum, minimum
 from hw_models.float_requantize import FLOAT_BIAS_KINDS, FloatBias, float_requantize
@@ -108,6 +109,7 @@ __all__ = [
     "correlation",
     "correlation_plan",
     "dequantize",
+    "dequantize_sums",
     "float_requantize",
     "gather",
     "global_avg_pool",

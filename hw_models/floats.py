@@ -8,7 +8,9 @@ product and a sum (one rounding), the primitive's attribute says so.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -39,3 +41,18 @@ class FloatFormat:
 FLOAT32: Final = FloatFormat()
 
 Format: TypeAlias = FixedFormat | FloatFormat
+_LARGEST: Final = Fraction(float(np.finfo(np.float32).max))
+
+
+def nearest32(value: Fraction) -> float:
+    """Return the float32 number nearest to an exact value, ties to even: the definition."""
+    if value == 0:
+        return 0.0
+    exponent = math.frexp(float(value))[1]
+    # float() may round up to the next power of two, or be infinite above float32 anyway.
+    exponent -= 1 if abs(value) < Fraction(2) ** (exponent - 1) else 0
+    step = Fraction(2) ** (max(exponent - 1, -126) - 23)
+    rounded = round(value / step) * step
+    if abs(rounded) > _LARGEST:
+        return math.inf if rounded > 0 else -math.inf
+    return float(rounded)

@@ -6,7 +6,7 @@ passes stand in rooms above. ``patterns``, ``passes`` and ``primitives`` are use
 
 from __future__ import annotations
 
-from qsim.registry.binding import MAX_OPERANDS, Attributes, Binding, Kernel, Operand
+from qsim.registry.binding import MAX_OPERANDS, Attributes, Binding, Kernel, Operand, codes_of
 from qsim.registry.entry_points import add_pattern, add_primitive, check_name, has_primitive, load
 from qsim.registry.passes import Pass, ordered
 from qsim.registry.pattern import Pattern, Weights, needs
@@ -29,6 +29,7 @@ __all__ = [
     "add_pattern",
     "add_primitive",
     "check_name",
+    "codes_of",
     "has_primitive",
     "load",
     "needs",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from benchmarks import (
     bench_correlation,
+    bench_dynamic,
     bench_executorch,
     bench_lanes,
     bench_memory,
@@ -26,6 +27,8 @@ def main() -> None:
     bench_network.main()
     print("\nwhole networks, the same integers; peer: XNNPACK through LiteRT\n")
     bench_xnnpack.main()
+    print("\ndense layers quantized at run time, the same bits; peer: torch's fbgemm\n")
+    bench_dynamic.main()
     print("\na .pte over what it runs\n")
     bench_executorch.main()
     print("\nmemory of networks, bytes; peer: ExecuTorch's greedy planner\n")

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from hw_models._arguments import require_ledger, show
 from hw_models._pointwise import ends_of, require_floats
-from hw_models.compiled import kernel
+from hw_models.compiled import kernel, part
 from hw_models.errors import ContractError
 from hw_models.formats import is_int
 
@@ -40,6 +40,15 @@ def reference(row: Sequence[float]) -> tuple[float, float]:
     return min(row, key=place), max(row, key=place)
 
 
+@part
+def settle(low: Any, high: Any, y: Any) -> None:
+    """Write the values of the least and the greatest place: bits as integers in their order."""
+    if low < np.int32(-0x7F800001) or high > np.int32(0x7F800000):  # beyond the infinities
+        low = high = np.int32(0x7FC00000)
+    y[0] = low ^ ((low >> np.int32(31)) & np.int32(0x7FFFFFFF))
+    y[1] = high ^ ((high >> np.int32(31)) & np.int32(0x7FFFFFFF))
+
+
 @kernel
 def _min_max(x: Any, y: Any) -> None:
     # Bits as integers in the order of the numbers: -0.0 before 0.0, and a loop that vectorizes.
@@ -50,10 +59,7 @@ def _min_max(x: Any, y: Any) -> None:
             place = bits ^ ((bits >> np.int32(31)) & np.int32(0x7FFFFFFF))
             low = min(low, place)
             high = max(high, place)
-        if low < np.int32(-0x7F800001) or high > np.int32(0x7F800000):  # beyond the infinities
-            low = high = np.int32(0x7FC00000)
-        y[r, 0] = low ^ ((low >> np.int32(31)) & np.int32(0x7FFFFFFF))
-        y[r, 1] = high ^ ((high >> np.int32(31)) & np.int32(0x7FFFFFFF))
+        settle(low, high, y[r])
 
 
 def min_max(

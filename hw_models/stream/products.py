@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from typing import Final
 
+import numpy as np
+
 from hw_models.compiled import kernel, part
 from hw_models.compiled.instructions import MATRIX
 from hw_models.stream.bands import copy_band, find_bases, move_bases, place
-from hw_models.stream.entries import call_finish
+from hw_models.stream.elements import bytes_of
+from hw_models.stream.entries import call_finish, call_move
 from hw_models.stream.fields import (
     BANDS,
     BASES,
@@ -25,27 +28,36 @@ from hw_models.stream.fields import (
     GROUP_OUTPUTS,
     GROUP_WEIGHTS,
     GROUPS,
+    IMAGES,
     INIT,
     KIND,
+    LOAD,
     MATRIX_STEPS,
     OFFSETS,
     OH,
     OW,
     PAIRS_KIND,
     PANEL,
+    PARAMETERS,
+    ROWS_FLOATS,
     SHARES,
     STEPS,
     SUMS,
     UNIT,
+    WAY,
     WEIGHTS,
     WORDS_KIND,
+    X2,
+    X3,
+    ZERO_KIND,
+    N,
     O,
     Y,
 )
 from hw_models.stream.finish import BLOCK, SUM_BYTES
 from hw_models.stream.matrix import COLUMNS, GATHERED, PANEL_ROWS, begin, end, multiply
 from hw_models.stream.matrix import STEPS as MATRIX_ROW
-from hw_models.stream.memory import int64_at, take
+from hw_models.stream.memory import float32_at, int32_at, int64_at, take
 from hw_models.stream.tiles import (
     BYTES,
     FEW,
@@ -141,6 +153,22 @@ def _block(d, constants, work, y, weights, width, column, group, pixels):  # typ
         )  # fmt: skip
 
 
+@part
+def _row_parameters(d, arena, work, image, pixels):  # type: ignore[no-untyped-def]
+    """Copy scale and zero point of each row of a band into the workspace."""
+    count, kind, to = d[PARAMETERS], d[ZERO_KIND], work + d[ROWS_FLOATS]
+    scales, points = float32_at(to, pixels), int32_at(to + 4 * d[IMAGES], pixels)
+    wide = to + 8 * d[IMAGES]
+    first = image * count // d[N]
+    copied = (image + pixels - 1) * count // d[N] + 1 - first
+    source = float32_at(arena + d[X2] + 4 * first, copied)
+    call_move(d[LOAD], wide, arena + d[X3] + first * bytes_of(kind), copied, np.int64(1), kind)
+    zeros = int64_at(wide, copied)
+    for p in range(pixels):
+        number = (image + p) * count // d[N] - first
+        scales[p], points[p] = source[number], zeros[number]
+
+
 @kernel(nogil=True)
 def products(d, arena, constants, _arguments, work, parts, _thread, threads):  # type: ignore[no-untyped-def]
     """Correlate codes with constant weights; add the bias; requantize, if asked."""
@@ -162,6 +190,8 @@ def products(d, arena, constants, _arguments, work, parts, _thread, threads):  #
             size = copy_band(d, arena, work, image, images, first, rows, byte)
             pixels = find_bases(d, work + d[BASES], work, images, rows, size, byte)
             copied = band
+            if d[WAY]:
+                _row_parameters(d, arena, work, image, pixels)
         y = arena + d[Y] + (image * d[OH] + first) * d[OW] * d[O] * unit
         for g in range(d[GROUPS]):
             weights = constants + d[WEIGHTS] + g * d[GROUP_WEIGHTS]

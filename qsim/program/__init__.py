@@ -31,6 +31,7 @@ from qsim.program.primitives import PRIMITIVES
 from qsim.program.program import Program
 from qsim.program.schemes import decode_scheme, encode_scheme
 from qsim.program.values import (
+    Refused,
     as_array,
     check_input,
     check_output,
@@ -54,6 +55,7 @@ __all__ = [
     "Observer",
     "Program",
     "ProgramData",
+    "Refused",
     "TensorSpec",
     "accumulator_from_json",
     "accumulator_to_json",

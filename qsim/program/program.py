@@ -18,7 +18,7 @@ from qsim.errors import InputError, ModelError
 from qsim.program.calls import Call, Observer, TensorSpec
 from qsim.program.data import ProgramData
 from qsim.program.liveness import last_uses
-from qsim.program.values import always_codes, check_values, in_native_order, kinds_of
+from qsim.program.values import Refused, always_codes, check_values, in_native_order, kinds_of
 
 if TYPE_CHECKING:
     from hw_models import Ledger
@@ -117,7 +117,10 @@ class Program(ProgramData):
                 return self._interpret(tuple(map(in_native_order, arrays)), trace)
             if kinds is not None and len(self._known) < _KNOWN and self._always_fit(kinds):
                 self._known[kinds] = batch
-        return self._streams.run(arrays, batch, threads)
+        try:
+            return self._streams.run(arrays, batch, threads)
+        except Refused:
+            return self._interpret(tuple(map(in_native_order, arrays)), None)
 
     def _checked(self, arrays: tuple[Any, ...]) -> int:
         """Check arrays; return their batch size, 1 where the inputs have none.

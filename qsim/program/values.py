@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 Kinds = tuple[tuple[tuple[int, ...], "np.dtype[Any]"], ...]
 
 
+class Refused(Exception):  # noqa: N818 - not an error yet: the interpreter names it
+    """A value that the command stream refuses; it does not say which, nor where."""
+
+
 def is_tensor(value: object) -> bool:
     """Return whether value is a torch tensor, without loading torch."""
     torch = sys.modules.get("torch")

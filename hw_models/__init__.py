@@ -28,6 +28,7 @@ from hw_models.gather import gather
 from hw_models.interpolation import interpolate, interpolation_table
 from hw_models.ledger import Ledger, Register
 from hw_models.linear import LinearPlan, linear, linear_plan
+from hw_models.linear_pairs import linear_pairs
 from hw_models.lookup import lookup
 from hw_models.matmul import matmul
 from hw_models.max_pool import adaptive_max_pool, global_max_pool, max_pool
@@ -117,6 +118,7 @@ __all__ = [
     "interpolate",
     "interpolation_table",
     "linear",
+    "linear_pairs",
     "linear_plan",
     "lookup",
     "matmul",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from qsim.program.bindings import (
     CODE_MAKERS,
+    DENSE,
     DYNAMIC,
     ELEMENTWISE,
     MOVES,
@@ -44,6 +45,7 @@ _BUILTIN: Final[dict[str, Binding]] = {
     **MOVES,
     **PICKS,
     **DYNAMIC,
+    **DENSE,
 }
 _ALL: Final[ChainMap[str, Binding]] = ChainMap(dict(_BUILTIN))
 _ALL.maps.insert(0, REGISTERED)  # type: ignore[arg-type]  # read through the proxy only

@@ -29,6 +29,7 @@ BUILTIN: Final[frozenset[str]] = frozenset(
         "gather",
         "interpolate",
         "linear",
+        "linear_pairs",
         "lookup",
         "matmul",
         "max_pool",

@@ -14,11 +14,13 @@ if TYPE_CHECKING:
 
     from qsim.program import ProgramData
 
-_SUMS: Final = frozenset({"correlation", "linear", "matmul", "transposed_correlation"})
+_SUMS: Final = frozenset(
+    {"correlation", "linear", "linear_pairs", "matmul", "transposed_correlation"}
+)
 # What may follow each call without a way through the memory.
 _FOLLOWERS: Final = {
     **dict.fromkeys(_SUMS, ("bias_add", "requantize")),
-    "linear": ("bias_add", "requantize", "dequantize_sums"),
+    **dict.fromkeys(("linear", "linear_pairs"), ("bias_add", "requantize", "dequantize_sums")),
     "bias_add": ("requantize", "dequantize_sums"),
     "requantize": ("clamp",),
 }

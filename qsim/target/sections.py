@@ -94,6 +94,7 @@ PrimitiveName: TypeAlias = Literal[
     "quantize",
     "dequantize",
     "dequantize_sums",
+    "linear_pairs",
 ]
 
 SCHEMA: Final = 1  # version of the contract's form

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from qsim.program.bindings.binding import Binding, Kernel, Operand, dims, pairs
 from qsim.program.bindings.codes import CODE_MAKERS
+from qsim.program.bindings.dense import DENSE
 from qsim.program.bindings.dynamic import DYNAMIC
 from qsim.program.bindings.elementwise import ELEMENTWISE
 from qsim.program.bindings.moves import MOVES
@@ -14,6 +15,7 @@ from qsim.program.bindings.transposed import TRANSPOSED
 
 __all__ = [
     "CODE_MAKERS",
+    "DENSE",
     "DYNAMIC",
     "ELEMENTWISE",
     "MOVES",

@@ -21,6 +21,7 @@ from hw_models.bias_add import reference as bias_add_one
 from hw_models.correlation import reference as correlate
 from hw_models.formats import signed_bits
 from hw_models.linear import reference as multiply
+from hw_models.linear_pairs import reference as multiply_pairs
 from hw_models.lookup import reference as lookup_one
 from hw_models.requantize import reference as requantize_one
 from hw_models.transposed_correlation import reference as correlate_transposed
@@ -168,6 +169,21 @@ def _linear(x: Sequence[Array], a: dict[str, Any], program: Program, book: Book)
         )
         result[index] = row[0]
         book.take(ledger, lambda first, index=index: (*index, first[1]))
+    return result
+
+
+def _linear_pairs(x: Sequence[Array], a: dict[str, Any], program: Program, book: Book) -> Array:
+    del a, program
+    result = np.zeros((*x[0].shape[:-1], x[1].shape[0]), np.int64)
+    for index in _indices(result.shape):
+        row, factors = x[0][index[:-1]].tolist(), x[1][index[-1]].tolist()
+        products = [code * factor for code, factor in zip(row, factors, strict=True)]
+        pairs = [sum(products[j : j + 2]) for j in range(0, len(products), 2)]
+        total = sum(min(max(pair, -32768), 32767) for pair in pairs)
+        held = [Held("pair of products", 16, "saturate", pair) for pair in pairs]
+        total_held = Held("accumulator", 32, "wrap", total)
+        book.note(index, total, clamped=False, held=[*held, total_held])
+        result[index] = multiply_pairs(row, factors)
     return result
 
 
@@ -394,6 +410,7 @@ DEFINITIONS: dict[str, Callable[[Sequence[Array], dict[str, Any], Program, Book]
     "correlation": _correlation,
     "transposed_correlation": _transposed_correlation,
     "linear": _linear,
+    "linear_pairs": _linear_pairs,
     "matmul": _matmul,
     "bias_add": _bias_add,
     "requantize": _requantize,

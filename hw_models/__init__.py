@@ -28,6 +28,7 @@ from hw_models.gather import gather
 from hw_models.interpolation import interpolate, interpolation_table
 from hw_models.ledger import Ledger, Register
 from hw_models.linear import LinearPlan, linear, linear_plan
+from hw_models.linear_groups import linear_groups
 from hw_models.linear_pairs import linear_pairs
 from hw_models.lookup import lookup
 from hw_models.matmul import matmul
@@ -118,6 +119,7 @@ __all__ = [
     "interpolate",
     "interpolation_table",
     "linear",
+    "linear_groups",
     "linear_pairs",
     "linear_plan",
     "lookup",

@@ -29,6 +29,7 @@ BUILTIN: Final[frozenset[str]] = frozenset(
         "gather",
         "interpolate",
         "linear",
+        "linear_groups",
         "linear_pairs",
         "lookup",
         "matmul",

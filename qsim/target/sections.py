@@ -95,6 +95,7 @@ PrimitiveName: TypeAlias = Literal[
     "dequantize",
     "dequantize_sums",
     "linear_pairs",
+    "linear_groups",
 ]
 
 SCHEMA: Final = 1  # version of the contract's form

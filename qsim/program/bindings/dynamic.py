@@ -120,7 +120,7 @@ def _prepare_zero_point(
     return run
 
 
-def _parameters(x: Operand, operands: Sequence[Operand]) -> None:
+def require_parameters(x: Operand, operands: Sequence[Operand]) -> None:
     """Refuse scales and zero points that are not one for all, or one for each row of x."""
     scale, zero_point = operands
     require_float(scale, "scale")
@@ -145,7 +145,7 @@ def _infer_quantize(
 ) -> tuple[tuple[int, ...], FixedFormat]:
     x, *parameters = operands
     require_float(x, "x")
-    _parameters(x, parameters)
+    require_parameters(x, parameters)
     return x.shape, check.format_from_json(attributes["output"])
 
 
@@ -166,7 +166,7 @@ def _infer_dequantize(
 ) -> tuple[tuple[int, ...], Format]:
     del attributes
     x, *parameters = operands
-    _parameters(x, parameters)
+    require_parameters(x, parameters)
     return x.shape, parameters[0].format
 
 
@@ -187,7 +187,7 @@ def _infer_sums(
 ) -> tuple[tuple[int, ...], Format]:
     del attributes
     acc, *parameters = operands
-    _parameters(acc, parameters)
+    require_parameters(acc, parameters)
     return acc.shape, parameters[0].format
 
 
@@ -211,7 +211,7 @@ def _prepare_sums(
 def _constant(kinds: str, accepted: str) -> check.Check:
     def inspect(value: Any, constants: Constants) -> None:
         array = check.constant(value, constants)
-        wrong = kinds == "f" and (array.dtype.itemsize != 4 or not _finite(array))
+        wrong = kinds == "f" and (array.dtype.itemsize != 4 or not all_finite(array))
         if array.ndim != 1 or array.size == 0 or array.dtype.kind not in kinds or wrong:
             shown = f"{array.dtype} {array.shape}"
             raise ModelError.of("must be a 1-D constant", shown, accepted)
@@ -219,7 +219,8 @@ def _constant(kinds: str, accepted: str) -> check.Check:
     return inspect
 
 
-def _finite(array: Array) -> bool:
+def all_finite(array: Array) -> bool:
+    """Return whether a table of float32 holds no NaN and no infinity."""
     import numpy as np
 
     return bool(np.isfinite(array).all())

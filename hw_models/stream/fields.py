@@ -37,12 +37,13 @@ OP: Final = 0
     QUANTIZE,
     DEQUANTIZE,
     DEQUANTIZE_SUMS,
-) = range(25)
+    LINEAR_GROUPS,
+) = range(26)
 NAMES: Final = (
     "copy", "products", "depthwise", "unary", "binary", "line", "max_pool", "avg_pool", "gather",
     "wide", "sum", "matmul", "rescale", "combine", "reduce", "softmax_fixed", "softmax_float",
     "softmax_table", "argmax", "resize", "min_max", "choose", "quantize", "dequantize",
-    "dequantize_sums",
+    "dequantize_sums", "linear_groups",
 )  # fmt: skip
 
 # Of most: operand, result, a second operand, elements.
@@ -95,6 +96,10 @@ X3, PARAMETERS, PARAMETERS_PLACE, ZERO_KIND = 50, 51, 52, 55
 # TABLE has O, rounded up to PITCH, float32 scales, int32 or int64 sums of weights, float32 biases;
 # ROWS_FLOATS: bytes from the start of the workspace, float32 scales and int32 zero points of rows.
 WAY, ROWS_FLOATS = 53, 54
+# linear_groups: PARTS groups of STEPS steps, for which PART_STEPS are packed; WAY and END_WAY as in
+# ``group_floats``; TABLE has [PARTS, PITCH] float32 scales and int32 sums of weights, float32
+# biases; INIT [PARTS, PITCH]; TOTALS: bytes from the start of the workspace.
+PARTS, PART_STEPS, TOTALS, END_WAY = 56, 57, 58, 59
 # choose: MODE is the formula's number; TABLE: int64 least, largest and middle code, whether it is
 # symmetric, and the bits of the least scale.
 # quantize: MODE is one of FUSED, ADDED, EVEN, AWAY of ``floats``; LEAST and MOST are codes.

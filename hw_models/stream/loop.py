@@ -48,6 +48,7 @@ from hw_models.stream.fields import (
     WORDS,
 )
 from hw_models.stream.finish import finish
+from hw_models.stream.grouped import grouped
 from hw_models.stream.matmul import matmul
 from hw_models.stream.memory import int64_at, wait
 from hw_models.stream.moves import (
@@ -72,7 +73,7 @@ if TYPE_CHECKING:
 _COMMANDS: Final = (
     copy, products, depthwise, unary, binary, line, max_pool, avg_pool, gather, wide, sum_words,
     matmul, rescale, combine, reduce, softmax_fixed, softmax_float, softmax_table, argmax, resize,
-    min_max, choose, quantize, dequantize, dequantize_sums,
+    min_max, choose, quantize, dequantize, dequantize_sums, grouped,
 )  # fmt: skip
 
 

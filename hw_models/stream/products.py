@@ -91,7 +91,7 @@ def _half_round(kind, bases, offsets, steps, weights, init, pitch, to):  # type:
 
 
 @part
-def _multiply(kind, width, left, bases, offsets, steps, weights, init, pitch, to):  # type: ignore[no-untyped-def]
+def multiply_round(kind, width, left, bases, offsets, steps, weights, init, pitch, to):  # type: ignore[no-untyped-def]
     """Sum one round of pixels, of which ``left`` are wanted, times a block of channels."""
     if WIDE and width == 64:
         _half_round(kind, bases, offsets, steps, weights, init, pitch, to)
@@ -139,7 +139,7 @@ def _block(d, constants, work, y, weights, width, column, group, pixels):  # typ
     for start in range(done, d[STEPS], piece):
         for r in range(-(-pixels // ROUND)):
             to = sums + r * ROUND * width * SUM_BYTES
-            _multiply(
+            multiply_round(
                 d[KIND], width, pixels - r * ROUND, work + d[BASES] + r * ROUND * 8,
                 constants + d[OFFSETS] + start * 8, min(piece, d[STEPS] - start),
                 weights + start * width * step_bytes, to if start else init,
@@ -154,7 +154,7 @@ def _block(d, constants, work, y, weights, width, column, group, pixels):  # typ
 
 
 @part
-def _row_parameters(d, arena, work, image, pixels):  # type: ignore[no-untyped-def]
+def row_parameters(d, arena, work, image, pixels):  # type: ignore[no-untyped-def]
     """Copy scale and zero point of each row of a band into the workspace."""
     count, kind, to = d[PARAMETERS], d[ZERO_KIND], work + d[ROWS_FLOATS]
     scales, points = float32_at(to, pixels), int32_at(to + 4 * d[IMAGES], pixels)
@@ -191,7 +191,7 @@ def products(d, arena, constants, _arguments, work, parts, _thread, threads):  #
             pixels = find_bases(d, work + d[BASES], work, images, rows, size, byte)
             copied = band
             if d[WAY]:
-                _row_parameters(d, arena, work, image, pixels)
+                row_parameters(d, arena, work, image, pixels)
         y = arena + d[Y] + (image * d[OH] + first) * d[OW] * d[O] * unit
         for g in range(d[GROUPS]):
             weights = constants + d[WEIGHTS] + g * d[GROUP_WEIGHTS]

@@ -9,7 +9,18 @@ import numpy as np
 
 from qsim.memory import Buffer, plan
 from qsim.program import live_ranges
-from qsim.stream import copies, dynamic, elements, joins, pools, products, rescales, resizes, rows
+from qsim.stream import (
+    copies,
+    dynamic,
+    elements,
+    grouped,
+    joins,
+    pools,
+    products,
+    rescales,
+    resizes,
+    rows,
+)
 from qsim.stream.allocation import allocate
 from qsim.stream.command import Command, NotInStream
 
@@ -52,6 +63,7 @@ _ENCODERS: Final[Mapping[str, Callable[[Source, int], list[Command]]]] = {
     "quantize": dynamic.encode_quantize,
     "dequantize": dynamic.encode_dequantize,
     "dequantize_sums": dynamic.encode_sums,
+    "linear_groups": grouped.encode,
 }
 
 

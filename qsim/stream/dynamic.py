@@ -77,8 +77,12 @@ def encode_choice(source: Source, index: int) -> list[Command]:
     return [Command((index,), (call.inputs[0],), call.output, f.CHOOSE, words, work)]
 
 
-def parameters(source: Source, call: Call) -> tuple[tuple[str, ...], dict[int, int]]:
+def parameters(
+    source: Source, call: Call, names: tuple[str, ...] = ()
+) -> tuple[tuple[str, ...], dict[int, int]]:
     """Return the tensors that hold a call's scales and zero points, and the words that say so.
+
+    They are its last two operands, unless others are named.
 
     No tensors where both are constants.
 
@@ -87,7 +91,7 @@ def parameters(source: Source, call: Call) -> tuple[tuple[str, ...], dict[int, i
     """
     from hw_models.stream import fields as f
 
-    names = call.inputs[1:]
+    names = names or call.inputs[1:]
     constants = [source.program.constants.get(name) for name in names]
     scale, zero = constants
     if scale is not None and zero is not None:

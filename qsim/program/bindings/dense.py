@@ -100,14 +100,14 @@ def _prepare_groups(
     order, fused = attributes["order"], attributes["fused"]
 
     def run(arrays: Sequence[Array], ledger: Ledger | None) -> Array:
-        x, scale, zero = arrays
+        x, _, scale, zero = arrays
         return linear_groups(
             x, weight, scale, zero, **tables, order=order, fused=fused, ledger=ledger
         )
 
     nothing = np.zeros((0, weight.shape[1]), np.int8)
     try:  # what the contract says of the constants
-        run([nothing, np.ones(1, np.float32), np.zeros(1, np.int8)], None)
+        run([nothing, weight, np.ones(1, np.float32), np.zeros(1, np.int8)], None)
     except ContractError as error:
         raise ModelError(str(error)) from None
     return run

@@ -1,0 +1,189 @@
+"""Products with weights in groups in a command stream: ``hw_models.linear_groups``.
+
+A group's sums go from registers into the first cache, are added to float32 totals there, and make
+room for the next group's. Products are those of ``products``: register tiles, or the matrix unit,
+whose rows hold a group's bytes, filled up with weights of 0.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from hw_models.compiled import kernel, part
+from hw_models.compiled.instructions import MATRIX
+from hw_models.stream.bands import copy_band, find_bases, place
+from hw_models.stream.fields import (
+    BANDS,
+    BASES,
+    BLOCK_COUNT,
+    BLOCKS,
+    BYTES_KIND,
+    END_WAY,
+    IMAGES,
+    INIT,
+    MATRIX_STEPS,
+    OFFSETS,
+    PANEL,
+    PART_STEPS,
+    PARTS,
+    PITCH,
+    ROWS_FLOATS,
+    SHARES,
+    STEPS,
+    SUMS,
+    TABLE,
+    TAIL,
+    TOTALS,
+    WAY,
+    WEIGHTS,
+    O,
+    Y,
+)
+from hw_models.stream.finish import BLOCK, SUM_BYTES
+from hw_models.stream.group_floats import (
+    BY_GROUP,
+    BY_ROW,
+    BY_ROW_FUSED,
+    end_16,
+    group_16,
+    group_64,
+    group_fused_16,
+    group_fused_64,
+    row_16,
+    row_64,
+    row_fused_16,
+    row_fused_64,
+)
+from hw_models.stream.matrix import COLUMNS, PANEL_ROWS, begin, end, multiply
+from hw_models.stream.matrix import STEPS as MATRIX_ROW
+from hw_models.stream.memory import int32_at, int64_at, take
+from hw_models.stream.products import multiply_round, row_parameters
+from hw_models.stream.tiles import ROUND
+
+CHUNK: Final = 96  # rows whose sums and totals stay in the first cache; whole rounds and blocks
+
+
+@part
+def _group(d, constants, work, bases, weights, width, column, group, rows):  # type: ignore[no-untyped-def]
+    """Write the sums of one group."""
+    sums = work + d[SUMS]
+    init = constants + d[INIT] + (group * d[PITCH] + column) * SUM_BYTES
+    offsets = constants + d[OFFSETS] + group * d[PART_STEPS] * 8
+    if MATRIX and width >= COLUMNS and d[MATRIX_STEPS]:
+        for start in range(0, d[PART_STEPS], PANEL_ROWS * MATRIX_ROW):
+            count = min(PANEL_ROWS, (d[PART_STEPS] - start) // MATRIX_ROW)
+            multiply(
+                bases, offsets + start * 8, count, True, work + d[PANEL],
+                weights + start * width * 4, sums if start else init,
+                width * SUM_BYTES if start else 0, sums, width, rows,
+            )  # fmt: skip
+        return
+    for r in range(-(-rows // ROUND)):
+        multiply_round(
+            BYTES_KIND, width, rows - r * ROUND, bases + r * ROUND * 8, offsets, d[STEPS], weights,
+            init, np.int64(0), sums + r * ROUND * width * SUM_BYTES,
+        )  # fmt: skip
+
+
+@part
+def _add_64(way, sums, totals, pitch, begins, factors, weights, scales, points, rows):  # type: ignore[no-untyped-def]
+    if way == BY_ROW:
+        row_64(sums, totals, pitch, begins, factors, weights, scales, points, rows)
+    elif way == BY_ROW_FUSED:
+        row_fused_64(sums, totals, pitch, begins, factors, weights, scales, points, rows)
+    elif way == BY_GROUP:
+        group_64(sums, totals, pitch, begins, factors, weights, scales, points, rows)
+    else:
+        group_fused_64(sums, totals, pitch, begins, factors, weights, scales, points, rows)
+
+
+@part
+def _add_16(way, sums, totals, pitch, begins, factors, weights, scales, points, rows):  # type: ignore[no-untyped-def]
+    if way == BY_ROW:
+        row_16(sums, totals, pitch, begins, factors, weights, scales, points, rows)
+    elif way == BY_ROW_FUSED:
+        row_fused_16(sums, totals, pitch, begins, factors, weights, scales, points, rows)
+    elif way == BY_GROUP:
+        group_16(sums, totals, pitch, begins, factors, weights, scales, points, rows)
+    else:
+        group_fused_16(sums, totals, pitch, begins, factors, weights, scales, points, rows)
+
+
+@part
+def _add(d, constants, work, width, column, group, scales, points, rows):  # type: ignore[no-untyped-def]
+    """Add the sums of one group to the totals."""
+    pitch, way, begins = width * SUM_BYTES, d[WAY] - 1, np.int64(group == 0)
+    sums, totals = work + d[SUMS], work + d[TOTALS]
+    factors = constants + d[TABLE] + (group * d[PITCH] + column) * 4
+    weights = factors + d[PARTS] * d[PITCH] * 4
+    if width == 4 * BLOCK:
+        _add_64(way, sums, totals, pitch, begins, factors, weights, scales, points, rows)
+        return
+    for lane in range(0, pitch, BLOCK * 4):
+        _add_16(
+            way, sums + lane, totals + lane, pitch, begins, factors + lane, weights + lane, scales,
+            points, rows,
+        )  # fmt: skip
+
+
+@part
+def _end(d, constants, work, y, width, column, scales, rows):  # type: ignore[no-untyped-def]
+    """Write the values of a block's outputs."""
+    pitch, step = width * SUM_BYTES, d[O] * 4
+    bias = constants + d[TABLE] + 2 * d[PARTS] * d[PITCH] * 4
+    for lane in range(0, min(width, d[O] - column), BLOCK):
+        totals, at = work + d[TOTALS] + lane * 4, column + lane
+        outputs = min(BLOCK, d[O] - at)
+        if outputs == BLOCK:
+            end_16(totals, pitch, y + at * 4, step, bias + at * 4, scales, rows, d[END_WAY])
+            continue
+        for r in range(rows):
+            tail, one = work + d[TAIL], np.int64(1)
+            end_16(
+                totals + r * pitch, pitch, tail, step, bias + at * 4, scales + r * 4, one,
+                d[END_WAY],
+            )  # fmt: skip
+            source, to = int32_at(tail, BLOCK), int32_at(y + r * step + at * 4, BLOCK)
+            for c in range(outputs):
+                to[c] = source[c]
+
+
+@kernel(nogil=True)
+def grouped(d, arena, constants, _arguments, work, parts, _thread, threads):  # type: ignore[no-untyped-def]
+    """Multiply rows of codes with weights in groups; make float32 values of them."""
+    blocks = int64_at(constants + d[BLOCKS], 3 * d[BLOCK_COUNT])
+    shares = d[SHARES] if threads > 1 else 1
+    part, copied, pixels = take(parts), -1, 0
+    scales = work + d[ROWS_FLOATS]
+    points = scales + 4 * d[IMAGES]
+    unit_used = MATRIX and d[MATRIX_STEPS] > 0
+    if unit_used:
+        begin()
+    while part < d[BANDS] * shares:
+        band, share = part // shares, part % shares
+        image, images, first, rows = place(d, band)
+        if band != copied:
+            size = copy_band(d, arena, work, image, images, first, rows, True)
+            pixels = find_bases(d, work + d[BASES], work, images, rows, size, True)
+            row_parameters(d, arena, work, image, pixels)
+            copied = band
+        for k in range(share * d[BLOCK_COUNT] // shares, (share + 1) * d[BLOCK_COUNT] // shares):
+            width, column, at = blocks[3 * k], blocks[3 * k + 1], blocks[3 * k + 2]
+            for start in range(0, pixels, CHUNK):
+                count = min(CHUNK, pixels - start)
+                weights = constants + d[WEIGHTS] + at
+                for group in range(d[PARTS]):
+                    bases = work + d[BASES] + start * 8
+                    _group(d, constants, work, bases, weights, width, column, group, count)
+                    _add(
+                        d, constants, work, width, column, group, scales + start * 4,
+                        points + start * 4, count,
+                    )  # fmt: skip
+                    weights += d[PART_STEPS] * width * 4
+                y = arena + d[Y] + (image + start) * d[O] * 4
+                _end(d, constants, work, y, width, column, scales + start * 4, count)
+        part = take(parts)
+    if unit_used:
+        end()

@@ -98,7 +98,7 @@ X3, PARAMETERS, PARAMETERS_PLACE, ZERO_KIND = 50, 51, 52, 55
 WAY, ROWS_FLOATS = 53, 54
 # linear_groups: PARTS groups of STEPS steps, for which PART_STEPS are packed; WAY and END_WAY as in
 # ``group_floats``; TABLE has [PARTS, PITCH] float32 scales and int32 sums of weights, float32
-# biases; INIT [PARTS, PITCH]; TOTALS: bytes from the start of the workspace.
+# biases; INIT: zeros; TOTALS: bytes from the start of the workspace.
 PARTS, PART_STEPS, TOTALS, END_WAY = 56, 57, 58, 59
 # choose: MODE is the formula's number; TABLE: int64 least, largest and middle code, whether it is
 # symmetric, and the bits of the least scale.

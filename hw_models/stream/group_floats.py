@@ -11,7 +11,8 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from hw_models.requantization.modes import LANES, const, splat
+from hw_models.compiled import instructions
+from hw_models.requantization.modes import LANES, splat
 
 _I32, _I64, _F32 = ir.IntType(32), ir.IntType(64), ir.FloatType()
 _VALUES, _WHOLE = ir.VectorType(_F32, LANES), ir.VectorType(_I32, LANES)
@@ -44,22 +45,22 @@ def _adder(way: int, vectors: int) -> Any:
     """Make the intrinsic that adds one group to the totals of ``vectors`` times 16 outputs.
 
     Its arguments are int64: addresses of int32 sums and of float32 totals, and the bytes between
-    two rows of both; whether the totals begin; addresses of the outputs' float32 scales and int32
-    sums of weights, of the rows' float32 scales and int32 zero points; rows.
+    two rows of both; addresses of the outputs' float32 scales and sums of weights, of the rows'
+    float32 scales and zero points; rows. The sums of weights are the lower 16 bits of int32 whose
+    upper ones are 0; the zero points are int32 of 16 bits, negative.
     """
 
     @intrinsic
     def adder(  # type: ignore[no-untyped-def]
-        _typing, _sums, _totals, _pitch, _begins, _factors, _weights, _scales, _points, _rows
+        _typing, _sums, _totals, _pitch, _factors, _weights, _scales, _points, _rows
     ):
-        signature = types.void(*(types.int64,) * 9)
+        signature = types.void(*(types.int64,) * 8)
 
         def codegen(context, b, _signature, args):  # type: ignore[no-untyped-def]
-            sums, totals, pitch, begins, factors, weights, scales, points, rows = args
+            sums, totals, pitch, factors, weights, scales, points, rows = args
             starts = [ir.Constant(_I64, _BYTES * v) for v in range(vectors)]
             factor = [_load(b, b.add(factors, start), _VALUES) for start in starts]
             weight = [_load(b, b.add(weights, start), _WHOLE) for start in starts]
-            begin = b.icmp_signed("!=", begins, ir.Constant(_I64, 0))
             with cgutils.for_range(b, rows) as loop:
                 four = b.mul(loop.index, ir.Constant(_I64, 4))
                 there = b.mul(loop.index, pitch)
@@ -68,9 +69,9 @@ def _adder(way: int, vectors: int) -> Any:
                 for v, start in enumerate(starts):
                     at = b.add(there, start)
                     total = _load(b, b.add(totals, at), _VALUES)
-                    total = b.select(begin, const(_VALUES, 0.0), total)
-                    share = b.mul(point, weight[v])
-                    t = b.sitofp(b.sub(_load(b, b.add(sums, at), _WHOLE), share), _VALUES)
+                    held = _load(b, b.add(sums, at), _WHOLE)
+                    name = "llvm.x86.avx512.vpdpwssd.512"
+                    t = b.sitofp(instructions.call(b, name, held, point, weight[v]), _VALUES)
                     m = factor[v]
                     if way in (BY_GROUP, BY_GROUP_FUSED):
                         m = b.fmul(scale, m)

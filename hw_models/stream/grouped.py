@@ -21,11 +21,11 @@ from hw_models.stream.fields import (
     BLOCKS,
     BYTES_KIND,
     END_WAY,
+    FLIP,
     IMAGES,
     INIT,
     MATRIX_STEPS,
     OFFSETS,
-    PANEL,
     PART_STEPS,
     PARTS,
     PITCH,
@@ -38,6 +38,7 @@ from hw_models.stream.fields import (
     TOTALS,
     WAY,
     WEIGHTS,
+    C,
     O,
     Y,
 )
@@ -56,74 +57,72 @@ from hw_models.stream.group_floats import (
     row_fused_16,
     row_fused_64,
 )
-from hw_models.stream.matrix import COLUMNS, PANEL_ROWS, begin, end, multiply
+from hw_models.stream.matrix import COLUMNS, begin, end, multiply_rows
 from hw_models.stream.matrix import STEPS as MATRIX_ROW
-from hw_models.stream.memory import int32_at, int64_at, take
+from hw_models.stream.memory import float32_at, int32_at, int64_at, take
 from hw_models.stream.products import multiply_round, row_parameters
 from hw_models.stream.tiles import ROUND
 
-CHUNK: Final = 96  # rows whose sums and totals stay in the first cache; whole rounds and blocks
+# Rows whose sums and totals stay in the first cache: whole blocks of the matrix unit, whole rounds.
+CHUNKS: Final = (32, 48)
 
 
 @part
-def _group(d, constants, work, bases, weights, width, column, group, rows):  # type: ignore[no-untyped-def]
-    """Write the sums of one group."""
-    sums = work + d[SUMS]
-    init = constants + d[INIT] + (group * d[PITCH] + column) * SUM_BYTES
-    offsets = constants + d[OFFSETS] + group * d[PART_STEPS] * 8
+def _group(d, constants, work, start, weights, width, group, rows):  # type: ignore[no-untyped-def]
+    """Write the sums of one group, for rows of a band from ``start`` on."""
+    sums, zeros = work + d[SUMS], constants + d[INIT]
     if MATRIX and width >= COLUMNS and d[MATRIX_STEPS]:
-        for start in range(0, d[PART_STEPS], PANEL_ROWS * MATRIX_ROW):
-            count = min(PANEL_ROWS, (d[PART_STEPS] - start) // MATRIX_ROW)
-            multiply(
-                bases, offsets + start * 8, count, True, work + d[PANEL],
-                weights + start * width * 4, sums if start else init,
-                width * SUM_BYTES if start else 0, sums, width, rows,
-            )  # fmt: skip
+        offset = int64_at(constants + d[OFFSETS] + group * d[PART_STEPS] * 8, 1)[0]
+        count = d[PART_STEPS] // MATRIX_ROW
+        codes = work + start * d[C] + offset
+        multiply_rows(codes, d[C], count, weights, zeros, sums, width)
         return
+    offsets = constants + d[OFFSETS] + group * d[PART_STEPS] * 8
     for r in range(-(-rows // ROUND)):
         multiply_round(
-            BYTES_KIND, width, rows - r * ROUND, bases + r * ROUND * 8, offsets, d[STEPS], weights,
-            init, np.int64(0), sums + r * ROUND * width * SUM_BYTES,
+            BYTES_KIND, width, rows - r * ROUND, work + d[BASES] + (start + r * ROUND) * 8,
+            offsets, d[STEPS], weights, zeros, np.int64(0),
+            sums + r * ROUND * width * SUM_BYTES,
         )  # fmt: skip
 
 
 @part
-def _add_64(way, sums, totals, pitch, begins, factors, weights, scales, points, rows):  # type: ignore[no-untyped-def]
+def _add_64(way, sums, totals, pitch, factors, weights, scales, points, rows):  # type: ignore[no-untyped-def]
     if way == BY_ROW:
-        row_64(sums, totals, pitch, begins, factors, weights, scales, points, rows)
+        row_64(sums, totals, pitch, factors, weights, scales, points, rows)
     elif way == BY_ROW_FUSED:
-        row_fused_64(sums, totals, pitch, begins, factors, weights, scales, points, rows)
+        row_fused_64(sums, totals, pitch, factors, weights, scales, points, rows)
     elif way == BY_GROUP:
-        group_64(sums, totals, pitch, begins, factors, weights, scales, points, rows)
+        group_64(sums, totals, pitch, factors, weights, scales, points, rows)
     else:
-        group_fused_64(sums, totals, pitch, begins, factors, weights, scales, points, rows)
+        group_fused_64(sums, totals, pitch, factors, weights, scales, points, rows)
 
 
 @part
-def _add_16(way, sums, totals, pitch, begins, factors, weights, scales, points, rows):  # type: ignore[no-untyped-def]
+def _add_16(way, sums, totals, pitch, factors, weights, scales, points, rows):  # type: ignore[no-untyped-def]
     if way == BY_ROW:
-        row_16(sums, totals, pitch, begins, factors, weights, scales, points, rows)
+        row_16(sums, totals, pitch, factors, weights, scales, points, rows)
     elif way == BY_ROW_FUSED:
-        row_fused_16(sums, totals, pitch, begins, factors, weights, scales, points, rows)
+        row_fused_16(sums, totals, pitch, factors, weights, scales, points, rows)
     elif way == BY_GROUP:
-        group_16(sums, totals, pitch, begins, factors, weights, scales, points, rows)
+        group_16(sums, totals, pitch, factors, weights, scales, points, rows)
     else:
-        group_fused_16(sums, totals, pitch, begins, factors, weights, scales, points, rows)
+        group_fused_16(sums, totals, pitch, factors, weights, scales, points, rows)
 
 
 @part
 def _add(d, constants, work, width, column, group, scales, points, rows):  # type: ignore[no-untyped-def]
     """Add the sums of one group to the totals."""
-    pitch, way, begins = width * SUM_BYTES, d[WAY] - 1, np.int64(group == 0)
+    pitch, way = width * SUM_BYTES, d[WAY] - 1
     sums, totals = work + d[SUMS], work + d[TOTALS]
     factors = constants + d[TABLE] + (group * d[PITCH] + column) * 4
     weights = factors + d[PARTS] * d[PITCH] * 4
     if width == 4 * BLOCK:
-        _add_64(way, sums, totals, pitch, begins, factors, weights, scales, points, rows)
+        _add_64(way, sums, totals, pitch, factors, weights, scales, points, rows)
         return
     for lane in range(0, pitch, BLOCK * 4):
         _add_16(
-            way, sums + lane, totals + lane, pitch, begins, factors + lane, weights + lane, scales,
+            way, sums + lane, totals + lane, pitch, factors + lane, weights + lane, scales,
             points, rows,
         )  # fmt: skip
 
@@ -159,6 +158,7 @@ def grouped(d, arena, constants, _arguments, work, parts, _thread, threads):  # 
     scales = work + d[ROWS_FLOATS]
     points = scales + 4 * d[IMAGES]
     unit_used = MATRIX and d[MATRIX_STEPS] > 0
+    chunk = CHUNKS[0] if unit_used else CHUNKS[1]
     if unit_used:
         begin()
     while part < d[BANDS] * shares:
@@ -168,15 +168,18 @@ def grouped(d, arena, constants, _arguments, work, parts, _thread, threads):  # 
             size = copy_band(d, arena, work, image, images, first, rows, True)
             pixels = find_bases(d, work + d[BASES], work, images, rows, size, True)
             row_parameters(d, arena, work, image, pixels)
+            zeros = int32_at(points, pixels)
+            for p in range(pixels):
+                zeros[p] = -zeros[p] - d[FLIP]
             copied = band
         for k in range(share * d[BLOCK_COUNT] // shares, (share + 1) * d[BLOCK_COUNT] // shares):
             width, column, at = blocks[3 * k], blocks[3 * k + 1], blocks[3 * k + 2]
-            for start in range(0, pixels, CHUNK):
-                count = min(CHUNK, pixels - start)
+            for start in range(0, pixels, chunk):
+                count = min(chunk, pixels - start)
                 weights = constants + d[WEIGHTS] + at
+                float32_at(work + d[TOTALS], count * width)[:] = 0
                 for group in range(d[PARTS]):
-                    bases = work + d[BASES] + start * 8
-                    _group(d, constants, work, bases, weights, width, column, group, count)
+                    _group(d, constants, work, start, weights, width, group, count)
                     _add(
                         d, constants, work, width, column, group, scales + start * 4,
                         points + start * 4, count,

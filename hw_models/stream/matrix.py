@@ -204,6 +204,75 @@ def _modelled(  # type: ignore[no-untyped-def]
 _tile: Final = _modelled if MATRIX_MODELLED else _unit
 
 
+def _emit_zeroed(b: Any, args: Any) -> None:
+    """Emit ``out[p, c] = sum over rows of codes[p] . weights[c]`` for 32 x 32."""
+    codes, apart, rows, weights, pitch, out = args
+    for register in range(4):
+        _call(b, "tilezero", _register(register))
+    entry, loop = b.block, b.append_basic_block("rows")
+    after = b.append_basic_block("sums")
+    below = b.mul(apart, ir.Constant(_I64, ROWS))
+    b.branch(loop)
+    b.position_at_end(loop)
+    row, block = b.phi(_I64), b.phi(_I64)
+    row.add_incoming(ir.Constant(_I64, 0), entry)
+    block.add_incoming(weights, entry)
+    there = b.add(codes, b.mul(row, ir.Constant(_I64, 64)))
+    _load(b, 4, _at(b, there), apart)
+    _load(b, 5, _at(b, b.add(there, below)), apart)
+    _load(b, 6, _at(b, block), pitch)
+    _load(b, 7, _at(b, block, 64), pitch)
+    for register in range(4):
+        operands = (register, 4 + register // 2, 6 + register % 2)
+        _call(b, "tdpbusd", *map(_register, operands))
+    following = b.add(row, ir.Constant(_I64, 1))
+    row.add_incoming(following, loop)
+    block.add_incoming(b.add(block, b.mul(pitch, ir.Constant(_I64, STEPS))), loop)
+    b.cbranch(b.icmp_signed("<", following, rows), loop, after)
+    b.position_at_end(after)
+    down = b.mul(pitch, ir.Constant(_I64, ROWS))
+    for register in range(4):
+        start = b.add(out, down) if register >= 2 else out
+        _call(b, "tilestored64", _register(register), _at(b, start, 64 * (register % 2)), pitch)
+
+
+@intrinsic
+def _zeroed_unit(_typing, _codes, _apart, _rows, _weights, _pitch, _out):  # type: ignore[no-untyped-def]
+    """Sum 32 rows times 32 channels from 0 on: see ``multiply_rows``."""
+
+    def codegen(context, builder, _signature, args):  # type: ignore[no-untyped-def]
+        if _NATIVE:
+            _emit_zeroed(builder, args)
+        return context.get_dummy_value()
+
+    return types.void(*(types.int64,) * 6), codegen
+
+
+@part
+def multiply_rows(codes, apart, rows, weights, zeros, out, width):  # type: ignore[no-untyped-def]
+    """Sum 32 rows of codes times a block of 32 or 64 channels.
+
+    Args:
+        codes: address of the first row's.
+        apart: bytes between two rows.
+        rows: of 64 bytes that lie together.
+        weights: address of the weights of the first of these steps.
+        zeros: address of int32 zeros, as many as channels.
+        out: address of the sums [32, width].
+        width: channels.
+    """
+    pitch = width * 4
+    for column in range(0, width, COLUMNS):
+        at = column * 4
+        if MATRIX_MODELLED:
+            _modelled(
+                codes, apart, 64, codes + ROWS * apart, apart, 64, zeros, rows, weights + at,
+                pitch, zeros, 0, out + at,
+            )  # fmt: skip
+        else:
+            _zeroed_unit(codes, apart, rows, weights + at, pitch, out + at)
+
+
 @part
 def _place(bases, offsets, rows, together, panel):  # type: ignore[no-untyped-def]
     """Return where 16 pixels' codes lie, the bytes between two, those between a panel's rows.

@@ -44,7 +44,7 @@ def encode(source: Source, index: int) -> list[Command]:
     from hw_models.compiled.instructions import MATRIX
     from hw_models.products.geometry import Geometry
     from hw_models.stream import fields as f
-    from hw_models.stream.grouped import CHUNK
+    from hw_models.stream.grouped import CHUNKS
     from hw_models.stream.tiles import padded
 
     call = source.program.calls[index]
@@ -62,12 +62,15 @@ def encode(source: Source, index: int) -> list[Command]:
     widest = int(packed.blocks[:, 0].max())
     cut, work = bands(Window(rows, 1, 1, depth, 1, 1), geometry, 1, widest)
     keep = source.constants.add
-    shift = 128 if signed else 0
+    rows_read = int(
+        padded(cut[f.IMAGES])
+    )  # whole blocks: what lies behind the rows counts for nothing
+    work = max(work, rows_read * depth + 64)
     totals = -(-work // 64) * 64
-    floats = totals + int(padded(CHUNK)) * widest * 4
+    floats = totals + int(padded(max(CHUNKS))) * widest * 4
     words |= cut | packed.words | {
         f.PAD: 0, f.SIGNED: f.INT8 if signed else f.UINT8, f.FLIP: 0x80 if signed else 0,
-        f.OFFSETS: keep(packed.offsets), f.INIT: keep((packed.sums * -shift).astype(np.int32)),
+        f.OFFSETS: keep(packed.offsets), f.INIT: keep(np.zeros(packed.sums.shape[1], np.int32)),
         f.BLOCKS: keep(packed.blocks), f.BLOCK_COUNT: len(packed.blocks), f.O: outputs,
         f.MATRIX_STEPS: packed.words[f.PART_STEPS] if MATRIX and rows >= _FEWEST else 0,
         f.SHARES: min(len(packed.blocks), -(-_ITEMS // cut[f.BANDS])),
@@ -106,6 +109,8 @@ def _pack(source: Source, _index: int, call: Call) -> _Packed:
         split = split - zero.astype(np.int64)[:, :, None]
     if split.min(initial=0) < -128 or split.max(initial=0) > 127:
         raise NotInStream("weights less their zero points exceed 8 bits")
+    if np.abs(split.sum(axis=2)).max(initial=0) >= 1 << 15:
+        raise NotInStream("the weights of a group add up to more than 16 bits")
     size = split.shape[2]
     steps = -(-size // 4)
     whole = -(-steps // 16) * 16 if MATRIX else steps
@@ -121,7 +126,7 @@ def _pack(source: Source, _index: int, call: Call) -> _Packed:
     given = resolve(a["bias"], constants)
     if given is not None:
         bias[:outputs] = given
-    table = [factors, sums.astype(np.int32), bias]
+    table = [factors, (sums & 0xFFFF).astype(np.int32), bias]
     by_row, fused = a["order"] == "row", bool(a["fused"])
     way = (floats.BY_ROW if by_row else floats.BY_GROUP) + fused
     if given is None:

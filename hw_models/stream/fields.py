@@ -99,7 +99,8 @@ WAY, ROWS_FLOATS = 53, 54
 # linear_groups: PARTS groups of STEPS steps, for which PART_STEPS are packed; WAY and END_WAY as in
 # ``group_floats``; TABLE has [PARTS, PITCH] float32 scales and int32 sums of weights, float32
 # biases; INIT: zeros; TOTALS: bytes from the start of the workspace.
-PARTS, PART_STEPS, TOTALS, END_WAY = 56, 57, 58, 59
+# SUMS_APART: bytes between the sums of two groups.
+PARTS, PART_STEPS, TOTALS, END_WAY, SUMS_APART = 56, 57, 58, 59, 36
 # choose: MODE is the formula's number; TABLE: int64 least, largest and middle code, whether it is
 # symmetric, and the bits of the least scale.
 # quantize: MODE is one of FUSED, ADDED, EVEN, AWAY of ``floats``; LEAST and MOST are codes.

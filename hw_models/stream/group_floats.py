@@ -19,6 +19,7 @@ _VALUES, _WHOLE = ir.VectorType(_F32, LANES), ir.VectorType(_I32, LANES)
 _BYTES: Final = 4 * LANES
 # When the row's scale is taken, and how a product is added.
 BY_ROW, BY_ROW_FUSED, BY_GROUP, BY_GROUP_FUSED = range(4)
+TOGETHER: Final = 2  # groups that are added at once to 64 outputs, if there are as many
 # What becomes of the total of the groups.
 SCALED, SCALED_ADDED, SCALED_FUSED, KEPT, ADDED = range(5)
 
@@ -41,26 +42,40 @@ def _add(b: Any, left: Any, right: Any, total: Any, *, fused: bool) -> Any:
     return b.call(b.module.declare_intrinsic(name, (), kind), [left, right, total])
 
 
-def _adder(way: int, vectors: int) -> Any:
-    """Make the intrinsic that adds one group to the totals of ``vectors`` times 16 outputs.
+def _sum(b: Any, address: Any, point: Any, weight: Any) -> Any:
+    """Return sums less the zero point's share, as float32."""
+    name = "llvm.x86.avx512.vpdpwssd.512"
+    made = instructions.call(b, name, _load(b, address, _WHOLE), point, weight)
+    return b.sitofp(made, _VALUES)
+
+
+def _adder(way: int, vectors: int, groups: int = 1) -> Any:
+    """Make the intrinsic that adds groups to the totals of ``vectors`` times 16 outputs.
 
     Its arguments are int64: addresses of int32 sums and of float32 totals, and the bytes between
-    two rows of both; addresses of the outputs' float32 scales and sums of weights, of the rows'
-    float32 scales and zero points; rows. The sums of weights are the lower 16 bits of int32 whose
-    upper ones are 0; the zero points are int32 of 16 bits, negative.
+    two rows of both, between the sums of two groups, and between the parameters of two groups;
+    addresses of the outputs' float32 scales and sums of weights, of the rows' float32 scales and
+    zero points; rows. The sums of weights are the lower 16 bits of int32 whose upper ones are 0;
+    the zero points are int32 of 16 bits, negative.
     """
 
     @intrinsic
     def adder(  # type: ignore[no-untyped-def]
-        _typing, _sums, _totals, _pitch, _factors, _weights, _scales, _points, _rows
+        _typing, _sums, _totals, _pitch, _apart, _step, _factors, _weights, _scales, _points, _rows
     ):
-        signature = types.void(*(types.int64,) * 8)
+        signature = types.void(*(types.int64,) * 10)
 
         def codegen(context, b, _signature, args):  # type: ignore[no-untyped-def]
-            sums, totals, pitch, factors, weights, scales, points, rows = args
+            sums, totals, pitch, apart, step, factors, weights, scales, points, rows = args
             starts = [ir.Constant(_I64, _BYTES * v) for v in range(vectors)]
-            factor = [_load(b, b.add(factors, start), _VALUES) for start in starts]
-            weight = [_load(b, b.add(weights, start), _WHOLE) for start in starts]
+            number = [ir.Constant(_I64, group) for group in range(groups)]
+            tables = [b.mul(step, each) for each in number]
+            factor, weight = (
+                [[_load(b, b.add(b.add(where, at), start), kind) for start in starts]
+                 for at in tables]
+                for where, kind in ((factors, _VALUES), (weights, _WHOLE))
+            )  # fmt: skip
+            parts = [b.add(sums, b.mul(apart, each)) for each in number]
             with cgutils.for_range(b, rows) as loop:
                 four = b.mul(loop.index, ir.Constant(_I64, 4))
                 there = b.mul(loop.index, pitch)
@@ -69,14 +84,14 @@ def _adder(way: int, vectors: int) -> Any:
                 for v, start in enumerate(starts):
                     at = b.add(there, start)
                     total = _load(b, b.add(totals, at), _VALUES)
-                    held = _load(b, b.add(sums, at), _WHOLE)
-                    name = "llvm.x86.avx512.vpdpwssd.512"
-                    t = b.sitofp(instructions.call(b, name, held, point, weight[v]), _VALUES)
-                    m = factor[v]
-                    if way in (BY_GROUP, BY_GROUP_FUSED):
-                        m = b.fmul(scale, m)
-                    made = _add(b, t, m, total, fused=way in (BY_ROW_FUSED, BY_GROUP_FUSED))
-                    _store(b, made, b.add(totals, at))
+                    for group, part in enumerate(parts):
+                        t = _sum(b, b.add(part, at), point, weight[group][v])
+                        m = factor[group][v]
+                        if way in (BY_GROUP, BY_GROUP_FUSED):
+                            m = b.fmul(scale, m)
+                        fused = way in (BY_ROW_FUSED, BY_GROUP_FUSED)
+                        total = _add(b, t, m, total, fused=fused)
+                    _store(b, total, b.add(totals, at))
             return context.get_dummy_value()
 
         return signature, codegen
@@ -85,7 +100,7 @@ def _adder(way: int, vectors: int) -> Any:
 
 
 row_16, row_fused_16, group_16, group_fused_16 = (_adder(way, 1) for way in range(4))
-row_64, row_fused_64, group_64, group_fused_64 = (_adder(way, 4) for way in range(4))
+row_64, row_fused_64, group_64, group_fused_64 = (_adder(way, 4, TOGETHER) for way in range(4))
 
 
 def _end(b: Any, way: int, total: Any, scale: Any, bias: Any) -> Any:

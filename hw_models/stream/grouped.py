@@ -33,6 +33,7 @@ from hw_models.stream.fields import (
     SHARES,
     STEPS,
     SUMS,
+    SUMS_APART,
     TABLE,
     TAIL,
     TOTALS,
@@ -47,6 +48,7 @@ from hw_models.stream.group_floats import (
     BY_GROUP,
     BY_ROW,
     BY_ROW_FUSED,
+    TOGETHER,
     end_16,
     group_16,
     group_64,
@@ -68,9 +70,9 @@ CHUNKS: Final = (32, 48)
 
 
 @part
-def _group(d, constants, work, start, weights, width, group, rows):  # type: ignore[no-untyped-def]
+def _group(d, constants, work, sums, start, weights, width, group, rows):  # type: ignore[no-untyped-def]
     """Write the sums of one group, for rows of a band from ``start`` on."""
-    sums, zeros = work + d[SUMS], constants + d[INIT]
+    zeros = constants + d[INIT]
     if MATRIX and width >= COLUMNS and d[MATRIX_STEPS]:
         offset = int64_at(constants + d[OFFSETS] + group * d[PART_STEPS] * 8, 1)[0]
         count = d[PART_STEPS] // MATRIX_ROW
@@ -87,44 +89,52 @@ def _group(d, constants, work, start, weights, width, group, rows):  # type: ign
 
 
 @part
-def _add_64(way, sums, totals, pitch, factors, weights, scales, points, rows):  # type: ignore[no-untyped-def]
+def _add_64(  # type: ignore[no-untyped-def]
+    way, sums, totals, pitch, apart, step, factors, weights, scales, points, rows
+):
     if way == BY_ROW:
-        row_64(sums, totals, pitch, factors, weights, scales, points, rows)
+        row_64(sums, totals, pitch, apart, step, factors, weights, scales, points, rows)
     elif way == BY_ROW_FUSED:
-        row_fused_64(sums, totals, pitch, factors, weights, scales, points, rows)
+        row_fused_64(sums, totals, pitch, apart, step, factors, weights, scales, points, rows)
     elif way == BY_GROUP:
-        group_64(sums, totals, pitch, factors, weights, scales, points, rows)
+        group_64(sums, totals, pitch, apart, step, factors, weights, scales, points, rows)
     else:
-        group_fused_64(sums, totals, pitch, factors, weights, scales, points, rows)
+        group_fused_64(sums, totals, pitch, apart, step, factors, weights, scales, points, rows)
 
 
 @part
-def _add_16(way, sums, totals, pitch, factors, weights, scales, points, rows):  # type: ignore[no-untyped-def]
+def _add_16(  # type: ignore[no-untyped-def]
+    way, sums, totals, pitch, apart, step, factors, weights, scales, points, rows
+):
     if way == BY_ROW:
-        row_16(sums, totals, pitch, factors, weights, scales, points, rows)
+        row_16(sums, totals, pitch, apart, step, factors, weights, scales, points, rows)
     elif way == BY_ROW_FUSED:
-        row_fused_16(sums, totals, pitch, factors, weights, scales, points, rows)
+        row_fused_16(sums, totals, pitch, apart, step, factors, weights, scales, points, rows)
     elif way == BY_GROUP:
-        group_16(sums, totals, pitch, factors, weights, scales, points, rows)
+        group_16(sums, totals, pitch, apart, step, factors, weights, scales, points, rows)
     else:
-        group_fused_16(sums, totals, pitch, factors, weights, scales, points, rows)
+        group_fused_16(sums, totals, pitch, apart, step, factors, weights, scales, points, rows)
 
 
 @part
-def _add(d, constants, work, width, column, group, scales, points, rows):  # type: ignore[no-untyped-def]
-    """Add the sums of one group to the totals."""
-    pitch, way = width * SUM_BYTES, d[WAY] - 1
-    sums, totals = work + d[SUMS], work + d[TOTALS]
-    factors = constants + d[TABLE] + (group * d[PITCH] + column) * 4
-    weights = factors + d[PARTS] * d[PITCH] * 4
-    if width == 4 * BLOCK:
-        _add_64(way, sums, totals, pitch, factors, weights, scales, points, rows)
-        return
-    for lane in range(0, pitch, BLOCK * 4):
-        _add_16(
-            way, sums + lane, totals + lane, pitch, factors + lane, weights + lane, scales,
-            points, rows,
+def _add(d, constants, work, width, column, group, groups, scales, points, rows):  # type: ignore[no-untyped-def]
+    """Add the sums of groups to the totals."""
+    pitch, way, step = width * SUM_BYTES, d[WAY] - 1, d[PITCH] * 4
+    sums, totals, apart = work + d[SUMS], work + d[TOTALS], d[SUMS_APART]
+    factors = constants + d[TABLE] + group * step + column * 4
+    weights = factors + d[PARTS] * step
+    if width == 4 * BLOCK and groups == TOGETHER:
+        _add_64(
+            way, sums, totals, pitch, apart, step, factors, weights, scales, points, rows
         )  # fmt: skip
+        return
+    for number in range(groups):
+        for lane in range(0, pitch, BLOCK * 4):
+            at = number * step + lane
+            _add_16(
+                way, sums + number * apart + lane, totals + lane, pitch, apart, step, factors + at,
+                weights + at, scales, points, rows,
+            )  # fmt: skip
 
 
 @part
@@ -178,13 +188,18 @@ def grouped(d, arena, constants, _arguments, work, parts, _thread, threads):  # 
                 count = min(chunk, pixels - start)
                 weights = constants + d[WEIGHTS] + at
                 float32_at(work + d[TOTALS], count * width)[:] = 0
-                for group in range(d[PARTS]):
-                    _group(d, constants, work, start, weights, width, group, count)
+                for group in range(0, d[PARTS], TOGETHER):
+                    groups = min(TOGETHER, d[PARTS] - group)
+                    for number in range(groups):
+                        sums = work + d[SUMS] + number * d[SUMS_APART]
+                        _group(
+                            d, constants, work, sums, start, weights, width, group + number, count
+                        )
+                        weights += d[PART_STEPS] * width * 4
                     _add(
-                        d, constants, work, width, column, group, scales + start * 4,
+                        d, constants, work, width, column, group, groups, scales + start * 4,
                         points + start * 4, count,
                     )  # fmt: skip
-                    weights += d[PART_STEPS] * width * 4
                 y = arena + d[Y] + (image + start) * d[O] * 4
                 _end(d, constants, work, y, width, column, scales + start * 4, count)
         part = take(parts)

@@ -44,6 +44,7 @@ def encode(source: Source, index: int) -> list[Command]:
     from hw_models.compiled.instructions import MATRIX
     from hw_models.products.geometry import Geometry
     from hw_models.stream import fields as f
+    from hw_models.stream.group_floats import TOGETHER
     from hw_models.stream.grouped import CHUNKS
     from hw_models.stream.tiles import padded
 
@@ -67,14 +68,16 @@ def encode(source: Source, index: int) -> list[Command]:
     )  # whole blocks: what lies behind the rows counts for nothing
     work = max(work, rows_read * depth + 64)
     totals = -(-work // 64) * 64
-    floats = totals + int(padded(max(CHUNKS))) * widest * 4
+    apart = int(padded(max(CHUNKS))) * widest * 4
+    sums = totals + apart
+    floats = sums + TOGETHER * apart
     words |= cut | packed.words | {
         f.PAD: 0, f.SIGNED: f.INT8 if signed else f.UINT8, f.FLIP: 0x80 if signed else 0,
         f.OFFSETS: keep(packed.offsets), f.INIT: keep(np.zeros(packed.sums.shape[1], np.int32)),
         f.BLOCKS: keep(packed.blocks), f.BLOCK_COUNT: len(packed.blocks), f.O: outputs,
         f.MATRIX_STEPS: packed.words[f.PART_STEPS] if MATRIX and rows >= _FEWEST else 0,
         f.SHARES: min(len(packed.blocks), -(-_ITEMS // cut[f.BANDS])),
-        f.TOTALS: totals, f.ROWS_FLOATS: floats,
+        f.TOTALS: totals, f.SUMS: sums, f.SUMS_APART: apart, f.ROWS_FLOATS: floats,
     }  # fmt: skip
     work = floats + 16 * cut[f.IMAGES] + 64
     command = Command(

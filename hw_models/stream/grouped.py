@@ -59,7 +59,7 @@ from hw_models.stream.group_floats import (
     row_fused_16,
     row_fused_64,
 )
-from hw_models.stream.matrix import COLUMNS, begin, end, multiply_rows
+from hw_models.stream.matrix import COLUMNS, begin, begin_halves, end, multiply_rows
 from hw_models.stream.matrix import STEPS as MATRIX_ROW
 from hw_models.stream.memory import float32_at, int32_at, int64_at, take
 from hw_models.stream.products import multiply_round, row_parameters
@@ -75,9 +75,9 @@ def _group(d, constants, work, sums, start, weights, width, group, rows):  # typ
     zeros = constants + d[INIT]
     if MATRIX and width >= COLUMNS and d[MATRIX_STEPS]:
         offset = int64_at(constants + d[OFFSETS] + group * d[PART_STEPS] * 8, 1)[0]
-        count = d[PART_STEPS] // MATRIX_ROW
+        count = d[PART_STEPS] // MATRIX_ROW  # 0: half a row
         codes = work + start * d[C] + offset
-        multiply_rows(codes, d[C], count, weights, zeros, sums, width)
+        multiply_rows(codes, d[C], count, weights, sums, width)
         return
     offsets = constants + d[OFFSETS] + group * d[PART_STEPS] * 8
     for r in range(-(-rows // ROUND)):
@@ -169,7 +169,9 @@ def grouped(d, arena, constants, _arguments, work, parts, _thread, threads):  # 
     points = scales + 4 * d[IMAGES]
     unit_used = MATRIX and d[MATRIX_STEPS] > 0
     chunk = CHUNKS[0] if unit_used else CHUNKS[1]
-    if unit_used:
+    if unit_used and d[PART_STEPS] < MATRIX_ROW:
+        begin_halves()
+    elif unit_used:
         begin()
     while part < d[BANDS] * shares:
         band, share = part // shares, part % shares

@@ -116,7 +116,8 @@ def _pack(source: Source, _index: int, call: Call) -> _Packed:
         raise NotInStream("the weights of a group add up to more than 16 bits")
     size = split.shape[2]
     steps = -(-size // 4)
-    whole = -(-steps // 16) * 16 if MATRIX else steps
+    half = 8 if steps <= 8 else 16  # steps of the matrix unit's rows
+    whole = -(-steps // half) * half if MATRIX else steps
     filled = np.zeros((outputs, groups, 4 * whole), np.int64)
     filled[:, :, :size] = split
     geometry = Geometry.of((outputs, groups * 4 * whole, 1, 1), 1, 0, 1, 1)

@@ -59,7 +59,7 @@ from hw_models.stream.group_floats import (
     row_fused_16,
     row_fused_64,
 )
-from hw_models.stream.matrix import COLUMNS, begin, begin_halves, end, multiply_rows
+from hw_models.stream.matrix import COLUMNS, ROWS_AT_ONCE, begin, begin_halves, end, multiply_rows
 from hw_models.stream.matrix import STEPS as MATRIX_ROW
 from hw_models.stream.memory import float32_at, int32_at, int64_at, take
 from hw_models.stream.products import multiply_round, row_parameters
@@ -77,7 +77,9 @@ def _group(d, constants, work, sums, start, weights, width, group, rows):  # typ
         offset = int64_at(constants + d[OFFSETS] + group * d[PART_STEPS] * 8, 1)[0]
         count = d[PART_STEPS] // MATRIX_ROW  # 0: half a row
         codes = work + start * d[C] + offset
-        multiply_rows(codes, d[C], count, weights, sums, width)
+        for first in range(0, rows, ROWS_AT_ONCE):
+            there = codes + first * d[C], sums + first * width * SUM_BYTES
+            multiply_rows(there[0], d[C], count, weights, there[1], width)
         return
     offsets = constants + d[OFFSETS] + group * d[PART_STEPS] * 8
     for r in range(-(-rows // ROUND)):

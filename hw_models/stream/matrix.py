@@ -26,6 +26,7 @@ from hw_models.stream.tiles import BLOCK
 STEPS: Final = 16  # of four bytes: a register's row
 ROWS: Final = 16
 COLUMNS: Final = 32  # channels of a block
+ROWS_AT_ONCE: Final = 2 * ROWS
 GATHERED: Final = 64  # channels that are worth a copy
 PANEL_ROWS: Final = 8
 _FEWEST: Final = 8  # pixels that are worth a block

@@ -9,6 +9,7 @@ from benchmarks import (
     bench_correlation,
     bench_dynamic,
     bench_executorch,
+    bench_groups,
     bench_lanes,
     bench_memory,
     bench_network,
@@ -29,6 +30,8 @@ def main() -> None:
     bench_xnnpack.main()
     print("\ndense layers quantized at run time, the same bits; peer: torch's fbgemm\n")
     bench_dynamic.main()
+    print("\nweights of 4 bits in groups; beside them our own 8 bits\n")
+    bench_groups.main()
     print("\na .pte over what it runs\n")
     bench_executorch.main()
     print("\nmemory of networks, bytes; peer: ExecuTorch's greedy planner\n")

@@ -11,6 +11,7 @@ from hw_models import FLOAT32, FixedFormat
 from hw_models.stream.tiles import BYTES
 from qsim.errors import ModelError
 from qsim.program import Call, Program, TensorSpec
+from tests.qsim.program.reference import interpret
 
 
 def layer(
@@ -86,6 +87,17 @@ def test_weights_beyond_a_byte_are_the_interpreters() -> None:
     reason = program.stream(1).compiled.commands[3].reason
     assert reason == "weights less their zero points exceed 8 bits" or not BYTES
     check(program, 3)
+
+
+def test_the_call_follows_the_definition() -> None:
+    program = layer(12, 5, 3, order="group")
+    rng = np.random.default_rng(1)
+    codes = rng.integers(-128, 128, (2, 12)).astype(np.int8)
+    scale, zero = np.float32([[0.3], [0.7]]), np.array([[3], [-7]], np.int8)
+    (made,) = program.run(codes, scale, zero)
+    tensors, books = interpret(program, [codes, scale, zero])
+    assert np.array_equal(made, tensors["y"])
+    assert books["a"][1].extremes == (made.min(), made.max())
 
 
 def test_groups_that_do_not_divide() -> None:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from benchmarks import (
     bench_correlation,
+    bench_dynamic,
     bench_executorch,
+    bench_groups,
     bench_lanes,
     bench_memory,
     bench_network,
@@ -26,6 +28,10 @@ def main() -> None:
     bench_network.main()
     print("\nwhole networks, the same integers; peer: XNNPACK through LiteRT\n")
     bench_xnnpack.main()
+    print("\ndense layers quantized at run time, the same bits; peer: torch's fbgemm\n")
+    bench_dynamic.main()
+    print("\nweights of 4 bits in groups; beside them our own 8 bits\n")
+    bench_groups.main()
     print("\na .pte over what it runs\n")
     bench_executorch.main()
     print("\nmemory of networks, bytes; peer: ExecuTorch's greedy planner\n")

@@ -14,21 +14,27 @@ from hw_models.add import AlignedAdd, FloatAdd, MultiplierAdd, ShiftedAdd, add
 from hw_models.argmax import argmax
 from hw_models.avg_pool import adaptive_avg_pool, avg_pool, global_avg_pool
 from hw_models.bias_add import bias_add
+from hw_models.choose_qparams import QParamsRule, choose_qparams
 from hw_models.concat import concat
 from hw_models.correlation import CorrelationPlan, correlation, correlation_plan
 from hw_models.dequantize import dequantize
-from hw_models.errors import AccumulatorOverflowError, ContractError
+from hw_models.dequantize_sums import dequantize_sums
+from hw_models.errors import AccumulatorOverflowError, ContractError, NonFiniteError
 from hw_models.extremum import maximum, minimum
 from hw_models.float_requantize import FLOAT_BIAS_KINDS, FloatBias, float_requantize
+from hw_models.floats import FLOAT32, FloatFormat, Format
 from hw_models.formats import Accumulator, FixedFormat
 from hw_models.gather import gather
 from hw_models.interpolation import interpolate, interpolation_table
 from hw_models.ledger import Ledger, Register
 from hw_models.linear import LinearPlan, linear, linear_plan
+from hw_models.linear_groups import linear_groups
+from hw_models.linear_pairs import linear_pairs
 from hw_models.lookup import lookup
 from hw_models.matmul import matmul
 from hw_models.max_pool import adaptive_max_pool, global_max_pool, max_pool
 from hw_models.mean import Division, mean, over_count
+from hw_models.min_max import min_max
 from hw_models.mul import mul
 from hw_models.pad import pad
 from hw_models.prelu import prelu
@@ -57,6 +63,7 @@ from hw_models.transposed_correlation import (
 )
 
 __all__ = [
+    "FLOAT32",
     "FLOAT_BIAS_KINDS",
     "ROUNDINGS",
     "Accumulator",
@@ -72,13 +79,17 @@ __all__ = [
     "Float64Scale",
     "FloatAdd",
     "FloatBias",
+    "FloatFormat",
     "FloatScale",
     "FloatSoftmax",
+    "Format",
     "Ledger",
     "LinearPlan",
     "MulAddShift",
     "MultiplierAdd",
+    "NonFiniteError",
     "PowerOfTwo",
+    "QParamsRule",
     "Register",
     "RequantizePlan",
     "Requantizer",
@@ -94,11 +105,13 @@ __all__ = [
     "argmax",
     "avg_pool",
     "bias_add",
+    "choose_qparams",
     "clamp",
     "concat",
     "correlation",
     "correlation_plan",
     "dequantize",
+    "dequantize_sums",
     "float_requantize",
     "gather",
     "global_avg_pool",
@@ -106,12 +119,15 @@ __all__ = [
     "interpolate",
     "interpolation_table",
     "linear",
+    "linear_groups",
+    "linear_pairs",
     "linear_plan",
     "lookup",
     "matmul",
     "max_pool",
     "maximum",
     "mean",
+    "min_max",
     "minimum",
     "mul",
     "over_count",

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from hw_models._arguments import as_array
 from hw_models.errors import ContractError
+from hw_models.floats import FLOAT32
 from hw_models.formats import FixedFormat, IntArray, is_int
 
 _C_ORDERS = tuple(tuple(range(ndim)) for ndim in range(65))  # NumPy has at most 64 dimensions
@@ -30,6 +31,22 @@ def require_integers(x: object, name: str) -> IntArray:
             "uint8 to uint64)"
         )
     return array
+
+
+def require_floats(x: object, name: str) -> npt.NDArray[np.float32]:
+    """Return x as an array of float32, or raise ContractError."""
+    array = as_array(x, name)
+    if array.dtype != FLOAT32.dtype:
+        raise ContractError(
+            f"{name} must be a float32 array, not {array.dtype} (accepted: float32)"
+        )
+    return array
+
+
+def require_numbers(x: object, name: str) -> npt.NDArray[Any]:
+    """Return x as an array of integers or of float32 values, or raise ContractError."""
+    array = as_array(x, name)
+    return array if array.dtype == FLOAT32.dtype else require_integers(array, name)
 
 
 def require_signed(x: object, name: str) -> IntArray:
@@ -106,6 +123,13 @@ def output_range(output: FixedFormat, clamp: tuple[int, int] | None) -> tuple[in
             "(accepted: two integers, or None)"
         )
     return output.saturate(int(low)), output.saturate(int(high))
+
+
+def ends_of(x: npt.NDArray[Any]) -> tuple[float, float]:
+    """Return minimum and maximum of codes or of float32 values; (0, 0) when empty."""
+    if x.dtype.kind != "f":
+        return extremes(x)
+    return (float(x.min()), float(x.max())) if x.size else (0.0, 0.0)
 
 
 def extremes(x: IntArray) -> tuple[int, int]:

@@ -35,7 +35,7 @@ def _subtracts_exactly(formula: Formula) -> bool:
     match formula:
         case "torch":
             return False
-        case "executorch" | "onnx" | "tflite":
+        case "executorch" | "onnx" | "tflite" | "fbgemm":
             return True
         case _:
             raise ContractError(no_case(formula, "formula", FORMULAS))
@@ -80,7 +80,7 @@ def dequantize(
         zero_point: integer, as in ``quantize``.
         axis: the dimension that 1-D or blocked parameters run along; None for scalars.
         block: how many neighbours along ``axis`` share one scale.
-        formula: ``torch``, or ``executorch``, ``onnx`` or ``tflite``, which are the same here.
+        formula: ``torch``, or one of the others, which are the same here.
         ledger: filled with the extremes of the codes; nothing clamps.
 
     Returns:

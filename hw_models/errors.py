@@ -51,6 +51,21 @@ class AccumulatorOverflowError(ArithmeticError):
         )
 
 
+class NonFiniteError(ArithmeticError):
+    """A float32 value is NaN or infinite where a number must be, or its range is too wide.
+
+    Attributes:
+        index: of the first such row or element, in C order.
+    """
+
+    def __init__(self, primitive: str, what: str, index: tuple[int, ...], shown: str) -> None:
+        self.index = index
+        super().__init__(
+            f"{primitive}: {what} at index {index} must be finite, not {shown} "
+            "(accepted: finite numbers)"
+        )
+
+
 def no_case(value: Never, what: str, accepted: Iterable[str]) -> str:
     """Return what to say of a value that every branch of a closed choice has passed by.
 

@@ -50,6 +50,7 @@ from hw_models._pointwise import (
 )
 from hw_models.compiled import kernel
 from hw_models.errors import ContractError, no_case
+from hw_models.floats import nearest32
 from hw_models.formats import FixedFormat, IntArray
 
 if TYPE_CHECKING:
@@ -62,7 +63,6 @@ FloatBiasKind: TypeAlias = Literal[
 FLOAT_BIAS_KINDS: Final[tuple[FloatBiasKind, ...]] = get_args(FloatBiasKind)
 _CHANNEL, _TENSOR, _ONEDNN, _COMBINED, _REFERENCE = 0, 1, 2, 3, 4
 _LIMIT: Final = 1 << 62
-_LARGEST: Final = Fraction(float(np.finfo(np.float32).max))
 Table32: TypeAlias = npt.NDArray[np.float32]
 
 
@@ -155,20 +155,6 @@ def _float32(value: object, name: str, *, positive: bool) -> Table32:
     if not np.isfinite(table).all() or (positive and not (table > 0).all()):
         raise ContractError(f"{name} must not be {value!r} (accepted: {accepted})")
     return table
-
-
-def nearest32(value: Fraction) -> float:
-    """Return the float32 number nearest to an exact value, ties to even: the definition."""
-    if value == 0:
-        return 0.0
-    exponent = math.frexp(float(value))[1]
-    # float() may round up to the next power of two, or be infinite above float32 anyway.
-    exponent -= 1 if abs(value) < Fraction(2) ** (exponent - 1) else 0
-    step = Fraction(2) ** (max(exponent - 1, -126) - 23)
-    rounded = round(value / step) * step
-    if abs(rounded) > _LARGEST:
-        return math.inf if rounded > 0 else -math.inf
-    return float(rounded)
 
 
 def _add(a: float, b: float) -> float:

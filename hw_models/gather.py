@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hw_models._arguments import as_array, axis_length, require_ledger, show
-from hw_models._pointwise import extremes, require_axis, require_integers
+from hw_models._pointwise import ends_of, require_axis, require_numbers
 from hw_models.errors import ContractError
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def gather(x: IntArray, indices: IntArray, axis: int = 1, ledger: Ledger | None 
     """Read codes at positions along one dimension.
 
     Args:
-        x: codes of any integer type, any shape and strides, one dimension or more.
+        x: codes of any integer type or float32 values, any strides, one dimension or more.
         indices: the positions, integers in 0..n-1 for a dimension of n; one dimension.
         axis: the dimension that they count.
         ledger: filled with the extremes of the result; nothing overflows.
@@ -48,14 +48,14 @@ def gather(x: IntArray, indices: IntArray, axis: int = 1, ledger: Ledger | None 
         ContractError: for arguments outside the contract; a position outside of x is named.
     """
     require_ledger(ledger)
-    codes = require_integers(as_array(x, "x"), "x")
+    codes = require_numbers(x, "x")
     length = axis_length(codes.shape, axis)
     axis = require_axis(axis, codes.ndim, length, length, "gather")
     where = require_positions(indices, length)
     y: IntArray = np.take(codes, where, axis=axis)
     if ledger is not None:
         reason = "no arithmetic: the codes are moved, not changed"
-        ledger.fill(y.size, extremes(y), "gather", reason)
+        ledger.fill(y.size, ends_of(y), "gather", reason)
     return y
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from hw_models.floats import FLOAT32
 from hw_models.formats import signed_bits
 
 if TYPE_CHECKING:
@@ -75,7 +76,8 @@ class Ledger:
         elements: how many output elements the call produced.
         minimum, maximum: exact extremes of the values *before* the overflow rule of the call's
             accumulator, else before the clamp to its output range. For a ``mac`` accumulator these
-            are the extremes over every partial sum, in the stated order, of the unbounded sum.
+            are the extremes over every partial sum, in the stated order, of the unbounded sum. Of
+            a call that makes float32 values, those of its result.
         clamped: output elements that the output range or a fused activation clamped.
         first_clamped: index of the first of them, in C order of the output.
         kernel: which kernel computed the call.
@@ -84,8 +86,8 @@ class Ledger:
     """
 
     elements: int = 0
-    minimum: int = 0
-    maximum: int = 0
+    minimum: float = 0
+    maximum: float = 0
     clamped: int = 0
     first_clamped: Index | None = None
     kernel: str = ""
@@ -95,7 +97,7 @@ class Ledger:
     def fill(
         self,
         elements: int,
-        ends: tuple[int, int],
+        ends: tuple[float, float],
         kernel: str,
         reason: str,
         *,
@@ -156,8 +158,13 @@ class Ledger:
 
     @property
     def bits_used(self) -> int:
-        """The narrowest signed register that would have held every value: the safe width."""
-        return signed_bits(self.minimum, self.maximum)
+        """The narrowest signed register that would have held every value: the safe width.
+
+        Of float32 values their own width.
+        """
+        if isinstance(self.minimum, int) and isinstance(self.maximum, int):
+            return signed_bits(self.minimum, self.maximum)
+        return FLOAT32.bits
 
 
 def fixed_register(

@@ -70,8 +70,8 @@ def _check_shapes(a: IntArray, b: IntArray) -> tuple[int, ...]:
 def _gather(ledger: Ledger, parts: list[Ledger], accumulator: Accumulator, size: int) -> None:
     seen = [part for part in parts if part.elements]
     ends = (
-        min((part.minimum for part in seen), default=0),
-        max((part.maximum for part in seen), default=0),
+        min((int(part.minimum) for part in seen), default=0),
+        max((int(part.maximum) for part in seen), default=0),
     )
     firsts = [part.first for part in seen if part.first is not None]
     overflows = sum(part.overflows for part in seen)

@@ -1,6 +1,6 @@
 """Quantize: float32 values become codes.
 
-Real-number meaning: ``q ~ x / scale + zero_point``. Four float formulas are in use, all in float32
+Real-number meaning: ``q ~ x / scale + zero_point``. Five float formulas are in use, all in float32
 (``f32`` rounds to nearest even; ``rint`` rounds halves to even, ``round`` away from zero), all
 followed by saturation:
 
@@ -10,8 +10,11 @@ followed by saturation:
 | executorch | ``f32(rint(f32(x * f32(1 / f32(scale)))) + zero_point)``  | ExecuTorch kernels   |
 | onnx       | ``rint(f32(x / f32(scale))) + zero_point``, exact         | QuantizeLinear, ORT  |
 | tflite     | ``round(f32(x / f32(scale))) + zero_point``, exact        | TFLite's QUANTIZE    |
+| fbgemm     | ``rint(fma(x, f32(1 / f32(scale)), zero_point))``         | FBGEMM, run time     |
 
-(tensorflow:tensorflow/lite/kernels/internal/reference/quantize.h, AffineQuantize.)
+(tensorflow:tensorflow/lite/kernels/internal/reference/quantize.h, AffineQuantize. fbgemm: the
+vector code of pytorch/FBGEMM QuantizeAvx2, which quantized::linear_dynamic runs; ``fma`` rounds
+once.)
 
 Corners: torch takes the reciprocal in float64, so a float64 scale and its float32 neighbour may
 differ. But for onnx and tflite the zero point becomes a float32 too, and that sum rounds above
@@ -38,13 +41,15 @@ from hw_models._pointwise import (
     require_output,
 )
 from hw_models.compiled import kernel
+from hw_models.compiled.fused import fused_multiply_add
 from hw_models.errors import ContractError, no_case
+from hw_models.floats import nearest32
 from hw_models.formats import FixedFormat, FloatArray, IntArray, is_int
 
 if TYPE_CHECKING:
     from hw_models.ledger import Ledger
 
-Formula: TypeAlias = Literal["torch", "executorch", "onnx", "tflite"]
+Formula: TypeAlias = Literal["torch", "executorch", "onnx", "tflite", "fbgemm"]
 FORMULAS: Final[tuple[Formula, ...]] = get_args(Formula)
 _LIMIT: Final = 1 << 62
 
@@ -56,11 +61,13 @@ class _Steps(NamedTuple):
         divides: by the scale, instead of a product with its reciprocal.
         double: the reciprocal is of the scale in float64, and not in float32.
         away: halves are rounded away from zero, and not to even.
+        fused: the zero point is added before the only rounding.
     """
 
     divides: bool
     double: bool
     away: bool
+    fused: bool = False
 
 
 def _steps(formula: Formula) -> _Steps:
@@ -73,6 +80,8 @@ def _steps(formula: Formula) -> _Steps:
             return _Steps(divides=True, double=False, away=False)
         case "tflite":
             return _Steps(divides=True, double=False, away=True)
+        case "fbgemm":
+            return _Steps(divides=False, double=False, away=False, fused=True)
         case _:
             raise ContractError(no_case(formula, "formula", FORMULAS))
 
@@ -91,10 +100,22 @@ def reference(
             return output.saturate((away if total > 0 else -away) + zero_point)
         return output.saturate(_integer(total) + zero_point)
     inverse = 1.0 / (scale if steps.double else float(np.float32(scale)))
+    if steps.fused:
+        return _fused(float(np.float32(x)), float(_f32(inverse)), zero_point, output)
     product = float(_f32(float(np.float32(x)) * float(_f32(inverse))))
     if abs(product) == float("inf"):
         return output.saturate(_integer(product))
     return output.saturate(_integer(float(_f32(float(round(product)) + float(_f32(zero_point))))))
+
+
+def _fused(x: float, inverse: float, zero_point: int, output: FixedFormat) -> int:
+    """Add the zero point exactly, round to float32, then to an integer."""
+    if math.isinf(x):
+        return output.saturate(_integer(x))
+    exact = Fraction(x) * Fraction(inverse) + Fraction(float(_f32(zero_point)))
+    if abs(exact) >= _LIMIT:
+        return output.saturate(_LIMIT if exact > 0 else -_LIMIT)
+    return output.saturate(_integer(float(nearest32(exact))))
 
 
 def _f32(x: float) -> np.float32:
@@ -118,6 +139,7 @@ def _quantize(
     high: Any,
     divide: Any,
     away: Any,
+    fused: Any,
 ) -> None:
     limit = np.float32(_LIMIT)
     for o in range(x.shape[0]):
@@ -130,6 +152,9 @@ def _quantize(
                     if away and abs(r - whole) == np.float32(0.5):
                         whole = np.trunc(r) + np.copysign(np.float32(1), r)
                     v = np.int64(whole) + zero
+                elif fused:
+                    r = np.rint(fused_multiply_add(x[o, c, i], factor, np.float32(zero)))
+                    v = np.int64(min(max(r, -limit), limit))
                 else:
                     r = np.rint(x[o, c, i] * factor) + np.float32(zero)
                     v = np.int64(min(max(r, -limit), limit))
@@ -157,10 +182,12 @@ def quantize(
     Args:
         x: float16, float32 or float64, any shape and strides; taken as float32.
         scale: real step; a scalar, one per element of ``axis``, or, with ``block``, an array of
-            x's shape but for ``axis``, whose length is that of x divided by block, rounded up.
+            x's shape but for ``axis``, whose length is that of x divided by block, rounded up. Or,
+            without ``axis``, one for each row: an array of x's shape with length 1 in its last
+            dimensions, one or more, as ``choose_qparams`` makes it.
         zero_point: integer; a scalar or the shape of scale.
         output: format of 1 to 32 bits.
-        formula: ``torch``, ``executorch``, ``onnx`` or ``tflite``.
+        formula: ``torch``, ``executorch``, ``onnx``, ``tflite`` or ``fbgemm``.
         axis: the dimension that 1-D or blocked parameters run along; None for scalars.
         block: how many neighbours along ``axis`` share one scale.
         ledger: filled with the extremes of the value before saturation (at most 2**62) and with
@@ -194,6 +221,7 @@ def quantize(
         form.max,
         steps.divides,
         steps.away,
+        steps.fused,
     )
     if ledger is not None:
         ledger.fill(
@@ -265,6 +293,8 @@ def parameters(
         )
     if block is not None:
         return _blocked(shape, scales, zeros, axis, block)
+    if axis is None and scales.ndim:
+        return _rows(shape, scales, zeros)
     if scales.ndim > 1 or zeros.ndim > 1 or (axis is None and scales.ndim + zeros.ndim > 0):
         raise ContractError(
             f"scale and zero_point must be scalars, or 1-D with an axis, not of shapes "
@@ -284,10 +314,33 @@ def parameter_view(
     x: npt.NDArray[Any], axis: int | None, channels: int, block: int | None
 ) -> tuple[npt.NDArray[Any], Layout]:
     """View x so that the middle dimension runs along the parameters."""
+    if axis is None and channels:
+        layout = Layout(tuple(range(x.ndim)), x.shape)
+        return np.ascontiguousarray(x).reshape(1, channels, -1), layout
     if block is None:
         return channel_view(x, (axis or 0) % max(x.ndim, 1), channels)
     layout = Layout(tuple(range(x.ndim)), x.shape)
     return np.ascontiguousarray(x).reshape(1, channels, 1), layout
+
+
+def _rows(
+    shape: tuple[int, ...], scales: npt.NDArray[np.float64], zeros: npt.NDArray[Any]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64], int]:
+    """Return one scale and zero point per row: a row is what dimensions of length 1 stand for."""
+    count = scales.ndim
+    while count and scales.shape[count - 1] == 1:
+        count -= 1
+    same = scales.ndim == len(shape) and scales.shape[:count] == shape[:count] and scales.size
+    if not same or count == len(shape) or zeros.shape not in ((), scales.shape):
+        raise ContractError(
+            f"scale and zero_point must be scalars, 1-D with an axis, or one per row, not of "
+            f"shapes {scales.shape} and {zeros.shape} with axis=None (accepted: scalar, 1-D "
+            "with axis, x's shape with length 1 in its last dimensions)"
+        )
+    if count == 0:
+        return scales.reshape(1), zeros.reshape(1).astype(np.int64), 0
+    full = np.broadcast_to(zeros, scales.shape).astype(np.int64).reshape(-1)
+    return np.ascontiguousarray(scales.reshape(-1)), full, scales.size
 
 
 def _blocked(

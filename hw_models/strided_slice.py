@@ -24,8 +24,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hw_models._arguments import as_array, require_ledger, show
-from hw_models._pointwise import extremes, require_integers
+from hw_models._arguments import require_ledger, show
+from hw_models._pointwise import ends_of, require_numbers
 from hw_models.errors import ContractError
 from hw_models.formats import IntArray, is_int
 
@@ -53,7 +53,7 @@ def strided_slice(
     """Read codes at a start and a step along every dimension.
 
     Args:
-        x: codes of any integer type, any shape and strides.
+        x: codes of any integer type or float32 values, any shape and strides.
         starts: the first position that is read, for each dimension, from 0.
         steps: how far the next one lies, for each dimension; of either sign, or 0.
         sizes: how many are read, for each dimension: the shape of the result.
@@ -66,7 +66,7 @@ def strided_slice(
         ContractError: for arguments outside the contract; a position outside of x is named.
     """
     require_ledger(ledger)
-    codes = require_integers(as_array(x, "x"), "x")
+    codes = require_numbers(x, "x")
     first, by, shape = (
         _each(values, name, codes.ndim)
         for values, name in ((starts, "starts"), (steps, "steps"), (sizes, "sizes"))
@@ -76,7 +76,7 @@ def strided_slice(
     y: IntArray = np.array(np.broadcast_to(view, shape), order="K")
     if ledger is not None:
         reason = "no arithmetic: the codes are moved, not changed"
-        ledger.fill(y.size, extremes(y), "strided_slice", reason)
+        ledger.fill(y.size, ends_of(y), "strided_slice", reason)
     return y
 
 

@@ -76,6 +76,12 @@ def _vpdpbusd(b: Any, sums: Any, codes: Any, weights: Any) -> Any:
     return sums
 
 
+def _vpdpwssd(b: Any, sums: Any, left: Any, right: Any) -> Any:
+    """Add two products of neighbours of int16 to each int32; nothing saturates."""
+    words = _vector(_I16, 2 * sums.type.count)
+    return b.add(sums, _pmaddwd(b, b.bitcast(left, words), b.bitcast(right, words)))
+
+
 def _pmaddwd(b: Any, left: Any, right: Any) -> Any:
     """Return sums of two products of neighbours of int16; 2 * (-32768)**2 becomes -2**31."""
     wide = _vector(_I32, left.type.count // 2)
@@ -109,6 +115,9 @@ _AVX2: Final = frozenset({"avx2"})
 INSTRUCTIONS: Final = {
     "llvm.x86.avx512.vpdpbusd.512": _Instruction(
         _BW | {"avx512vnni"}, _vector(_I32, 16), _vpdpbusd
+    ),
+    "llvm.x86.avx512.vpdpwssd.512": _Instruction(
+        _BW | {"avx512vnni"}, _vector(_I32, 16), _vpdpwssd
     ),
     "llvm.x86.avx512.pmaddw.d.512": _Instruction(_BW, _vector(_I32, 16), _pmaddwd),
     "llvm.x86.avx2.pmadd.wd": _Instruction(_AVX2, _vector(_I32, 8), _pmaddwd),

@@ -147,7 +147,7 @@ class TransposedCorrelationPlan:
             if part.plan is None or (at_mac and part.starts_at_zero):
                 seen.append(0)
             if part.plan is not None:
-                seen += [book.minimum, book.maximum]
+                seen += [int(book.minimum), int(book.maximum)]
                 names.append((book.kernel, book.reason))
             if book.first is not None:
                 firsts.append(part.place(book.first))

@@ -32,11 +32,18 @@ OP: Final = 0
     SOFTMAX_TABLE,
     ARGMAX,
     RESIZE,
-) = range(20)
+    MIN_MAX,
+    CHOOSE,
+    QUANTIZE,
+    DEQUANTIZE,
+    DEQUANTIZE_SUMS,
+    LINEAR_GROUPS,
+) = range(26)
 NAMES: Final = (
     "copy", "products", "depthwise", "unary", "binary", "line", "max_pool", "avg_pool", "gather",
     "wide", "sum", "matmul", "rescale", "combine", "reduce", "softmax_fixed", "softmax_float",
-    "softmax_table", "argmax", "resize",
+    "softmax_table", "argmax", "resize", "min_max", "choose", "quantize", "dequantize",
+    "dequantize_sums", "linear_groups",
 )  # fmt: skip
 
 # Of most: operand, result, a second operand, elements.
@@ -64,7 +71,8 @@ COLUMNS = 19  # copied columns
 OUT_ROW, OUT_COLUMN = 20, 21  # copied rows, copied columns between two outputs
 ROWS, IMAGES, BANDS = 22, 23, 24  # of one band; IMAGES > 1: whole images
 SIGNED, FLIP = 25, 26  # codes of X: UINT8, INT8 or INT16; what bytes are xored with
-UINT8, INT8, INT16, UINT16, INT32, UINT32, INT64 = range(7)  # the last four: of rows only
+# The last five: of rows only; float32 as the result of a choice only.
+UINT8, INT8, INT16, UINT16, INT32, UINT32, INT64, FLOAT32 = range(8)
 KIND = 27
 WEIGHTS, OFFSETS, STEPS, INIT = 28, 29, 30, 31
 BLOCKS, BLOCK_COUNT = 32, 33  # int64 [blocks, 3]: channels, first column, first byte of weights
@@ -79,6 +87,24 @@ UNIT = 48  # bytes of a result: 1 and 2 are codes, 4 the sums themselves
 CALL, FINISH, LOAD, STORE = 62, 63, 60, 61
 SHARES = 45  # parts of the output channels that several threads may take of one band
 BYTES_KIND, PAIRS_KIND, WORDS_KIND = range(3)
+
+# Of float32 values: [N, C] of memory, along C, with parameters of run time for each row or for all.
+# X2 has PARAMETERS scales, X3, a third operand, as many zero points of kind ZERO_KIND.
+# IN_CONSTANTS: both lie there, and not in the arena.
+X3, PARAMETERS, PARAMETERS_PLACE, ZERO_KIND = 50, 51, 52, 55
+# products and dequantize_sums: WAY is 1 + one of PLAIN, TWICE, ONCE of ``floats``, 0: no floats;
+# TABLE has O, rounded up to PITCH, float32 scales, int32 or int64 sums of weights, float32 biases;
+# ROWS_FLOATS: bytes from the start of the workspace, float32 scales and int32 zero points of rows.
+WAY, ROWS_FLOATS = 53, 54
+# linear_groups: PARTS groups of STEPS steps, for which PART_STEPS are packed; WAY and END_WAY as in
+# ``group_floats``; TABLE has [PARTS, PITCH] float32 scales and int32 sums of weights, float32
+# biases; INIT: zeros; TOTALS: bytes from the start of the workspace.
+# SUMS_APART: bytes between the sums of two groups.
+PARTS, PART_STEPS, TOTALS, END_WAY, SUMS_APART = 56, 57, 58, 59, 36
+# choose: MODE is the formula's number; TABLE: int64 least, largest and middle code, whether it is
+# symmetric, and the bits of the least scale.
+# quantize: MODE is one of FUSED, ADDED, EVEN, AWAY of ``floats``; LEAST and MOST are codes.
+# dequantize: MODE: the difference is exact.
 
 # wide: bytes of an operand's element and of a result's, 1 or 2; TABLE has an entry for each code.
 X_ITEM, Y_ITEM = 5, 6
@@ -107,3 +133,5 @@ ROW_TABLE, COLUMN_TABLE, FRACTION = 19, 20, 21
 # number, and how many execute this range; then the addresses of the inputs and outputs.
 FRAME_TABLE, FRAME_ARENA, FRAME_CONSTANTS, FRAME_WORK, FRAME_COUNTERS = range(5)
 FRAME_FIRST, FRAME_LAST, FRAME_THREAD, FRAME_THREADS, FRAME_ARGUMENTS = range(5, 10)
+# What a command that refuses a value leaves in its counter: the loop stops behind it.
+REFUSED: Final = -1

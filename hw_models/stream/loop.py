@@ -10,9 +10,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
 from hw_models.compiled import kernel
 from hw_models.stream.copies import copy, gather
 from hw_models.stream.depthwise import depthwise
+from hw_models.stream.dynamic import choose, dequantize, dequantize_sums, min_max, quantize
 from hw_models.stream.elements import load, store
 from hw_models.stream.ends import ENDS
 from hw_models.stream.entries import COMMAND, END, MOVE, call_command, entry
@@ -38,11 +41,14 @@ from hw_models.stream.fields import (
     OP,
     PRODUCTS,
     REDUCE,
+    REFUSED,
     RESCALE,
     STORE,
+    WAY,
     WORDS,
 )
 from hw_models.stream.finish import finish
+from hw_models.stream.grouped import grouped
 from hw_models.stream.matmul import matmul
 from hw_models.stream.memory import int64_at, wait
 from hw_models.stream.moves import (
@@ -67,6 +73,7 @@ if TYPE_CHECKING:
 _COMMANDS: Final = (
     copy, products, depthwise, unary, binary, line, max_pool, avg_pool, gather, wide, sum_words,
     matmul, rescale, combine, reduce, softmax_fixed, softmax_float, softmax_table, argmax, resize,
+    min_max, choose, quantize, dequantize, dequantize_sums, grouped,
 )  # fmt: skip
 
 
@@ -90,7 +97,7 @@ def ready(table: IntArray) -> IntArray:
             row[FINISH] = entry(finish, FINISH_TYPES)
         elif row[OP] in (RESCALE, COMBINE, REDUCE):
             row[FINISH] = entry(ENDS[row[MODE]], END)
-        if row[OP] >= RESCALE:
+        if row[OP] >= RESCALE or row[WAY]:
             row[LOAD], row[STORE] = entry(load, MOVE), entry(store, MOVE)
     return made
 
@@ -104,6 +111,9 @@ def execute(frame):  # type: ignore[no-untyped-def]  # njit infers the types
             long as a small command. Its table is what ``ready`` returned. The counters are int64
             that the threads share, zeros where there are several: one for the barrier, then one
             for each command of the range.
+
+    Returns:
+        The command that refused a value, or -1; nothing behind it was executed.
     """
     first, last = frame[FRAME_FIRST], frame[FRAME_LAST]
     counters, threads = frame[FRAME_COUNTERS], frame[FRAME_THREADS]
@@ -118,6 +128,9 @@ def execute(frame):  # type: ignore[no-untyped-def]  # njit infers the types
         )  # fmt: skip
         if threads > 1:
             wait(counters, (index - first + 1) * threads)
+        if int64_at(parts, 1)[0] == REFUSED:
+            return index
+    return np.int64(-1)
 
 
 @kernel

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from typing import Final
 
+import numpy as np
+
 from hw_models.compiled import kernel, part
 from hw_models.compiled.instructions import MATRIX
 from hw_models.stream.bands import copy_band, find_bases, move_bases, place
-from hw_models.stream.entries import call_finish
+from hw_models.stream.elements import bytes_of
+from hw_models.stream.entries import call_finish, call_move
 from hw_models.stream.fields import (
     BANDS,
     BASES,
@@ -25,27 +28,36 @@ from hw_models.stream.fields import (
     GROUP_OUTPUTS,
     GROUP_WEIGHTS,
     GROUPS,
+    IMAGES,
     INIT,
     KIND,
+    LOAD,
     MATRIX_STEPS,
     OFFSETS,
     OH,
     OW,
     PAIRS_KIND,
     PANEL,
+    PARAMETERS,
+    ROWS_FLOATS,
     SHARES,
     STEPS,
     SUMS,
     UNIT,
+    WAY,
     WEIGHTS,
     WORDS_KIND,
+    X2,
+    X3,
+    ZERO_KIND,
+    N,
     O,
     Y,
 )
 from hw_models.stream.finish import BLOCK, SUM_BYTES
 from hw_models.stream.matrix import COLUMNS, GATHERED, PANEL_ROWS, begin, end, multiply
 from hw_models.stream.matrix import STEPS as MATRIX_ROW
-from hw_models.stream.memory import int64_at, take
+from hw_models.stream.memory import float32_at, int32_at, int64_at, take
 from hw_models.stream.tiles import (
     BYTES,
     FEW,
@@ -79,7 +91,7 @@ def _half_round(kind, bases, offsets, steps, weights, init, pitch, to):  # type:
 
 
 @part
-def _multiply(kind, width, left, bases, offsets, steps, weights, init, pitch, to):  # type: ignore[no-untyped-def]
+def multiply_round(kind, width, left, bases, offsets, steps, weights, init, pitch, to):  # type: ignore[no-untyped-def]
     """Sum one round of pixels, of which ``left`` are wanted, times a block of channels."""
     if WIDE and width == 64:
         _half_round(kind, bases, offsets, steps, weights, init, pitch, to)
@@ -127,7 +139,7 @@ def _block(d, constants, work, y, weights, width, column, group, pixels):  # typ
     for start in range(done, d[STEPS], piece):
         for r in range(-(-pixels // ROUND)):
             to = sums + r * ROUND * width * SUM_BYTES
-            _multiply(
+            multiply_round(
                 d[KIND], width, pixels - r * ROUND, work + d[BASES] + r * ROUND * 8,
                 constants + d[OFFSETS] + start * 8, min(piece, d[STEPS] - start),
                 weights + start * width * step_bytes, to if start else init,
@@ -139,6 +151,22 @@ def _block(d, constants, work, y, weights, width, column, group, pixels):  # typ
             d[FINISH], d, y, constants, work, sums + lane * SUM_BYTES, width,
             group * d[GROUP_OUTPUTS] + column + lane, parameter + lane, outputs, pixels,
         )  # fmt: skip
+
+
+@part
+def row_parameters(d, arena, work, image, pixels):  # type: ignore[no-untyped-def]
+    """Copy scale and zero point of each row of a band into the workspace."""
+    count, kind, to = d[PARAMETERS], d[ZERO_KIND], work + d[ROWS_FLOATS]
+    scales, points = float32_at(to, pixels), int32_at(to + 4 * d[IMAGES], pixels)
+    wide = to + 8 * d[IMAGES]
+    first = image * count // d[N]
+    copied = (image + pixels - 1) * count // d[N] + 1 - first
+    source = float32_at(arena + d[X2] + 4 * first, copied)
+    call_move(d[LOAD], wide, arena + d[X3] + first * bytes_of(kind), copied, np.int64(1), kind)
+    zeros = int64_at(wide, copied)
+    for p in range(pixels):
+        number = (image + p) * count // d[N] - first
+        scales[p], points[p] = source[number], zeros[number]
 
 
 @kernel(nogil=True)
@@ -162,6 +190,8 @@ def products(d, arena, constants, _arguments, work, parts, _thread, threads):  #
             size = copy_band(d, arena, work, image, images, first, rows, byte)
             pixels = find_bases(d, work + d[BASES], work, images, rows, size, byte)
             copied = band
+            if d[WAY]:
+                row_parameters(d, arena, work, image, pixels)
         y = arena + d[Y] + (image * d[OH] + first) * d[OW] * d[O] * unit
         for g in range(d[GROUPS]):
             weights = constants + d[WEIGHTS] + g * d[GROUP_WEIGHTS]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from hw_models import FixedFormat
+    from hw_models import FixedFormat, Format
     from qsim.cli.output import Output
     from qsim.network import Lowered, ValueSpec
     from qsim.program import Program
@@ -189,10 +189,16 @@ def _calls(program: Program) -> RenderableType:
             call.primitive,
             call.layer,
             shape_text(spec.shape),
-            f"{'' if spec.format.signed else 'u'}{spec.format.bits}",
+            _width(spec.format),
             count(_constant_bytes(program, call)) or NONE,
         )
     return table
+
+
+def _width(form: Format) -> str:
+    """Return the width of a format as the table shows it: ``8``, ``u8``, ``f32``."""
+    kind = "f" if form.dtype.kind == "f" else "" if form.signed else "u"
+    return f"{kind}{form.bits}"
 
 
 def _constant_bytes(program: Program, call: Any) -> int:
@@ -234,6 +240,7 @@ def _document(path: Path, lowered: Lowered) -> dict[str, Any]:
                         "shape": list(program.tensors[call.output].shape),
                         "bits": program.tensors[call.output].format.bits,
                         "signed": program.tensors[call.output].format.signed,
+                        "dtype": str(program.tensors[call.output].format.dtype),
                         "constants_bytes": _constant_bytes(program, call),
                     }
                     for call in program.calls

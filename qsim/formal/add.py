@@ -208,7 +208,7 @@ def of_target(target: Target) -> AddProblem:
 def _of_call(target: Target, program: Program, call: Call) -> tuple[AddProblem, Goal]:
     """Return a call's adder, and its numbers as they lie in a beat."""
     operands = {
-        name: (spec.format.min, spec.format)
+        name: (spec.codes.min, spec.codes)
         for name, spec in zip(
             ("a", "b"), (program.tensors.get(name) for name in call.inputs), strict=True
         )

@@ -248,7 +248,7 @@ def _of_call(
         raise UsageError(_no_rtl(attributes["scheme"]["kind"]), accepted=scheme_fields.ACCEPTED)
     output = format_from_json(attributes["output"])
     points = attributes["zero_point"], attributes["input_zero_point"]
-    acc = program.tensors[call.inputs[0]].format
+    acc = program.tensors[call.inputs[0]].codes
     made = requantize.unit("requantize", target, scheme, acc, output, points)
     return RequantizeProblem(made, scheme, output), scheme
 

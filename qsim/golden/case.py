@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 from qsim.errors import ModelError
 from qsim.program import PRIMITIVES, Array, check_name, json_object
+from qsim.registry import codes_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from hw_models import FixedFormat
+    from hw_models import FixedFormat, Format
     from qsim.program import Json
 
 
@@ -40,7 +41,7 @@ class Case:
     attributes: Mapping[str, Json]
     operands: Mapping[str, Array]
     constants: Mapping[str, Array]
-    formats: Mapping[str, FixedFormat]
+    formats: Mapping[str, Format]
     expected: Array
     classes: Mapping[str, int] = field(default_factory=dict)
 
@@ -68,6 +69,15 @@ class Case:
         object.__setattr__(self, "attributes", frozen)
         for name in ("operands", "constants", "formats", "classes"):
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+
+    @property
+    def codes(self) -> Mapping[str, FixedFormat]:
+        """The formats, of a case whose operands and result are all codes.
+
+        Raises:
+            ModelError: one holds float32 values.
+        """
+        return {name: codes_of(form) for name, form in self.formats.items()}
 
     @property
     def size(self) -> int:

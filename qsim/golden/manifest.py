@@ -14,7 +14,7 @@ from qsim.program import format_to_json
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from hw_models import FixedFormat
+    from hw_models import Format
     from qsim.golden.case import Case
     from qsim.program import Array, Json
     from qsim.target import Target
@@ -49,7 +49,7 @@ class Entry:
     sha256: str
     attributes: Mapping[str, Json]
     arrays: Mapping[str, tuple[tuple[int, ...], str]]
-    formats: Mapping[str, FixedFormat]
+    formats: Mapping[str, Format]
     classes: Mapping[str, int]
 
 

@@ -20,9 +20,9 @@ from qsim.network import parse
 from qsim.program import (
     MAX_RANK,
     PRIMITIVES,
+    any_format_from_json,
     check_keys,
     check_name,
-    format_from_json,
     is_int,
     json_object,
 )
@@ -141,7 +141,7 @@ def _checked(item: Mapping[str, Any]) -> Entry:
         sha256=item["sha256"],
         attributes=json_object(item["attributes"], "attributes"),
         arrays=arrays,
-        formats={name: format_from_json(value["format"]) for name, value in described.items()},
+        formats={name: any_format_from_json(value["format"]) for name, value in described.items()},
         classes=_classes(item["classes"]),
     )
 

@@ -7,12 +7,23 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from qsim.errors import ModelError
 from qsim.network.packed_weights import pack_weights, packed_shapes, unpack_weights
 from qsim.network.steps import HostOperator, Step, ValueSpec
-from qsim.program import Array, Call, Json, Program, TensorSpec, check_keys, is_int, to_json
+from qsim.program import (
+    Array,
+    Call,
+    Json,
+    Program,
+    TensorSpec,
+    any_format_from_json,
+    check_keys,
+    format_to_json,
+    is_int,
+    to_json,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from hw_models import FixedFormat
+    from hw_models import FixedFormat, Format
     from qsim.network.data import Network
     from qsim.target import Target
 
@@ -73,8 +84,12 @@ def program_item(program: Program, packed: Mapping[str, list[int]]) -> dict[str,
 
 def _fields(value: Any, names: tuple[str, ...]) -> dict[str, Any]:
     result = {name: getattr(value, name) for name in names}
-    if result.get("format") is not None:
-        result["format"] = {name: getattr(value.format, name) for name in _FORMAT}
+    form = result.get("format")
+    if form is not None:
+        fixed = hasattr(form, "fraction")
+        result["format"] = (
+            {name: getattr(form, name) for name in _FORMAT} if fixed else format_to_json(form)
+        )
     return result
 
 
@@ -166,6 +181,10 @@ def _format(value: Any) -> FixedFormat:
         raise ModelError(str(error)) from None
 
 
+def _any_format(value: Mapping[str, Any]) -> Format:
+    return any_format_from_json(value) if "float" in value else _format(value)
+
+
 def _value(item: Any) -> ValueSpec:
     check_keys(item, _VALUE)
     codes = None if item["format"] is None else _format(item["format"])
@@ -187,7 +206,7 @@ def build_program(item: Mapping[str, Any], constants: Mapping[str, Array]) -> Pr
     tensors: dict[str, TensorSpec] = {}
     for entry in _list(item["tensors"], "tensors"):
         check_keys(entry, _TENSOR)
-        spec = TensorSpec(**{**entry, "format": _format(entry["format"])})
+        spec = TensorSpec(**{**entry, "format": _any_format(entry["format"])})
         if spec.name in tensors:
             raise ModelError.of("tensors must have unique names", spec.name, "unique names")
         tensors[spec.name] = spec

@@ -94,23 +94,42 @@ def histogram(codes: Array, low: int, high: int) -> tuple[Array, Array]:
     return counts, edges
 
 
+def spread(values: Array) -> tuple[float, float, Array, Array]:
+    """Return the ends of float32 values, counts and bin edges; what is not finite is left out."""
+    finite = values[np.isfinite(values)].astype(np.float64)
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
+    if low == high:
+        low, high = low - 0.5, high + 0.5
+    counts, edges = np.histogram(finite, bins=BINS, range=(low, high))
+    return low, high, counts, edges
+
+
 def _draw(axes: Axes, panel: Panel, codes: Array) -> None:
     from matplotlib.ticker import PercentFormatter
 
+    from hw_models import FixedFormat
+
     entry = panel.last
-    low, high = entry.spec.format.min, entry.spec.format.max
-    counts, edges = histogram(codes, low, high)
+    form = entry.spec.format
+    low: float
+    high: float
+    if isinstance(form, FixedFormat):
+        low, high, step = form.min, form.max, 1.0
+        counts, edges = histogram(codes, form.min, form.max)
+    else:
+        low, high, counts, edges = spread(codes)
+        step = 0.0
     share = counts / max(1, codes.size)
     middle, width = (edges[:-1] + edges[1:]) / 2, edges[1] - edges[0]
     axes.bar(middle, share, width=width * 0.92, color=CODES, linewidth=0)
     # Square roots of the shares: a peak at the real 0 would hide everything else.
     axes.set_yscale("function", functions=(_signed_sqrt, _signed_square))
     top = max(float(share.max(initial=0.0)), 1e-9) * 1.3
-    for code, side in ((low, "left"), (high, "right")):
+    for code, side in ((low, "left"), (high, "right")) if step else ():
         _mark_edge(axes, code, side, float(np.count_nonzero(codes == code)) / max(1, codes.size))
     axes.axvline(entry.spec.zero_point, color=INK, linewidth=0.7, linestyle=":")
-    pad = (high - low + 1) * 0.02
-    axes.set(xlim=(low - 0.5 - pad, high + 0.5 + pad), ylim=(0, top))
+    pad = (high - low + step) * 0.02 + step / 2
+    axes.set(xlim=(low - pad, high + pad), ylim=(0, top))
     axes.set_xticks(sorted({low, entry.spec.zero_point, high}))
     axes.set_yticks([0, top / 16, top / 4, top / 1.3])
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0 if top > 0.3 else 1))
@@ -142,7 +161,7 @@ def _signed_square(values: Array) -> Array:
     return result
 
 
-def _mark_edge(axes: Axes, code: int, side: Any, share: float) -> None:
+def _mark_edge(axes: Axes, code: float, side: Any, share: float) -> None:
     """Mark an end of the format; what sits there may have been saturated."""
     axes.axvline(code, color=EDGE, linewidth=0.9, alpha=0.9 if share else 0.35)
     if share:

@@ -143,6 +143,8 @@ def _check_dequantize(
 def _check_program(
     network: Network, step: Step, known: Mapping[str, FixedFormat | None]
 ) -> list[FixedFormat | None]:
+    from hw_models import FixedFormat
+
     check_keys(step.attributes, ("program",))
     index = step.attributes["program"]
     if not is_int(index) or not 0 <= index < len(network.programs):
@@ -154,12 +156,18 @@ def _check_program(
             "takes and makes what its program does", (step.inputs, step.outputs), str(wanted)
         )
     for name, inner in zip(step.inputs, program.inputs, strict=True):
-        found, codes = known[name], program.tensors[inner].format
-        if found is None or found.min < codes.min or found.max > codes.max:
+        found, wanted_form = known[name], program.tensors[inner].format
+        if not isinstance(wanted_form, FixedFormat):
+            if found is not None:
+                raise ModelError.of(
+                    f"{name!r} must hold float32 values, as the program's input", found, "float32"
+                )
+        elif found is None or found.min < wanted_form.min or found.max > wanted_form.max:
             raise ModelError.of(
-                f"{name!r} must hold codes of the program's input", found, str(codes)
+                f"{name!r} must hold codes of the program's input", found, str(wanted_form)
             )
-    return [program.tensors[inner].format for inner in program.outputs]
+    made = [program.tensors[inner].format for inner in program.outputs]
+    return [form if isinstance(form, FixedFormat) else None for form in made]
 
 
 def _check_torch(

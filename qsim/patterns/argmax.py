@@ -66,7 +66,7 @@ def _lower(builder: Builder) -> None:
     attributes = {
         "axis": dim if dim >= 0 else dim + rank,
         "keepdims": keepdims,
-        "output": format_to_json(spec.format),
+        "output": format_to_json(spec.codes),
     }
     builder.call("argmax", (name,), spec, attributes)
 

@@ -10,6 +10,7 @@ from qsim.program.attributes import (
     Json,
     accumulator_from_json,
     accumulator_to_json,
+    any_format_from_json,
     check_keys,
     check_name,
     check_names,
@@ -30,6 +31,7 @@ from qsim.program.primitives import PRIMITIVES
 from qsim.program.program import Program
 from qsim.program.schemes import decode_scheme, encode_scheme
 from qsim.program.values import (
+    Refused,
     as_array,
     check_input,
     check_output,
@@ -53,9 +55,11 @@ __all__ = [
     "Observer",
     "Program",
     "ProgramData",
+    "Refused",
     "TensorSpec",
     "accumulator_from_json",
     "accumulator_to_json",
+    "any_format_from_json",
     "as_array",
     "check_input",
     "check_keys",

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from qsim.errors import ModelError
 
 if TYPE_CHECKING:
-    from hw_models import Accumulator, FixedFormat
+    from hw_models import Accumulator, FixedFormat, Format
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 Array: TypeAlias = npt.NDArray[Any]
@@ -265,8 +265,26 @@ def format_from_json(value: Any) -> FixedFormat:
         raise ModelError(str(error)) from None
 
 
-def format_to_json(value: FixedFormat) -> dict[str, Json]:
-    """Return a format as ``{"bits", "signed", "narrow"}``; the fraction is not kept."""
+def any_format_from_json(value: Any) -> Format:
+    """Return a format of codes, or that of float32 values: ``{"float": 32}``."""
+    from hw_models import FLOAT32
+
+    if not isinstance(value, dict) or "float" not in value:
+        return format_from_json(value)
+    if value != format_to_json(FLOAT32):
+        raise ModelError.of("float values must be of 32 bits", value, '{"float": 32}')
+    return FLOAT32
+
+
+def format_to_json(value: Format) -> dict[str, Json]:
+    """Return a format as ``{"bits", "signed", "narrow"}``; the fraction is not kept.
+
+    That of float32 values is ``{"float": 32}``.
+    """
+    from hw_models import FixedFormat
+
+    if not isinstance(value, FixedFormat):
+        return {"float": value.bits}
     return {"bits": int(value.bits), "signed": value.signed, "narrow": value.narrow}
 
 

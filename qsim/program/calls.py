@@ -17,21 +17,23 @@ from qsim.program.attributes import (
     is_int,
     json_object,
 )
+from qsim.registry import codes_of
 
 if TYPE_CHECKING:
-    from hw_models import FixedFormat, Ledger
+    from hw_models import FixedFormat, Format, Ledger
 
 Observer = Callable[["Call", Array, "Ledger"], None]
 
 
 @dataclass(frozen=True, slots=True)
 class TensorSpec:
-    """What is known of a tensor of codes: real value = ``scale * (code - zero_point)``.
+    """What is known of a tensor. Of codes, the real value is ``scale * (code - zero_point)``.
 
     Attributes:
         name: unique in its Program.
         shape: sizes; -1 in front is any batch.
-        format: the codes that it may hold (for an accumulator, the accumulator's).
+        format: the codes that it may hold (for an accumulator, the accumulator's), or
+            ``hw_models.FLOAT32``: IEEE 754 values that are no codes.
         scale: None where there is no single real scale: accumulators, per-channel constants,
             positions.
         zero_point: the code of the real 0.
@@ -39,19 +41,22 @@ class TensorSpec:
 
     name: str
     shape: tuple[int, ...]
-    format: FixedFormat
+    format: Format
     scale: float | None = None
     zero_point: int = 0
 
     def __post_init__(self) -> None:
-        from hw_models import FixedFormat
+        from hw_models import FixedFormat, FloatFormat
 
         check_name(self.name, "TensorSpec.name")
         where = f"tensor {self.name!r}"
         object.__setattr__(self, "shape", check_shape(self.shape, where))
+        if isinstance(self.format, FloatFormat):
+            self._is_its_own_value(where)
+            return
         if not isinstance(self.format, FixedFormat):
             raise ModelError.of(
-                f"{where}: format must be a FixedFormat", self.format, "a FixedFormat"
+                f"{where}: format must be a FixedFormat or FLOAT32", self.format, "one of the two"
             )
         if self.scale is not None:
             object.__setattr__(self, "scale", check_scale(self.scale, where))
@@ -61,6 +66,27 @@ class TensorSpec:
                 self.zero_point,
                 f"{self.format.min}..{self.format.max}",
             )
+
+    def _is_its_own_value(self, where: str) -> None:
+        """Require of a tensor of float32 values that no scale and no zero point is stated."""
+        if self.scale is not None or self.zero_point != 0:
+            raise ModelError.of(
+                f"{where}: float32 values have no scale and no zero point",
+                (self.scale, self.zero_point),
+                "scale=None, zero_point=0",
+            )
+
+    @property
+    def codes(self) -> FixedFormat:
+        """The format, of a tensor that must hold codes.
+
+        Raises:
+            ModelError: it holds float32 values.
+        """
+        try:
+            return codes_of(self.format)
+        except ModelError as error:
+            raise ModelError.placed(error, f"tensor {self.name!r}") from None
 
 
 @dataclass(frozen=True, slots=True)

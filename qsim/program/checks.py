@@ -12,6 +12,8 @@ from qsim.program.primitives import PRIMITIVES, Binding
 from qsim.program.values import show_shape
 
 if TYPE_CHECKING:
+    from hw_models import Format
+    from qsim.program.attributes import Array
     from qsim.program.calls import Call
     from qsim.program.data import ProgramData
 
@@ -71,7 +73,7 @@ class _Checks:
             array = self.program.constants.get(name)
             if array is None:
                 continue
-            if spec.shape != array.shape or array.dtype.kind == "f" or not spec.format.fits(array):
+            if spec.shape != array.shape or not _holds(spec.format, array):
                 raise ModelError(
                     f"constant {name!r} does not fit its TensorSpec",
                     where=self.where,
@@ -104,7 +106,7 @@ class _Checks:
         self._attributes(call, binding)
         operands = self.program.operands(call)
         try:
-            shape, codes = binding.infer(operands, call.attributes)
+            shape, made = binding.infer(operands, call.attributes)
             binding.require(operands, call.attributes, self.program.constants)
         except ModelError as error:
             raise ModelError.placed(error, call.where) from None
@@ -119,11 +121,11 @@ class _Checks:
                 show_shape(shape),
                 where=call.where,
             )
-        if dataclasses.replace(spec.format, fraction=0) != dataclasses.replace(codes, fraction=0):
+        if _plain(spec.format) != _plain(made):
             raise ModelError.of(
                 "the TensorSpec must have the format made",
                 spec.format,
-                str(codes),
+                str(made),
                 where=call.where,
             )
 
@@ -141,17 +143,29 @@ class _Checks:
                 raise ModelError.of(
                     f"{operand} must be a constant", name, "a constant", where=call.where
                 )
-            if array is not None and (array.dtype.kind == "f" or array.size == 0):
+            if operand.rstrip("0123456789") in binding.floats:
+                continue
+            if array is None:
+                self._codes(call, operand, name)
+            elif array.dtype.kind == "f" or array.size == 0:
                 raise ModelError.of(
                     f"{operand} must hold integers", name, "one code or more", where=call.where
                 )
-            if array is not None and int(array.max()) >= INT64:
+            elif int(array.max()) >= INT64:
                 raise ModelError.of(
                     f"{operand} must fit 64 bits, signed",
                     int(array.max()),
                     f"up to {INT64 - 1}",
                     where=call.where,
                 )
+
+    def _codes(self, call: Call, operand: str, name: str) -> None:
+        from hw_models import FixedFormat
+
+        if not isinstance(self.program.tensors[name].format, FixedFormat):
+            raise ModelError.of(
+                f"{operand} must hold codes", f"{name} of float32", "integers", where=call.where
+            )
 
     def _attributes(self, call: Call, binding: Binding) -> None:
         found, wanted = set(call.attributes), set(binding.attributes)
@@ -166,3 +180,19 @@ class _Checks:
             except ModelError as error:
                 where = f"{call.where} attribute {name!r}"
                 raise ModelError.placed(error, where) from None
+
+
+def _holds(form: Format, array: Array) -> bool:
+    """Return whether every element of a constant is a value of the format."""
+    from hw_models import FixedFormat
+
+    if not isinstance(form, FixedFormat):
+        return array.dtype == form.dtype
+    return array.dtype.kind != "f" and form.fits(array)
+
+
+def _plain(form: Format) -> Format:
+    """Return a format without what does not decide its codes."""
+    from hw_models import FixedFormat
+
+    return dataclasses.replace(form, fraction=0) if isinstance(form, FixedFormat) else form

@@ -22,7 +22,7 @@ from qsim.program.primitives import PRIMITIVES, Kernel, Operand
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from hw_models import FixedFormat
+    from hw_models import Format
     from qsim.program.calls import Call, TensorSpec
 
 
@@ -112,7 +112,10 @@ def _freeze(array: Any, name: str) -> Array:
     return frozen
 
 
-def _container(array: Array) -> FixedFormat:
-    from hw_models import FixedFormat
+def _container(array: Array) -> Format:
+    from hw_models import FLOAT32, FixedFormat
+
+    if array.dtype == FLOAT32.dtype:
+        return FLOAT32
 
     return FixedFormat(array.dtype.itemsize * 8, array.dtype.kind == "i")

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 from qsim.program.bindings import (
     CODE_MAKERS,
+    DENSE,
+    DYNAMIC,
     ELEMENTWISE,
     MOVES,
     PICKS,
@@ -42,6 +44,8 @@ _BUILTIN: Final[dict[str, Binding]] = {
     **TABLES,
     **MOVES,
     **PICKS,
+    **DYNAMIC,
+    **DENSE,
 }
 _ALL: Final[ChainMap[str, Binding]] = ChainMap(dict(_BUILTIN))
 _ALL.maps.insert(0, REGISTERED)  # type: ignore[arg-type]  # read through the proxy only

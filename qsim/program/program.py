@@ -18,7 +18,7 @@ from qsim.errors import InputError, ModelError
 from qsim.program.calls import Call, Observer, TensorSpec
 from qsim.program.data import ProgramData
 from qsim.program.liveness import last_uses
-from qsim.program.values import always_codes, check_codes, in_native_order, kinds_of
+from qsim.program.values import Refused, always_codes, check_values, in_native_order, kinds_of
 
 if TYPE_CHECKING:
     from hw_models import Ledger
@@ -117,7 +117,10 @@ class Program(ProgramData):
                 return self._interpret(tuple(map(in_native_order, arrays)), trace)
             if kinds is not None and len(self._known) < _KNOWN and self._always_fit(kinds):
                 self._known[kinds] = batch
-        return self._streams.run(arrays, batch, threads)
+        try:
+            return self._streams.run(arrays, batch, threads)
+        except Refused:
+            return self._interpret(tuple(map(in_native_order, arrays)), None)
 
     def _checked(self, arrays: tuple[Any, ...]) -> int:
         """Check arrays; return their batch size, 1 where the inputs have none.
@@ -133,7 +136,7 @@ class Program(ProgramData):
             )
         batch: int | None = None
         for name, array in zip(self.inputs, arrays, strict=True):
-            batch = check_codes(array, self.tensors[name], batch)
+            batch = check_values(array, self.tensors[name], batch)
         return 1 if batch is None else batch
 
     @functools.cached_property
@@ -142,9 +145,11 @@ class Program(ProgramData):
         return {}
 
     def _always_fit(self, kinds: Kinds) -> bool:
-        formats = [self.tensors[name].format for name in self.inputs]
+        """Return whether arrays that passed once, of dtypes checked then, always pass."""
+        specs = [self.tensors[name] for name in self.inputs]
         return all(
-            always_codes(dtype, codes) for (_, dtype), codes in zip(kinds, formats, strict=True)
+            spec.format.dtype.kind == "f" or always_codes(dtype, spec.codes)
+            for (_, dtype), spec in zip(kinds, specs, strict=True)
         )
 
     def _interpret(self, arrays: tuple[Array, ...], trace: Observer | None) -> tuple[Array, ...]:
@@ -170,11 +175,11 @@ class Program(ProgramData):
 
 
 def _compute(call: Call, kernel: Kernel, arrays: list[Array], ledger: Ledger | None) -> Array:
-    from hw_models import AccumulatorOverflowError, ContractError
+    from hw_models import AccumulatorOverflowError, ContractError, NonFiniteError
 
     try:
         return kernel(arrays, ledger)
-    except AccumulatorOverflowError as error:
+    except (AccumulatorOverflowError, NonFiniteError) as error:
         raise InputError(str(error), where=call.where) from None
     except ContractError as error:
         raise ModelError(str(error), where=call.where) from None

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 Kinds = tuple[tuple[tuple[int, ...], "np.dtype[Any]"], ...]
 
 
+class Refused(Exception):  # noqa: N818 - not an error yet: the interpreter names it
+    """A value that the command stream refuses; it does not say which, nor where."""
+
+
 def is_tensor(value: object) -> bool:
     """Return whether value is a torch tensor, without loading torch."""
     torch = sys.modules.get("torch")
@@ -146,20 +150,33 @@ def check_output(value: Any, spec: ValueSpec) -> None:
             raise ModelError.placed(error, error.where) from None
 
 
-def check_codes(array: Any, spec: TensorSpec, batch: int | None) -> int | None:
-    """Require codes of the tensor's format and shape; return the batch size once it is known.
+def check_values(array: Any, spec: TensorSpec, batch: int | None) -> int | None:
+    """Require codes of the tensor's format, or float32 values, and its shape.
+
+    Returns:
+        The batch size once it is known.
 
     Raises:
         InputError: naming the input, what was found and what is accepted.
     """
     where = f"input {spec.name!r}"
-    if not isinstance(array, np.ndarray) or array.dtype.kind not in "iu":
+    floats = spec.format.dtype.kind == "f"
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in ("f" if floats else "iu"):
         found = getattr(array, "dtype", type(array).__name__)
         raise InputError(
-            f"dtype must be an integer, not {found}", where=where, accepted=str(spec.format.dtype)
+            f"dtype must be {spec.format.dtype if floats else 'an integer'}, not {found}",
+            where=where,
+            accepted=str(spec.format.dtype),
+        )
+    if floats and array.dtype.itemsize != spec.format.dtype.itemsize:
+        raise InputError(
+            f"dtype must be {spec.format.dtype}, not {array.dtype}",
+            where=where,
+            accepted=str(spec.format.dtype),
         )
     batch = check_shape_of(array.shape, spec.shape, where, batch)
-    check_range(array, spec.format, where)
+    if not floats:
+        check_range(array, spec.codes, where)
     return batch
 
 

@@ -12,6 +12,7 @@ from qsim.registry.binding import (
     Binding,
     Kernel,
     Operand,
+    codes_of,
     nothing_more,
 )
 from qsim.registry.entry_points import add_pattern, add_primitive, check_name, has_primitive, load
@@ -36,6 +37,7 @@ __all__ = [
     "add_pattern",
     "add_primitive",
     "check_name",
+    "codes_of",
     "has_primitive",
     "load",
     "needs",

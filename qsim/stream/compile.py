@@ -10,7 +10,18 @@ import numpy as np
 from qsim.memory import Buffer, plan
 from qsim.program import PRIMITIVES, live_ranges
 from qsim.registry import nothing_more
-from qsim.stream import copies, elements, joins, pools, products, rescales, resizes, rows
+from qsim.stream import (
+    copies,
+    dynamic,
+    elements,
+    grouped,
+    joins,
+    pools,
+    products,
+    rescales,
+    resizes,
+    rows,
+)
 from qsim.stream.allocation import allocate
 from qsim.stream.command import Command, NotInStream
 
@@ -47,6 +58,13 @@ _ENCODERS: Final[Mapping[str, Callable[[Source, int], list[Command]]]] = {
     "requantize": rescales.encode_requantize,
     "mul": rescales.encode_mul,
     "add": rescales.encode_add,
+    "min_max": dynamic.encode_min_max,
+    "choose_scale": dynamic.encode_choice,
+    "choose_zero_point": dynamic.encode_choice,
+    "quantize": dynamic.encode_quantize,
+    "dequantize": dynamic.encode_dequantize,
+    "dequantize_sums": dynamic.encode_sums,
+    "linear_groups": grouped.encode,
 }
 
 
@@ -211,7 +229,7 @@ def _fill(compiled: Compiled) -> None:
         if command.op is None:
             continue
         row[f.OP] = command.op
-        for word, name in zip((f.X, f.X2), command.reads, strict=False):
+        for word, name in zip((f.X, f.X2, f.X3), command.reads, strict=False):
             row[word] = compiled.offset(name)
         if command.write:
             row[f.Y] = compiled.offset(command.write)

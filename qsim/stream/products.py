@@ -8,16 +8,18 @@ either cannot overflow, by the bound on its sums, or is a wrap at 32 bits.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from qsim.program import attributes as check
 from qsim.program import decode_scheme, dims, pairs, resolve
+from qsim.stream import dynamic
 from qsim.stream.bands import Window, bands
 from qsim.stream.command import Command, NotInStream
 from qsim.stream.spreads import spread
+from qsim.stream.steps import known_before
 
 if TYPE_CHECKING:
     from hw_models import Accumulator
@@ -41,6 +43,8 @@ class _Chain:
         bias: one per channel.
         table: of requantize, and its mode.
         unit: bytes of what it makes.
+    reads: what is read besides the codes: scale and zero point of run time.
+    words: of the values that are made with those.
     """
 
     calls: list[int]
@@ -51,6 +55,8 @@ class _Chain:
     table: Any = None
     mode: int = -1
     unit: int = 4
+    reads: tuple[str, ...] = ()
+    words: dict[int, int] = field(default_factory=dict)
 
 
 def encode(source: Source, index: int) -> list[Command]:
@@ -74,6 +80,8 @@ def encode(source: Source, index: int) -> list[Command]:
     axis = 1 if call.primitive == "correlation" else len(x.shape) - 1
     _take_bias(source, chain, axis)
     _take_requantize(source, chain, axis, geometry, packed.columns)
+    if call.primitive == "linear" and chain.table is None:
+        _take_floats(source, chain, packed.columns)
     return [*spreading, _command(source, call, window, kept, chain)]
 
 
@@ -228,6 +236,31 @@ def _take_table(chain: _Chain, scheme: Any, about: Any, shape: tuple[int, int, i
     return True
 
 
+def _take_floats(source: Source, chain: _Chain, columns: int) -> None:
+    """Take the dequantizer of sums with it where 32 bits hold them less the zero point's share."""
+    found = source.follower(chain.output, "dequantize_sums")
+    if found is None:
+        return
+    index, call = found
+    known = known_before(source.program, call.inputs[1:], chain.calls[0])
+    if call.inputs[0] != chain.output or not known:
+        return
+    reads, words = dynamic.parameters(source, call)
+    if len(reads) < 2:
+        return
+    tables = dynamic.tables(source, call, columns)
+    zeros = source.format(call.inputs[2])
+    most = max(-chain.low, chain.high) + max(-zeros.min, zeros.max) * int(
+        np.abs(tables.sums).max(initial=0)
+    )
+    if most > _INT32[1]:
+        return
+    chain.table = tables.packed(np.int32)
+    chain.reads, chain.words = reads, words | tables.words
+    chain.calls.append(index)
+    chain.output = call.output
+
+
 def _padding(call: Call, packed: PackedProducts, *, signed: bool) -> tuple[int, int]:
     """Return the padding as it is copied, and what copied bytes are xored with."""
     from hw_models.stream.pack import FLIP
@@ -295,10 +328,13 @@ def _command(
         f.O: geometry.outputs,
         f.SHARES: 1 if depthwise else min(len(packed.blocks), -(-_ITEMS // words[f.BANDS])),
     }
+    if chain.reads:
+        words |= chain.words | {f.ROWS_FLOATS: work}
+        work += 16 * words[f.IMAGES] + 64
     products = source.layouts[chain.output].size * geometry.taps
     return Command(
         tuple(chain.calls),
-        (call.inputs[0],),
+        (call.inputs[0], *chain.reads),
         chain.output,
         f.DEPTHWISE if depthwise else f.PRODUCTS,
         words,

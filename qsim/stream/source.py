@@ -52,7 +52,7 @@ class Source:
     def format(self, name: str) -> FixedFormat:
         """Return the format of a tensor, or of what a command leaves for another."""
         known = self._formats.get(name)
-        return self.program.tensors[name].format if known is None else known
+        return self.program.tensors[name].codes if known is None else known
 
     def constant(self, name: str) -> Array:
         """Return a constant, of the Program or made here."""

@@ -10,13 +10,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from qsim.program import ProgramData
 
-_SUMS: Final = frozenset({"correlation", "linear", "matmul", "transposed_correlation"})
+_SUMS: Final = frozenset(
+    {"correlation", "linear", "linear_pairs", "matmul", "transposed_correlation"}
+)
 # What may follow each call without a way through the memory.
 _FOLLOWERS: Final = {
     **dict.fromkeys(_SUMS, ("bias_add", "requantize")),
-    "bias_add": ("requantize",),
+    **dict.fromkeys(("linear", "linear_pairs"), ("bias_add", "requantize", "dequantize_sums")),
+    "bias_add": ("requantize", "dequantize_sums"),
     "requantize": ("clamp",),
 }
 
@@ -79,7 +84,16 @@ def _chain(program: ProgramData, index: int, readers: dict[str, list[int]]) -> l
         allowed = follower.primitive in _FOLLOWERS.get(call.primitive, ())
         if not allowed or follower.inputs[0] != call.output:
             return chain
+        if not known_before(program, follower.inputs[1:], chain[0]):
+            return chain
         chain.append(following[0])
+
+
+def known_before(program: ProgramData, names: Sequence[str], index: int) -> bool:
+    """Return whether tensors exist before a call is made."""
+    there = {*program.constants, *program.inputs}
+    there.update(call.output for call in program.calls[:index])
+    return there.issuperset(names)
 
 
 def _step(program: ProgramData, chain: list[int]) -> Step:

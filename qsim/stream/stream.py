@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from hw_models._team import run_together
+from qsim.program import Refused
 from qsim.stream.buffers import Buffers
 from qsim.stream.compile import Compiled, compile_stream
 
@@ -103,6 +104,9 @@ class Stream:
             arrays: what ``taken`` returned, or parts of it, of this stream's batch size.
             made: arrays of the outputs, or parts of them, in C order; they are filled.
             threads: how many may work on it.
+
+        Raises:
+            Refused: a value that the interpreter refuses.
         """
         memory = self._take(threads)
         arguments = (*arrays, *made)
@@ -113,8 +117,8 @@ class Stream:
             frame = memory.frame(first, last, arguments)
             if threads > 1 and products >= _PARALLEL:
                 self._together(memory, frame, threads)
-            else:
-                self._execute(frame)
+            elif self._execute(frame) >= 0:
+                raise Refused
         self._give(memory)
 
     def answer(self, arrays: Sequence[Array]) -> tuple[Array, ...]:
@@ -125,6 +129,9 @@ class Stream:
 
         Args:
             arrays: that fit the Program's inputs, of any integer dtype and memory order.
+
+        Raises:
+            Refused: a value that the interpreter refuses.
         """
         memory = self._take(1)
         for place, array in zip(memory.inputs, arrays, strict=True):
@@ -132,8 +139,8 @@ class Stream:
         for part in memory.inner:
             if isinstance(part, int):
                 self._call(part, memory)
-            else:
-                self._execute(part)
+            elif self._execute(part) >= 0:
+                raise Refused
         made = tuple([place.copy() for place in memory.outputs])
         self._give(memory)
         return made
@@ -154,13 +161,16 @@ class Stream:
     def _together(self, memory: Buffers, frame: Array, threads: int) -> None:
         from hw_models.stream.fields import FRAME_THREADS
 
-        frames = memory.frames(frame, threads)
+        frames, refused = memory.frames(frame, threads), []
 
         def turn(thread: int, together: int) -> None:
             frames[thread][FRAME_THREADS] = together
-            self._execute(frames[thread])
+            if self._execute(frames[thread]) >= 0:
+                refused.append(thread)
 
         run_together(turn, threads)
+        if refused:
+            raise Refused
 
     def _call(self, index: int, memory: Buffers) -> None:
         command = self.compiled.commands[index]

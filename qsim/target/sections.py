@@ -54,7 +54,7 @@ RequantizeRounding: TypeAlias = Literal[FixedRounding, ShiftRounding]
 AddRounding: TypeAlias = Literal["requantize", FixedRounding, ShiftRounding]
 Derive: TypeAlias = Literal["float64", "float32"]
 PadValue: TypeAlias = Literal["zero_point", "zero"]
-Formula: TypeAlias = Literal["torch", "executorch", "onnx", "tflite"]
+Formula: TypeAlias = Literal["torch", "executorch", "onnx", "tflite", "fbgemm"]
 RecurrentKernel: TypeAlias = Literal["tflite-micro", "cmsis-nn", "litert"]
 AddFormula: TypeAlias = Literal[
     "shifted", "aligned", "float_torch", "float_onnxruntime", "multiplier", "none"
@@ -88,6 +88,14 @@ PrimitiveName: TypeAlias = Literal[
     "resize",
     "resize_scaled",
     "prelu",
+    "min_max",
+    "choose_scale",
+    "choose_zero_point",
+    "quantize",
+    "dequantize",
+    "dequantize_sums",
+    "linear_pairs",
+    "linear_groups",
 ]
 
 SCHEMA: Final = 1  # version of the contract's form

@@ -39,7 +39,7 @@ def _requantize(case: Case) -> Definition:
 
     attributes: Any = case.attributes
     scheme = decode_scheme(attributes["scheme"], case.constants)
-    output = case.formats["output"]
+    output = case.codes["output"]
     one = functools.lru_cache(maxsize=1 << 12)(functools.partial(one_channel, scheme))
 
     def compute(values: Values, select: Callable[[Any, Any, Any], Any]) -> Any:
@@ -97,7 +97,7 @@ def _add(case: Case) -> Definition:
 
     attributes: Any = case.attributes
     adder = decode_scheme(attributes["scheme"], case.constants)
-    output = case.formats["output"]
+    output = case.codes["output"]
     one = functools.lru_cache(maxsize=1 << 12)(functools.partial(one_adder, adder))
 
     def compute(values: Values, select: Callable[[Any, Any, Any], Any]) -> Any:
@@ -147,7 +147,7 @@ def _lookup(case: Case) -> Definition:
 
     attributes: Any = case.attributes
     table = np.asarray(resolve(attributes["table"], case.constants)).tolist()
-    form = case.formats["x"]
+    form = case.codes["x"]
     sign = 1 << (form.bits - 1) if form.signed else 0
 
     def compute(values: Values, select: Callable[[Any, Any, Any], Any]) -> Any:
@@ -176,7 +176,7 @@ def _avg_pool(case: Case) -> Definition:
     from hw_models.avg_pool import reference
 
     rounding: Any = case.attributes["rounding"]
-    output = case.formats["output"]
+    output = case.codes["output"]
 
     def compute(values: Values, select: Callable[[Any, Any, Any], Any]) -> Any:
         return reference(values["x"], rounding, output, select=select)

@@ -53,7 +53,7 @@ def explain(
     if first is not None:
         element = int(np.ravel_multi_index(first.index, job.shape)) if job.shape else 0
         made = _element(cases, job, element, target)
-        made = replace(made, expected=_expected(cases, made.defined, first.expected))
+        made = replace(made, expected=_expected(cases, made.defined, int(first.expected)))
     made = replace(made, hints=tuple(_hints(cases, job, result, dut, stimulus)))
     return None if first is None and not made.hints else made
 
@@ -63,7 +63,7 @@ def _expected(cases: Sequence[Call], defined: int | None, expected: int) -> int:
     last = cases[-1]
     if defined is None or isinstance(last, jobs.Prepared):
         return expected
-    same = (defined - expected) % (1 << last.formats["output"].bits) == 0
+    same = (defined - expected) % (1 << last.codes["output"].bits) == 0
     return defined if same else expected
 
 

@@ -44,7 +44,7 @@ def _rest(case: Case, values: Values) -> dict[str, Any]:
     points = {n: v for n, v in attributes.items() if n.endswith("zero_point")}
     low, high = ((values[name][0] if name in values else None) for name in ("low", "high"))
     clamp = None if low is None else (low, high)
-    return {**points, "output": case.formats["output"], "clamp": clamp}
+    return {**points, "output": case.codes["output"], "clamp": clamp}
 
 
 def _scheme(case: Case) -> Any:
@@ -91,7 +91,7 @@ def _prelu(case: Case) -> Definition:
 
     def compute(values: Values, select: Callable[[Any, Any, Any], Any]) -> Any:
         own = [_rescale(scheme, values, f"{side}_") for side, scheme in sides.items()]
-        rest: dict[str, Any] = {**points, "output": case.formats["output"], "select": select}
+        rest: dict[str, Any] = {**points, "output": case.codes["output"], "select": select}
         return reference(values["x"][0], values["slopes"][0], own[0], own[1], **rest)
 
     return Definition(("x", "slopes"), compute)
@@ -114,7 +114,7 @@ def _shift_right(case: Case) -> Definition:
     rounding: Any = case.attributes["rounding"]
 
     def compute(values: Values, select: Callable[[Any, Any, Any], Any]) -> Any:
-        x, shift, output = values["x"][0], values["shift"][0], case.formats["output"]
+        x, shift, output = values["x"][0], values["shift"][0], case.codes["output"]
         return reference(x, shift, rounding, output, select=select)
 
     return Definition(("x",), compute)
@@ -145,7 +145,7 @@ def _concat(case: Case) -> Definition:
             return x
         points = values["x_zero_point"][0], attributes["zero_point"]
         own = _rescale(schemes[0], values)
-        return reference(x, own, *points, case.formats["output"], select=select)
+        return reference(x, own, *points, case.codes["output"], select=select)
 
     return Definition(("x",), compute)
 

@@ -59,7 +59,7 @@ def job(case: Case, target: Target) -> Job:
     parameters, fields, values = adder_parts(case, adder, target)
     points = [attributes[name] for name in ("a_zero_point", "b_zero_point", "zero_point")]
     in_w, in_signed = _operand(case, target, points[:2])
-    out_w = code_width(max(target.output.bits, case.formats["output"].bits), points[2])
+    out_w = code_width(max(target.output.bits, case.codes["output"].bits), points[2])
     parameters |= {"IN_W": in_w, "IN_SIGNED": int(in_signed), "OUT_W": out_w}
     fields = [
         Field("a", in_w, signed=in_signed),
@@ -73,7 +73,7 @@ def job(case: Case, target: Target) -> Job:
     low, high = code_limits(case)
     values |= {"a": _spread(case, "a"), "b": _spread(case, "b"), "low": low, "high": high}
     values |= dict(zip(("a_zero_point", "b_zero_point", "zero_point"), points, strict=True))
-    outputs = Layout((Field("y", out_w, signed=case.formats["output"].signed),))
+    outputs = Layout((Field("y", out_w, signed=case.codes["output"].signed),))
     unit = Unit("add", "add", SOURCES, parameters, Layout(tuple(fields)), outputs)
     return one_beat_each(case, unit, values)
 
@@ -172,7 +172,7 @@ def _multiplier(adder: MultiplierAdd) -> _Parts:
 
 def _operand(case: Case, target: Target, points: list[int]) -> tuple[int, bool]:
     """Return width and sign of the fields a and b: one kind for both."""
-    formats = (case.formats["a"], case.formats["b"], target.input.format)
+    formats = (case.codes["a"], case.codes["b"], target.input.format)
     signed = any(form.signed for form in formats)
     widest = signed_width(*formats) if signed else max(form.bits for form in formats)
     return code_width(widest, *points), signed

@@ -42,7 +42,7 @@ def job(case: Case, target: Target) -> Job:
         "acc": acc.reshape(-1),
         "bias": per_element(bias, attributes["axis"], acc.shape),
     }
-    made = unit(target, accumulator_from_json(attributes["accumulator"]), case.formats)
+    made = unit(target, accumulator_from_json(attributes["accumulator"]), case.codes)
     return one_beat_each(case, made, values)
 
 

@@ -50,9 +50,9 @@ def unit(made: Layer, scheme: IntegerScheme, target: Target) -> Unit:
     parameters = {name: sums[name] for name in sums if name != "COLUMNS"}
     parameters |= _bias_parameters(made.bias, target)
     codes: Any = made.codes.attributes
-    output = made.codes.formats["output"]
+    output = made.codes.codes["output"]
     points = codes["zero_point"], codes["input_zero_point"]
-    acc = made.codes.formats["acc"]
+    acc = made.codes.codes["acc"]
     requantizer = requantize.unit("requantize", target, scheme, acc, output, points).parameters
     parameters |= {name: value for name, value in requantizer.items() if name != "ACC_W"}
     parameters |= _depths(made, target, parameters)
@@ -79,7 +79,7 @@ def _bias_parameters(bias: Case | None, target: Target) -> dict[str, int]:
     if bias is None:
         return {"BIAS_ADD": 0, "BIAS_W": 1, "SUM_W": 2, "SUM_RULE": 0}
     accumulator = accumulator_from_json(bias.attributes["accumulator"])
-    adder = bias_add.unit(target, accumulator, bias.formats).parameters
+    adder = bias_add.unit(target, accumulator, bias.codes).parameters
     return {
         "BIAS_ADD": 1,
         "BIAS_W": adder["BIAS_W"],

@@ -46,11 +46,11 @@ def unit(case: Case, target: Target) -> Unit:
     pad = attributes.get("pad_value")
     border = 0 if pad is None else int(pad)
     x = width_of(
-        (target.input.format, case.formats[names[0]]),
+        (target.input.format, case.codes[names[0]]),
         [case.operands[names[0]], _zero_point(case), border],
     )
     # The b of a matmul is an activation too, unless its codes are a constant's.
-    own = case.formats[names[1]]
+    own = case.codes[names[1]]
     preferred = (own,) if case.primitive == "matmul" else (target.weight.format, own)
     weight = width_of(preferred, [case.operands[names[1]], zero_points(case)])
     accumulator = accumulator_from_json(attributes["accumulator"])

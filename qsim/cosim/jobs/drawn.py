@@ -88,7 +88,7 @@ def _drawn(case: Case, batch: int, number: int, random: np.random.Generator) -> 
     for less in range(64):
         # A target whose overflow is an error gets smaller data until nothing overflows.
         operands = {
-            name: array if name in fixed else _draw(array, case.formats[name], batch, less, random)
+            name: array if name in fixed else _draw(array, case.codes[name], batch, less, random)
             for name, array in case.operands.items()
         }
         drawn = dataclasses.replace(

@@ -47,7 +47,7 @@ def code_width(bits: int, *points: int) -> int:
 
 def code_limits(case: Case) -> tuple[int, int]:
     """Return the range of a call's codes after its fused activation."""
-    form, clamp = case.formats["output"], case.attributes["clamp"]
+    form, clamp = case.codes["output"], case.attributes["clamp"]
     if not isinstance(clamp, list):
         return form.min, form.max
     low, high = (form.saturate(int(code)) for code in clamp)  # type: ignore[arg-type]  # JSON

@@ -26,8 +26,8 @@ def job(case: Case, target: Target) -> Job:
     from qsim.program import resolve
 
     del target
-    x, form = case.operands["x"], case.formats["x"]
-    made = unit(form, case.formats["output"])
+    x, form = case.operands["x"], case.codes["x"]
+    made = unit(form, case.codes["output"])
     attributes: Any = case.attributes
     table = resolve(attributes["table"], case.constants).astype(np.int64)
     entries, count = len(table), x.size

@@ -70,7 +70,7 @@ def _unit(case: Case, target: Target, sample: Reading) -> Unit:
             accepted=f"at most {1 << _ADDRESS_BITS[-1]}",
         )
     table = next(bits for bits in _ADDRESS_BITS if len(sample.positions) <= 1 << bits)
-    codes = width_of((target.input.format, case.formats["x"]), [x])
+    codes = width_of((target.input.format, case.codes["x"]), [x])
     parameters = {
         "CODE_W": codes.bits,
         "ADDRESS_W": room,

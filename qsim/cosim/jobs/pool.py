@@ -139,13 +139,13 @@ def _unit(case: Case, target: Target, largest: int) -> Unit:
     if case.attributes.get("divisor") is not None:
         what = "an average with a divisor of its own"
         raise UsageError(**no_rtl(case, what), accepted="an average over the taps of its window")
-    formats = (target.input.format, case.formats["x"])
+    formats = (target.input.format, case.codes["x"])
     x = width_of(formats, [case.operands["x"], _padding(case)])
     lanes = target.array.rows
     parameters = {"IN_W": x.bits, "IN_SIGNED": int(x.signed), "LANES": lanes}
     y = x
     if case.primitive == "avg_pool":
-        output = case.formats["output"]
+        output = case.codes["output"]
         y = Width(int(output.bits), output.signed)
         parameters |= _average(case, x, y, largest)
     return Unit(
@@ -166,7 +166,7 @@ def _average(case: Case, x: Width, y: Width, largest: int) -> dict[str, int]:
     return {
         "OUT_W": y.bits,
         "OUT_SIGNED": int(y.signed),
-        "OUT_NARROW": int(case.formats["output"].narrow),
+        "OUT_NARROW": int(case.codes["output"].narrow),
         "SUM_W": x.bits + count_bits + 1,
         "COUNT_W": count_bits,
         "ROUNDING": rounding_code(require_division(rounding, "avg_pool's rounding")),

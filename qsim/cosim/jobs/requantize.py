@@ -89,7 +89,7 @@ def _job(
         values[name] = per_element(numbers, axis, codes.shape)
     if draws_numbers(scheme):
         values["draw"] = draws(scheme.seed, codes.size)  # type: ignore[union-attr]  # it draws
-    operand, output = case.formats[next(iter(case.operands))], case.formats["output"]
+    operand, output = case.codes[next(iter(case.operands))], case.codes["output"]
     made = unit(case.primitive, target, scheme, operand, output, points)
     return one_beat_each(case, made, values)
 

@@ -137,7 +137,7 @@ def _network(case: Case, target: Target) -> Lowered:
 
 def _value(program: Program, name: str) -> ValueSpec:
     spec = program.tensors[name]
-    return ValueSpec(name, spec.shape, str(spec.format.dtype), format=spec.format)
+    return ValueSpec(name, spec.shape, str(spec.format.dtype), format=spec.codes)
 
 
 def _tensor(array: Array, spec: ValueSpec, case: Case) -> torch.Tensor:

@@ -16,7 +16,7 @@ from qsim.target import has_zero_point
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from hw_models import FixedFormat
+    from hw_models import FixedFormat, Format
     from qsim.program import Array, Json
     from qsim.target import Target
 
@@ -33,7 +33,7 @@ class Call:
     name: str
     attributes: Mapping[str, Json]
     operands: Mapping[str, Array]
-    formats: Mapping[str, FixedFormat]
+    formats: Mapping[str, Format]
     constants: Mapping[str, Array] = field(default_factory=dict)
 
 

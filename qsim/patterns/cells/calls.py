@@ -150,7 +150,7 @@ class Calls:
             "a_zero_point": 0,
             "b_zero_point": b_zero_point,
             "zero_point": zero_point,
-            "output": format_to_json(spec.format),
+            "output": format_to_json(spec.codes),
             "clamp": None,
             "axis": 0,
         }
@@ -169,7 +169,7 @@ class Calls:
             "a_zero_point": 0,
             "b_zero_point": 0,
             "zero_point": 0,
-            "output": format_to_json(spec.format),
+            "output": format_to_json(spec.codes),
             "clamp": None,
         }
         return self.builder.call("add", (a, b), spec, attributes)

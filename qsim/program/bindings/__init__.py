@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from qsim.program.bindings.binding import Binding, Kernel, Operand, dims, pairs
 from qsim.program.bindings.codes import CODE_MAKERS
+from qsim.program.bindings.dense import DENSE
+from qsim.program.bindings.dynamic import DYNAMIC
 from qsim.program.bindings.elementwise import ELEMENTWISE
 from qsim.program.bindings.moves import MOVES
 from qsim.program.bindings.picks import PICKS
@@ -13,6 +15,8 @@ from qsim.program.bindings.transposed import TRANSPOSED
 
 __all__ = [
     "CODE_MAKERS",
+    "DENSE",
+    "DYNAMIC",
     "ELEMENTWISE",
     "MOVES",
     "PICKS",

@@ -55,11 +55,11 @@ def _infer_clamp(
 ) -> tuple[tuple[int, ...], FixedFormat]:
     (x,) = operands
     lo, hi = attributes["lo"], attributes["hi"]
-    if lo > hi or not x.format.fits(lo) or not x.format.fits(hi):
+    if lo > hi or not x.codes.fits(lo) or not x.codes.fits(hi):
         raise ModelError.of(
-            "lo and hi must be codes with lo <= hi", (lo, hi), f"{x.format.min}..{x.format.max}"
+            "lo and hi must be codes with lo <= hi", (lo, hi), f"{x.codes.min}..{x.codes.max}"
         )
-    return x.shape, x.format
+    return x.shape, x.codes
 
 
 def _prepare_clamp(
@@ -76,10 +76,8 @@ def _infer_lookup(
     operands: Sequence[Operand], attributes: Attributes
 ) -> tuple[tuple[int, ...], FixedFormat]:
     (x,) = operands
-    if x.format.bits > 16:
-        raise ModelError.of(
-            "a table needs codes of few bits", f"{x.format.bits} bits", "1..16 bits"
-        )
+    if x.codes.bits > 16:
+        raise ModelError.of("a table needs codes of few bits", f"{x.codes.bits} bits", "1..16 bits")
     return x.shape, check.format_from_json(attributes["output"])
 
 
@@ -89,7 +87,7 @@ def _prepare_lookup(
     from hw_models.lookup import lookup
 
     table = check.resolve(attributes["table"], constants)
-    codes, output = operands[0].format, check.format_from_json(attributes["output"])
+    codes, output = operands[0].codes, check.format_from_json(attributes["output"])
     return lambda arrays, ledger: lookup(arrays[0], table, codes, output, ledger)
 
 

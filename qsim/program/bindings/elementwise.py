@@ -114,14 +114,14 @@ def _infer_extremum(
 def _common(a: Operand, b: Operand) -> FixedFormat:
     """Return the one format of both operands; a constant is of any whose codes it holds."""
     for x, other in ((a, b), (b, a)):
-        if other.constant is not None and x.constant is None and x.format.fits(other.constant):
-            return x.format
-    formats = [(x.format.bits, x.format.signed, x.format.narrow) for x in (a, b)]
+        if other.constant is not None and x.constant is None and x.codes.fits(other.constant):
+            return x.codes
+    formats = [(x.codes.bits, x.codes.signed, x.codes.narrow) for x in (a, b)]
     if formats[0] != formats[1]:
         raise ModelError.of(
             "a and b must have one format", formats, "equal bits, signed and narrow"
         )
-    return a.format
+    return a.codes
 
 
 def _extremum(name: str) -> Binding:

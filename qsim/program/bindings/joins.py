@@ -57,9 +57,9 @@ def _infer_concat(
     for x, scheme in zip(operands, attributes["schemes"], strict=True):
         if _without(x.shape, axis) != _without(first, axis) or len(x.shape) != len(first):
             raise ModelError.of("operands must have one shape but along axis", x.shape, str(first))
-        if scheme is None and not (output.min <= x.format.min and x.format.max <= output.max):
+        if scheme is None and not (output.min <= x.codes.min and x.codes.max <= output.max):
             raise ModelError.of(
-                "an operand must fit the output to be copied", str(x.format), str(output)
+                "an operand must fit the output to be copied", str(x.codes), str(output)
             )
         if scheme is not None and any(isinstance(value, dict) for value in scheme.values()):
             raise ModelError.of("the schemes of a concat must be per tensor", scheme, "scalars")
@@ -121,8 +121,8 @@ def _infer_pad(
     pads, mode = attributes["pads"], attributes["mode"]
     if len(pads) != len(x.shape):
         raise ModelError.of("pads must have one pair per dimension", pads, f"{len(x.shape)} pairs")
-    if not x.format.fits(attributes["value"]):
-        accepted = f"{x.format.min}..{x.format.max}"
+    if not x.codes.fits(attributes["value"]):
+        accepted = f"{x.codes.min}..{x.codes.max}"
         raise ModelError.of("value must be a code of the operand", attributes["value"], accepted)
     for size, pair in zip(x.shape, pads, strict=True):
         if size == -1 and pair != [0, 0]:
@@ -133,7 +133,7 @@ def _infer_pad(
                 f"pads of mode {mode} must not exceed the dimension", pair, f"0..{most}"
             )
     shape = tuple(n if n == -1 else n + p[0] + p[1] for n, p in zip(x.shape, pads, strict=True))
-    return shape, x.format
+    return shape, x.codes
 
 
 def _prepare_pad(
@@ -143,7 +143,7 @@ def _prepare_pad(
 
     del constants
     pads = [(before, after) for before, after in attributes["pads"]]
-    value, mode, kind = attributes["value"], attributes["mode"], operands[0].format.dtype
+    value, mode, kind = attributes["value"], attributes["mode"], operands[0].codes.dtype
     return lambda arrays, ledger: pad(container(arrays[0], kind), pads, value, mode, ledger)
 
 

@@ -12,7 +12,7 @@ from qsim.target import DivisionRounding
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from hw_models import FixedFormat, Ledger
+    from hw_models import FixedFormat, Format, Ledger
     from qsim.program.attributes import Array, Check, Constants
 
 
@@ -20,7 +20,7 @@ def _infer_max_pool(
     operands: Sequence[Operand], attributes: Attributes
 ) -> tuple[tuple[int, ...], FixedFormat]:
     (x,) = operands
-    return shapes.pool(x.shape, attributes), x.format
+    return shapes.pool(x.shape, attributes), x.codes
 
 
 def _infer_avg_pool(
@@ -32,7 +32,7 @@ def _infer_avg_pool(
 
 def _pooled(x: Operand, attributes: Attributes) -> FixedFormat:
     """Return the output's format: x's own unless stated, as a mean never leaves it."""
-    return check.format_from_json(attributes["output"]) if "output" in attributes else x.format
+    return check.format_from_json(attributes["output"]) if "output" in attributes else x.codes
 
 
 def _window(x: Operand, attributes: Attributes) -> dict[str, Any]:
@@ -92,7 +92,7 @@ def _prepare_avg_pool(
 
 def _infer_reshape(
     operands: Sequence[Operand], attributes: Attributes
-) -> tuple[tuple[int, ...], FixedFormat]:
+) -> tuple[tuple[int, ...], Format]:
     (x,) = operands
     return shapes.reshape(x.shape, attributes["shape"]), x.format
 
@@ -116,7 +116,7 @@ def _prepare_reshape(
 
 def _infer_permute(
     operands: Sequence[Operand], attributes: Attributes
-) -> tuple[tuple[int, ...], FixedFormat]:
+) -> tuple[tuple[int, ...], Format]:
     (x,) = operands
     return shapes.permute(x.shape, attributes["dims"]), x.format
 
@@ -135,9 +135,10 @@ def _prepare_permute(
 
 
 def _count(x: Array, ledger: Ledger | None) -> None:
+    from hw_models._pointwise import ends_of
+
     if ledger is not None:
-        ends = (int(x.min()), int(x.max())) if x.size else (0, 0)
-        ledger.fill(x.size, ends, "view", "no arithmetic: the codes are moved, not changed")
+        ledger.fill(x.size, ends_of(x), "view", "no arithmetic: the codes are moved, not changed")
 
 
 _POOL: Final[dict[str, Check]] = {
@@ -178,8 +179,13 @@ MOVES: Final[Mapping[str, Binding]] = {
         _infer_reshape,
         _prepare_reshape,
         overwrites=("x",),
+        floats=("x",),
     ),
     "permute": Binding(
-        ("x",), {"dims": check.integers(0, check.MAX_RANK)}, _infer_permute, _prepare_permute
+        ("x",),
+        {"dims": check.integers(0, check.MAX_RANK)},
+        _infer_permute,
+        _prepare_permute,
+        floats=("x",),
     ),
 }

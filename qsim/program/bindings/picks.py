@@ -12,7 +12,7 @@ from qsim.program.bindings.binding import AXIS, Attributes, Binding, Kernel, Ope
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from hw_models import FixedFormat
+    from hw_models import Format
     from qsim.program.attributes import Array, Constants
 
 _LIMIT: Final = 1 << 30
@@ -29,7 +29,7 @@ def _bounded(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 def _infer_slice(
     operands: Sequence[Operand], attributes: Attributes
-) -> tuple[tuple[int, ...], FixedFormat]:
+) -> tuple[tuple[int, ...], Format]:
     (x,) = operands
     lists = tuple(attributes[name] for name in ("starts", "steps", "sizes"))
     for name, values in zip(("starts", "steps", "sizes"), lists, strict=True):
@@ -74,7 +74,7 @@ def _prepare_slice(
 
 def _infer_gather(
     operands: Sequence[Operand], attributes: Attributes
-) -> tuple[tuple[int, ...], FixedFormat]:
+) -> tuple[tuple[int, ...], Format]:
     x, indices = operands
     rank, axis = len(x.shape), attributes["axis"]
     if not -rank <= axis < rank or x.shape[axis] == -1:
@@ -112,8 +112,14 @@ PICKS: Final[Mapping[str, Binding]] = {
         {"starts": _POSITIONS, "steps": _POSITIONS, "sizes": _POSITIONS},
         _infer_slice,
         _prepare_slice,
+        floats=("x",),
     ),
     "gather": Binding(
-        ("x", "indices"), {"axis": AXIS}, _infer_gather, _prepare_gather, constant=("indices",)
+        ("x", "indices"),
+        {"axis": AXIS},
+        _infer_gather,
+        _prepare_gather,
+        constant=("indices",),
+        floats=("x",),
     ),
 }

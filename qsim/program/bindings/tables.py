@@ -38,13 +38,13 @@ def _infer_interpolate(
 
     (x,) = operands
     entries = check.format_from_json(attributes["entries"])
-    if max(x.format.bits, entries.bits) > MAX_BITS:
-        bits = (x.format.bits, entries.bits)
+    if max(x.codes.bits, entries.bits) > MAX_BITS:
+        bits = (x.codes.bits, entries.bits)
         raise ModelError.of("codes and entries must have few bits", bits, f"1..{MAX_BITS} bits")
     try:
         size = attributes["intervals"] + 1
-        fraction_bits(size, x.format)
-        return x.shape, result_format(entries, size, x.format, attributes["result"])
+        fraction_bits(size, x.codes)
+        return x.shape, result_format(entries, size, x.codes, attributes["result"])
     except ContractError as error:
         raise ModelError(str(error)) from None
 
@@ -60,7 +60,7 @@ def _prepare_interpolate(
         raise ModelError.of(
             "table must have one entry more than intervals", table.size, f"{size} entries"
         )
-    codes, entries = operands[0].format, check.format_from_json(attributes["entries"])
+    codes, entries = operands[0].codes, check.format_from_json(attributes["entries"])
     result = attributes["result"]
     return lambda arrays, ledger: interpolate(arrays[0], table, codes, entries, result, ledger)
 
@@ -77,7 +77,7 @@ def _infer_softmax(
         raise ModelError.of("axis must be a dimension of the operand", axis, f"1..{rank - 1}")
     output = check.format_from_json(attributes["output"])
     try:
-        require_softmax(decode_scheme(attributes["scheme"], {}), x.format, output)
+        require_softmax(decode_scheme(attributes["scheme"], {}), x.codes, output)
     except ContractError as error:
         raise ModelError(str(error)) from None
     return x.shape, output
@@ -89,7 +89,7 @@ def _prepare_softmax(
     from hw_models.softmax import softmax
 
     scheme = decode_scheme(attributes["scheme"], constants)
-    axis, codes = attributes["axis"], operands[0].format
+    axis, codes = attributes["axis"], operands[0].codes
     output = check.format_from_json(attributes["output"])
     return lambda arrays, ledger: softmax(arrays[0], scheme, axis, codes, output, ledger)
 
@@ -122,7 +122,7 @@ def _infer_resize(
     scheme = _resized(attributes)
     try:
         sizes = tuple(len(axis) for axis in scheme.taps(x.shape[2:]))
-        return (*x.shape[:2], *sizes), result_format(x.format, scheme)
+        return (*x.shape[:2], *sizes), result_format(x.codes, scheme)
     except ContractError as error:
         raise ModelError(str(error)) from None
 

@@ -21,6 +21,8 @@ from hw_models.bias_add import reference as bias_add_one
 from hw_models.correlation import reference as correlate
 from hw_models.formats import signed_bits
 from hw_models.linear import reference as multiply
+from hw_models.linear_groups import reference as in_groups
+from hw_models.linear_pairs import reference as multiply_pairs
 from hw_models.lookup import reference as lookup_one
 from hw_models.requantize import reference as requantize_one
 from hw_models.transposed_correlation import reference as correlate_transposed
@@ -51,7 +53,7 @@ class Book:
         self.held = Registers()
 
     def note(
-        self, index: tuple[int, ...], value: int, *, clamped: bool, held: Sequence[Held] = ()
+        self, index: tuple[int, ...], value: Any, *, clamped: bool, held: Sequence[Held] = ()
     ) -> None:
         """Record one output element: its exact value, what clamped it, what registers held."""
         self.elements += 1
@@ -168,6 +170,44 @@ def _linear(x: Sequence[Array], a: dict[str, Any], program: Program, book: Book)
         )
         result[index] = row[0]
         book.take(ledger, lambda first, index=index: (*index, first[1]))
+    return result
+
+
+def _linear_pairs(x: Sequence[Array], a: dict[str, Any], program: Program, book: Book) -> Array:
+    del a, program
+    result = np.zeros((*x[0].shape[:-1], x[1].shape[0]), np.int64)
+    for index in _indices(result.shape):
+        row, factors = x[0][index[:-1]].tolist(), x[1][index[-1]].tolist()
+        products = [code * factor for code, factor in zip(row, factors, strict=True)]
+        pairs = [sum(products[j : j + 2]) for j in range(0, len(products), 2)]
+        total = sum(min(max(pair, -32768), 32767) for pair in pairs)
+        held = [Held("pair of products", 16, "saturate", pair) for pair in pairs]
+        total_held = Held("accumulator", 32, "wrap", total)
+        book.note(index, total, clamped=False, held=[*held, total_held])
+        result[index] = multiply_pairs(row, factors)
+    return result
+
+
+def _linear_groups(x: Sequence[Array], a: dict[str, Any], program: Program, book: Book) -> Array:
+    del program
+    codes, weight, scale, point = x
+    result = np.zeros((*codes.shape[:-1], len(weight)), np.float32)
+    factors, zeros, bias = a["weight_scale"], a["weight_zero_point"], a["bias"]
+    size = weight.shape[1] // factors.shape[1]
+    scales, points = (np.broadcast_to(one, (*codes.shape[:-1], 1)) for one in (scale, point))
+    for index in _indices(result.shape):
+        row, o = index[:-1], index[-1]
+        zero = [0] * factors.shape[1] if zeros is None else zeros[o].tolist()
+        sums = [0] * factors.shape[1]
+        for k, (code, factor) in enumerate(
+            zip(codes[row].tolist(), weight[o].tolist(), strict=True)
+        ):
+            sums[k // size] += (code - int(points[row][0])) * (factor - zero[k // size])
+        result[index] = in_groups(
+            sums, float(scales[row][0]), factors[o].tolist(),
+            None if bias is None else float(bias[o]), a["order"], fused=a["fused"],
+        )  # fmt: skip
+        book.note(index, float(result[index]), clamped=False)
     return result
 
 
@@ -394,6 +434,8 @@ DEFINITIONS: dict[str, Callable[[Sequence[Array], dict[str, Any], Program, Book]
     "correlation": _correlation,
     "transposed_correlation": _transposed_correlation,
     "linear": _linear,
+    "linear_groups": _linear_groups,
+    "linear_pairs": _linear_pairs,
     "matmul": _matmul,
     "bias_add": _bias_add,
     "requantize": _requantize,

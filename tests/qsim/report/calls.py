@@ -118,6 +118,10 @@ def _sums() -> Iterator[Case]:
         yield Case("bias_add", name, [rows], {"axis": 1, "accumulator": narrow},
                    {"operand": bias}, overflows=over)  # fmt: skip
 
+    bytes_ = hw.FixedFormat(8, signed=False)
+    yield Case("linear_pairs", "", [_codes(SAMPLES, 5, form=bytes_)], {},
+               {"operand": _codes(4, 5, seed=5)}, bytes_, overflows=True)  # fmt: skip
+
 
 def requantizers(reach: int) -> Iterator[tuple[Any, bool]]:
     """Give every scheme, and whether a value of so many bits makes a register of it overflow."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def unit(case: Case, inputs: Numbers, packet: int = 0) -> Unit:
     """Return the unit of a call: its fields, and one result ``y`` in the call's format."""
-    output = case.formats["output"]
+    output = case.codes["output"]
     outputs = Layout((Field("y", output.bits, output.signed),))
     fields = Layout(tuple(inputs.fields))
     return Unit(case.primitive, "", (), {}, fields, outputs, packet)
@@ -36,10 +36,10 @@ def job(case: Case, target: Target) -> Job:
     inputs = Numbers()
     for name, array in case.operands.items():
         spread = np.broadcast_to(array, shape).reshape(-1)
-        inputs.add(code_field(name, target, case.formats[name]), spread)
+        inputs.add(code_field(name, target, case.codes[name]), spread)
     for name, value in attributes.items():
         if name.endswith("_zero_point") and isinstance(value, int):
-            bits = max(target.input.bits, *(f.bits for f in case.formats.values()))
+            bits = max(target.input.bits, *(f.bits for f in case.codes.values()))
             inputs.add(*zero_point(name, value, bits))
     if "scheme" in attributes:
         axis: Any = attributes.get("axis", 0)
@@ -57,9 +57,9 @@ def prelu_job(case: Case, target: Target) -> Job:
     inputs = Numbers()
     for name, array in case.operands.items():
         spread = np.broadcast_to(array, shape).reshape(-1)
-        inputs.add(code_field(name, target, case.formats[name]), spread)
+        inputs.add(code_field(name, target, case.codes[name]), spread)
         point: Any = attributes[f"{name.removesuffix('s')}_zero_point"]
-        inputs.add(*zero_point(f"{name}_zero_point", point, case.formats[name].bits))
+        inputs.add(*zero_point(f"{name}_zero_point", point, case.codes[name].bits))
     for side in ("positive", "negative"):
         found = of_scheme(decode_scheme(attributes[side], case.constants), target, shape=shape)
         for field in found.fields:
@@ -101,7 +101,7 @@ def concat_job(case: Case, target: Target) -> Job:
         [np.full(array.shape, index) for index, array in enumerate(arrays)], axis=axis
     ).reshape(-1)
     codes = np.concatenate([array.astype(np.int64) for array in arrays], axis=axis)
-    formats = [case.formats[name] for name in case.operands]
+    formats = [case.codes[name] for name in case.operands]
     widest = max(formats, key=lambda form: form.bits + (not form.signed))
     inputs = Numbers()
     inputs.add(code_field("x", target, widest), codes.reshape(-1))

@@ -30,7 +30,7 @@ def softmax_job(case: Case, target: Target) -> Job:
     attributes: Any = case.attributes
     x, axis = case.operands["x"], attributes["axis"]
     inputs = Numbers()
-    inputs.add(code_field("x", target, case.formats["x"]), np.moveaxis(x, axis, -1).reshape(-1))
+    inputs.add(code_field("x", target, case.codes["x"]), np.moveaxis(x, axis, -1).reshape(-1))
     scheme = decode_scheme(attributes["scheme"], case.constants)
     inputs.merge(of_scheme(scheme, target, shape=case.expected.shape))
     order = np.moveaxis(np.arange(x.size).reshape(x.shape), axis, -1).reshape(-1)
@@ -45,9 +45,9 @@ def move_job(case: Case, target: Target) -> Job:
     attributes: Any = case.attributes
     x, y = case.operands["x"], case.expected
     inputs = Numbers()
-    inputs.add(code_field("x", target, case.formats["x"]), x.reshape(-1))
+    inputs.add(code_field("x", target, case.codes["x"]), x.reshape(-1))
     if "value" in attributes:
-        value = Field("value", code_field("value", target, case.formats["x"]).bits + 1, signed=True)
+        value = Field("value", code_field("value", target, case.codes["x"]).bits + 1, signed=True)
         inputs.add(value, attributes["value"])
     count = samples(case)
     return frames(case, inputs, math.prod(x.shape) // count, y.size // count)

@@ -129,8 +129,8 @@ def zero_point(name: str, point: int, bits: int) -> tuple[Field, int]:
 def of_codes(case: Case, target: Target) -> Numbers:
     """Return zero point and limits of a call that makes codes, as every rescaling ends."""
     point: Any = case.attributes["zero_point"]
-    bits = code_width(max(target.output.bits, case.formats["output"].bits), point)
-    output = case.formats["output"]
+    bits = code_width(max(target.output.bits, case.codes["output"].bits), point)
+    output = case.codes["output"]
     limits = code_limits(case) if "clamp" in case.attributes else (output.min, output.max)
     values = (point, *limits)
     return Numbers(

@@ -35,8 +35,8 @@ def mean_job(case: Case, target: Target) -> Job:
     attributes: Any = case.attributes
     rows = rows_of(case.operands["x"], attributes["axes"])
     inputs = Numbers()
-    inputs.add(code_field("x", target, case.formats["x"]), rows.reshape(-1))
-    inputs.add(*zero_point("x_zero_point", attributes["x_zero_point"], case.formats["x"].bits))
+    inputs.add(code_field("x", target, case.codes["x"]), rows.reshape(-1))
+    inputs.add(*zero_point("x_zero_point", attributes["x_zero_point"], case.codes["x"].bits))
     scheme = decode_scheme(attributes["scheme"], case.constants)
     numbers = of_scheme(scheme, target, shape=case.expected.shape)
     for field in numbers.fields:  # every beat of a packet has what its result takes
@@ -54,7 +54,7 @@ def argmax_job(case: Case, target: Target) -> Job:
     attributes: Any = case.attributes
     rows = rows_of(case.operands["x"], [attributes["axis"]])
     inputs = Numbers()
-    inputs.add(code_field("x", target, case.formats["x"]), rows.reshape(-1))
+    inputs.add(code_field("x", target, case.codes["x"]), rows.reshape(-1))
     if attributes.get("last", False):
         inputs.add(Field("select_last", 1, signed=False), 1)
     return packets(case, inputs, rows.shape[1])

@@ -47,7 +47,7 @@ def job(case: Case, target: Target) -> Job:
     ]
     grid = (outer, len(axes[0]), len(axes[1]))
     inputs = Numbers()
-    inputs.add(code_field("x", target, case.formats["x"], 4), np.stack(pixels, axis=1))
+    inputs.add(code_field("x", target, case.codes["x"], 4), np.stack(pixels, axis=1))
     for name, read, along in (
         ("row_weight", rows, (1, -1, 1)),
         ("column_weight", columns, (1, 1, -1)),

@@ -25,8 +25,8 @@ def job(case: Case, target: Target) -> Job:
     del target
     attributes: Any = case.attributes
     table = resolve(attributes["table"], case.constants).astype(np.int64)
-    entry, form = format_from_json(attributes["entries"]), case.formats["x"]
-    output = case.formats["output"]
+    entry, form = format_from_json(attributes["entries"]), case.codes["x"]
+    output = case.codes["output"]
     x, size = case.operands["x"].reshape(-1).astype(np.int64), len(table)
     inputs = Layout(
         (

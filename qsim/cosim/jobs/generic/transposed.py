@@ -58,8 +58,8 @@ def job(case: Case, target: Target) -> Job:
 
 def _job(case: Case, target: Target, codes: Indices, points: Indices, ends: Indices) -> Job:
     attributes: Any = case.attributes
-    x = width_of((target.input.format, case.formats["x"]), [codes[0], attributes["x_zero_point"]])
-    w = width_of((target.weight.format, case.formats["weight"]), [codes[1], points])
+    x = width_of((target.input.format, case.codes["x"]), [codes[0], attributes["x_zero_point"]])
+    w = width_of((target.weight.format, case.codes["weight"]), [codes[1], points])
     inputs = Layout(
         (
             Field("x", x.bits, x.signed),
@@ -68,7 +68,7 @@ def _job(case: Case, target: Target, codes: Indices, points: Indices, ends: Indi
             Field("weight_zero_point", w.bits + 1, signed=True),
         )
     )
-    outputs = Layout((Field("acc", case.formats["output"].bits, signed=True),))
+    outputs = Layout((Field("acc", case.codes["output"].bits, signed=True),))
     count, beats = case.expected.size, codes.shape[1]
     last = np.zeros(beats, np.bool_)
     last[ends] = True

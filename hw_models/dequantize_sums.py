@@ -1,0 +1,160 @@
+"""Dequantize sums of products whose operand was quantized at run time.
+
+Real-number meaning: ``y = sum of x * w + bias``, from integers: ``acc`` is the sum of ``code * w``
+over codes with a zero point of their own in every row, and the zero point's share is taken off
+here, as a datapath does that learns it too late for its multipliers.
+
+Formula, for row r and output o; ``f32`` rounds to float32, halves to even, and ``fma`` rounds once:
+
+    t = acc[r, o] - x_zero_point[r] * weight_sum[o]          exact integers
+    m = f32(x_scale[r] * weight_scale[o])
+    y = f32(f32(t) * m)                                      without a bias
+    y = f32(f32(f32(t) * m) + bias[o])                       not fused
+    y = fma(f32(t), m, bias[o])                              fused
+
+``weight_sum[o]`` is the sum of the weights that output o multiplies, their zero point taken off.
+
+Corners: ``f32(t)`` rounds beyond 2**24. A product beyond float32 is infinite. The exact ``t`` must
+fit 64 bits, which sums of up to 32 bits and codes of up to 16 always do.
+
+Source: pytorch/FBGEMM QuantUtilsAvx2.cc, the epilogue ReQuantizeForFloat of
+quantized::linear_dynamic, which compilers contract to the fused form.
+"""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hw_models._arguments import require_flag, require_ledger
+from hw_models._pointwise import ends_of, require_floats, require_signed
+from hw_models.compiled import kernel
+from hw_models.compiled.fused import fused_multiply_add
+from hw_models.errors import ContractError
+from hw_models.floats import nearest32
+
+if TYPE_CHECKING:
+    from hw_models.formats import FloatArray, IntArray
+    from hw_models.ledger import Ledger
+
+
+def reference(
+    total: int, x_scale: float, weight_scale: float, bias: float | None, *, fused: bool
+) -> float:
+    """Dequantize one exact sum, in exact arithmetic and stated roundings: the definition."""
+    factor = nearest32(Fraction(x_scale) * Fraction(weight_scale))
+    narrow = nearest32(Fraction(total))
+    if math.isinf(factor):
+        return math.nan if narrow == 0 else math.copysign(math.inf, narrow)
+    product = Fraction(narrow) * Fraction(factor)
+    if bias is None:
+        return nearest32(product)
+    if fused:
+        return nearest32(product + Fraction(bias))
+    rounded = nearest32(product)
+    return rounded if math.isinf(rounded) else nearest32(Fraction(rounded) + Fraction(bias))
+
+
+@kernel
+def _dequantize_sums(
+    acc: Any, y: Any, scales: Any, points: Any, factors: Any, sums: Any, bias: Any, way: Any
+) -> None:
+    for r in range(acc.shape[0]):
+        scale, point = scales[r], points[r]
+        for o in range(acc.shape[1]):
+            t = np.float32(acc[r, o] - point * sums[o])
+            m = scale * factors[o]
+            if way == 0:
+                y[r, o] = t * m
+            elif way == 1:
+                y[r, o] = t * m + bias[o]
+            else:
+                y[r, o] = fused_multiply_add(t, m, bias[o])
+
+
+def dequantize_sums(
+    acc: IntArray,
+    x_scale: FloatArray,
+    x_zero_point: IntArray,
+    weight_scale: FloatArray,
+    weight_sum: IntArray,
+    bias: FloatArray | None = None,
+    *,
+    fused: bool = True,
+    ledger: Ledger | None = None,
+) -> npt.NDArray[np.float32]:
+    """Return the float32 values of sums of products [..., O].
+
+    Args:
+        acc: sums, any integer type, shape and strides; the outputs come last.
+        x_scale: float32, one per row: acc's shape with length 1 in its last dimensions, as
+            ``choose_qparams`` makes it; or one element.
+        x_zero_point: integers of x_scale's shape.
+        weight_scale: float32 [O], or [1].
+        weight_sum: integers [O]: the sums of weights.
+        bias: float32 [O], or None.
+        fused: multiply and add the bias with one rounding.
+        ledger: filled with the extremes of the result.
+
+    Returns:
+        float32 of acc's shape.
+
+    Raises:
+        ContractError: for arguments outside the contract.
+    """
+    require_ledger(ledger)
+    require_flag(fused, "fused")
+    sums = require_signed(acc, "acc")
+    if sums.ndim == 0:
+        raise ContractError("acc must have a dimension of outputs (accepted: [..., O])")
+    outputs = sums.shape[-1]
+    scales = _per_row(require_floats(x_scale, "x_scale"), sums.shape, "x_scale")
+    points = _per_row(require_signed(x_zero_point, "x_zero_point"), sums.shape, "x_zero_point")
+    factors = _per_output(require_floats(weight_scale, "weight_scale"), outputs, "weight_scale")
+    weights = _per_output(require_signed(weight_sum, "weight_sum"), outputs, "weight_sum")
+    added = _per_output(
+        np.zeros(1, np.float32) if bias is None else require_floats(bias, "bias"), outputs, "bias"
+    )
+    rows = np.ascontiguousarray(sums).reshape(math.prod(sums.shape[:-1]), outputs)
+    y = np.empty(rows.shape, np.float32)
+    _dequantize_sums(
+        rows,
+        y,
+        scales,
+        points.astype(np.int64, copy=False),
+        factors,
+        weights.astype(np.int64, copy=False),
+        added,
+        0 if bias is None else 2 if fused else 1,
+    )
+    if ledger is not None:
+        ledger.fill(y.size, ends_of(y), "dequantize_sums", "float32, step by step")
+    return y.reshape(sums.shape)
+
+
+def _per_row(table: npt.NDArray[Any], shape: tuple[int, ...], name: str) -> npt.NDArray[Any]:
+    """Return one value per row of [..., O]."""
+    count = math.prod(shape[:-1])
+    if table.size == 1:
+        return np.repeat(table.reshape(1), count)
+    rank = table.ndim == len(shape) and table.shape[-1] == 1
+    if not rank or any(n not in (1, size) for n, size in zip(table.shape, shape, strict=True)):
+        raise ContractError(
+            f"{name} must have one value per row, not the shape {table.shape} for {shape} "
+            "(accepted: one element, or acc's shape with length 1 in its last dimensions)"
+        )
+    return np.ascontiguousarray(np.broadcast_to(table, (*shape[:-1], 1))).reshape(count)
+
+
+def _per_output(table: npt.NDArray[Any], outputs: int, name: str) -> npt.NDArray[Any]:
+    """Return one value per output."""
+    if table.ndim != 1 or len(table) not in (1, outputs):
+        raise ContractError(
+            f"{name} must have one value per output, not the shape {table.shape} "
+            f"(accepted: [{outputs}] or [1])"
+        )
+    return np.ascontiguousarray(np.broadcast_to(table, outputs))

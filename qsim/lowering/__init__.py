@@ -8,6 +8,7 @@ from qsim.lowering.builder import Builder, Codes
 from qsim.lowering.clamps import clamp_codes
 from qsim.lowering.composition import Composition, table_primitive
 from qsim.lowering.composition import find as find_compositions
+from qsim.lowering.dynamic import Dynamic
 from qsim.lowering.match import Matcher, chain, layer_of
 from qsim.lowering.moving import Move, moves
 from qsim.lowering.products import checked_weight, finish, weight_zero_points
@@ -39,6 +40,7 @@ __all__ = [
     "Codes",
     "Composition",
     "Constant",
+    "Dynamic",
     "Matcher",
     "Move",
     "NotLowerableError",

@@ -114,7 +114,9 @@ def _convert(
     try:
         quantizer = TargetQuantizer(target, config)
         prepared = prepare_pt2e(simple, quantizer)
-        _calibrate(prepared, arguments, calibration, progress)
+        # Scales of run time need no data; weights are observed in any run.
+        data = calibration if quantizer.calibrates else None
+        _calibrate(prepared, arguments, data, progress)
         quantizer.settle()
         converted = in_order(drop_unused(convert_pt2e(prepared)))
         return converted, in_order(drop_unused(float_graph)), quantizer

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import numpy as np
 import torch
+from torchao.quantization.pt2e import PlaceholderObserver
 from torchao.quantization.pt2e.quantizer import DerivedQuantizationSpec, QuantizationSpec
 
-from qsim.errors import ModelError, TargetError
+from qsim.errors import ModelError, TargetError, UsageError
 from qsim.graph import nodes
 from qsim.quantizer.observers import (
     ActivationObserver,
@@ -18,6 +19,7 @@ from qsim.quantizer.observers import (
     StateObserver,
     WeightObserver,
 )
+from qsim.quantizer.per_token import TokenObserver
 from qsim.quantizer.qparams import Floats, power_of_two_above, symmetric_scale
 from qsim.target import has_zero_point
 
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from hw_models import FixedFormat
     from qsim.quantizer.groups import Operator
     from qsim.quantizer.stated import Stated
-    from qsim.target import Input, Output, Scheme, Target
+    from qsim.target import Dynamic, Input, Output, Scheme, Target
 
 _WIDE: Final = 1.0 - 2.0**-20
 
@@ -92,6 +94,31 @@ def activation_spec(
         quant_min=low,
         quant_max=high,
         qscheme=torch.per_tensor_affine if affine else torch.per_tensor_symmetric,
+    )
+
+
+def dynamic_spec(section: Dynamic, op: Operator) -> QuantizationSpec:
+    """Return how the activations that a product quantizes at run time stand in the graph.
+
+    Raises:
+        UsageError: more bits than the target has.
+    """
+    bits = op.settings.activation_bits
+    if bits is not None and not 2 <= bits <= section.bits:
+        raise UsageError(
+            f"activation_bits is {bits}, and its activations are quantized at run time",
+            where=nodes.layer(op.node),
+            accepted=f"2 to {section.bits}",
+        )
+    low, high = _codes(section.format, bits)
+    observer = TokenObserver if section.granularity == "token" else PlaceholderObserver
+    return QuantizationSpec(
+        dtype=container(low, high),
+        observer_or_fake_quant_ctr=observer,
+        quant_min=low,
+        quant_max=high,
+        qscheme=torch.per_tensor_symmetric if section.symmetric else torch.per_tensor_affine,
+        is_dynamic=True,
     )
 
 

@@ -11,6 +11,7 @@ Kind: TypeAlias = Literal[
     "type",
     "target",
     "config",
+    "dynamic",
     "idle",
     "batch",
     "values",
@@ -28,7 +29,8 @@ class Reason:
     Attributes:
         kind: ``operator``: no pattern claims it. ``arguments``: one does, with other arguments.
             ``type``: it computes or reads something that is not float32. ``target``: the target
-            lacks primitives. ``config``: the configuration leaves it in float. ``idle``: it only
+            lacks primitives. ``config``: the configuration leaves it in float. ``dynamic``: it
+            is float32 among products that are quantized at run time. ``idle``: it only
             moves data, and nothing next to it computes in integers. ``batch``: samples would not
             be computed apart. ``values``: the function has no value for some codes. ``scheme``: the
             datapath has not the scales, zero points or codes. ``operand``: an operand has no codes.

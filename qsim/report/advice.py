@@ -60,6 +60,7 @@ _BY_KIND: Final = {
         "integers, such as indices, masks and sizes, belong on the host"
     ),
     "config": Advice("take its skip = true out of the --config file", OVERRIDES),
+    "dynamic": Advice("dynamic = false for it in the --config file gives it codes", OVERRIDES),
     "idle": Advice("nothing: it follows as soon as an operator next to it is on the accelerator"),
     "batch": Advice(
         "keep samples apart: dimension 0 of every tensor is the batch, and nothing else goes there"

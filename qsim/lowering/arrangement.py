@@ -27,9 +27,9 @@ Kind: TypeAlias = Literal["integer", "quantize", "dequantize", "torch"]
 class Item:
     """Something to compute.
 
-    ``integer`` and ``quantize`` items are named by their quantize node (positions and float32, which
-    have none, by the operator that makes them), ``dequantize`` items by the quantize node whose codes they
-    read, ``torch`` items by their own node.
+    ``integer`` and ``quantize`` items are named by their quantize node (positions and float32,
+    which have none, by the operator that makes them), ``dequantize`` items by the quantize node
+    whose codes they read, ``torch`` items by their own node.
     """
 
     kind: Kind

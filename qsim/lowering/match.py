@@ -187,22 +187,23 @@ class Matcher:
         if pattern is None or not any(map(is_dynamic, read)):
             return
         try:
-            if pattern.dynamic is None or len(read) > 1:
-                text = "it has no form whose operands are quantized at run time"
-                raise NotLowerableError(Reason("operand", text))
-            source = dynamic_source(read[0])
-            dynamic = read_dynamic(read[0], self._values(source), self.target)
-            made = Reals(anchor.name, self.shapes.of(anchor))
-            origin, layer = self.origins.get(anchor.name, anchor), layer_of(anchor)
-            match = Match(anchor, origin, (), anchor, (), made, layer, dynamic=dynamic)
-            builder = Builder(self.target, self.graph, self.shapes, match)
-            pattern.dynamic(builder)
-            self._check_available(builder)
+            self._lower_dynamic(anchor, pattern, read)
         except (NotLowerableError, TargetError) as error:
             self._refuse((anchor, ()), _reason(error))
             self._note_foreign(anchor, error)
-        else:
-            self.built[anchor], self.reals[anchor] = builder, made
+
+    def _lower_dynamic(self, anchor: Node, pattern: Pattern, read: tuple[Node, ...]) -> None:
+        if pattern.dynamic is None or len(read) > 1:
+            text = "it has no form whose operands are quantized at run time"
+            raise NotLowerableError(Reason("operand", text))
+        dynamic = read_dynamic(read[0], self._values(dynamic_source(read[0])), self.target)
+        made = Reals(anchor.name, self.shapes.of(anchor))
+        origin = self.origins.get(anchor.name, anchor)
+        match = Match(anchor, origin, (), anchor, (), made, layer_of(anchor), dynamic=dynamic)
+        builder = Builder(self.target, self.graph, self.shapes, match)
+        pattern.dynamic(builder)
+        self._check_available(builder)
+        self.built[anchor], self.reals[anchor] = builder, made
 
     def _values(self, source: Node) -> Reals:
         """Return float32 values that a Program reads, or that another operator made."""

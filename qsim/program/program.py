@@ -39,6 +39,20 @@ class Program(ProgramData):
         uses = [(*call.inputs, call.output) for call in self.calls]
         return last_uses(uses, {*self.outputs, *self.constants})
 
+    @functools.cached_property
+    def mixing(self) -> tuple[str, ...]:
+        """Layers in which samples of a batch see one another: a range of all of them is taken.
+
+        What comes of a sample then depends on those beside it.
+        """
+        apart = {name for name, spec in self.tensors.items() if spec.shape[:1] == (-1,)}
+        found = (
+            call.layer or call.name
+            for call in self.calls
+            if call.output not in apart and not apart.isdisjoint(call.inputs)
+        )
+        return tuple(dict.fromkeys(found))
+
     def stream(self, batch: int = 1) -> Stream:
         """Return the command stream for a batch size; a few are kept.
 

@@ -1,8 +1,9 @@
 """Which operators are quantized at run time, and what PT2E is told of them.
 
 Of a product with a constant matrix the weight gets codes now; what it multiplies gets scale and
-zero point each time it is there. The result is float32, and so is what stands around it, unless the
-configuration says ``dynamic = false`` for that: then it has codes from calibration as on any target.
+zero point each time it is there. The result is float32, and so is what stands around it, unless
+the configuration says ``dynamic = false`` for that: then calibration gives it codes, as on any
+target.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 IN_FLOAT: Final = Reason(
     "dynamic",
-    "it is float32 among products that are quantized at run time, which this one cannot be",
+    "it computes in float32, as all does here that has no form quantized at run time",
 )
 
 

@@ -43,7 +43,7 @@ class TokenObserver(PlaceholderObserver):  # type: ignore[misc]  # torchao carri
             zero = add(_aten.clamp.default, zero, low, high)
             if self.qscheme == torch.per_tensor_symmetric:
                 zero = add(_aten.full_like.default, scale, (low + high + 1) // 2)
-            zero = add(_aten._to_copy.default, zero, dtype=torch.int32)
+            zero = add(_aten.to.dtype, zero, torch.int32)
             decomposed: Any = torch.ops.quantized_decomposed
             held = (scale, zero, low, high, self.dtype)
             codes = add(decomposed.quantize_per_token.default, x, *held)

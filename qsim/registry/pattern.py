@@ -106,7 +106,8 @@ class Pattern:
         states: of the operands and a result, those that are 16-bit states (``StateObserver``).
             What formats operands and results have is then for ``lower`` to check.
         dynamic: writes the calls of an operator whose operand is quantized at run time, into a
-            builder whose match has ``dynamic`` and a float32 result; None where it has no such form.
+            builder whose match has ``dynamic`` and a float32 result; None where there is no such
+            form.
     """
 
     name: str

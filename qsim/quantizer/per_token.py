@@ -1,52 +1,65 @@
-"""An observer whose tensor gets one scale and zero point for each row of its last dimension."""
+"""Scales and zero points of run time for each row of a tensor, in a graph that has them per tensor.
+
+PT2E has no observer for them. What it writes (``choose_qparams``, and what reads its scale and zero
+point) becomes plain operators that choose in the order of the formula ``torch``, and
+``quantize_per_token``. The target's own order is for the lowered network.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torchao.quantization.pt2e import PlaceholderObserver
 
 if TYPE_CHECKING:
-    from torch.fx import GraphModule, Node
+    from torch.fx import Graph, GraphModule, Node
 
 _aten: Any = torch.ops.aten
+_decomposed: Any = torch.ops.quantized_decomposed
+_SYMMETRIC: Any = _decomposed.choose_qparams_symmetric.tensor
 
 
-class TokenObserver(PlaceholderObserver):  # type: ignore[misc]  # torchao carries no types
-    """Writes what PT2E has no observer for: parameters per token, of any codes.
+def per_token(model: GraphModule) -> GraphModule:
+    """Let every operand that is quantized at run time have one scale per row; return the graph."""
+    graph = model.graph
+    for node in list(graph.nodes):
+        if node.target not in (_decomposed.choose_qparams.tensor, _SYMMETRIC):
+            continue
+        parts = sorted(node.users, key=lambda part: int(part.args[1]))
+        quantize = next(iter(parts[0].users))
+        dequantize = next(user for user in quantize.users)
+        with graph.inserting_before(quantize):
+            held = (*_choose(graph, node), *quantize.args[3:6])
+            codes = graph.call_function(
+                _decomposed.quantize_per_token.default, (quantize.args[0], *held)
+            )
+            real = graph.call_function(
+                _decomposed.dequantize_per_token.default, (codes, *held, torch.float32)
+            )
+        dequantize.replace_all_uses_with(real)
+        for old in (dequantize, quantize, *parts, node):
+            graph.erase_node(old)
+    model.recompile()
+    return model
 
-    The graph chooses them in the order of the formula ``torch``; the target's own order is for the
-    lowered network.
-    """
 
-    def convert(self, model: GraphModule, observer_node: Node) -> None:
-        """Put operators in the place of the observer; PT2E calls it."""
-        graph, x = model.graph, observer_node.args[0]
-        low, high = int(self.quant_min), int(self.quant_max)
+def _choose(graph: Graph, node: Node) -> tuple[Node, Node]:
+    """Write the choice of scales and zero points, of x's shape with length 1 in the last one."""
+    arguments: Any = node.args
+    x, low, high, eps = arguments[:4]
 
-        def add(target: Any, *args: Any, **kwargs: Any) -> Node:
-            return graph.call_function(target, args, kwargs)
+    def add(target: Any, *args: Any) -> Node:
+        return graph.call_function(target, args)
 
-        with graph.inserting_before(observer_node):
-            least = add(_aten.clamp.default, add(_aten.amin.default, x, [-1], True), None, 0.0)
-            most = add(_aten.clamp.default, add(_aten.amax.default, x, [-1], True), 0.0)
-            steps: float = high - low
-            span = add(_aten.sub.Tensor, most, least)
-            if self.qscheme == torch.per_tensor_symmetric:
-                span = add(_aten.maximum.default, add(_aten.neg.default, least), most)
-                steps /= 2
-            scale = add(_aten.div.Tensor, span, steps)
-            scale = add(_aten.clamp.default, scale, float(self.eps))
-            below = add(_aten.round.default, add(_aten.div.Tensor, least, scale))
-            zero: Node = add(_aten.rsub.Scalar, below, low)
-            zero = add(_aten.clamp.default, zero, low, high)
-            if self.qscheme == torch.per_tensor_symmetric:
-                zero = add(_aten.full_like.default, scale, (low + high + 1) // 2)
-            zero = add(_aten.to.dtype, zero, torch.int32)
-            decomposed: Any = torch.ops.quantized_decomposed
-            held = (scale, zero, low, high, self.dtype)
-            codes = add(decomposed.quantize_per_token.default, x, *held)
-            result = add(decomposed.dequantize_per_token.default, codes, *held, torch.float32)
-            observer_node.replace_all_uses_with(result)
-            graph.erase_node(observer_node)
+    least = add(_aten.clamp.default, add(_aten.amin.default, x, [-1], True), None, 0.0)
+    most = add(_aten.clamp.default, add(_aten.amax.default, x, [-1], True), 0.0)
+    if node.target is _SYMMETRIC:
+        span = add(_aten.maximum.default, add(_aten.neg.default, least), most)
+        scale = add(_aten.clamp.default, add(_aten.div.Tensor, span, (high - low) / 2), eps)
+        zero = add(_aten.full_like.default, scale, (low + high + 1) // 2)
+    else:
+        span = add(_aten.sub.Tensor, most, least)
+        scale = add(_aten.clamp.default, add(_aten.div.Tensor, span, float(high - low)), eps)
+        below = add(_aten.round.default, add(_aten.div.Tensor, least, scale))
+        zero = add(_aten.clamp.default, add(_aten.rsub.Scalar, below, low), low, high)
+    return scale, zero  # whole numbers in float32: a second export would spell a cast otherwise

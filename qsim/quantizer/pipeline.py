@@ -104,6 +104,7 @@ def _convert(
     from qsim.quantizer.functionalizing import simple_graph
     from qsim.quantizer.host_operators import require_host_operators
     from qsim.quantizer.passes import drop_unused, show_states
+    from qsim.quantizer.per_token import per_token
     from qsim.quantizer.results import in_order, require_outputs
 
     simple = simple_graph(program, target)
@@ -119,6 +120,8 @@ def _convert(
         _calibrate(prepared, arguments, data, progress)
         quantizer.settle()
         converted = in_order(drop_unused(convert_pt2e(prepared)))
+        if target.dynamic is not None and target.dynamic.granularity == "token":
+            converted = per_token(converted)
         return converted, in_order(drop_unused(float_graph)), quantizer
     except QsimError:
         raise

@@ -19,7 +19,6 @@ from qsim.quantizer.observers import (
     StateObserver,
     WeightObserver,
 )
-from qsim.quantizer.per_token import TokenObserver
 from qsim.quantizer.qparams import Floats, power_of_two_above, symmetric_scale
 from qsim.target import has_zero_point
 
@@ -111,10 +110,9 @@ def dynamic_spec(section: Dynamic, op: Operator) -> QuantizationSpec:
             accepted=f"2 to {section.bits}",
         )
     low, high = _codes(section.format, bits)
-    observer = TokenObserver if section.granularity == "token" else PlaceholderObserver
     return QuantizationSpec(
         dtype=container(low, high),
-        observer_or_fake_quant_ctr=observer,
+        observer_or_fake_quant_ctr=PlaceholderObserver,
         quant_min=low,
         quant_max=high,
         qscheme=torch.per_tensor_symmetric if section.symmetric else torch.per_tensor_affine,

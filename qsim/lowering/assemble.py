@@ -11,6 +11,7 @@ from qsim.lowering.arrangement import Arrangement, Item, arrange, output_nodes, 
 from qsim.lowering.match import Matcher, layer_of
 from qsim.lowering.merging import merge_moves
 from qsim.lowering.shapes import infer_shapes
+from qsim.lowering.sharing import share_operands
 from qsim.lowering.view import (
     NotLowerableError,
     operator_name,
@@ -188,7 +189,9 @@ class Assembler:
                 name=f"program{index}",
                 inputs=tuple(inputs),
                 outputs=returned,
-                calls=tuple(merge_moves(calls, tensors, constants, returned)),
+                calls=tuple(
+                    merge_moves(share_operands(calls, tensors), tensors, constants, returned)
+                ),
                 tensors=tensors,
                 constants=constants,
             )

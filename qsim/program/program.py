@@ -161,8 +161,11 @@ def _compute(call: Call, kernel: Kernel, arrays: list[Array], ledger: Ledger | N
 
     try:
         return kernel(arrays, ledger)
-    except (AccumulatorOverflowError, NonFiniteError) as error:
+    except AccumulatorOverflowError as error:
         raise InputError(str(error), where=call.where) from None
+    except NonFiniteError as error:
+        layer = f"layer {call.layer!r}, " if call.layer else ""
+        raise InputError(str(error), where=f"{layer}{call.where}") from None
     except ContractError as error:
         raise ModelError(str(error), where=call.where) from None
     except MemoryError:

@@ -52,7 +52,7 @@ TOO_LARGE = {
 }
 ELEMENTS = 3  # of every call, beside its first, last, smallest and largest
 LARGE = ("resnet18", "mobilenet_v2")
-TARGETS = qsim.Target.names()
+TARGETS = networks.STATIC
 PAIRS = [
     pytest.param(name, target, marks=[pytest.mark.soak] if late else [])
     for name in [known.name for known in models.builtin()]

@@ -13,6 +13,7 @@ from torch import nn
 
 from qsim.quantizer import quantize
 from qsim.target import Target
+from tests.networks import STATIC
 from tests.qsim.quantizer.graphs import (
     Fn,
     FnTwo,
@@ -27,15 +28,13 @@ from tests.qsim.quantizer.graphs import (
     sqnr,
 )
 
-TARGETS = Target.names()
-
 
 @pytest.fixture(autouse=True)
 def _seeded():
     torch.manual_seed(0)
 
 
-@pytest.mark.parametrize("name", TARGETS)
+@pytest.mark.parametrize("name", STATIC)
 def test_every_target_on_a_residual_network(name):
     target, model = Target.load(name), Residual().eval()
     x = torch.randn(32, 1, 8, 8)

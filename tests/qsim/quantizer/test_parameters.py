@@ -11,6 +11,7 @@ from torch import nn
 from qsim.errors import InputError, ModelError, TargetError, UsageError
 from qsim.quantizer import quantize
 from qsim.target import Target
+from tests.networks import STATIC
 from tests.qsim.quantizer.graphs import (
     Fn,
     Residual,
@@ -23,15 +24,13 @@ from tests.qsim.quantizer.graphs import (
     sqnr,
 )
 
-TARGETS = Target.names()
-
 
 @pytest.fixture(autouse=True)
 def _seeded():
     torch.manual_seed(0)
 
 
-@pytest.mark.parametrize("name", TARGETS)
+@pytest.mark.parametrize("name", STATIC)
 def test_weights_and_bias_have_the_targets_codes(name):
     target = Target.load(name)
     q = quantize(Residual(), torch.randn(8, 1, 8, 8), target)

@@ -55,11 +55,12 @@ def _choose(graph: Graph, node: Node) -> tuple[Node, Node]:
     most = add(_aten.clamp.default, add(_aten.amax.default, x, [-1], True), 0.0)
     if node.target is _SYMMETRIC:
         span = add(_aten.maximum.default, add(_aten.neg.default, least), most)
-        scale = add(_aten.clamp.default, add(_aten.div.Tensor, span, (high - low) / 2), eps)
+        scale = add(_aten.clamp.default, add(_aten.div.Scalar, span, (high - low) / 2), eps)
         zero = add(_aten.full_like.default, scale, (low + high + 1) // 2)
     else:
         span = add(_aten.sub.Tensor, most, least)
-        scale = add(_aten.clamp.default, add(_aten.div.Tensor, span, float(high - low)), eps)
+        scale = add(_aten.clamp.default, add(_aten.div.Scalar, span, float(high - low)), eps)
         below = add(_aten.round.default, add(_aten.div.Tensor, least, scale))
-        zero = add(_aten.clamp.default, add(_aten.rsub.Scalar, below, low), low, high)
+        place = add(_aten.add.Scalar, add(_aten.neg.default, below), low)
+        zero = add(_aten.clamp.default, place, low, high)
     return scale, zero  # whole numbers in float32: a second export would spell a cast otherwise

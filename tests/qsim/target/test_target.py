@@ -12,6 +12,7 @@ from typing import get_args
 import pytest
 
 import hw_models
+from hw_models.choose_qparams import CHOICES
 from hw_models.quantize import FORMULAS
 from hw_models.schemes import FIXED_REFERENCES
 from qsim.errors import TargetError
@@ -122,8 +123,8 @@ def with_field(target: Target, section: str, field: str, value: object) -> Targe
 def test_hash_covers_every_field() -> None:
     target = Target.load("litert-optimized")
     linear = Target.load("litert-reference").requantize_linear
-    dynamic = Target.load("fbgemm-dynamic").dynamic
-    target = dataclasses.replace(target, requantize_linear=linear, dynamic=dynamic)
+    target = dataclasses.replace(target, requantize_linear=linear)
+    object.__setattr__(target, "dynamic", Target.load("fbgemm-dynamic").dynamic)
     seen = {target.hash}
     fields = 0
     for section, cls in sections.SECTIONS.items():
@@ -172,6 +173,7 @@ def test_names_are_those_of_hw_models() -> None:
     assert set(get_args(sections.ShiftRounding)) == set(hw_models.ROUNDINGS)
     assert get_args(sections.FixedRounding) == tuple(FIXED_REFERENCES)
     assert get_args(sections.Formula) == FORMULAS
+    assert get_args(sections.Choice) == CHOICES
     # linear runs on correlation: see Target.has.
     assert set(get_args(sections.PrimitiveName)) == set(PRIMITIVES) - {"linear"}
     for overflow in get_args(sections.Overflow):

@@ -32,7 +32,7 @@ def quantize(
     config: QuantizeConfig | Mapping[str, Any] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Quantized:
-    """Quantize a float module for a target: static, post-training, by PT2E.
+    """Quantize a float module for a target: post-training, by PT2E.
 
     Args:
         model: the float module, or a float program from ``load_pt2``; it is not changed.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,7 @@ import torch
 import qsim
 from tests.peers.evidence.observed import compared
 from tests.peers.pytorch.layers import HAS_VNNI
+from tests.qsim.zoo.networks import module, samples
 
 # torch 2.13 announces the end of these tensors; as long as they exist they are compared.
 pytestmark = pytest.mark.filterwarnings(
@@ -84,3 +87,34 @@ def test_linear_dynamic(engine: str, per_channel: bool, reduced: bool) -> None:
             asked = torch.from_numpy(x), packed(program, spec.name), reduced
             wanted = torch.ops.quantized.linear_dynamic(*asked)
             assert np.array_equal(y, wanted.numpy()), (spec.name, x.shape)
+
+
+@pytest.mark.soak
+@pytest.mark.skipif(
+    importlib.util.find_spec("transformers") is None, reason="transformers is not installed"
+)
+@pytest.mark.parametrize("engine", ["fbgemm"], indirect=True)
+@pytest.mark.parametrize("name", ["BertModel", "GPT2LMHeadModel"])
+def test_dense_layers_of_a_transformer(engine: str, name: str) -> None:
+    """Every dense layer, fed what it is fed in the network; query, key and value as well."""
+    target = qsim.Target.load("fbgemm-dynamic")
+    x = samples(name, 2)
+    config = {"default": {"activation_bits": 7}}  # exact on every processor
+    lowered = qsim.lower(qsim.quantize(module(name), x, target, config=config))
+    trace = lowered.trace(*x)
+    layers = 0
+    for program in lowered.programs:
+        codes = {call.output: call.inputs[0] for call in program.calls}
+        for call in program.calls:
+            if call.primitive != "linear":
+                continue
+            read = codes[call.inputs[0]]
+            layer = call.name.removesuffix(".linear")
+            given = torch.from_numpy(trace.tensors[read])
+            weights = packed(program, layer)
+            wanted = torch.ops.quantized.linear_dynamic(given, weights, True)
+            assert np.array_equal(trace.tensors[layer], wanted.numpy()), layer
+            layers += 1
+    assert layers == {"BertModel": 7, "GPT2LMHeadModel": 5}[name]
+    left = {item.operator for item in lowered.host_operators}
+    assert not left & {"aten.linear.default", "aten.addmm.default", "aten.mm.default"}

@@ -9,10 +9,10 @@ A forked child has none of its parent's threads: it starts its own when they are
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import threading
-from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -54,55 +54,119 @@ def share(parts: int, threads: int, work: Callable[[int, int], None]) -> None:
     run_together(turn, min(threads, parts))
 
 
+class _Member:
+    """A thread that takes one turn after another, told by locks: a pool's queue takes longer."""
+
+    def __init__(self) -> None:
+        """Start the thread.
+
+        Raises:
+            RuntimeError: the system starts no more threads.
+        """
+        self._begun = threading.Lock()
+        self._begun.acquire()
+        self._task: Callable[[], None] | None = None
+        # At the interpreter's end it is waiting, or computing what nobody waits for.
+        threading.Thread(target=self._serve, name="qsim", daemon=True).start()
+
+    def begin(self, task: Callable[[], None]) -> None:
+        """Have a task done that raises nothing."""
+        self._task = task
+        self._begun.release()
+
+    def _serve(self) -> None:
+        while True:
+            self._begun.acquire()
+            task, self._task = self._task, None
+            if task is not None:
+                task()
+            del task  # with the caller's arrays
+
+
+class _Turns:
+    """The turns of the members of a team in one computation."""
+
+    def __init__(self, turn: Callable[[int, int], None]) -> None:
+        self._turn = turn
+        self._together = 0
+        self._gate = threading.Lock()  # open when it is known how many there are
+        self._gate.acquire()
+        self._ends: list[threading.Lock] = []
+        self._errors: list[BaseException] = []
+
+    def enlist(self, member: _Member) -> None:
+        """Have a member wait for its turn."""
+        thread, end = len(self._ends) + 1, threading.Lock()
+        end.acquire()
+
+        def task() -> None:
+            try:
+                with self._gate:
+                    pass
+                if self._together:
+                    self._turn(thread, self._together)
+            except BaseException as error:
+                self._errors.append(error)
+            finally:
+                end.release()
+
+        member.begin(task)
+        self._ends.append(end)
+
+    def take(self, together: int) -> None:
+        """Let all take their turns, or none if ``together`` is 0; take the caller's own."""
+        self._together = together
+        self._gate.release()
+        try:
+            if together:
+                self._turn(0, together)
+        finally:
+            for end in self._ends:
+                self._wait(end)
+        if self._errors:
+            raise self._errors[0]
+
+    def _wait(self, end: threading.Lock) -> None:
+        """Wait for a member, also through an interrupt: it uses the caller's arrays."""
+        while end.locked():
+            try:
+                with end:
+                    pass
+            except KeyboardInterrupt as error:
+                self._errors.append(error)
+
+
 def _run(turn: Callable[[int, int], None], threads: int) -> None:
-    pool, workers = _workers(threads - 1)
-    members, ready = 0, threading.Event()
-
-    def enlisted(thread: int) -> None:
-        ready.wait()
-        if thread < members:
-            turn(thread, members)
-
-    others = []
+    if not threading.main_thread().is_alive():  # the interpreter is shutting down
+        turn(0, 1)
+        return
+    members, turns = _members(threads - 1), _Turns(turn)
+    together = 0
     try:
-        for thread in range(1, 1 + workers):
-            others.append(pool.submit(enlisted, thread))  # noqa: PERF401 - what was begun counts
-        members = threads = 1 + workers
-    except RuntimeError:  # the interpreter is shutting down: no thread takes anything any more
-        threads = 1
+        for member in members:
+            turns.enlist(member)
+        together = 1 + len(members)
+    except KeyboardInterrupt:
+        _members.cache_clear()  # one may have been begun that nobody waits for
+        raise
     finally:
-        ready.set()
-    try:
-        turn(0, threads)
-    finally:
-        wait(others)  # they use the caller's arrays
-    for other in others:
-        other.result()
+        turns.take(together)
 
 
 @functools.cache
-def _workers(count: int) -> tuple[ThreadPoolExecutor, int]:
-    """Return a pool whose threads have all been started, and how many the system let it have."""
-    pool = ThreadPoolExecutor(max(count, 1), thread_name_prefix="qsim")
-    started, ready = 0, threading.Event()
-    try:
+def _members(count: int) -> tuple[_Member, ...]:
+    """Return so many members, or as many as the system lets start."""
+    made: list[_Member] = []
+    with contextlib.suppress(RuntimeError):  # can't start new thread
         for _ in range(count):
-            pool.submit(ready.wait)
-            started += 1
-    except RuntimeError:  # can't start new thread
-        pass
-    finally:
-        ready.set()
-    if started == count:
-        return pool, count
-    pool.shutdown()
-    return _workers(started)
+            made.append(_Member())  # noqa: PERF401 - what was started counts
+    return tuple(made)
 
 
 def _forget() -> None:
     global _busy
     _busy = threading.Lock()
-    _workers.cache_clear()
+    _members.cache_clear()
 
 
 if hasattr(os, "register_at_fork"):

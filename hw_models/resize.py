@@ -68,9 +68,11 @@ __all__ = [
     "ScaledResize",
     "SizedResize",
     "Tap",
+    "reach",
     "reference",
     "resize",
     "result_format",
+    "tables",
 ]
 
 _LIMIT = 1 << 32
@@ -142,14 +144,11 @@ def resize(x: IntArray, scheme: Resize, ledger: Ledger | None = None) -> IntArra
         raise ContractError(
             f"x must have pixels, not shape {codes.shape} (accepted: spatial sizes of 1 or more)"
         )
-    taps = [_table(axis) for axis in scheme.taps(spatial)]
+    taps = tables(scheme, spatial)
     form = _result_type(given, scheme)
-    if len(taps) == 1:
-        unit = scheme.unit if isinstance(scheme, SizedResize) else 1
-        taps.insert(0, np.array([[0, 0, unit, 0]], np.int64))
     volume, channels_last = planes(codes)
     plane = volume[:, 0]
-    limit = 1 << 16 if form is not None else _LIMIT
+    limit = reach(scheme)
     least, most = extremes(plane)
     if not -limit <= least <= most <= limit:
         raise ContractError(
@@ -181,6 +180,20 @@ def _result_type(x: IntArray, scheme: Resize) -> npt.DTypeLike | None:
     if isinstance(scheme, ScaledResize) and weights(scheme.mode):
         return np.int32 if x.dtype.itemsize == 1 else np.int64
     return None
+
+
+def reach(scheme: Resize) -> int:
+    """Return the largest magnitude of codes that a scheme resizes."""
+    return 1 << 16 if isinstance(scheme, ScaledResize) and weights(scheme.mode) else _LIMIT
+
+
+def tables(scheme: Resize, spatial: Sequence[int]) -> list[npt.NDArray[np.int64]]:
+    """Return the taps of rows and columns: index, index, weight, weight for each output."""
+    taps = [_table(axis) for axis in scheme.taps(spatial)]
+    if len(taps) == 1:
+        unit = scheme.unit if isinstance(scheme, SizedResize) else 1
+        taps.insert(0, np.array([[0, 0, unit, 0]], np.int64))
+    return taps
 
 
 def _table(axis: list[Tap]) -> npt.NDArray[np.int64]:

@@ -20,7 +20,7 @@ Integer formula: with ``d = x - max(x)`` in each row, one of
 Then the clamp to the output format, which a probability next to 1 reaches.
 
 Corners: a difference below ``min_difference`` makes ``output.min``. The sum's register has 32 bits,
-a larger one (4096 equal codes, or 65538 in 16 bits) is refused: C++ leaves it undefined. So does
+a larger one (4096 equal codes, or 65549 in 16 bits) is refused: C++ leaves it undefined. So does
 it a right shift of 32 and more (``FixedSoftmax``, a sum of 512 and more to 8 bits); here it rounds
 as any other, to 0. Exponentials of the float table are float64's, rounded once.
 """
@@ -64,6 +64,7 @@ __all__ = [
     "TableSoftmax",
     "reference",
     "softmax",
+    "terms",
 ]
 
 _INT8 = FixedFormat(8)
@@ -154,7 +155,7 @@ def _range(scheme: SoftmaxScheme, output: FixedFormat) -> tuple[int, int]:
 
 
 @lru_cache(maxsize=64)
-def _terms(scheme: SoftmaxScheme) -> npt.NDArray[Any]:
+def terms(scheme: SoftmaxScheme) -> npt.NDArray[Any]:
     """Return the exponential of every difference, 0 first."""
     if isinstance(scheme, TableSoftmax):
         differences = -np.arange(1 << 16, dtype=np.int64)
@@ -166,14 +167,14 @@ def _terms(scheme: SoftmaxScheme) -> npt.NDArray[Any]:
 
 
 def _run(scheme: SoftmaxScheme, x: Any, y: Any, sums: Any, output: FixedFormat) -> int:
-    terms = _terms(scheme)
+    exponentials = terms(scheme)
     if isinstance(scheme, FixedSoftmax):
-        return int(kernels.fixed(x, y, sums, terms, output.min, output.bits))
+        return int(kernels.fixed(x, y, sums, exponentials, output.min, output.bits))
     if isinstance(scheme, FloatSoftmax):
         scale = np.float32(scheme.output_scale)
-        return int(kernels.floating(x, y, terms, scale, scheme.zero_point))
+        return int(kernels.floating(x, y, exponentials, scale, scheme.zero_point))
     if isinstance(scheme, TableSoftmax):
-        return int(kernels.interpolated(x, y, sums, terms, tables16()[1].copy()))
+        return int(kernels.interpolated(x, y, sums, exponentials, tables16()[1].copy()))
     raise ContractError(no_case(scheme, "scheme", _NAMES))
 
 

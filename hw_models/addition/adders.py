@@ -254,9 +254,24 @@ Adder: TypeAlias = ShiftedAdd | AlignedAdd | MultiplierAdd | FloatAdd
 
 
 def f32(x: Fraction | int) -> Fraction:
-    """Return the float32 nearest to an exact number, ties to even."""
+    """Return the float32 nearest to an exact number, ties to even.
+
+    Raises:
+        OverflowError: no finite float32 is.
+    """
     exact = Fraction(x)
-    near = np.float32(float(exact))
-    # float64 may have hidden on which side of a float32 tie the number was: compare exactly.
-    around = (near, np.nextafter(near, np.float32(-np.inf)), np.nextafter(near, np.float32(np.inf)))
-    return min((Fraction(float(c)) for c in around), key=lambda c: abs(c - exact))
+    over, under = abs(exact.numerator), exact.denominator
+    # The place of the last of 24 bits; the smallest numbers have fewer.
+    place = max(over.bit_length() - under.bit_length() - 24, -149)
+    if over >= under << 24 + place if place > -24 else over << -24 - place >= under:
+        place += 1
+    if place < 0:
+        over <<= -place
+    else:
+        under <<= place
+    bits, rest = divmod(over, under)
+    bits += 2 * rest > under or (2 * rest == under and bits % 2 == 1)
+    if bits.bit_length() + place > 128:
+        raise OverflowError(f"{float(exact)} rounds to no finite float32")
+    signed = bits if exact > 0 else -bits
+    return Fraction(signed << place) if place >= 0 else Fraction(signed, 1 << -place)

@@ -245,10 +245,9 @@ def _run(
     span = tuple(value - offset for value in extremes(view))
     if isinstance(requantizer, FixedPoint):
         return _run_fixed(view, layout, offset, requantizer, out)
-    if isinstance(requantizer, FloatScale):
-        return _run_float(exact.float_scale, view, span, requantizer, offset, out)
-    if isinstance(requantizer, Float64Scale):
-        return _run_float(exact.float64_scale, view, span, requantizer, offset, out)
+    if isinstance(requantizer, (FloatScale, Float64Scale)):
+        _require64(span, "for a float scale")
+        return _run_chosen(view, offset, choose(requantizer, *span), out)
     if isinstance(requantizer, PowerOfTwo) and _is_stochastic(requantizer):
         _require64(span, "to round stochastically")
         table = _per_channel(exact.rounding_table(requantizer.shifts, "stochastic"), view)
@@ -256,21 +255,8 @@ def _run(
         widest = max(map(abs, span)) << int(table[:, 1].max())
         return widest >= exact.LIMIT and bool((table[:, 0] == 0).any())
     if isinstance(requantizer, (PowerOfTwo, MulAddShift, Converter)):
-        return _run_affine(view, offset, requantizer, out)
+        return _run_chosen(view, offset, choose(requantizer, *span), out)
     raise ContractError(no_case(requantizer, "a requantizer", (c.__name__ for c in REQUANTIZERS)))
-
-
-def _run_float(
-    kernel: Callable[..., None],
-    view: IntArray,
-    span: tuple[int, ...],
-    requantizer: FloatScale | Float64Scale,
-    offset: int,
-    out: tuple[Any, ...],
-) -> bool:
-    _require64(span, "for a float scale")
-    kernel(_moved(view, offset), *out, _per_channel(requantizer.scales, view))
-    return False
 
 
 def _moved(view: IntArray, offset: int) -> IntArray:
@@ -294,44 +280,75 @@ def _run_fixed(
         _refuse_wide(view, layout, offset, requantizer)
     if requantizer.rounding in TOSA:
         _require_tosa(view, layout, offset, requantizer)
+    return _run_chosen(view, offset, choose(requantizer, least, most), out)
+
+
+def choose(
+    requantizer: Requantizer, least: int, most: int
+) -> tuple[Callable[..., None], tuple[npt.NDArray[Any], ...]]:
+    """Return the exact kernel for values of a range, and its parameters of every channel.
+
+    Args:
+        requantizer: a scheme that takes these values and draws nothing.
+        least: the smallest value, the zero point taken off.
+        most: the largest.
+    """
+    if isinstance(requantizer, FixedPoint):
+        return _choose_fixed(requantizer, max(abs(least), abs(most)))
+    if isinstance(requantizer, FloatScale):
+        return exact.float_scale, (requantizer.scales,)
+    if isinstance(requantizer, Float64Scale):
+        return exact.float64_scale, (requantizer.scales,)
+    if isinstance(requantizer, (PowerOfTwo, MulAddShift, Converter)):
+        return _choose_affine(requantizer, max(abs(least), abs(most)))
+    raise ContractError(no_case(requantizer, "a requantizer", (c.__name__ for c in REQUANTIZERS)))
+
+
+def _run_chosen(
+    view: IntArray,
+    offset: int,
+    chosen: tuple[Callable[..., None], tuple[npt.NDArray[Any], ...]],
+    out: tuple[Any, ...],
+) -> bool:
+    """Fill the output of one call; return whether the two-limb kernel was needed."""
+    kernel, parameters = chosen
+    own = [_per_channel(values, view) for values in parameters]
+    if kernel is exact.affine_wide:
+        kernel(_as_int64(view), *out, *own, offset)
+        return True
+    kernel(_moved(view, offset), *out, *own)
+    return False
+
+
+def _choose_fixed(
+    requantizer: FixedPoint, largest: int
+) -> tuple[Callable[..., None], tuple[npt.NDArray[Any], ...]]:
     rows = exact.fixed_rows(requantizer)
-    largest = max(abs(least), abs(most)) * int(abs(rows[:, 0]).max()) + 2 * int(rows[:, 5].max())
+    largest = largest * int(abs(rows[:, 0]).max()) + 2 * int(rows[:, 5].max())
     # A 32-bit x: |p| <= 2**62, and what is added to it is less than 2**62.
     if requantizer.operand_bits == 32 or largest < exact.LIMIT:
-        exact.fixed(_moved(view, offset), *out, _per_channel(rows, view))
-        return False
+        return exact.fixed, (rows,)
     # Of those that round once only apply_scale_16, single and s64-reduced take so wide an x.
-    multipliers, shifts = _per_channel(rows[:, 0], view), _per_channel(rows[:, 3], view)
-    table = exact.rounding_table(shifts, "half_up")
-    exact.affine_wide(_as_int64(view), *out, multipliers, np.zeros_like(shifts), table, offset)
-    return True
+    table = exact.rounding_table(rows[:, 3], "half_up")
+    return exact.affine_wide, (rows[:, 0], np.zeros(len(rows), np.int64), table)
 
 
 def _as_int64(view: IntArray) -> npt.NDArray[np.int64]:
     return view.astype(np.int64, copy=False)
 
 
-def _run_affine(
-    view: IntArray,
-    offset: int,
-    requantizer: PowerOfTwo | MulAddShift | Converter,
-    out: tuple[Any, ...],
-) -> bool:
+def _choose_affine(
+    requantizer: PowerOfTwo | MulAddShift | Converter, largest: int
+) -> tuple[Callable[..., None], tuple[npt.NDArray[Any], ...]]:
     table = exact.rounding_table(requantizer.shifts, requantizer.rounding)
-    table = _per_channel(table, view)
     if isinstance(requantizer, PowerOfTwo):
-        multipliers, addends = np.ones(view.shape[1], np.int64), np.zeros(view.shape[1], np.int64)
+        multipliers, addends = np.ones(len(table), np.int64), np.zeros(len(table), np.int64)
     else:
-        multipliers = _per_channel(requantizer.multipliers, view)
-        addends = _per_channel(requantizer.addends, view)
-    largest = max(abs(value - offset) for value in extremes(view))
+        multipliers, addends = requantizer.multipliers, requantizer.addends
     largest = largest * _largest(multipliers) + _largest(addends)
     largest = (largest + 2 * int(table[:, 2].max()) + 2) << int(table[:, 1].max())
-    if largest < exact.LIMIT:
-        exact.affine(_moved(view, offset), *out, multipliers, addends, table)
-        return False
-    exact.affine_wide(_as_int64(view), *out, multipliers, addends, table, offset)
-    return True
+    kernel = exact.affine if largest < exact.LIMIT else exact.affine_wide
+    return kernel, (multipliers, addends, table)
 
 
 def _largest(values: npt.NDArray[np.int64]) -> int:

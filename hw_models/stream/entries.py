@@ -20,6 +20,10 @@ WORDS: Final = types.Array(types.int64, 1, "C")
 COMMAND: Final = (WORDS, types.int64, types.int64, WORDS, *(types.int64,) * 4)
 # d, y, constants, work, sums, width, column, parameter, outputs, pixels.
 FINISH: Final = (WORDS, *(types.int64,) * 9)
+# to, from, size, step, kind.
+MOVE: Final = (types.int64,) * 5
+# d, constants, work, channel, channels, inner.
+END: Final = (WORDS, *(types.int64,) * 5)
 
 
 @cache
@@ -67,3 +71,25 @@ def call_finish(  # type: ignore[no-untyped-def]
         return _call(context, builder, FINISH, args)
 
     return signature(types.none, types.int64, *FINISH), codegen
+
+
+@intrinsic
+def call_end(  # type: ignore[no-untyped-def]
+    _typing, _address, _d, _constants, _work, _channel, _channels, _inner
+):
+    """Call a kernel of ``hw_models.stream.ends``."""
+
+    def codegen(context, builder, _signature, args):  # type: ignore[no-untyped-def]
+        return _call(context, builder, END, args)
+
+    return signature(types.none, types.int64, *END), codegen
+
+
+@intrinsic
+def call_move(_typing, _address, _to, _from, _size, _step, _kind):  # type: ignore[no-untyped-def]
+    """Call ``load`` or ``store`` of ``hw_models.stream.elements``."""
+
+    def codegen(context, builder, _signature, args):  # type: ignore[no-untyped-def]
+        return _call(context, builder, MOVE, args)
+
+    return signature(types.none, types.int64, *MOVE), codegen

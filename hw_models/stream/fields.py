@@ -1,7 +1,8 @@
 """The words of a descriptor: one row of a command stream's table, 64 int64 each.
 
 Addresses of tensors are bytes from the start of the arena; those of parameters are bytes from the
-start of the packed constants; the workspace is each thread's own.
+start of the packed constants; the workspace is each thread's own. At the end: the words of a frame,
+which tells the loop what to execute.
 """
 
 from __future__ import annotations
@@ -23,10 +24,19 @@ OP: Final = 0
     WIDE,
     SUM,
     MATMUL,
-) = range(12)
+    RESCALE,
+    COMBINE,
+    REDUCE,
+    SOFTMAX_FIXED,
+    SOFTMAX_FLOAT,
+    SOFTMAX_TABLE,
+    ARGMAX,
+    RESIZE,
+) = range(20)
 NAMES: Final = (
     "copy", "products", "depthwise", "unary", "binary", "line", "max_pool", "avg_pool", "gather",
-    "wide", "sum", "matmul",
+    "wide", "sum", "matmul", "rescale", "combine", "reduce", "softmax_fixed", "softmax_float",
+    "softmax_table", "argmax", "resize",
 )  # fmt: skip
 
 # Of most: operand, result, a second operand, elements.
@@ -54,7 +64,7 @@ COLUMNS = 19  # copied columns
 OUT_ROW, OUT_COLUMN = 20, 21  # copied rows, copied columns between two outputs
 ROWS, IMAGES, BANDS = 22, 23, 24  # of one band; IMAGES > 1: whole images
 SIGNED, FLIP = 25, 26  # codes of X: UINT8, INT8 or INT16; what bytes are xored with
-UINT8, INT8, INT16 = range(3)
+UINT8, INT8, INT16, UINT16, INT32, UINT32, INT64 = range(7)  # the last four: of rows only
 KIND = 27
 WEIGHTS, OFFSETS, STEPS, INIT = 28, 29, 30, 31
 BLOCKS, BLOCK_COUNT = 32, 33  # int64 [blocks, 3]: channels, first column, first byte of weights
@@ -64,8 +74,9 @@ BASES, SUMS, TAIL = 42, 43, 44  # bytes from the start of the workspace
 MATRIX_STEPS, PANEL = 46, 47  # steps, from the first one, of the matrix unit; bytes as BASES
 GATHERED_STEPS = 49  # MATRIX_STEPS of a block that is wide enough for copies into the panel
 UNIT = 48  # bytes of a result: 1 and 2 are codes, 4 the sums themselves
-# Addresses of machine code of this process: the command's, and that of the end of its sums.
-CALL, FINISH = 62, 63
+# Addresses of machine code of this process: the command's, that of the end of its sums, and those
+# of what reads and writes rows.
+CALL, FINISH, LOAD, STORE = 62, 63, 60, 61
 SHARES = 45  # parts of the output channels that several threads may take of one band
 BYTES_KIND, PAIRS_KIND, WORDS_KIND = range(3)
 
@@ -80,3 +91,19 @@ SUM_HEADER, SUM_ROW = 6, 7
 ROW_STARTS, ROW_TAPS, ROW_DILATION, COLUMN_STARTS, COLUMN_TAPS, COLUMN_DILATION = range(11, 17)
 COUNTS, LOW, HIGH, OFFSET, INCLUDE_PAD, ROUNDING, BORDER = range(17, 24)
 CODE_BYTES = 24  # of pools: 1, or 2 with a sign
+
+# Of rows: [N, C, O] of memory, along C. Kinds of elements are those of SIGNED. ZERO: what is
+# taken from X first, ZERO2 from X2; LEFT_SHIFTs: their shifts in a combine that ADDS.
+X_KIND, X2_KIND, Y_KIND, ZERO, ZERO2, LEFT_SHIFT, LEFT_SHIFT2, ADDS = range(11, 19)
+# rescale, combine and reduce: MODE numbers the end (``ends``), TABLE has its bounds and parameters.
+# softmax: TABLE has the exponentials, SECOND the inverses, or the bits of a float32 scale.
+# CHANNELS: those of the parameters.
+LEAST, MOST, SECOND, OUT_BITS, CHANNELS = 19, 20, 21, 22, 23
+FROM_END = 19  # argmax: of equal codes the last counts
+# resize: N pictures [H, W, C] to [OH, OW, C]; int64 tables of taps, four words each.
+ROW_TABLE, COLUMN_TABLE, FRACTION = 19, 20, 21
+# A frame, int64: addresses of the table, of the arena, of the packed constants, of the thread's own
+# workspace and of the counters; the command to begin with and the one to stop before; the thread's
+# number, and how many execute this range; then the addresses of the inputs and outputs.
+FRAME_TABLE, FRAME_ARENA, FRAME_CONSTANTS, FRAME_WORK, FRAME_COUNTERS = range(5)
+FRAME_FIRST, FRAME_LAST, FRAME_THREAD, FRAME_THREADS, FRAME_ARGUMENTS = range(5, 10)

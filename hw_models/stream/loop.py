@@ -13,9 +13,35 @@ from typing import TYPE_CHECKING, Final
 from hw_models.compiled import kernel
 from hw_models.stream.copies import copy, gather
 from hw_models.stream.depthwise import depthwise
-from hw_models.stream.entries import COMMAND, call_command, entry
+from hw_models.stream.elements import load, store
+from hw_models.stream.ends import ENDS
+from hw_models.stream.entries import COMMAND, END, MOVE, call_command, entry
 from hw_models.stream.entries import FINISH as FINISH_TYPES
-from hw_models.stream.fields import CALL, DEPTHWISE, FINISH, MATMUL, OP, PRODUCTS
+from hw_models.stream.fields import (
+    CALL,
+    COMBINE,
+    DEPTHWISE,
+    FINISH,
+    FRAME_ARENA,
+    FRAME_ARGUMENTS,
+    FRAME_CONSTANTS,
+    FRAME_COUNTERS,
+    FRAME_FIRST,
+    FRAME_LAST,
+    FRAME_TABLE,
+    FRAME_THREAD,
+    FRAME_THREADS,
+    FRAME_WORK,
+    LOAD,
+    MATMUL,
+    MODE,
+    OP,
+    PRODUCTS,
+    REDUCE,
+    RESCALE,
+    STORE,
+    WORDS,
+)
 from hw_models.stream.finish import finish
 from hw_models.stream.matmul import matmul
 from hw_models.stream.memory import int64_at, wait
@@ -30,6 +56,9 @@ from hw_models.stream.moves import (
     wide,
 )
 from hw_models.stream.products import products
+from hw_models.stream.rescales import combine, reduce, rescale
+from hw_models.stream.rows import argmax, softmax_fixed, softmax_float, softmax_table
+from hw_models.stream.weighted import resize
 
 if TYPE_CHECKING:
     from hw_models.formats import IntArray
@@ -37,7 +66,7 @@ if TYPE_CHECKING:
 # By their numbers: see ``fields``.
 _COMMANDS: Final = (
     copy, products, depthwise, unary, binary, line, max_pool, avg_pool, gather, wide, sum_words,
-    matmul,
+    matmul, rescale, combine, reduce, softmax_fixed, softmax_float, softmax_table, argmax, resize,
 )  # fmt: skip
 
 
@@ -59,32 +88,34 @@ def ready(table: IntArray) -> IntArray:
         row[CALL] = entry(_COMMANDS[row[OP]], COMMAND)
         if row[OP] in (PRODUCTS, DEPTHWISE, MATMUL):
             row[FINISH] = entry(finish, FINISH_TYPES)
+        elif row[OP] in (RESCALE, COMBINE, REDUCE):
+            row[FINISH] = entry(ENDS[row[MODE]], END)
+        if row[OP] >= RESCALE:
+            row[LOAD], row[STORE] = entry(load, MOVE), entry(store, MOVE)
     return made
 
 
 @kernel(nogil=True)
-def execute(table, first, last, arena, constants, arguments, work, counters, thread, threads):  # type: ignore[no-untyped-def]  # njit infers the types
-    """Execute the commands first..last - 1.
+def execute(frame):  # type: ignore[no-untyped-def]  # njit infers the types
+    """Execute the commands of a table that a frame names.
 
     Args:
-        table: what ``ready`` returned.
-        first: command to begin with.
-        last: command to stop before.
-        arena: address of the tensors.
-        constants: address of weights and tables.
-        arguments: int64, addresses of the Program's inputs and outputs.
-        work: address of this thread's workspace.
-        counters: address of int64 that the threads share, zeros where there are several: one for
-            the barrier, then one for each command of the range.
-        thread: number of this thread.
-        threads: how many execute this range.
+        frame: int64, its words named in ``fields``; one array, since each argument takes Numba as
+            long as a small command. Its table is what ``ready`` returned. The counters are int64
+            that the threads share, zeros where there are several: one for the barrier, then one
+            for each command of the range.
     """
+    first, last = frame[FRAME_FIRST], frame[FRAME_LAST]
+    counters, threads = frame[FRAME_COUNTERS], frame[FRAME_THREADS]
     for index in range(first, last):
-        d = table[index]
+        d = int64_at(frame[FRAME_TABLE] + index * WORDS * 8, WORDS)
         parts = counters + (1 + index - first) * 8
         if threads == 1:
             int64_at(parts, 1)[0] = 0
-        call_command(d[CALL], d, arena, constants, arguments, work, parts, thread, threads)
+        call_command(
+            d[CALL], d, frame[FRAME_ARENA], frame[FRAME_CONSTANTS], frame[FRAME_ARGUMENTS:],
+            frame[FRAME_WORK], parts, frame[FRAME_THREAD], threads,
+        )  # fmt: skip
         if threads > 1:
             wait(counters, (index - first + 1) * threads)
 

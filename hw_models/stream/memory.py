@@ -27,7 +27,8 @@ def _pointer(kind: Any) -> Any:
 
 
 p_int8, p_uint8, p_int16 = _pointer(types.int8), _pointer(types.uint8), _pointer(types.int16)
-p_uint16 = _pointer(types.uint16)
+p_uint16, p_uint32 = _pointer(types.uint16), _pointer(types.uint32)
+p_float64, p_bool = _pointer(types.float64), _pointer(types.boolean)
 p_int32, p_int64, p_float32 = (
     _pointer(types.int32),
     _pointer(types.int64),
@@ -69,6 +70,24 @@ def int32_at(address: Any, size: Any) -> Any:
 def int64_at(address: Any, size: Any) -> Any:
     """Return size elements of int64 at an address, as an array."""
     return carray(p_int64(address), (size,))
+
+
+@part(inline="always")
+def uint32_at(address: Any, size: Any) -> Any:
+    """Return size elements of uint32 at an address, as an array."""
+    return carray(p_uint32(address), (size,))
+
+
+@part(inline="always")
+def float64_at(address: Any, size: Any) -> Any:
+    """Return size elements of float64 at an address, as an array."""
+    return carray(p_float64(address), (size,))
+
+
+@part(inline="always")
+def table_at(address: Any, rows: Any, columns: Any) -> Any:
+    """Return rows of int64 at an address, as an array."""
+    return carray(p_int64(address), (rows, columns))
 
 
 @part(inline="always")

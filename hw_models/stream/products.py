@@ -48,10 +48,13 @@ from hw_models.stream.matrix import STEPS as MATRIX_ROW
 from hw_models.stream.memory import int64_at, take
 from hw_models.stream.tiles import (
     BYTES,
+    FEW,
+    HALF,
     ROUND,
     WIDE,
     bytes_16,
     bytes_32,
+    bytes_32_few,
     bytes_64,
     pairs_16,
     pairs_32,
@@ -65,28 +68,36 @@ _PIECE: Final = 1 << 14  # bytes of weights
 
 
 @part
-def _multiply(kind, width, bases, offsets, steps, weights, init, pitch, to):  # type: ignore[no-untyped-def]
-    """Sum one round of pixels times a block of channels."""
-    half = 6 * 64 * SUM_BYTES
+def _half_round(kind, bases, offsets, steps, weights, init, pitch, to):  # type: ignore[no-untyped-def]
+    """Sum half a round of pixels times a block of 64 channels."""
     if BYTES and kind == BYTES_KIND:
-        if width == 64:
-            bytes_64(bases, offsets, steps, weights, init, pitch, to)
-            bytes_64(bases + 48, offsets, steps, weights, init + 6 * pitch, pitch, to + half)
+        bytes_64(bases, offsets, steps, weights, init, pitch, to)
+    elif kind == PAIRS_KIND:
+        pairs_64(bases, offsets, steps, weights, init, pitch, to)
+    else:
+        words_64(bases, offsets, steps, weights, init, pitch, to)
+
+
+@part
+def _multiply(kind, width, left, bases, offsets, steps, weights, init, pitch, to):  # type: ignore[no-untyped-def]
+    """Sum one round of pixels, of which ``left`` are wanted, times a block of channels."""
+    if WIDE and width == 64:
+        _half_round(kind, bases, offsets, steps, weights, init, pitch, to)
+        if left > HALF:
+            bases, init, to = bases + HALF * 8, init + HALF * pitch, to + HALF * 64 * SUM_BYTES
+            _half_round(kind, bases, offsets, steps, weights, init, pitch, to)
+    elif BYTES and kind == BYTES_KIND:
+        if width == 32 and left <= FEW:
+            bytes_32_few(bases, offsets, steps, weights, init, pitch, to)
         elif width == 32:
             bytes_32(bases, offsets, steps, weights, init, pitch, to)
         else:
             bytes_16(bases, offsets, steps, weights, init, pitch, to)
     elif kind == PAIRS_KIND:
-        if WIDE and width == 64:
-            pairs_64(bases, offsets, steps, weights, init, pitch, to)
-            pairs_64(bases + 48, offsets, steps, weights, init + 6 * pitch, pitch, to + half)
-        elif WIDE and width == 32:
+        if WIDE and width == 32:
             pairs_32(bases, offsets, steps, weights, init, pitch, to)
         else:
             pairs_16(bases, offsets, steps, weights, init, pitch, to)
-    elif WIDE and width == 64:
-        words_64(bases, offsets, steps, weights, init, pitch, to)
-        words_64(bases + 48, offsets, steps, weights, init + 6 * pitch, pitch, to + half)
     elif WIDE and width == 32:
         words_32(bases, offsets, steps, weights, init, pitch, to)
     else:
@@ -117,7 +128,7 @@ def _block(d, constants, work, y, weights, width, column, group, pixels):  # typ
         for r in range(-(-pixels // ROUND)):
             to = sums + r * ROUND * width * SUM_BYTES
             _multiply(
-                d[KIND], width, work + d[BASES] + r * ROUND * 8,
+                d[KIND], width, pixels - r * ROUND, work + d[BASES] + r * ROUND * 8,
                 constants + d[OFFSETS] + start * 8, min(piece, d[STEPS] - start),
                 weights + start * width * step_bytes, to if start else init,
                 width * SUM_BYTES if start else 0, to,

@@ -189,21 +189,25 @@ def _tile(pixels: int, width: int, kind: str) -> Any:
     return tile
 
 
-# The tile of 64 channels has room for half a round only.
+# Pixels of the tiles of 64 channels, which have room for half a round only, and of a smaller tile
+# for a last round of no more: 4 x 4 images have one.
+HALF: Final = 6
+FEW: Final = 4
 bytes_16, bytes_32, bytes_64 = (
     _tile(ROUND, 16, "bytes"),
     _tile(12, 32, "bytes"),
-    _tile(6, 64, "bytes"),
+    _tile(HALF, 64, "bytes"),
 )
+bytes_32_few = _tile(FEW, 32, "bytes")
 pairs_16, pairs_32, pairs_64 = (
     _tile(ROUND, 16, "pairs"),
     _tile(12, 32, "pairs"),
-    _tile(6, 64, "pairs"),
+    _tile(HALF, 64, "pairs"),
 )
 words_16, words_32, words_64 = (
     _tile(ROUND, 16, "words"),
     _tile(12, 32, "words"),
-    _tile(6, 64, "words"),
+    _tile(HALF, 64, "words"),
 )
 
 

@@ -48,6 +48,9 @@ def export_batched(
     if why:
         return None, why
     try:
+        why = _why_mixed(program, inputs)
+        if why:
+            return None, why
         same = _same_results(model, program, inputs)
     except Exception as error:
         return None, _at(place_of_error(error, model), (str(error).splitlines() or [""])[0][:200])
@@ -98,8 +101,11 @@ def _at(place: str, text: str) -> str:
 
 
 def is_batched(program: ExportedProgram) -> bool:
-    """Return whether dimension 0 is symbolic in every input, and is an input's in every output."""
-    return not _why_fixed(program, [])
+    """Return whether dimension 0 is symbolic in every input, and counts samples in every output."""
+    examples = program.example_inputs
+    if _why_fixed(program, []):
+        return False
+    return examples is None or not _why_mixed(program, examples[0])
 
 
 def _why_fixed(program: ExportedProgram, taken: list[tuple[str, str]]) -> str:
@@ -108,19 +114,49 @@ def _why_fixed(program: ExportedProgram, taken: list[tuple[str, str]]) -> str:
     values = {node.name: node.meta.get("val") for node in program.graph.nodes}
     # A dimension that torch has specialised is a plain int. Symbols are compared by their text:
     # `==` on them would guard on the answer.
-    batches = [_batch(values[name]) for name in signature.user_inputs if name in values]
+    found = [_batch(values[name]) for name in signature.user_inputs if name in values]
+    batches = {each for each in found if each is not None}
     place, text = taken[0] if taken else ("", "")
     by = _at(place, f"`{text}` takes its size for a fixed one") if text else ""
-    if not batches or None in batches:
+    if not found or None in found:
         return by or "by its shapes"
     for index, name in enumerate(signature.user_outputs):
         shape = getattr(values.get(name), "shape", None)
         if shape is None:
             continue
-        if _batch(values[name]) not in batches:
+        if not shape or not rows_of(shape[0], batches):
             return by or f"output {index} of shape {_shown(shape)} has no batch in dimension 0"
         if not all(map(_is_fixed, shape[1:])):
             return f"output {index} of shape {_shown(shape)} has the batch in another dimension too"
+    return ""
+
+
+def _why_mixed(program: ExportedProgram, inputs: tuple[torch.Tensor, ...]) -> str:
+    """Return which result has rows of several samples where one sample's must be, or nothing.
+
+    Dimension 0 of a result may have several rows of each sample, but no other sample's between.
+    """
+    import torch
+
+    signature = program.graph_signature
+    values = {node.name: node.meta.get("val") for node in program.graph.nodes}
+    batches = {str(_batch(values[name])) for name in signature.user_inputs if name in values}
+    shapes = [getattr(values.get(name), "shape", ()) for name in signature.user_outputs]
+    folded = [
+        index for index, shape in enumerate(shapes) if shape and rows_of(shape[0], batches) != 1
+    ]
+    if not folded:
+        return ""
+    graph, batch = program.module(check_guards=False), doubled(inputs)
+    together = _leaves(graph, batch)
+    alone = [_leaves(graph, tuple(i[n : n + 1] for i in batch)) for n in range(len(batch[0]))]
+    for index in folded:
+        rows = torch.cat([each[index] for each in alone])
+        if not torch.allclose(rows, together[index], rtol=1e-3, atol=1e-4):
+            return (
+                f"output {index} of shape {_shown(shapes[index])} has other samples' rows between "
+                "those of one"
+            )
     return ""
 
 
@@ -137,6 +173,25 @@ def _batch(value: Any) -> str | None:
     shape = getattr(value, "shape", ())
     size = next(iter(shape), 0)
     return None if isinstance(size, int) else str(size)
+
+
+def rows_of(size: Any, batches: set[str]) -> int | None:
+    """Return how many batches a size is: 4 of ``4*s0``; None where it is no whole number of them.
+
+    Args:
+        size: a number or a symbol's expression, as export recorded it; 0 is no batch.
+        batches: the symbols that count samples.
+    """
+    if isinstance(size, int):
+        return None if size else 0
+    expression = size.node.expr
+    symbols = expression.free_symbols
+    if not symbols or not {str(each) for each in symbols} <= batches:
+        return None
+    # All inputs have one batch. Torch leaves (s0 + s1 + 1)//2 as it is: values tell what it is.
+    values = {n: int(expression.subs(dict.fromkeys(symbols, n))) for n in (7, 10, 11, 16)}
+    count = values[7] // 7
+    return count if count and all(value == count * n for n, value in values.items()) else None
 
 
 def _same_results(

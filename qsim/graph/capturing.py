@@ -71,10 +71,11 @@ def capture(
     else:
         arguments = check_inputs(model, example_inputs)
     if not _is_module(model):
-        return Captured(model, is_batched(model), "it was exported with a fixed batch")
+        free = is_batched(model)
+        return Captured(model, free, "" if free else "it was exported with a fixed batch")
     # torch prints the graph so far to stderr when it gives up.
     silent = contextlib.redirect_stderr(io.StringIO())
-    with quiet(), _evaluating(model), batch_in_front(model), silent:
+    with quiet(), _evaluating(model), batch_in_front(model), _along_dim(), silent:
         stands = arguments.positional(model)
         try:
             return _export(stands, arguments.tensors)
@@ -83,6 +84,12 @@ def capture(
                 raise
         _register_outputs(stands, arguments.tensors)
         return _export(stands, arguments.tensors)
+
+
+def _along_dim() -> contextlib.AbstractContextManager[object]:
+    from qsim.graph.along_dim import AlongDim
+
+    return AlongDim()
 
 
 def _is_module(model: object) -> TypeIs[torch.nn.Module]:

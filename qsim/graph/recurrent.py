@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+import torch
+
 from qsim.graph import nodes
 
 if TYPE_CHECKING:
@@ -11,7 +13,12 @@ if TYPE_CHECKING:
 
 LAYERS: Final = ("lstm", "gru", "rnn_tanh", "rnn_relu")
 MAX_STEPS: Final = 1024
+CELLS: Final = tuple(
+    getattr(torch.ops.aten, name).default
+    for name in ("lstm_cell", "gru_cell", "rnn_tanh_cell", "rnn_relu_cell")
+)
 _FACTORIES: Final = frozenset({"zeros", "new_zeros", "zeros_like"})
+_FILLED: Final = frozenset({"full", "new_full", "full_like"})
 _MOVES: Final = frozenset(
     {"select", "squeeze", "unsqueeze", "expand", "reshape", "view", "slice", "permute", "transpose"}
     | {"contiguous", "clone", "to", "_to_copy", "detach", "alias", "repeat"}
@@ -24,7 +31,11 @@ def is_zero(node: Any) -> bool:
         node = node.args[0]
     if nodes.is_parameter(node):
         return not bool(nodes.attribute(node.graph.owning_module, node).any())
-    return node.op == "call_function" and nodes.operator_name(node) in _FACTORIES
+    if node.op != "call_function":
+        return False
+    name = nodes.operator_name(node)
+    value = nodes.argument(node, 2 if name == "new_full" else 1, "fill_value")
+    return name in _FACTORIES or (name in _FILLED and isinstance(value, (int, float)) and not value)
 
 
 def states(node: Node) -> tuple[Any, ...]:

@@ -315,7 +315,7 @@ class Assembler:
 
     def _value(self, node: Node, dtype: str) -> ValueSpec:
         try:
-            shape = self.arrangement.matcher.shapes.of(node)
+            shape = self.arrangement.matcher.shapes.of_result(node)
         except NotLowerableError as reason:
             raise ModelError(str(reason), where=node.name) from None
         return ValueSpec(name=self._host_name(node), shape=shape, dtype=dtype)

@@ -32,6 +32,7 @@ from qsim.graph import (
     shape,
 )
 from qsim.lowering.view import is_dequantize
+from qsim.registry import Reason
 from qsim.registry import patterns as registry
 
 if TYPE_CHECKING:
@@ -89,6 +90,22 @@ def find(graph: Iterable[Node], target: Target) -> dict[Node, Composition]:
         if whole is not None and _depends(whole) and _gains(whole, target):
             found[node] = whole
             taken.update(whole.members)
+    return found
+
+
+def tableless(graph: Iterable[Node], target: Target) -> dict[str, Reason]:
+    """Return why compositions that jump stay on the host of a target without the table they need.
+
+    A curve between samples takes no jump: ``where(x > 0, ...)`` needs a table of every code.
+    """
+    if target.has("lookup"):
+        return {}
+    found: dict[str, Reason] = {}
+    reason = Reason.lacking(target.name, "lookup")
+    for node in graph:
+        whole = _largest(node, target) if is_float(node) and _is_ours(node, target) else None
+        if whole is not None and _depends(whole) and any(map(jumps, whole.members)):
+            found |= {member.name: reason for member in whole.members}
     return found
 
 

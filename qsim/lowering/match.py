@@ -67,6 +67,7 @@ class Matcher:
         reasons: why an operator that has a family stays on the host.
         foreign: those whose parameters are none of the target's, in order.
         composed: operators of the float graph that one table may stand for, by the last of them.
+    tableless: why operators stay that one table would stand for, had the target such tables.
     """
 
     target: Target
@@ -83,6 +84,7 @@ class Matcher:
     reasons: dict[Node, Reason] = field(default_factory=dict)
     foreign: list[tuple[Node, SchemeError]] = field(default_factory=list)
     composed: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    tableless: dict[str, Reason] = field(default_factory=dict)
 
     def run(self) -> None:
         """Visit every quantize node, and every operator that makes positions."""
@@ -90,6 +92,7 @@ class Matcher:
             root.name: tuple(node.name for node in found.members)
             for root, found in composition.find(self.origins.values(), self.target).items()
         }
+        self.tableless = composition.tableless(self.origins.values(), self.target)
         taken: set[str] = set()
         for node in self.graph.graph.nodes:
             if not is_quantize(node):
@@ -272,7 +275,7 @@ class Matcher:
 
     def why_host(self, node: Node) -> Reason:
         """Return why an operator that was not lowered stays on the host, for the report."""
-        known = self.reasons.get(node)
+        known = self.reasons.get(node) or self.tableless.get(node.name)
         if known is not None:
             return known
         if not registry.candidates(node.target) and node.name not in self.why:

@@ -22,20 +22,35 @@ class Shapes:
 
     Found by running the graph on tensors without data for two batch sizes: a dimension that
     differs depends on the batch. This needs no metadata, which converted graphs lack in places.
+
+    Attributes:
+        found: where the batch is dimension 0, or nowhere.
+        mixed: the tensors whose batch is not dimension 0, with the dimension that it is, if any.
+        folded: those with several rows of each sample in dimension 0, which is -1.
     """
 
     found: dict[Node, tuple[int, ...]] = field(default_factory=dict)
-    mixed: set[Node] = field(default_factory=set)
+    mixed: dict[Node, int | None] = field(default_factory=dict)
+    folded: dict[Node, tuple[int, ...]] = field(default_factory=dict)
 
     def of(self, node: Node) -> tuple[int, ...]:
         """Return a node's shape, or raise NotLowerableError where the batch is not dimension 0."""
-        if node in self.mixed:
+        if node in self.folded:
             raise NotLowerableError(
-                Reason("batch", "the batch is mixed into another dimension of its result")
+                Reason("batch", "it has more than one row of each sample in the batch's dimension")
             )
+        if node in self.mixed:
+            at = self.mixed[node]
+            mixed = "the batch is mixed into another dimension of its result"
+            moved = f"the batch is dimension {at} of its result, not dimension 0"
+            raise NotLowerableError(Reason("batch", mixed if at is None else moved))
         if node not in self.found:
             raise NotLowerableError("its result is not a tensor")
         return self.found[node]
+
+    def of_result(self, node: Node) -> tuple[int, ...]:
+        """Return the shape of a result of the network, whose dimension 0 may be folded."""
+        return self.folded[node] if node in self.folded else self.of(node)
 
 
 def infer_shapes(graph: GraphModule, inputs: Sequence[torch.Tensor], *, batch: bool) -> Shapes:
@@ -51,8 +66,11 @@ def infer_shapes(graph: GraphModule, inputs: Sequence[torch.Tensor], *, batch: b
         moved = [i for i, (a, b) in enumerate(zip(at_seven, at_eleven, strict=True)) if a != b]
         if moved in ([], [0]) and (not moved or at_seven[0] == 7):
             shapes.found[node] = (-1, *at_seven[1:]) if moved else at_seven
+        elif moved == [0] and (at_seven[0] % 7, at_eleven[0]) == (0, at_seven[0] // 7 * 11):
+            shapes.folded[node] = (-1, *at_seven[1:])
         else:
-            shapes.mixed.add(node)
+            alone = len(moved) == 1 and at_seven[moved[0]] == 7 and at_eleven[moved[0]] == 11
+            shapes.mixed[node] = moved[0] if alone else None
     return shapes
 
 

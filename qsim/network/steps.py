@@ -39,7 +39,7 @@ class ValueSpec:
 
     Attributes:
         name: of the value, as the steps use it.
-        shape: sizes; -1 in front is any batch.
+        shape: sizes; -1 in front is any batch, of a result one row or several of each sample.
         dtype: ``float32``, or the container of integer codes (``int8``, ...).
         scale, zero_point: real value = scale * (code - zero_point), where there are codes.
         format: the codes that it may hold; None where it is no tensor of codes.

@@ -39,6 +39,8 @@ _MAX_ELEMENTS: Final = 1 << 25
 _BATCH: Final = "it reads across the batch; what moves codes must stay within each sample"
 _RUNTIME: Final = "where it reads is computed at run time; moves need constants"
 
+_EXPANDS: Final = frozenset({"expand", "expand_copy", "broadcast_to"})
+
 Way: TypeAlias = tuple[Move, ...]
 
 
@@ -98,11 +100,19 @@ def _frozen(node: Node, value: Any) -> Any:
         return _Operand()
     if nodes.shape(value) is None:
         return _size(value)
-    if not nodes.is_parameter(value) or node.graph.owning_module is None:
-        raise NotLowerableError(_RUNTIME)
-    tensor = nodes.attribute(node.graph.owning_module, value).contiguous()
+    tensor = _constant(value).contiguous()
     data = tensor.numpy().tobytes()
     return _Held(tensor.dtype, tuple(tensor.shape), data)
+
+
+def _constant(value: Node) -> torch.Tensor:
+    """Return a constant, for so many samples as are tried where it is expanded to the batch."""
+    if nodes.is_parameter(value) and value.graph.owning_module is not None:
+        return nodes.attribute(value.graph.owning_module, value)
+    if value.op != "call_function" or nodes.operator_name(value) not in _EXPANDS:
+        raise NotLowerableError(_RUNTIME)
+    sizes = [size if isinstance(size, int) else _size(size) for size in value.args[1]]  # type: ignore[union-attr,arg-type]
+    return _constant(value.args[0]).expand(sizes)  # type: ignore[arg-type]
 
 
 def _thawed(value: Any, operand: torch.Tensor) -> Any:

@@ -12,22 +12,25 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from qsim.errors import InputError, ModelError
 from qsim.program.calls import Call, Observer, TensorSpec
 from qsim.program.data import ProgramData
 from qsim.program.liveness import last_uses
-from qsim.program.values import check_values, in_native_order
+from qsim.program.values import always_codes, check_values, in_native_order, kinds_of
 
 if TYPE_CHECKING:
     from hw_models import Ledger
     from qsim.memory import Plan, Space
     from qsim.program.attributes import Array
     from qsim.program.primitives import Kernel
+    from qsim.program.values import Kinds
     from qsim.stream import Allocation, Stream, Streams
 
 __all__ = ["Call", "Program", "TensorSpec"]
+
+_KNOWN: Final = 64  # kinds of arrays
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,6 +123,22 @@ class Program(ProgramData):
             InputError: a wrong count, shape, dtype or value; an accumulator or format with
                 ``overflow="error"`` that overflowed.
         """
+        kinds = kinds_of(arrays)
+        batch = self._known.get(kinds) if trace is None else None
+        if batch is None:
+            batch = self._checked(arrays)
+            if trace is not None or batch == 0:
+                return self._interpret(tuple(map(in_native_order, arrays)), trace)
+            if kinds is not None and len(self._known) < _KNOWN and self._always_fit(kinds):
+                self._known[kinds] = batch
+        return self._streams.run(arrays, batch, threads)
+
+    def _checked(self, arrays: tuple[Any, ...]) -> int:
+        """Check arrays; return their batch size, 1 where the inputs have none.
+
+        Raises:
+            InputError: as ``run``.
+        """
         if len(arrays) != len(self.inputs):
             raise InputError(
                 f"takes {len(self.inputs)} arrays, not {len(arrays)}",
@@ -129,10 +148,20 @@ class Program(ProgramData):
         batch: int | None = None
         for name, array in zip(self.inputs, arrays, strict=True):
             batch = check_values(array, self.tensors[name], batch)
-        arrays = tuple(map(in_native_order, arrays))
-        if trace is None and batch != 0:
-            return self._streams.run(arrays, 1 if batch is None else batch, threads)
-        return self._interpret(arrays, trace)
+        return 1 if batch is None else batch
+
+    @functools.cached_property
+    def _known(self) -> dict[Kinds | None, int]:
+        """Batch sizes by kinds of arrays that pass the checks whatever numbers they hold."""
+        return {}
+
+    def _always_fit(self, kinds: Kinds) -> bool:
+        """Return whether arrays that passed once, of dtypes checked then, always pass."""
+        specs = [self.tensors[name] for name in self.inputs]
+        return all(
+            spec.format.dtype.kind == "f" or always_codes(dtype, spec.codes)
+            for (_, dtype), spec in zip(kinds, specs, strict=True)
+        )
 
     def _interpret(self, arrays: tuple[Array, ...], trace: Observer | None) -> tuple[Array, ...]:
         from hw_models import Ledger

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from qsim.program.attributes import Array
     from qsim.program.calls import TensorSpec
 
+# Shape and dtype of each of several arrays.
+Kinds = tuple[tuple[tuple[int, ...], "np.dtype[Any]"], ...]
+
 
 def is_tensor(value: object) -> bool:
     """Return whether value is a torch tensor, without loading torch."""
@@ -38,6 +41,22 @@ def dtype_name(dtype: Any) -> str:
 def _limits(dtype: np.dtype[Any]) -> tuple[int, int]:
     info = np.iinfo(dtype)
     return int(info.min), int(info.max)
+
+
+def kinds_of(arrays: Sequence[Any]) -> Kinds | None:
+    """Return shapes and dtypes, or None where something is not exactly an array."""
+    kinds = []
+    for array in arrays:
+        if type(array) is not np.ndarray:
+            return None
+        kinds.append((array.shape, array.dtype))
+    return tuple(kinds)
+
+
+def always_codes(dtype: np.dtype[Any], codes: FixedFormat) -> bool:
+    """Return whether every number of an integer dtype is a code of the format."""
+    least, most = _limits(dtype)
+    return codes.min <= least and most <= codes.max
 
 
 def in_native_order(array: Array) -> Array:
@@ -185,12 +204,10 @@ def show_shape(shape: tuple[int, ...]) -> str:
 
 def check_range(array: Array, codes: FixedFormat, where: str) -> None:
     """Require every element to be a code of the format; name the first that is not."""
-    least, most = _limits(array.dtype)
-    if codes.min <= least and most <= codes.max:
-        return
-    if codes.fits(array):
+    if always_codes(array.dtype, codes) or codes.fits(array):
         return
     # Comparing in the array's own dtype needs limits that it can hold.
+    least, most = _limits(array.dtype)
     low, high = max(codes.min, least), min(codes.max, most)
     outside = (array < low) | (array > high)
     index = tuple(int(i) for i in np.unravel_index(int(np.argmax(outside)), array.shape))

@@ -32,7 +32,7 @@ def in_order(graph: GraphModule) -> GraphModule:
 
 
 def require_outputs(graph: GraphModule) -> None:
-    """Refuse what no network returns: values that are no tensors, and constants.
+    """Refuse what no network returns: values that are no tensors, empty ones, and constants.
 
     Raises:
         ModelError: names the layer that makes it.
@@ -51,6 +51,14 @@ def require_outputs(graph: GraphModule) -> None:
                 f"the model returns {shown} as output {index}",
                 where=place(value) if hasattr(value, "meta") else "",
                 accepted="tensors, and None, in tuples, lists, dicts and dataclasses",
+            )
+        sizes = nodes.shape(value) or ()
+        if any(isinstance(size, int) and size == 0 for size in sizes):
+            shown = ", ".join(map(str, ("N", *sizes[1:]) if sizes[0] != 0 else sizes))
+            raise ModelError(
+                f"output {index} of the model is empty: its shape is ({shown})",
+                where=place(value),
+                accepted="outputs with elements; an empty one may be joined to another",
             )
         if nodes.is_parameter(value):
             raise ModelError(

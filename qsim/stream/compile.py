@@ -9,7 +9,7 @@ import numpy as np
 
 from qsim.memory import Buffer, plan
 from qsim.program import live_ranges
-from qsim.stream import copies, elements, joins, pools, products
+from qsim.stream import copies, elements, joins, pools, products, rescales, resizes, rows
 from qsim.stream.allocation import allocate
 from qsim.stream.command import Command, NotInStream
 
@@ -29,8 +29,11 @@ _ENCODERS: Final[Mapping[str, Callable[[Source, int], list[Command]]]] = {
     "linear": products.encode,
     "matmul": products.encode_matmul,
     "transposed_correlation": products.encode,
-    "resize": joins.encode_resize,
-    "resize_scaled": joins.encode_resize,
+    "resize": resizes.encode_resize,
+    "resize_scaled": resizes.encode_resize,
+    "softmax": rows.encode_softmax,
+    "argmax": rows.encode_argmax,
+    "mean": rescales.encode_mean,
     "permute": copies.encode_permute,
     "reshape": copies.encode_reshape,
     "strided_slice": copies.encode_slice,
@@ -40,6 +43,9 @@ _ENCODERS: Final[Mapping[str, Callable[[Source, int], list[Command]]]] = {
     "max_pool": pools.encode,
     "avg_pool": pools.encode,
     **dict.fromkeys(elements.UNARY | elements.BINARY, elements.encode),
+    "requantize": rescales.encode_requantize,
+    "mul": rescales.encode_mul,
+    "add": rescales.encode_add,
 }
 
 

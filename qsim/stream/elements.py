@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from qsim.stream.source import Source
 
 UNARY: Final = frozenset({"clamp", "interpolate", "lookup", "requantize"})
-BINARY: Final = frozenset({"add", "maximum", "minimum", "mul", "sub"})
+BINARY: Final = frozenset({"add", "maximum", "minimum", "mul", "prelu", "shift_right", "sub"})
 
 
 def encode(source: Source, index: int) -> list[Command]:
@@ -39,7 +39,7 @@ def encode(source: Source, index: int) -> list[Command]:
     if len(call.inputs) == 1:
         return [_one(source, index, call.inputs[0], source.kept_once(call, "table", _table))]
     if call.primitive == "add" and source.layouts[call.output].dtype == np.int16:
-        names, found = _spread(source, index, call.inputs)
+        names, found = spread(source, index, call.inputs)
         return [*found, sum_of_words(source, index, names)]
     for name in call.inputs:
         _require_bytes(source, name)
@@ -53,9 +53,9 @@ def encode(source: Source, index: int) -> list[Command]:
         other = call.inputs[1 - single[0]]
         if source.program.constants.get(other) is not None:
             raise NotInStream("both operands are constants")
-        names, found = _spread(source, index, (other,))
+        names, found = spread(source, index, (other,))
         return [*found, _one(source, index, names[0], np.ascontiguousarray(row))]
-    names, found = _spread(source, index, call.inputs)
+    names, found = spread(source, index, call.inputs)
     return [*found, _two(source, index, names, table)]
 
 
@@ -108,7 +108,7 @@ def _format(source: Source, name: str) -> FixedFormat:
     return FixedFormat(8 * constant.dtype.itemsize, constant.dtype.kind == "i")
 
 
-def _spread(
+def spread(
     source: Source, index: int, operands: tuple[str, ...]
 ) -> tuple[tuple[str, ...], list[Command]]:
     """Copy what does not lie as the result does: constants, and what is broadcast."""
@@ -160,7 +160,10 @@ def _mentions_key(value: Any, key: str) -> bool:
 
 
 def _codes_of(source: Source, name: str) -> Array:
-    """Return every code of a tensor's format."""
+    """Return every code of a tensor's format, or those of a constant."""
+    constant = source.program.constants.get(name)
+    if constant is not None:
+        return np.unique(constant)
     codes = _format(source, name)
     return np.arange(codes.min, codes.max + 1).astype(codes.dtype)
 

@@ -9,7 +9,9 @@ import numpy as np
 from qsim.program import decode_scheme
 from qsim.stream.command import Command, NotInStream
 from qsim.stream.copies import copy_words, gathered
+from qsim.stream.ends import end_words, rescaling
 from qsim.stream.layout import Layout
+from qsim.stream.lines import ends_of, kind_of
 from qsim.stream.views import offsets_of
 
 if TYPE_CHECKING:
@@ -34,18 +36,18 @@ def encode_concat(source: Source, index: int) -> list[Command]:
         )
         # An operand that comes twice lies in one of its places.
         if not inside:
-            found.append(_part(source, index, number, name, at))
+            found += _part(source, index, number, name, at)
     return found
 
 
-def _part(source: Source, index: int, number: int, name: str, at: int) -> Command:
-    """Copy an operand, through a table of its codes where it is rescaled."""
+def _part(source: Source, index: int, number: int, name: str, at: int) -> list[Command]:
+    """Copy an operand, through a table of its codes where it is rescaled, or behind a rescale."""
     from hw_models.stream import fields as f
 
     call = source.program.calls[index]
     y = source.layouts[call.output]
     constant = source.program.constants.get(name)
-    extra = {f.Y_START: at}
+    extra, before = {f.Y_START: at}, []
     a: Any = call.attributes
     if constant is not None:
         if a["schemes"][number] is not None:
@@ -54,7 +56,13 @@ def _part(source: Source, index: int, number: int, name: str, at: int) -> Comman
         extra |= placed(source, constant.astype(y.dtype), y.order)
     else:
         x = source.layouts[name]
-        if a["schemes"][number] is not None:
+        if a["schemes"][number] is None:
+            pass
+        elif max(source.format(name).bits, source.format(call.output).bits) > 8:
+            before = [_rescaled(source, index, number)]
+            name = before[0].write
+            x = source.layouts[name]
+        else:
             extra |= {f.MAPPED: 1, f.TABLE: _table(source, call, number)}
     if x.order != y.order or x.dtype.itemsize != y.dtype.itemsize:
         raise NotInStream("an operand of a concat lies in another container than the result")
@@ -64,7 +72,27 @@ def _part(source: Source, index: int, number: int, name: str, at: int) -> Comman
         [to[axis] for axis in y.order],
     )  # fmt: skip
     reads = (name,) if constant is None else ()
-    return Command((index,), reads, call.output, f.COPY, words | extra)
+    return [*before, Command((index,), reads, call.output, f.COPY, words | extra)]
+
+
+def _rescaled(source: Source, index: int, number: int) -> Command:
+    """Rescale an operand of wide codes, as it lies, to the result's."""
+    from hw_models.stream import fields as f
+
+    call = source.program.calls[index]
+    a: Any = call.attributes
+    name, codes, zero = call.inputs[number], source.format(call.output), a["zero_points"][number]
+    x = source.layouts[name]
+    y = Layout(x.shape, x.order, source.layouts[call.output].dtype)
+    ends = [code - zero for code in ends_of(source, name)]
+    scheme = decode_scheme(a["schemes"][number], source.program.constants)
+    if scheme.channels:
+        raise NotInStream("an operand of a concat is rescaled per channel")
+    bounds = codes.min, codes.max, a["zero_point"]
+    words = end_words(source, y, scheme, ends, bounds) | {
+        f.N: 1, f.C: 1, f.O: x.size, f.CHANNELS: 1, f.X_KIND: kind_of(x), f.ZERO: zero,
+    }  # fmt: skip
+    return rescaling(index, (name,), source.between(call, number, y, codes), f.RESCALE, words)
 
 
 def placed(source: Source, constant: Array, order: Sequence[int]) -> dict[int, int]:
@@ -82,8 +110,6 @@ def _table(source: Source, call: Call, number: int) -> int:
 
     codes, a = source.format(call.inputs[number]), call.attributes
     output = format_from_json(a["output"])
-    if codes.bits > 8 or output.bits > 8:
-        raise NotInStream(f"{call.inputs[number]} has more than 8 bits, and is rescaled")
     given: Any = a
     scheme = decode_scheme(given["schemes"][number], source.program.constants)
     if "stochastic" in str(given["schemes"][number]):
@@ -135,28 +161,10 @@ def _mirrored(source: Source, index: int, pads: list[list[int]]) -> list[Command
         axis: pad(np.arange(shape[axis]), [(pads[axis][0], pads[axis][1])], 0, mode).tolist()
         for axis in axes
     }
-    return _picked(source, index, where)
+    return picked(source, index, where)
 
 
-def encode_resize(source: Source, index: int) -> list[Command]:
-    """Encode a resize to the nearest: a gather for each dimension.
-
-    Raises:
-        NotInStream: a resize that weights its taps.
-    """
-    from hw_models.resize import ScaledResize, SizedResize
-
-    call = source.program.calls[index]
-    x, y = source.layouts[call.inputs[0]], source.layouts[call.output]
-    values: Any = {k: tuple(v) if isinstance(v, list) else v for k, v in call.attributes.items()}
-    scheme = SizedResize(**values) if "size" in values else ScaledResize(**values)
-    if scheme.mode != "nearest" or x.order != y.order or x.dtype != y.dtype:
-        raise NotInStream("the loop has no weighted resize")
-    taps = scheme.taps(x.shape[2:])
-    return _picked(source, index, {2 + i: [tap.low for tap in line] for i, line in enumerate(taps)})
-
-
-def _picked(source: Source, index: int, where: dict[int, list[int]]) -> list[Command]:
+def picked(source: Source, index: int, where: dict[int, list[int]]) -> list[Command]:
     """Pick positions along some dimensions, one after another."""
     call = source.program.calls[index]
     name, found, axes = call.inputs[0], [], list(where)

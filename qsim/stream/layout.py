@@ -20,6 +20,7 @@ WINDOWED: Final = frozenset({"correlation", "transposed_correlation", "max_pool"
 ALIKE: Final = frozenset(
     {"add", "bias_add", "clamp", "lookup", "maximum", "minimum", "mul", "requantize", "sub"}
     | {"concat", "gather", "pad", "resize", "resize_scaled", "strided_slice"}
+    | {"interpolate", "prelu", "shift_right", "softmax"}
 )
 
 

@@ -6,12 +6,13 @@ the stream stops there, the interpreter's kernel works on views of the arena, an
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from hw_models._aligned import address, aligned
 from hw_models._team import run_together
+from qsim.stream.buffers import Buffers
 from qsim.stream.compile import Compiled, compile_stream
 
 if TYPE_CHECKING:
@@ -23,34 +24,8 @@ if TYPE_CHECKING:
 # Products of a part of the stream from which a second thread pays.
 _PARALLEL: Final = 1 << 24
 _KEPT_ARENAS: Final = 2
-
-
-class _Memory:
-    """What one run owns: an arena, a workspace for each thread, and views of the tensors."""
-
-    def __init__(self, stream: Stream, threads: int) -> None:
-        compiled = stream.compiled
-        self._workspace = compiled.work + 64
-        self.arena = aligned(compiled.arena + 64)
-        self.work: list[Array] = []
-        self.counters = np.zeros(1 + len(compiled.commands), np.int64)
-        # Their addresses: NumPy takes as long to tell one as a small command takes.
-        self.base, self.counter = address(self.arena), address(self.counters)
-        self.workspaces: list[int] = []
-        self.views: dict[str, Array] = {}
-        for command in compiled.commands:
-            if command.op is None:
-                for name in (*command.reads, command.write):
-                    layout = stream.source.layouts[name]
-                    self.views[name] = layout.view(self.arena, compiled.offset(name))
-        self.serve(threads)
-
-    def serve(self, threads: int) -> None:
-        """Have a workspace for each of so many threads."""
-        while len(self.work) < threads:
-            space = aligned(self._workspace)
-            self.work.append(space)
-            self.workspaces.append(address(space))
+# Bytes of inputs and outputs that NumPy moves sooner than it tells where they lie.
+_SHORT: Final = 1 << 13
 
 
 class Stream:
@@ -60,6 +35,10 @@ class Stream:
         source: what it was compiled from.
         compiled: commands and plan.
         constants: packed weights and tables.
+        inner: parts between the loads of the inputs and the stores of the outputs.
+        splits: whether samples may run apart: every tensor has a batch, every call is in the loop.
+        parallel: whether a part of it has work for more threads than one.
+        short: whether ``answer`` is the faster way: little work, little to load and to store.
     """
 
     def __init__(self, source: Source, compute: Callable[[int, list[Array]], Array]) -> None:
@@ -70,34 +49,38 @@ class Stream:
         self.constants = source.constants.buffer()
         self._compute = compute
         self._execute, self._ready = execute, ready
-        self._table: Array | None = None
-        self._parts = _parts(self.compiled)
-        self._most = max((products for _, _, products in self._parts), default=0)
-        self._base = address(self.constants)
-        self._kinds = tuple(source.layouts[name].dtype for name in source.program.inputs)
+        self._parts = _parts(self.compiled, 0, len(self.compiled.commands))
+        program, layouts = source.program, source.layouts
+        loads, stores = len(program.inputs), len(program.outputs)
+        self.inner = _parts(self.compiled, loads, len(self.compiled.commands) - stores)
+        self.splits = all(command.op is not None for command in self.compiled.commands) and all(
+            spec.shape[:1] == (-1,)
+            for name, spec in program.tensors.items()
+            if name not in program.constants
+        )
+        self.parallel = any(products >= _PARALLEL for _, _, products in self._parts)
+        ends = [layouts[name] for name in (*program.inputs, *program.outputs)]
+        self.short = (
+            not self.parallel
+            and all(layout.plain for layout in ends)
+            and sum(layout.bytes for layout in ends) <= _SHORT
+        )
+        self._kinds = tuple(layouts[name].dtype for name in program.inputs)
         self._made = tuple(
-            (source.program.tensors[name].shape[:1] == (-1,), layout.shape, layout.dtype)
-            for name, layout in ((n, source.layouts[n]) for n in source.program.outputs)
+            (program.tensors[name].shape[:1] == (-1,), layouts[name].shape, layouts[name].dtype)
+            for name in program.outputs
         )
-        self._free: list[_Memory] = []
+        self._free: list[Buffers] = []
 
-    @property
-    def splits(self) -> bool:
-        """Whether samples may run apart: every tensor has a batch, every call is in the loop."""
-        tensors, constants = self.source.program.tensors, self.source.program.constants
-        return all(command.op is not None for command in self.compiled.commands) and all(
-            spec.shape[:1] == (-1,) for name, spec in tensors.items() if name not in constants
-        )
+    @functools.cached_property
+    def table(self) -> Array:
+        """What the loop reads; made when it runs: what is only looked at compiles no kernel."""
+        return self._ready(self.compiled.table)
 
     @property
     def memory(self) -> int:
         """Bytes that a run on one thread needs: arena, workspace, packed constants."""
         return self.compiled.arena + self.compiled.work + self.source.constants.size
-
-    @property
-    def parallel(self) -> bool:
-        """Whether a part of it has work for more threads than one."""
-        return self._most >= _PARALLEL
 
     def outputs(self, batch: int) -> tuple[Array, ...]:
         """Return uninitialised arrays for the outputs of a batch."""
@@ -121,59 +104,80 @@ class Stream:
             made: arrays of the outputs, or parts of them, in C order; they are filled.
             threads: how many may work on it.
         """
-        if self._table is None:  # what is only looked at compiles no kernel
-            self._table = self._ready(self.compiled.table)
-        arguments = np.array([address(array) for array in (*arrays, *made)], np.int64)
         memory = self._take(threads)
+        arguments = (*arrays, *made)
         for first, last, products in self._parts:
             if first < 0:
                 self._call(-1 - first, memory)
-            elif threads > 1 and products >= _PARALLEL:
-                self._together(first, last, memory, arguments, threads)
+                continue
+            frame = memory.frame(first, last, arguments)
+            if threads > 1 and products >= _PARALLEL:
+                self._together(memory, frame, threads)
             else:
-                self._execute(
-                    self._table, first, last, memory.base, self._base, arguments,
-                    memory.workspaces[0], memory.counter, 0, 1,
-                )  # fmt: skip
-        if len(self._free) < _KEPT_ARENAS:
-            self._free.append(memory)
+                self._execute(frame)
+        self._give(memory)
 
-    def _take(self, threads: int) -> _Memory:
+    def answer(self, arrays: Sequence[Array]) -> tuple[Array, ...]:
+        """Return the outputs for a whole batch of this stream's size, on this thread.
+
+        NumPy moves inputs and outputs to and from where they lie in the arena: nobody asks for
+        addresses, and the loop does not load and store.
+
+        Args:
+            arrays: that fit the Program's inputs, of any integer dtype and memory order.
+        """
+        memory = self._take(1)
+        for place, array in zip(memory.inputs, arrays, strict=True):
+            place[...] = array
+        for part in memory.inner:
+            if isinstance(part, int):
+                self._call(part, memory)
+            else:
+                self._execute(part)
+        made = tuple([place.copy() for place in memory.outputs])
+        self._give(memory)
+        return made
+
+    def _take(self, threads: int) -> Buffers:
         # A list's pop is atomic: two runs never share an arena.
         try:
             memory = self._free.pop()
         except IndexError:
-            return _Memory(self, threads)
+            return Buffers(self, threads)
         memory.serve(threads)
         return memory
 
-    def _together(
-        self, first: int, last: int, memory: _Memory, arguments: Array, threads: int
-    ) -> None:
-        memory.counters.fill(0)
-        common = self._table, first, last, memory.base, self._base, arguments
+    def _give(self, memory: Buffers) -> None:
+        if len(self._free) < _KEPT_ARENAS:
+            self._free.append(memory)
+
+    def _together(self, memory: Buffers, frame: Array, threads: int) -> None:
+        from hw_models.stream.fields import FRAME_THREADS
+
+        frames = memory.frames(frame, threads)
 
         def turn(thread: int, together: int) -> None:
-            self._execute(*common, memory.workspaces[thread], memory.counter, thread, together)
+            frames[thread][FRAME_THREADS] = together
+            self._execute(frames[thread])
 
         run_together(turn, threads)
 
-    def _call(self, index: int, memory: _Memory) -> None:
+    def _call(self, index: int, memory: Buffers) -> None:
         command = self.compiled.commands[index]
         (call,) = command.calls
         program = self.source.program
         operands: list[Any] = [
-            program.constants[name] if name in program.constants else memory.views[name]
+            program.constants[name] if name in program.constants else memory.view(name)
             for name in program.calls[call].inputs
         ]
-        np.copyto(memory.views[command.write], self._compute(call, operands), casting="unsafe")
+        np.copyto(memory.view(command.write), self._compute(call, operands), casting="unsafe")
 
 
-def _parts(compiled: Compiled) -> list[tuple[int, int, int]]:
-    """Cut at the calls of the interpreter: (first, last, products), or (-1 - index, ...)."""
+def _parts(compiled: Compiled, begin: int, end: int) -> list[tuple[int, int, int]]:
+    """Cut begin..end at the interpreter's calls: (first, last, products), or (-1 - index, ...)."""
     parts: list[tuple[int, int, int]] = []
-    first = 0
-    for index, command in enumerate((*compiled.commands, None)):
+    first = begin
+    for index, command in enumerate((*compiled.commands[begin:end], None), begin):
         if command is not None and command.op is not None:
             continue
         if index > first:

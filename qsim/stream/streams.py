@@ -67,6 +67,8 @@ class Streams:
         """Compute the outputs for arrays that are known to fit the Program's inputs."""
         part = self._part(batch)
         stream = self.get(part)
+        if part == batch and stream.short:
+            return stream.answer(arrays)
         if threads is None:
             threads = count() if part != batch or stream.parallel else 1
         taken, made = stream.taken(arrays), stream.outputs(batch)

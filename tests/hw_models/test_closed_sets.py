@@ -89,9 +89,17 @@ def test_no_fast_kernel_has_the_number(mode):
 def test_no_command_of_a_stream_has_the_number(words, message):
     table = np.zeros((1, f.WORDS), np.int64)
     table[0, list(words)] = list(words.values())
-    counters = np.zeros(2, np.int64)
     with pytest.raises(ValueError, match=message):
-        execute(ready(table), 0, 1, 0, 0, np.zeros(1, np.int64), 0, address(counters), 0, 1)
+        _execute(table)
+
+
+def _execute(table):
+    """Execute the one command of a table."""
+    table, counters = ready(table), np.zeros(2, np.int64)
+    frame = np.zeros(f.FRAME_ARGUMENTS + 1, np.int64)
+    frame[[f.FRAME_TABLE, f.FRAME_COUNTERS]] = address(table), address(counters)
+    frame[[f.FRAME_LAST, f.FRAME_THREADS]] = 1
+    execute(frame)
 
 
 def _unheard(**field):

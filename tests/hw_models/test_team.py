@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import _thread
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -13,10 +15,10 @@ from tests import fresh
 
 @pytest.fixture
 def new() -> Iterator[None]:
-    """No pools of earlier tests, and none left for later ones."""
-    _team._workers.cache_clear()
+    """No threads of earlier tests, and none left for later ones."""
+    _team._members.cache_clear()
     yield
-    _team._workers.cache_clear()
+    _team._members.cache_clear()
 
 
 def turns(threads: int) -> list[tuple[int, int]]:
@@ -76,6 +78,22 @@ def test_an_error_of_any_member_is_raised_when_all_have_ended() -> None:
         _team.run_together(turn, 3)
     assert sorted(ended) == [0, 2]
     assert turns(3) == [(0, 3), (1, 3), (2, 3)]
+
+
+def test_an_interrupt_is_raised_when_all_have_ended() -> None:
+    for _ in range(3):
+        ended: list[int] = []
+
+        def turn(thread: int, _together: int, ended: list[int] = ended) -> None:
+            if thread:
+                _thread.interrupt_main()
+                time.sleep(0.02)
+                ended.append(thread)
+
+        with pytest.raises(KeyboardInterrupt):
+            _team.run_together(turn, 2)
+        assert ended == [1]
+        assert turns(2) == [(0, 2), (1, 2)]
 
 
 @pytest.mark.parametrize(("parts", "threads"), [(0, 2), (1, 4), (7, 3), (5, 1)])

@@ -18,8 +18,8 @@ def align(left: Sequence[Record], right: Sequence[Record]) -> list[Pair]:
     """Return pairs of records, in the order of both sides.
 
     First what has one name in both (inside delegates of one network), then, between these, what
-    has one operator and one shape, then codes and real values of one shape. What is left has no
-    partner.
+    has one operator, shape and type, then one operator and shape, then codes and real values of
+    one shape. What is left has no partner.
     """
     return _align(list(left), list(right), _SIGNATURES)
 
@@ -45,6 +45,11 @@ def _by_name(record: Record) -> Hashable:
     return (record.key, record.kind) if record.key else None
 
 
+def _by_type(record: Record) -> Hashable:
+    # The results of an LSTM cell have one shape: its states differ in their width.
+    return (record.label, record.kind, record.array.shape, record.array.dtype)
+
+
 def _by_operator(record: Record) -> Hashable:
     return (record.label, record.kind, record.array.shape)
 
@@ -54,4 +59,4 @@ def _by_shape(record: Record) -> Hashable:
     return (record.kind, record.array.shape) if record.kind in ("codes", "real") else None
 
 
-_SIGNATURES: Final[tuple[Signature, ...]] = (_by_name, _by_operator, _by_shape)
+_SIGNATURES: Final[tuple[Signature, ...]] = (_by_name, _by_type, _by_operator, _by_shape)

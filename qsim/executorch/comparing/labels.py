@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from operator import getitem
 from typing import Final
 
 import torch
 
+_PART: Final = "getitem"
 _SAME: Final = {
     word: label
     for label, words in {
@@ -35,6 +37,8 @@ _SAME: Final = {
 
 def label(operator: str) -> str:
     """Return the label of an operator: ``aten::view_copy.out`` and ``aten.flatten`` agree."""
+    if operator == str(getitem):
+        return _PART
     name = re.split(r"::|\.", operator)[1] if re.search(r"::|\.", operator) else operator
     name = name.strip("_") if name.endswith("_") else name
     plain = name.removesuffix("_copy") if name not in _SAME else name
@@ -48,6 +52,8 @@ def of_node(name: str) -> str:
     ``aten_add_tensor_1`` of an edge program and ``add_1`` of an eager graph are both ``add``.
     """
     words = re.sub(r"_\d+$", "", name).removeprefix("aten_").split("_")
+    if words == ["getitem"]:
+        return _PART
     for count in range(len(words), 0, -1):
         base = "_".join(words[:count])
         if hasattr(torch.ops.aten, base):

@@ -29,8 +29,10 @@ def of_trace(network: Lowered, trace: Trace) -> list[Record]:
 
 
 def _of_entry(entry: Entry, trace: Trace) -> Record:
-    base, _, _ = entry.tensor.partition(".")
-    kind = entry.primitive if entry.spec.scale is None else "codes"
+    base, _, rest = entry.tensor.partition(".")
+    # What is computed inside an operator, as the gates of a cell, no other program has.
+    inside = bool(rest) and "quantize_per_" not in rest
+    kind = entry.primitive if entry.spec.scale is None or inside else "codes"
     name = entry.layer or entry.tensor
     array = trace.tensors[entry.tensor]
     return Record.of(

@@ -54,7 +54,7 @@ class QsimPartitioner(Partitioner):  # type: ignore[misc]  # executorch carries 
         self.whole = whole
         self.quantized_io = quantized_io
         self.report = Report()
-        self._known: dict[str, torch.Tensor] = {}
+        self._known: dict[str, torch.Tensor] | None = None
         # ExecuTorch asks for the operators of one program several times in a row.
         self._last: tuple[weakref.ref[ExportedProgram], Support] | None = None
 
@@ -105,17 +105,22 @@ class QsimPartitioner(Partitioner):  # type: ignore[misc]  # executorch carries 
     def _remember(self, program: ExportedProgram) -> None:
         """Keep the values of constants: programs to be partitioned come with shapes alone."""
         tensors: dict[str, Any] = {**program.state_dict, **program.constants}
-        self._known.update(
-            {name: value for name, value in tensors.items() if adapter.has_values(value)}
-        )
+        self._known = {
+            **(self._known or {}),
+            **{name: value for name, value in tensors.items() if adapter.has_values(value)},
+        }
 
     def _support(self, program: ExportedProgram) -> Support:
         constants = constants_of(program)
         targets = adapter.constant_names(program)
-        for placeholder, value in constants.items():
+        for placeholder, value in tuple(constants.items()):
             if adapter.has_values(value):
                 continue
-            known = self._known.get(targets[placeholder])
+            known = (self._known or {}).get(targets[placeholder])
+            if known is None and self._known is not None and not value.shape:
+                # ExecuTorch makes tensors of integers' scalars; no primitive takes these operators.
+                del constants[placeholder]
+                continue
             if known is None or (known.shape, known.dtype) != (value.shape, value.dtype):
                 raise UsageError(
                     f"the values of the constant {targets[placeholder]!r} are not known when the "

@@ -2,6 +2,7 @@
 
 * One dequantize for each reader, so that an operator and its operands go into one region, and
   codes, not floats, cross between regions.
+* Zeros of its own for each recurrent cell that starts with them, so that they go into its region.
 * Reshapes and expands that keep an open batch say so by -1, not by a size: a delegate would take
   the size as one more input.
 """
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import torch
 
-from qsim.graph import quiet, shape
+from qsim.graph import quiet, recurrent, shape
 from qsim.lowering import is_dequantize
 
 if TYPE_CHECKING:
@@ -31,14 +32,16 @@ _EXPAND: Final = torch.ops.aten.expand.default
 
 
 def prepare(program: ExportedProgram) -> ExportedProgram:
-    """Return a program with both rewrites; the same one where there is nothing to rewrite."""
-    if not any(_shared(node) or _open_shape(node) for node in program.graph.nodes):
+    """Return a program with these rewrites; the same one where there is nothing to rewrite."""
+    if not any(map(_to_rewrite, program.graph.nodes)):
         return program
     with quiet():  # copying one warns of torch's own classes
         changed = copy.deepcopy(program)
     for node in list(changed.graph.nodes):
         if _shared(node):
             _split(node)
+        if node.target in recurrent.CELLS:
+            _own_zeros(node)
         sizes = _open_shape(node)
         if sizes is not None and node.target is _EXPAND:
             node.args = (node.args[0], sizes)
@@ -50,15 +53,34 @@ def prepare(program: ExportedProgram) -> ExportedProgram:
     return changed
 
 
+def _to_rewrite(node: Node) -> bool:
+    return _shared(node) or node.target in recurrent.CELLS or _open_shape(node) is not None
+
+
 def _shared(node: Node) -> bool:
     return is_dequantize(node) and len(node.users) > 1
 
 
 def _split(node: Node) -> None:
     for reader in list(node.users)[1:]:
-        with node.graph.inserting_before(node):
-            copied = node.graph.node_copy(node, lambda source: source)
-        reader.replace_input_with(node, copied)
+        _copy(reader, node)
+
+
+def _copy(reader: Node, node: Node) -> Node:
+    """Let a reader have a copy of a node to itself."""
+    with node.graph.inserting_before(node):
+        copied = node.graph.node_copy(node, lambda source: source)
+    reader.replace_input_with(node, copied)
+    return copied
+
+
+def _own_zeros(cell: Node) -> None:
+    """Copy what makes the zeros that a cell starts with, where others read it too."""
+    for state in filter(recurrent.is_zero, recurrent.states(cell)):
+        reader, made = cell, state
+        while made is not None and made.op == "call_function":
+            reader = _copy(reader, made) if len(made.users) > 1 else made
+            made = next((node for node in reader.all_input_nodes if recurrent.is_zero(node)), None)
 
 
 def _open_shape(node: Node) -> list[int] | None:

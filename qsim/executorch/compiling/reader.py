@@ -176,6 +176,7 @@ class _Reader:
         if sizes and sizes[0] == self.batch:
             sizes[0] = -1
         if any(isinstance(size, str) for size in sizes):
-            self.parts.shapes.mixed.add(node)
+            at = sizes.index(self.batch) if self.batch in sizes else None
+            self.parts.shapes.mixed[node] = at if [*map(type, sizes)].count(str) == 1 else None
         else:
             self.parts.shapes.found[node] = tuple(sizes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from qsim.graph import nodes, recurrent
 from qsim.lowering import (
     chain,
     constant_nodes,
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from torch.fx import Node
 
     from qsim.executorch.compiling.view import View
-    from qsim.lowering import Match, Matcher
+    from qsim.lowering import Builder, Match, Matcher
     from qsim.target import Target
 
 _SHARED = Reason("operand", "its value in float, or an operand's, is read by other operators too")
@@ -58,10 +59,12 @@ def supported(view: View, target: Target, *, quantized_io: bool) -> Support:
     matcher = view.match(target)
     taken: set[Node] = set()
     for unit in (*_built(matcher), *_renamed(matcher)):
-        if _closed(unit):
-            taken.update(unit)
+        if unit.closed():
+            taken.update(unit.nodes)
         else:
-            matcher.reasons.update((node, _SHARED) for node in unit if node not in taken)
+            matcher.reasons.update((node, _SHARED) for node in unit.nodes if node not in taken)
+    for node in tuple(taken):
+        _take_zeros(node, taken)
     constants = constant_nodes(list(view.graph.graph.nodes))
     coding = [node for node in _coding(view) if node not in constants]
     if not quantized_io:
@@ -97,13 +100,37 @@ def _source(node: Node) -> object:
     return node if is_quantize(node) else node.args[0]
 
 
-def _built(matcher: Matcher) -> Iterator[tuple[Node, ...]]:
-    """Yield the nodes that one lowered operator replaces, its result last."""
-    for quantize, builder in matcher.built.items():
-        match = builder.match
-        decoded = (read for node in match.readers for read in _decoded(node))
-        operators = (*match.readers, *match.clamps, quantize)
-        yield tuple(dict.fromkeys((*decoded, *_at_run_time(match), *operators)))
+@dataclass(frozen=True, slots=True)
+class _Unit:
+    """The nodes that one lowered operator replaces.
+
+    Attributes:
+        nodes: all of them.
+        results: those of them that others may read.
+    """
+
+    nodes: tuple[Node, ...]
+    results: tuple[Node, ...]
+
+    def closed(self) -> bool:
+        """Return whether nothing outside reads what is computed inside, but for the results."""
+        inside = set(self.nodes)
+        computed = inside.difference(self.results)
+        return all(inside.issuperset(node.users) for node in computed)
+
+
+def _built(matcher: Matcher) -> Iterator[_Unit]:
+    """Yield the units of operators; one with several results, as an LSTM cell, is one unit."""
+    built: dict[Node, list[Builder]] = {}
+    for builder in matcher.built.values():
+        built.setdefault(builder.match.anchor, []).append(builder)
+    for anchor, builders in built.items():
+        inside: list[Node] = []
+        for match in (builder.match for builder in builders):
+            decoded = (read for node in match.readers for read in _decoded(node))
+            inside += (*decoded, *_at_run_time(match), *match.readers, *match.clamps)
+        results = tuple(builder.match.quantize for builder in builders)
+        yield _Unit(tuple(dict.fromkeys((*inside, *nodes.parts(anchor), *results))), results)
 
 
 def _at_run_time(match: Match) -> Iterator[Node]:
@@ -119,18 +146,23 @@ def _outside(match: Match) -> tuple[Node, ...]:
     return () if match.dynamic is None else (match.dynamic.source,)
 
 
-def _renamed(matcher: Matcher) -> Iterator[tuple[Node, ...]]:
-    """Yield the nodes of an operator that hands its operand's codes on."""
+def _renamed(matcher: Matcher) -> Iterator[_Unit]:
+    """Yield the units of operators that hand their operand's codes on."""
     for quantize in matcher.aliases:
         anchor, clamps = chain(quantize)
-        yield (*_decoded(anchor), anchor, *clamps, quantize)
+        yield _Unit((*_decoded(anchor), anchor, *clamps, quantize), (quantize,))
 
 
 def _decoded(anchor: Node) -> tuple[Node, ...]:
     return () if is_dequantize(anchor) else tuple(filter(is_dequantize, anchor.all_input_nodes))
 
 
-def _closed(unit: tuple[Node, ...]) -> bool:
-    """Return whether nothing outside reads what is computed inside, but for the result."""
-    inside = set(unit)
-    return all(inside.issuperset(node.users) for node in unit[:-1])
+def _take_zeros(node: Node, taken: set[Node]) -> None:
+    """Take what makes the zeros that a recurrent cell starts with, which nothing computes."""
+    if node.target not in recurrent.CELLS:
+        return
+    for state in filter(recurrent.is_zero, recurrent.states(node)):
+        made: Node | None = state
+        while made is not None and made.op == "call_function" and taken.issuperset(made.users):
+            taken.add(made)
+            made = next(filter(recurrent.is_zero, made.all_input_nodes), None)

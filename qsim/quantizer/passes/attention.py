@@ -60,7 +60,7 @@ def _is_plain(node: Node) -> bool:
     q, k, v = (nodes.shape(each) for each in node.args[:3])
     if q is None or k is None or v is None or not nodes.is_float(node):
         return False
-    ranks = len(q) == len(k) == len(v) >= 2 and len(q) <= 4
+    ranks = len(q) == len(k) == len(v) >= 2
     known = all(isinstance(size, int) for dims in (q, k, v) for size in dims[1:])
     return ranks and known and not nodes.argument(node, 4, "dropout_p", 0.0)
 

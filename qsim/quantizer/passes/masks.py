@@ -49,6 +49,13 @@ def stays(node: Node) -> Reason | None:
     return found
 
 
+def unmarked(node: Node) -> Node:
+    """Forget what passes have said of the operator whose place a node takes."""
+    node.meta.pop(_HOST, None)
+    node.meta.pop(_MASK, None)
+    return node
+
+
 def finite_masks(graph: GraphModule) -> None:
     """Write masks that are constants as sums with numbers, where a softmax reads what is masked."""
     for softmax in list(graph.graph.nodes):

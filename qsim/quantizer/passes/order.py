@@ -21,7 +21,7 @@ from qsim.quantizer.passes.batch_norm import fold_batch_norm
 from qsim.quantizer.passes.constants import fold_constants
 from qsim.quantizer.passes.difference import plain_differences
 from qsim.quantizer.passes.factories import plain_factories
-from qsim.quantizer.passes.flattened import batch_in_front
+from qsim.quantizer.passes.folded import batch_in_front
 from qsim.quantizer.passes.functional import functional, refuse_random
 from qsim.quantizer.passes.masks import finite_masks
 from qsim.quantizer.passes.moves import plain_masks, plain_windows, sliced_parts, stacked
@@ -83,10 +83,11 @@ BUILTIN: Final = (
     *_builtin(
         plain_masks,
         plain_products,
+        fold_batch_norm,
         batch_in_front,
     ),
     Pass(plain_attention.__name__, plain_attention),
-    *_builtin(finite_masks, fold_batch_norm),
+    *_builtin(finite_masks),
 )
 
 

@@ -24,6 +24,8 @@ from tests.peers.onnxruntime.network_export import export, run_all
 from tests.peers.onnxruntime.network_static import Replay, images, quantized_model
 
 VNNI = torch.cpu._is_vnni_supported()
+# They have the operators of the others, and a hundred times the products.
+LARGE = ("resnet18", "mobilenet_v2")
 
 
 def onnxruntime_target() -> qsim.Target:
@@ -63,7 +65,13 @@ def network(name: str) -> tuple[qsim.Quantized, qsim.network.lowered.Lowered, to
     [(False, False), (False, True), (True, True)],
     ids=["qoperator-plain", "qoperator-optimized", "qdq-optimized"],
 )
-@pytest.mark.parametrize("name", [known.name for known in models.builtin()])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(known.name, marks=[pytest.mark.soak] if known.name in LARGE else [])
+        for known in models.builtin()
+    ],
+)
 def test_qsim_network(name: str, qdq: bool, optimized: bool) -> None:
     quantized, lowered, x, trace = network(name)
     actual = run_all(export(quantized, lowered, qdq=qdq), x, optimized=optimized)

@@ -26,7 +26,7 @@ from tests.qsim.network.test_fuzz import (
 )
 
 # How many mutations of a kind.
-COUNTS = [100, pytest.param(1000, marks=pytest.mark.soak)]
+COUNTS = [40, pytest.param(1000, marks=pytest.mark.soak)]
 
 
 @pytest.fixture(scope="module")

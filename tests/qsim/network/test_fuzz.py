@@ -26,7 +26,9 @@ from qsim.network.lowered import Lowered
 from qsim.network.steps import ValueSpec
 from tests.qsim.network import nets as net
 
-BYTE_MUTATIONS, STRUCTURAL_MUTATIONS = 2000, 1000
+# How many mutations: of bytes, of the structure.
+BYTES = [400, pytest.param(2000, marks=pytest.mark.soak)]
+STRUCTURES = [250, pytest.param(1000, marks=pytest.mark.soak)]
 MAX_ELEMENTS = 1 << 20
 
 
@@ -107,18 +109,19 @@ def mutate_bytes(data: bytes, rng: random.Random) -> bytes:
     return bytes(raw)
 
 
-def test_mutated_bytes_are_refused() -> None:
+@pytest.mark.parametrize("count", BYTES)
+def test_mutated_bytes_are_refused(count: int) -> None:
     rng = random.Random(20240701)  # noqa: S311 - reproducible mutations
     data = store.to_bytes(net.lowered(host=True))
     assert outcome(data) == "ran"
     changed = 0
     with watchdog(60):
-        for _ in range(BYTE_MUTATIONS):
+        for _ in range(count):
             mutated = mutate_bytes(data, rng)
             if mutated != data:
                 changed += 1
                 assert outcome(mutated) == "refused"
-    assert changed > 0.9 * BYTE_MUTATIONS
+    assert changed > 0.9 * count
 
 
 VALUES: list[Any] = [
@@ -219,13 +222,14 @@ def add_network() -> Lowered:
     return net.lowered(host=True, programs=(program,), steps=steps)
 
 
-def test_mutated_structures_are_refused_or_run() -> None:
+@pytest.mark.parametrize("count", STRUCTURES)
+def test_mutated_structures_are_refused_or_run(count: int) -> None:
     rng = random.Random(77)  # noqa: S311 - reproducible mutations
     document, arrays = to_document(add_network())
     text = json.dumps({"format_version": 1, **document})
     seen: dict[str, int] = {}
     with watchdog(100):
-        for _ in range(STRUCTURAL_MUTATIONS):
+        for _ in range(count):
             tree, held = json.loads(text), dict(arrays)
             for _ in range(rng.choice((1, 1, 1, 2, 3))):
                 mutate_tree(tree, rng)
@@ -235,8 +239,8 @@ def test_mutated_structures_are_refused_or_run() -> None:
             seen[result] = seen.get(result, 0) + 1
     assert set(seen) <= {"refused", "failed", "ran", "large"}
     # Both sides must be exercised, or the mutations are too coarse or too fine.
-    assert seen["refused"] > STRUCTURAL_MUTATIONS // 3
-    assert seen["ran"] > STRUCTURAL_MUTATIONS // 50
+    assert seen["refused"] > count // 3
+    assert seen["ran"] > count // 50
 
 
 def test_the_watchdog_fails_a_hang() -> None:

@@ -154,3 +154,16 @@ def test_a_sigmoid_of_a_product_keeps_its_scale() -> None:
     spec = program.tensors[program.outputs[0]]
     assert (spec.scale, spec.zero_point) == (1 / 256, -128)
     assert primitives(network) == ["lookup"]
+
+
+def test_a_function_that_jumps_says_which_table_is_missing() -> None:
+    """16-bit codes have curves alone: what jumps needs a table of every code."""
+
+    class Jumps(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.where(x > 0, x, x * 0.5 - 1)
+
+    x = torch.randn(4, 3)
+    network = qsim.lower(qsim.quantize(Jumps().eval(), (x,), Target.load("tflite-int16x8")))
+    reasons = {item.operator: item.lacks for item in network.host_operators}
+    assert reasons["aten.where.self"] == reasons["aten.gt.Scalar"] == "lookup"

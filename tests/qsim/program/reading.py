@@ -24,6 +24,11 @@ def primitives(network: Lowered) -> list[str]:
     return [call.primitive for program in network.programs for call in program.calls]
 
 
+def host(network: Lowered) -> dict[str, str]:
+    """The operators that stay in torch, and why."""
+    return {item.operator.removeprefix("aten."): item.reason for item in network.host_operators}
+
+
 def host_value(trace: Trace, name: str) -> np.ndarray:
     """A value of the host graph; a program's tensor may have its name."""
     return trace.tensors.get(f"{name}.value", trace.tensors[name])

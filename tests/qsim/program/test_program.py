@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import hw_models as hw
 from hw_models.activation import clamp
@@ -271,6 +273,47 @@ def test_refuses_inputs(array: Any, message: str) -> None:
     with pytest.raises(InputError, match=message) as caught:
         net.program().run(array)
     assert caught.value.where == "input 'x'"
+
+
+def test_what_was_taken_once_lets_nothing_else_in() -> None:
+    """Kinds of arrays that passed the checks are known: shape, dtype and class together."""
+    program, x = net.program(), net.codes(1)
+    (expected,) = program.run(x)
+    wide = x.astype(np.int16)
+    wide[0, 0, 0, 0] = 128
+    duck = SimpleNamespace(shape=x.shape, dtype=x.dtype)
+    torn: Any = SimpleNamespace(shape=[], dtype=[])
+    for refused in (x[0], x[:, :1], x.astype(np.float32), wide, x.tolist(), x[0, 0, 0, 0],
+                    torch.from_numpy(x), duck, torn, np.zeros((1, 2, 6, 7), np.int8)):  # fmt: skip
+        with pytest.raises(InputError) as fresh:
+            net.program().run(refused)
+        for _ in range(2):
+            with pytest.raises(InputError) as known:
+                program.run(refused)
+            assert str(known.value) == str(fresh.value)
+    with pytest.raises(InputError, match="takes 1 arrays, not 0"):
+        program.run()
+    for same in (x, x.astype(">i2"), x.astype("<i2"), x.astype(np.uint64) % 100, x.view(Codes)):
+        wanted = expected if same.dtype.kind == "i" else by_hand(np.asarray(same, np.int8))
+        for _ in range(2):
+            np.testing.assert_array_equal(program.run(same)[0], wanted)
+    assert set(program._known) == {((x.shape, x.dtype),)}
+
+
+class Codes(np.ndarray):
+    """An array of another class."""
+
+
+def test_codes_narrower_than_their_container_are_looked_at_each_time() -> None:
+    spec = TensorSpec("x", (-1, 4), hw.FixedFormat(4))
+    call = Call("c", "", "clamp", ("x",), "y", {"lo": -3, "hi": 3})
+    tensors = {"x": spec, "y": dataclasses.replace(spec, name="y")}
+    program = Program("p", ("x",), ("y",), tensors, {}, (call,))
+    x = np.array([[-8, 7, 0, 1]], np.int8)
+    for _ in range(2):
+        assert program.run(x)[0].tolist() == [[-3, 3, 0, 1]]
+        with pytest.raises(InputError, match=r"8 at index \[0, 1\] is outside"):
+            program.run(x + np.array([0, 1, 0, 0], np.int8))
 
 
 @pytest.mark.parametrize(("value", "dtype"), [(128, np.int16), (-129, np.int32), (255, np.uint8)])

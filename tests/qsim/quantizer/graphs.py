@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import torch
 import torch.nn.functional as F  # noqa: N812  # torch's own name for it
 from torch import nn
 
-from qsim.graph import nodes
-from qsim.quantizer import quantize
+from qsim.graph import capture, nodes
+from qsim.quantizer import Quantized, quantize
 from qsim.registry import patterns as registry
 from qsim.target import Target
 
@@ -37,6 +38,22 @@ class Residual(nn.Module):
         y += x
         y = F.max_pool2d(self.act(y), 2)
         return self.head(F.adaptive_avg_pool2d(y, 1).flatten(1))
+
+
+@cache
+def residual():
+    """Return the network, its graph, which is captured once for all targets, and its inputs."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model, x = Residual().eval(), torch.randn(32, 1, 8, 8)
+    return model, capture(model, (x[:1],))[0], x
+
+
+@cache
+def quantized_residual(target: str) -> Quantized:
+    """Return the network, quantized for a target; nobody changes it."""
+    _, graph, x = residual()
+    return quantize(graph, x[:1], Target.load(target), calibration=[x[:16], x[16:]])
 
 
 class Fn(nn.Module):

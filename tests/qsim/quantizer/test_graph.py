@@ -25,6 +25,8 @@ from tests.qsim.quantizer.graphs import (
     is_dq,
     is_q,
     quantized,
+    quantized_residual,
+    residual,
     sqnr,
 )
 
@@ -36,9 +38,8 @@ def _seeded():
 
 @pytest.mark.parametrize("name", STATIC)
 def test_every_target_on_a_residual_network(name):
-    target, model = Target.load(name), Residual().eval()
-    x = torch.randn(32, 1, 8, 8)
-    q = quantize(model, x[:1], target, calibration=[x[:16], x[16:]])
+    target, q = Target.load(name), quantized_residual(name)
+    model, _, x = residual()
     assert q.batch
     with torch.no_grad():
         reference, float_result = model(x), q.float_graph(x)
@@ -143,7 +144,18 @@ def test_one_tensor_has_one_set_of_parameters():
     assert sum(map(is_q, q.graph.graph.nodes)) == 5
 
 
-@pytest.mark.parametrize("name", ["tflite", "tflite-int16x8", "onnxruntime", "q7"])
+# Codes of either kind, wide ones, powers of two; the others under ``pytest -m soak``.
+SHARING = ("tflite", "tflite-int16x8", "onnxruntime", "q7")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[] if name in SHARING else [pytest.mark.soak])
+        for name in TARGETS
+        if Target.load(name).has("max_pool")
+    ],
+)
 def test_operators_that_move_codes_share_parameters(name):
     def forward(self, x):
         y = self.conv(x)
@@ -219,7 +231,8 @@ def test_what_the_target_lacks_stays_on_the_host(missing, left):
             return primitive != missing and Target.has(self, primitive)
 
     fields = {f.name: getattr(Target.load("tflite"), f.name) for f in dataclasses.fields(Target)}
-    q = quantize(Residual(), torch.randn(8, 1, 8, 8), Without(**fields))
+    _, graph, x = residual()
+    q = quantize(graph, x[:1], Without(**fields), calibration=[x[:16], x[16:]])
     host = {str(n.target).split(".")[1] for n in calls(q.graph) if n.name in q.host}
     assert (
         host & {"conv2d", "linear", "add", "max_pool2d", "adaptive_avg_pool2d", "flatten"} == left
@@ -227,8 +240,7 @@ def test_what_the_target_lacks_stays_on_the_host(missing, left):
 
 
 def test_nothing_of_a_residual_network_stays_on_the_host():
-    everything = quantized(Residual(), torch.randn(8, 1, 8, 8))
-    assert everything.host == frozenset()
+    assert quantized_residual("tflite").host == frozenset()
 
 
 def test_matmul_of_two_activations():

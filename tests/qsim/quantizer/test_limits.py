@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import cache
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import torch
 from torch import nn
 
 import qsim
+from qsim.graph import capture
 from qsim.quantizer import load_pt2, quantize
 from qsim.quantizer.limits import Raised
 from qsim.target import Target, derive
@@ -38,6 +40,13 @@ class Nearly(nn.Module):
 
 def images(count=4):
     return torch.from_numpy(np.random.default_rng(6).normal(size=(count, 3, 6, 6))).float()
+
+
+@cache
+def captured(tiny):
+    """The convolution and its graph, which all targets read."""
+    model = Nearly(tiny).eval()
+    return model, capture(model, (images(),))[0]
 
 
 def made(base="tflite", **sections):
@@ -82,9 +91,8 @@ TARGETS = {
 @pytest.mark.parametrize("tiny", [1.0, 1e-4, 3e-6, 1e-9])
 @pytest.mark.parametrize("name", TARGETS)
 def test_bias_and_the_largest_correlation_fit_the_sum(name, tiny):
-    model, x = Nearly(tiny).eval(), images()
-    q = quantize(model, x, TARGETS[name])
-    lowered = qsim.lower(q)
+    (model, graph), x = captured(tiny), images()
+    lowered = qsim.lower(quantize(graph, x, TARGETS[name]))
     most, register = reach(lowered)
     assert most.max() <= register
     trace = lowered.trace(x)

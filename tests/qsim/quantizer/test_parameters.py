@@ -14,13 +14,13 @@ from qsim.target import Target
 from tests.networks import STATIC
 from tests.qsim.quantizer.graphs import (
     Fn,
-    Residual,
     activations,
     calls,
     constant,
     family,
     is_dq,
     quantized,
+    quantized_residual,
     sqnr,
 )
 
@@ -32,8 +32,7 @@ def _seeded():
 
 @pytest.mark.parametrize("name", STATIC)
 def test_weights_and_bias_have_the_targets_codes(name):
-    target = Target.load(name)
-    q = quantize(Residual(), torch.randn(8, 1, 8, 8), target)
+    target, q = Target.load(name), quantized_residual(name)
     products = [n for n in calls(q.graph) if family(n) in ("conv", "linear")]
     assert len(products) == 3
     for node in products:

@@ -76,13 +76,13 @@ def outcome(seed: int) -> str:
 
 
 def test_random_programs_equal_eager_torch_or_are_refused() -> None:
-    found = collections.Counter(map(outcome, range(24)))
-    assert found["writes"] >= 8
+    found = collections.Counter(map(outcome, range(12)))
+    assert found["writes"] >= 4
     assert found["refused"] <= 2
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("first", range(24, 2024, 100))
+@pytest.mark.parametrize("first", range(12, 2012, 100))
 def test_many_random_programs_equal_eager_torch_or_are_refused(first: int) -> None:
     found = collections.Counter(map(outcome, range(first, first + 100)))
     assert found["writes"] >= 10

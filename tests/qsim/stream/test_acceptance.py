@@ -113,14 +113,14 @@ def outcome(seed: int) -> str:
 
 def test_mutated_programs_are_accepted_by_both_or_by_neither() -> None:
     with watchdog(600):
-        found = Counter(map(outcome, range(40)))
-    assert found["refused"] > 10
+        found = Counter(map(outcome, range(20)))
+    assert found["refused"] > 5
     assert not found["several lines"]
-    assert found["ran"] > 5
+    assert found["ran"] > 2
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("first", range(40, 4040, 1000))
+@pytest.mark.parametrize("first", range(20, 4020, 1000))
 def test_many_mutated_programs_are_accepted_by_both_or_by_neither(first: int) -> None:
     with watchdog(3600):
         assert Counter(map(outcome, range(first, first + 1000)))["ran"] > 100

@@ -61,7 +61,6 @@ def test_resizes(attributes: dict[str, Any]) -> None:
     # A pooling has its channels innermost, and so what follows it.
     y = maker.call(primitive, (maker.pool(x) if nearest else x,), attributes)
     program = Program("p", (x,), (y,), maker.tensors, maker.constants, tuple(maker.calls))
-    reasons = {command.reason for command in program.stream().compiled.commands} - {""}
-    assert reasons == (set() if nearest else {"the loop has no weighted resize"})
+    assert all(command.op is not None for command in program.stream().compiled.commands)
     for batch in (1, 2, 5):
         check(program, batch)

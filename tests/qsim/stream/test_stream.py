@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -29,8 +30,12 @@ def inputs(program: Program, batch: int, seed: int) -> list[Array]:
 def check(program: Program, batch: int, seed: int = 0) -> None:
     arrays = inputs(program, batch, seed)
     wanted = program.run(*arrays, trace=lambda *_: None)
-    for threads in (1, 2, 3):
-        made = program.run(*arrays, threads=threads)
+    ways = [program.run(*arrays, threads=threads) for threads in (1, 2, 3)]
+    stream = program.stream(batch)
+    if stream.short:  # ``run`` went the other way
+        ways.append(stream.outputs(batch))
+        stream.run(stream.taken(arrays), ways[-1], 1)
+    for made in ways:
         for name, found, array in zip(program.outputs, made, wanted, strict=True):
             assert found.dtype == array.dtype, name
             np.testing.assert_array_equal(found, array, err_msg=name)
@@ -55,11 +60,37 @@ def tensor(name: str, *shape: int, codes: hw.FixedFormat | None = None) -> Tenso
     return TensorSpec(name, (-1, *shape), codes or hw.FixedFormat(8))
 
 
-def conv(accumulator: dict[str, Any], outputs: tuple[str, ...] = ("acc",)) -> Program:
-    attributes = {
-        "stride": [1, 1], "padding": [[1, 1], [1, 1]], "dilation": [1, 1], "groups": 1,
-        "x_zero_point": 3, "weight_zero_point": 0, "pad_value": None, "accumulator": accumulator,
+def windows(accumulator: dict[str, Any], padding: int = 0, zero: int = 0) -> dict[str, Any]:
+    """Return the attributes of a correlation."""
+    return {
+        "stride": [1, 1], "padding": [[padding, padding]] * 2, "dilation": [1, 1], "groups": 1,
+        "x_zero_point": 3, "weight_zero_point": zero, "pad_value": None,
+        "accumulator": accumulator,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(("bits", "zero"), [(8, 0), (16, 0), (8, 60)])
+@pytest.mark.parametrize("outputs", [16, 32, 64, 112])
+def test_any_number_of_pixels(outputs: int, bits: int, zero: int) -> None:
+    """Tiles take a round of pixels, half of one or a few; weights of bytes, pairs and words."""
+    register = {"bits": 32, "overflow": "wrap", "at": "sum", "order": "channel_first"}
+    weight = np.random.default_rng(1).integers(-127, 128, (outputs, 5, 1, 1)).astype(np.int8)
+    call = Call("c", "", "correlation", ("x", "w"), "acc", windows(register, zero=zero))
+    form, sums = hw.FixedFormat(bits), hw.Accumulator(**register).format
+    for pixels in (1, 3, 4, 5, 6, 7, 11, 12, 13, 16, 17, 19):
+        tensors = {
+            "x": tensor("x", 5, 1, pixels, codes=form),
+            "acc": tensor("acc", outputs, 1, pixels, codes=sums),
+        }
+        program = Program("p", ("x",), ("acc",), tensors, {"w": weight}, (call,))
+        assert program.stream().compiled.commands[1].op is not None
+        (x,) = inputs(program, 1, pixels)
+        (wanted,) = program.run(x, trace=lambda *_: None)
+        np.testing.assert_array_equal(program.run(x)[0], wanted)
+
+
+def conv(accumulator: dict[str, Any], outputs: tuple[str, ...] = ("acc",)) -> Program:
+    attributes = windows(accumulator, padding=1)
     weight = np.random.default_rng(1).integers(-127, 128, (5, 3, 3, 3)).astype(np.int8)
     call = Call("c", "", "correlation", ("x", "w"), "acc", attributes)
     tensors = {
@@ -110,6 +141,26 @@ def test_arguments_of_any_layout_and_owned_results() -> None:
     program.run(*inputs(program, 4, 99))
     for array, copy in zip(wanted, kept, strict=True):
         np.testing.assert_array_equal(array, copy)
+
+
+def test_most_random_programs_are_short_and_some_are_not() -> None:
+    short = [random_program(seed).stream(batch).short for seed in range(20) for batch in (1, 5)]
+    assert 5 < sum(short) < len(short)
+
+
+def test_runs_at_once_share_no_memory() -> None:
+    program = random_program(3)
+    cases = [inputs(program, 1, seed) for seed in range(6)]
+    wanted = [program.run(*arrays, trace=lambda *_: None) for arrays in cases]
+    assert program.stream().short
+
+    def work(number: int) -> None:
+        for _ in range(100):
+            for found, array in zip(program.run(*cases[number]), wanted[number], strict=True):
+                np.testing.assert_array_equal(found, array)
+
+    with ThreadPoolExecutor(len(cases)) as pool:
+        list(pool.map(work, range(len(cases))))
 
 
 def test_plan_covers_every_tensor_of_the_loop() -> None:

@@ -6,35 +6,17 @@ from typing import Final
 
 _NORMED: Final = (
     *("mlp_mixer", "ConvNextModel", "ViTModel", "SegformerModel", "WhisperModel"),
-    "DistilBertModel",
+    *("DistilBertModel", "SwinModel"),
 )
 # A mask of run time may hold minus infinity, and what reads it cannot be codes.
 _MASKED: Final = (("masked_fill.Scalar", "operand"), ("_safe_softmax.default", "operand"))
 # On every target, whatever primitives it has. A network without an entry leaves nothing there.
 HOST: Final[dict[str, set[tuple[str, str]]]] = {
-    # Frames are folded into the batch: samples would not be computed apart.
-    "temporal_shift": {
-        (operator, "batch")
-        for operator in (
-            *("reshape.default", "conv2d.default", "relu.default", "view.default"),
-            *("flatten.using_ints", "mean.dim", "linear.default"),
-        )
-    },
     # Rows are taken by integers.
     "lstm_tagger": {("embedding.default", "type")},
     # Norms of layers and groups are not computed in integers yet.
     **{name: {("layer_norm.default", "operator")} for name in _NORMED},
     "Wav2Vec2Model": {("group_norm.default", "operator")},
-    # Windows are folded into the batch.
-    "SwinModel": {
-        (operator, "batch")
-        for operator in (
-            *("reshape.default", "linear.default", "transpose.int", "mul.Tensor"),
-            *("matmul.default", "softmax.int", "add.Tensor"),
-        )
-    }
-    | {("layer_norm.default", "operator"), *_MASKED}
-    | {("expand.default", "arguments"), ("add.Tensor", "operand")},
     # The mask is resized with the batch as its channels.
     "DetrModel": {("upsample_nearest2d.vec", "batch")},
     **{

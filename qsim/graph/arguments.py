@@ -202,6 +202,21 @@ def _checked(value: Any, where: str) -> torch.Tensor:
         raise UsageError(f"is a {type(value).__name__}", where=where, accepted="a torch.Tensor")
     if value.numel() == 0:
         raise InputError(f"has shape {tuple(value.shape)}", where=where, accepted="1 or more")
+    _require_type(value, where)
     if value.is_floating_point() and not bool(torch.isfinite(value).all()):
         raise InputError("holds a NaN or an infinity", where=where, accepted="finite values")
     return value.detach().cpu()
+
+
+def _require_type(value: torch.Tensor, where: str) -> None:
+    """Refuse what no array of a network holds."""
+    dtype = str(value.dtype).removeprefix("torch.")
+    accepted = "float32 (call .float() on the model and its inputs), float16, integers, bool"
+    if value.is_complex():
+        raise InputError(f"it is {dtype}", where=where, accepted=accepted)
+    try:
+        value.detach().cpu().numpy()
+    except TypeError:
+        raise InputError(
+            f"it is {dtype}, for which NumPy has no type", where=where, accepted=accepted
+        ) from None

@@ -31,6 +31,8 @@ def export_batched(
     """Return the program for any batch size, or None and what fixes the batch, in words."""
     import torch
 
+    from qsim.graph.fake_shapes import known_shapes
+
     if not all(each.dim() for each in inputs):
         return None, "an input has no dimension"
     if len({each.shape[0] for each in inputs}) > 1:
@@ -38,9 +40,10 @@ def export_batched(
     with _taken(model) as taken:
         try:
             dynamic = batch_dims(model, inputs)
-            program = torch.export.export(
-                model, doubled(inputs), dynamic_shapes=dynamic, strict=False
-            )
+            with known_shapes():
+                program = torch.export.export(
+                    model, doubled(inputs), dynamic_shapes=dynamic, strict=False
+                )
         except Exception as error:
             lines = str(error).splitlines() or [type(error).__name__]
             return None, _at(place_of_error(error, model), lines[0][:200])

@@ -17,6 +17,7 @@ import logging
 import warnings
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from qsim.collecting import no_collection
 from qsim.errors import ModelError, UsageError
 from qsim.graph.arguments import Arguments, arguments_of
 from qsim.graph.attention import batch_in_front
@@ -75,7 +76,14 @@ def capture(
         return Captured(model, free, "" if free else "it was exported with a fixed batch")
     # torch prints the graph so far to stderr when it gives up.
     silent = contextlib.redirect_stderr(io.StringIO())
-    with quiet(), _evaluating(model), batch_in_front(model), _along_dim(), silent:
+    with (
+        quiet(),
+        _evaluating(model),
+        batch_in_front(model),
+        _along_dim(),
+        silent,
+        no_collection(),
+    ):
         stands = arguments.positional(model)
         try:
             return _export(stands, arguments.tensors)

@@ -45,8 +45,10 @@ def line(node: Node) -> str:
 def _is_users(file: str) -> bool:
     import torch
 
+    # What torch writes at the end of an export has paths from its own folder.
     python = file.startswith(_PYTHON) and "site-packages" not in file
-    return not python and not file.startswith(("<", _QSIM, str(Path(torch.__file__).parent)))
+    foreign = ("<", "torch/", _QSIM, str(Path(torch.__file__).parent))
+    return not python and not file.startswith(foreign)
 
 
 def place_of_error(error: BaseException, model: torch.nn.Module) -> str:

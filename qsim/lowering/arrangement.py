@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias, assert_never
 
 from qsim.errors import ModelError
+from qsim.graph import place
 from qsim.lowering.view import is_dequantize, is_quantize, operator_name
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def _only(node: Node) -> Node:
 
     source = node.args[0]
     if not isinstance(source, Node):
-        raise ModelError(f"{operator_name(node)} reads {source!r}, not a tensor", where=node.name)
+        raise ModelError(f"{operator_name(node)} reads {source!r}, not a tensor", where=place(node))
     return source
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, assert_never
 
+from qsim.collecting import no_collection
 from qsim.errors import FileFormatError, ModelError
-from qsim.graph import attribute
+from qsim.graph import attribute, place
 from qsim.lowering.arrangement import Arrangement, Item, arrange, output_nodes, returned
 from qsim.lowering.match import Matcher, layer_of
 from qsim.lowering.merging import merge_moves
@@ -57,7 +58,7 @@ def lower(quantized: Quantized, target: Target | None = None) -> Lowered:
     target = quantized.target if target is None else Target.require(target)
     graph = quantized.graph
     entry_points.load()
-    with torch.no_grad():
+    with torch.no_grad(), no_collection():
         shapes = infer_shapes(graph, quantized.example_inputs, batch=quantized.batch)
         origins = {node.name: node for node in quantized.float_graph.graph.nodes}
         matcher = Matcher(target, graph, shapes, origins, quantized.host, quantized.why)
@@ -95,7 +96,7 @@ def _require_own(matcher: Matcher) -> None:
     for anchor, reason in matcher.foreign:
         raise ModelError(
             f"{reason.found}, as it was quantized for another target",
-            where=layer_of(anchor) or anchor.name,
+            where=place(anchor),
             accepted=reason.accepted,
         )
 
@@ -269,7 +270,10 @@ class Assembler:
                 reads.append(name)
             return {"tensor": name}
 
-        attributes = encode_torch_step(node.target, node.args, node.kwargs, name_of)
+        try:
+            attributes = encode_torch_step(node.target, node.args, node.kwargs, name_of)
+        except ModelError as error:
+            raise ModelError.placed(error, place(node)) from None
         self._step("torch", node.name, tuple(reads), attributes)
         if computes(str(attributes["operator"])):
             reason = self.arrangement.matcher.why_host(node)
@@ -281,9 +285,9 @@ class Assembler:
             return self.folded[node]
         value = self._evaluate(node)
         if not hasattr(value, "numpy"):
-            raise ModelError(f"the constant {node.name} is not a tensor", where=node.name)
+            raise ModelError(f"the constant {node.name} is not a tensor", where=place(node))
         name = f"host.{node.name}"
-        self.constants[name] = _as_numpy(value, node.name)
+        self.constants[name] = _as_numpy(value, place(node))
         self.folded[node] = name
         return name
 
@@ -317,7 +321,7 @@ class Assembler:
         try:
             shape = self.arrangement.matcher.shapes.of_result(node)
         except NotLowerableError as reason:
-            raise ModelError(str(reason), where=node.name) from None
+            raise ModelError(str(reason), where=place(node)) from None
         return ValueSpec(name=self._host_name(node), shape=shape, dtype=dtype)
 
     def _outputs(self) -> tuple[ValueSpec, ...]:
@@ -336,7 +340,7 @@ class Assembler:
 
     def _output(self, node: Node) -> ValueSpec:
         if node in self.arrangement.constants:
-            raise ModelError("an output of the model depends on no input", where=node.name)
+            raise ModelError("an output of the model depends on no input", where=place(node))
         value = node.meta.get("val")
         dtype = str(getattr(value, "dtype", "torch.float32")).removeprefix("torch.")
         return self._value(node, dtype)

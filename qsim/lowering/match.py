@@ -275,6 +275,15 @@ class Matcher:
 
     def why_host(self, node: Node) -> Reason:
         """Return why an operator that was not lowered stays on the host, for the report."""
+        found = self._why_host(node)
+        if found.kind == "target":
+            try:
+                self.shapes.of(node)
+            except NotLowerableError as error:
+                return error.reason  # on a target with the primitives it would stay there too
+        return found
+
+    def _why_host(self, node: Node) -> Reason:
         known = self.reasons.get(node) or self.tableless.get(node.name)
         if known is not None:
             return known

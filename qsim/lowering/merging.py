@@ -46,7 +46,7 @@ def merge_moves(
     """
     result = list(calls)
     for chain in _chains(calls, outputs):
-        made = _merged(chain, tensors, constants)
+        made = _merged(chain, tensors, constants, {call.name for call in result})
         if made is None:
             continue
         at = result.index(chain[0])
@@ -73,7 +73,7 @@ def _chains(calls: Sequence[Call], outputs: Sequence[str]) -> Iterator[list[Call
 
 
 def _merged(
-    chain: list[Call], tensors: dict[str, TensorSpec], constants: Constants
+    chain: list[Call], tensors: dict[str, TensorSpec], constants: Constants, taken: set[str]
 ) -> list[Call] | None:
     """Return the calls that do what a chain does, None where no fewer do."""
     source = tensors[chain[0].inputs[0]]
@@ -92,26 +92,43 @@ def _merged(
             constants.pop(name)
         if call is not chain[-1]:
             tensors.pop(call.output)
-    return _calls(way, chain, tensors, constants)
+    taken = (taken | set(tensors)) - {call.name for call in chain}
+    return _calls(way, chain[-1], chain[0].inputs[0], tensors, constants, taken)
 
 
 def _calls(
-    way: Sequence[Move], chain: list[Call], tensors: dict[str, TensorSpec], constants: Constants
+    way: Sequence[Move],
+    last: Call,
+    name: str,
+    tensors: dict[str, TensorSpec],
+    constants: Constants,
+    taken: set[str],
 ) -> list[Call]:
-    """Write the calls of a chain in the names that the chain had."""
-    name, found = chain[0].inputs[0], []
+    """Write the calls of a chain as those of its last operator: no other's result is among them."""
+    found: list[Call] = []
     batch = tensors[name].shape[:1] if tensors[name].shape[:1] == (-1,) else ()
-    for move, call in zip(way, chain[-len(way) :], strict=True):
+    for number, move in enumerate(way, 1):
+        own = _unique(f"{last.name.rsplit('.', 1)[0]}.{move.primitive}", taken)
+        output = last.output if number == len(way) else own
         inputs: tuple[str, ...] = (name,)
         if move.primitive == "gather":
-            inputs = (name, f"{call.output}.indices")
+            inputs = (name, f"{output}.indices")
             constants[inputs[1]] = np.array(move.indices, np.int32)
-        if call is not chain[-1]:
-            spec = tensors[chain[-1].output]
-            tensors[call.output] = TensorSpec(call.output, (*batch, *move.shape), spec.format)
-        name = call.output
-        found.append(Call(call.name, call.layer, move.primitive, inputs, name, move.written(batch)))
+        if output is own:
+            spec = tensors[last.output]
+            tensors[own] = TensorSpec(own, (*batch, *move.shape), spec.format)
+        name = output
+        found.append(Call(own, last.layer, move.primitive, inputs, name, move.written(batch)))
     return found
+
+
+def _unique(name: str, taken: set[str]) -> str:
+    """Return a name that no call and no tensor has, and take it."""
+    unique, number = name, 2
+    while unique in taken:
+        unique, number = f"{name}_{number}", number + 1
+    taken.add(unique)
+    return unique
 
 
 def _moved(

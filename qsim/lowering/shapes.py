@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from qsim.errors import ModelError
+from qsim.graph import place
 from qsim.lowering.view import NotLowerableError, is_dequantize, is_quantize
+from qsim.program import MAX_RANK
 from qsim.registry import Reason
 
 if TYPE_CHECKING:
@@ -41,11 +43,14 @@ class Shapes:
             )
         if node in self.mixed:
             at = self.mixed[node]
-            mixed = "the batch is mixed into another dimension of its result"
+            mixed = "dimension 0 of its result is not the batch alone, or another one depends on it"
             moved = f"the batch is dimension {at} of its result, not dimension 0"
             raise NotLowerableError(Reason("batch", mixed if at is None else moved))
         if node not in self.found:
             raise NotLowerableError("its result is not a tensor")
+        if len(self.found[node]) > MAX_RANK:
+            text = f"its result has {len(self.found[node])} dimensions, more than {MAX_RANK}"
+            raise NotLowerableError(text)
         return self.found[node]
 
     def of_result(self, node: Node) -> tuple[int, ...]:
@@ -104,8 +109,10 @@ def _on_meta(graph: GraphModule, inputs: Sequence[torch.Tensor]) -> dict[Node, t
             if is_quantize(n) or is_dequantize(n):
                 args = self.fetch_args_kwargs_from_env(n)[0]
                 # Their kernels are Python; what comes after reads whether it is fp32, no more.
-                result = torch.empty_like(args[0], dtype=torch.int32 if is_quantize(n) else None)
-                result = result if is_quantize(n) else result.float()
+                result = _like(args[0], torch.int32 if is_quantize(n) else torch.float32)
+            elif n.target is torch.ops.aten.relu.default:  # its definition for shapes is Python too
+                (x,), _ = self.fetch_args_kwargs_from_env(n)
+                result = _like(x, x.dtype)
             else:
                 result = super().run_node(n)
             if isinstance(result, torch.Tensor):
@@ -125,15 +132,26 @@ def _on_meta(graph: GraphModule, inputs: Sequence[torch.Tensor]) -> dict[Node, t
     return found
 
 
+def _like(x: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """Return ``empty_like``, which is slow on the meta device."""
+    import torch
+
+    if x.is_contiguous():
+        return torch.empty(x.shape, dtype=dtype, device="meta")
+    return torch.empty_like(x, dtype=dtype)
+
+
 def _on_fake(graph: GraphModule, inputs: Sequence[torch.Tensor]) -> dict[Node, tuple[int, ...]]:
     import torch
     from torch._subclasses.fake_tensor import FakeTensorMode
     from torch.fx import Interpreter
 
     found: dict[Node, tuple[int, ...]] = {}
+    running: list[Node] = []
 
     class Recorder(Interpreter):
         def run_node(self, n: Node) -> Any:
+            running[:] = [n]
             result = super().run_node(n)
             if isinstance(result, torch.Tensor):
                 found[n] = tuple(int(d) for d in result.shape)
@@ -146,6 +164,7 @@ def _on_fake(graph: GraphModule, inputs: Sequence[torch.Tensor]) -> dict[Node, t
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise ModelError(
                 f"the quantized graph does not run on shapes alone: {reason[:200]}",
+                where="".join(map(place, running)),
                 accepted="a graph whose shapes do not depend on data",
             ) from error
     return found

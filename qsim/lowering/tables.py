@@ -100,10 +100,11 @@ def _undefined(builder: Builder) -> Reason | None:
         gaps = [code for code in codes if np.isnan(compute(_real(x, code)))]
     if not gaps:
         return None
-    layer = " ".join(map(operator_name, builder.match.readers))
+    layer = ", then ".join(map(operator_name, builder.match.readers))
     text = (
         f"{layer} has no value at {_real(x, gaps[0]):.4g}, which a code of its operand stands for "
-        f"({len(gaps)} of {len(codes)} codes have none); clamp the operand to where it has one"
+        f"({len(gaps)} of {len(codes)} codes have none); torch.nan_to_num right behind it gives "
+        "them one"
     )
     return Reason("values", text)
 

@@ -7,12 +7,13 @@ from qsim.network.integer_io import integer_boundary
 from qsim.network.lowered import Lowered
 from qsim.network.programs import program_from_bytes, program_to_bytes
 from qsim.network.reading import from_bytes, load
-from qsim.network.steps import HostOperator, Step, ValueSpec
+from qsim.network.steps import DTYPES, HostOperator, Step, ValueSpec
 from qsim.network.store import FORMAT_VERSION, parse, read_arrays, to_bytes
 from qsim.network.structure import from_treespec
 from qsim.network.trace import Entry, Trace
 
 __all__ = [
+    "DTYPES",
     "FORMAT_VERSION",
     "Entry",
     "HostOperator",

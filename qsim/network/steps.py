@@ -55,7 +55,7 @@ class ValueSpec:
     def __post_init__(self) -> None:
         check_name(self.name, "ValueSpec.name")
         where = f"value {self.name!r}"
-        object.__setattr__(self, "shape", check_shape(self.shape, where))
+        object.__setattr__(self, "shape", check_shape(self.shape, where, least=0))
         if self.dtype not in DTYPES:
             raise ModelError.of(
                 f"{where}: dtype must be one of its names", self.dtype, ", ".join(DTYPES)

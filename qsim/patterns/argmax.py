@@ -41,8 +41,7 @@ def _check(node: Node) -> bool:
 
 def _why(node: Node) -> Reason | str:
     if not nodes.is_float(node.args[0]):
-        text = f"it reads {nodes.kind(node.args[0])}; the primitives replace float32"
-        return Reason("type", text)
+        return Reason.of_type(nodes.kind(node.args[0]))
     return _BATCH if nodes.shape(node.args[0]) else "it searches a number"
 
 

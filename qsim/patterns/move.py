@@ -25,7 +25,7 @@ from qsim.lowering import (
     moves,
     same_params,
 )
-from qsim.registry import Pattern
+from qsim.registry import Pattern, Reason
 
 if TYPE_CHECKING:
     import torch
@@ -124,7 +124,9 @@ def _thawed(value: Any, operand: torch.Tensor) -> Any:
 
 
 @lru_cache(maxsize=256)
-def _ways(operator: Any, lengths: tuple[int, ...], arguments: Any, named: Any) -> Way | str:
+def _ways(
+    operator: Any, lengths: tuple[int, ...], arguments: Any, named: Any
+) -> Way | str | Reason:
     """Return the primitives of an operator, or why there are none; without the batch."""
     import torch
 
@@ -153,7 +155,7 @@ def _ways(operator: Any, lengths: tuple[int, ...], arguments: Any, named: Any) -
         return "its windows overlap or leave gaps: it adds, it does not only move"
     positions = result.contiguous().numpy().astype(np.int64) - 1
     if not positions.size:
-        return "its result is empty"
+        return Reason("empty", "its result has no elements")
     if not positions.ndim:
         return "its result is a number, not a tensor of one dimension or more"
     if (positions < 0).any():
@@ -186,13 +188,13 @@ def _way(node: Node) -> Way:
         NotLowerableError: says why it has none.
     """
     if not nodes.is_float(node):
-        raise NotLowerableError(f"it computes {nodes.kind(node)}; the primitives replace float32")
+        raise NotLowerableError(Reason.of_type(nodes.kind(node), made=True))
     lengths = _lengths(node.args[0])
     _require_batch(node, lengths)
     arguments = tuple(_frozen(node, value) for value in node.args)
     named = tuple((name, _frozen(node, value)) for name, value in node.kwargs.items())
     found = _ways(node.target, lengths, arguments, named)
-    if isinstance(found, str):
+    if isinstance(found, (str, Reason)):
         raise NotLowerableError(found)
     return found
 
@@ -232,11 +234,11 @@ def _check(node: Node) -> bool:
     return True
 
 
-def _why(node: Node) -> str:
+def _why(node: Node) -> str | Reason:
     try:
         _way(node)
-    except NotLowerableError as reason:
-        return str(reason)
+    except NotLowerableError as error:
+        return error.reason
     return "no primitive computes it with these arguments"
 
 

@@ -94,14 +94,14 @@ def json_object(value: Any, where: str) -> Mapping[str, Json]:
     return MappingProxyType(attributes)
 
 
-def check_shape(value: object, what: str) -> tuple[int, ...]:
+def check_shape(value: object, what: str, least: int = 1) -> tuple[int, ...]:
     """Return value as a shape; only dimension 0 may be -1 (any batch)."""
-    accepted = f"at most {MAX_RANK} sizes of 1 or more; the first may be -1 (any batch)"
+    accepted = f"at most {MAX_RANK} sizes of {least} or more; the first may be -1 (any batch)"
     if not isinstance(value, Sequence) or isinstance(value, str) or len(value) > MAX_RANK:
         raise ModelError.of(f"{what}: a shape must be a list of sizes", value, accepted)
     shape = tuple(value)
     for axis, size in enumerate(shape):
-        if not is_int(size) or (size < 1 and not (axis == 0 and size == -1)):
+        if not is_int(size) or (size < least and not (axis == 0 and size == -1)):
             raise ModelError.of(f"{what}: a shape must hold sizes", list(shape), accepted)
     if math.prod(abs(size) for size in shape) > MAX_ELEMENTS:
         raise ModelError.of(f"{what}: too many elements", list(shape), "at most 2**28 per sample")

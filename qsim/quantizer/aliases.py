@@ -16,7 +16,7 @@ import torch
 from torch.fx import Interpreter
 
 from qsim.errors import ModelError
-from qsim.graph import nodes
+from qsim.graph import nodes, place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -179,9 +179,11 @@ def _values(graph: GraphModule) -> dict[Node, Any]:
     if not modes:
         raise ModelError("no input of the exported graph is a tensor", accepted="1 or more")
     mode = modes[0]
+    running: list[Node] = []
 
     class Recorder(Interpreter):
         def run_node(self, n: Node) -> Any:
+            running[:] = [n]
             found[n] = _detached(super().run_node(n))
             if in_place_shape(n) is not None:
                 self.env.update(dict.fromkeys(operands(n.args[0]), found[n]))  # read from now on
@@ -204,6 +206,7 @@ def _values(graph: GraphModule) -> dict[Node, Any]:
             lines = str(error).splitlines() or [type(error).__name__]
             raise ModelError(
                 f"the exported graph does not run on shapes alone: {lines[0][:200]}",
+                where="".join(map(place, running)),
                 accepted="a graph whose shapes do not depend on data",
             ) from error
     return found

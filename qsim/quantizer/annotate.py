@@ -20,6 +20,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch.fx import Node
 from torchao.quantization.pt2e.quantizer import (
     QuantizationAnnotation,
@@ -38,12 +39,12 @@ from qsim.quantizer.passes import Mask, find_masks, stays
 from qsim.quantizer.specs import (
     activation_spec,
     bias_spec,
-    bias_values,
     block_spec,
     state_spec,
     weight_spec,
 )
 from qsim.quantizer.stated import by_group
+from qsim.quantizer.tensors import require_finite
 from qsim.registry import Reason
 from qsim.registry import patterns as registry
 
@@ -130,6 +131,7 @@ class TargetQuantizer(Quantizer):  # type: ignore[misc]  # torchao carries no ty
             for weight, blocks in op.pattern.matrices(op.node):
                 first_reader = matrices.setdefault(weight, op.node)
                 own = first_reader is op.node
+                _finite(model, weight, "weight", op)
                 read[op.node][weight] = (
                     block_spec(self.target, op, blocks)
                     if own
@@ -242,12 +244,11 @@ class TargetQuantizer(Quantizer):  # type: ignore[misc]  # torchao carries no ty
             return Reason.lacking(self.target.name, *lacking)
         for tensor in _odd(_activations(node, pattern), pattern):
             if _is_empty(tensor):
-                return Reason("type", "it reads a tensor without elements")
+                return Reason("empty", "it reads a tensor without elements")
             if nodes.is_parameter(tensor):
                 text = "it reads a constant where its primitives take an activation"
                 return Reason("arguments", text)
-            text = f"it reads {nodes.kind(tensor)}; the primitives take activations in float32"
-            return Reason("type", text)
+            return Reason.of_type(nodes.kind(tensor))
         if settings.skip:
             return Reason("config", "the configuration leaves it in float")
         if in_float:
@@ -276,14 +277,22 @@ class TargetQuantizer(Quantizer):  # type: ignore[misc]  # torchao carries no ty
         if weights is None or not nodes.is_parameter(weights.weight):
             return
         weight, bias = weights.weight, weights.bias
+        _finite(model, weight, "weight", op)
         spec = weight_spec(self.target, op, weights.axis)
         yield weight, spec
-        values = None if bias is None else bias_values(model, op, bias)
+        values = None if bias is None else _finite(model, bias, "bias", op)
         self._limits.append((op, weight, values))
         # PyTorch has no container for wider codes: such a bias is coded when it is lowered.
         if bias is not None and values is not None and self.target.bias.bits <= 32:
             per_channel = spec.ch_axis is not None
             yield bias, bias_spec(self.target, op, weight, values, per_channel=per_channel)
+
+
+def _finite(model: GraphModule, constant: Node, what: str, op: Operator) -> Floats:
+    """Return a weight or a bias in float64, or refuse it."""
+    values = nodes.attribute(model, constant).to(torch.float64)
+    require_finite(values, what, op.node)
+    return values.numpy()
 
 
 def _activations(node: Node, pattern: Pattern) -> tuple[Any, ...]:

@@ -73,11 +73,22 @@ def float64_by_default() -> Iterator[None]:
 
 
 class Double(torch.fx.Interpreter):
-    """Runs a float32 graph in float64; observers that stand in it see float64."""
+    """Runs a float32 graph in float64; observers that stand in it see float64.
+
+    Attributes:
+        running: the node that is computed now, or that an observer looks at.
+    """
+
+    running: torch.fx.Node | None = None
 
     def __init__(self, graph: torch.fx.GraphModule) -> None:
         super().__init__(graph)
         self._held: dict[str, Any] = {}
+
+    def run_node(self, n: torch.fx.Node) -> Any:
+        """Compute a node."""
+        self.running = n.all_input_nodes[0] if n.op == "call_module" else n
+        return super().run_node(n)
 
     def placeholder(self, target: Any, args: Any, kwargs: Any) -> Any:
         """Return an input, widened."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import copy
 import operator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.utils import _pytree
@@ -39,14 +39,27 @@ def simple_graph(program: ExportedProgram, target: Target) -> GraphModule:
         ModelError: what the passes refuse (``passes.simplify``), or torch cannot functionalise.
     """
     try:
-        # A copy: an exported program shares its parameters with the user's module.
-        return simplify(copy.deepcopy(program.module(check_guards=False)), target)
+        return simplify(_owning(program.module(check_guards=False)), target)
     except SharedWriteError as shared:
         functional = _functionalized(program, shared.refusal)
     try:
         return simplify(functional, target)
     except SharedWriteError as shared:
         raise shared.refusal from None
+
+
+def _owning(graph: Any) -> Any:
+    """Give a new graph constants of its own: it shares them with the user's module."""
+    shared: dict[int, Any] = {}  # two names of one tensor stay two names of one
+    for module in graph.modules():
+        held = [
+            *module.named_parameters(recurse=False, remove_duplicate=False),
+            *module.named_buffers(recurse=False, remove_duplicate=False),
+            *((name, value) for name, value in vars(module).items() if torch.is_tensor(value)),
+        ]
+        for name, value in held:
+            setattr(module, name, copy.deepcopy(value, shared))
+    return graph
 
 
 def _functionalized(program: ExportedProgram, refused: ModelError) -> GraphModule:

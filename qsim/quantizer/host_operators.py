@@ -10,17 +10,24 @@ from qsim.network import encode_torch_step
 from qsim.registry import patterns as registry
 
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     from torch.fx import GraphModule, Node
 
 
-def require_host_operators(graph: GraphModule) -> None:
-    """Refuse a graph with an operator that no pattern takes and no host step can be.
+def require_host_operators(graph: GraphModule, left: Container[str]) -> None:
+    """Refuse a graph with an operator that no host step can be, although it stays in torch.
+
+    Args:
+        graph: before it is quantized.
+        left: names of operators that were left in torch; those that no pattern takes always are.
 
     Raises:
         ModelError: names the layer, the line and the operator.
     """
     for node in graph.graph.nodes:
-        if node.op != "call_function" or not node.users or registry.candidates(node.target):
+        taken = node.name not in left and registry.candidates(node.target)
+        if node.op != "call_function" or not node.users or taken:
             continue
         inputs = node.all_input_nodes
         if inputs and all(map(nodes.is_parameter, inputs)):

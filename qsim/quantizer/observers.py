@@ -201,18 +201,8 @@ class WeightObserver(_TargetObserver):
         self._limit = limit
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Take note of the constant and hand it on.
-
-        Raises:
-            ModelError: it holds NaN or infinity; names the layer.
-        """
+        """Take note of the constant and hand it on."""
         if self._values is None:
-            if not bool(torch.isfinite(x).all()):
-                raise ModelError(
-                    "the weight holds a NaN or an infinity",
-                    where=self.layer,
-                    accepted="finite weights",
-                )
             self._values = x.detach()
         return x
 

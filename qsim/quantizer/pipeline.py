@@ -6,6 +6,7 @@ import copy
 import sys
 from typing import TYPE_CHECKING, Any
 
+from qsim.collecting import no_collection
 from qsim.errors import InputError, ModelError, QsimError, UsageError
 from qsim.quantizer.config import QuantizeConfig
 from qsim.quantizer.quantized import Quantized, check_batch
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from qsim.graph import Arguments, Batch
     from qsim.quantizer.annotate import TargetQuantizer
+    from qsim.quantizer.double import Double
 
 
 def quantize(
@@ -98,39 +100,40 @@ def _convert(
     calibration: Iterable[Batch] | None,
     progress: Callable[[int], None] | None,
 ) -> tuple[GraphModule, GraphModule, TargetQuantizer]:
-    from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
-
+    from qsim.quantizer import pt2e
     from qsim.quantizer.annotate import TargetQuantizer
     from qsim.quantizer.functionalizing import simple_graph
     from qsim.quantizer.host_operators import require_host_operators
     from qsim.quantizer.passes import drop_unused, show_states
     from qsim.quantizer.per_token import per_token
     from qsim.quantizer.results import in_order, require_outputs
+    from qsim.quantizer.tensors import require_tensors
 
-    simple = simple_graph(program, target)
-    require_host_operators(simple)
-    require_outputs(simple)
-    float_graph = copy.deepcopy(simple)
-    show_states(simple)
+    with no_collection():
+        simple = simple_graph(program, target)
+        require_tensors(simple)
+        require_host_operators(simple, ())
+        require_outputs(simple)
+        float_graph = copy.deepcopy(simple)
+        show_states(simple)
     try:
         quantizer = TargetQuantizer(target, config)
-        prepared = prepare_pt2e(simple, quantizer)
+        with no_collection():
+            prepared = pt2e.prepare(simple, quantizer)
+        require_host_operators(float_graph, quantizer.host)
         # Scales of run time need no data; weights are observed in any run.
         data = calibration if quantizer.calibrates else None
         _calibrate(prepared, arguments, data, progress)
-        quantizer.settle()
-        converted = in_order(drop_unused(convert_pt2e(prepared)))
-        if target.dynamic is not None and target.dynamic.granularity == "token":
-            converted = per_token(converted)
-        return converted, in_order(drop_unused(float_graph)), quantizer
+        with no_collection():
+            quantizer.settle()
+            converted = in_order(drop_unused(pt2e.convert(prepared)))
+            if target.dynamic is not None and target.dynamic.granularity == "token":
+                converted = per_token(converted)
+            return converted, in_order(drop_unused(float_graph)), quantizer
     except QsimError:
         raise
     except Exception as error:
-        lines = str(error).splitlines() or [""]
-        raise ModelError(
-            f"cannot be quantized: {type(error).__name__}: {lines[0][:200]}",
-            accepted="a model that PT2E can convert",
-        ) from error
+        raise ModelError(**_unconvertible(error)) from error
     finally:
         _forget_graphs()
 
@@ -164,13 +167,34 @@ def _calibrate(
     done = 0
     for batch in _batches(arguments, calibration):
         check_batch(batch, examples, batch=symbolic)
-        with torch.no_grad(), float64_by_default():
-            double.run(*batch)
+        try:
+            with torch.no_grad(), float64_by_default():
+                double.run(*batch)
+        except QsimError as error:
+            error.where = _running(double) or error.where
+            raise
+        except Exception as error:
+            raise ModelError(**_unconvertible(error), where=_running(double)) from error
         done += 1
         if progress is not None:
             progress(done)
     if not done:
         raise InputError("has no batches", where="calibration", accepted="1 batch or more")
+
+
+def _running(double: Double) -> str:
+    """Return the layer and the line at which the calibration is."""
+    from qsim.graph import place
+
+    return "" if double.running is None else place(double.running)
+
+
+def _unconvertible(error: Exception) -> dict[str, str]:
+    lines = str(error).splitlines() or [""]
+    return {
+        "message": f"cannot be quantized: {type(error).__name__}: {lines[0][:200]}",
+        "accepted": "a model that PT2E can convert",
+    }
 
 
 def _batches(

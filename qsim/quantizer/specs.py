@@ -10,7 +10,7 @@ import torch
 from torchao.quantization.pt2e import PlaceholderObserver
 from torchao.quantization.pt2e.quantizer import DerivedQuantizationSpec, QuantizationSpec
 
-from qsim.errors import ModelError, TargetError, UsageError
+from qsim.errors import TargetError, UsageError
 from qsim.graph import nodes
 from qsim.quantizer.observers import (
     ActivationObserver,
@@ -25,7 +25,7 @@ from qsim.target import has_zero_point
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from torch.fx import GraphModule, Node
+    from torch.fx import Node
 
     from hw_models import FixedFormat
     from qsim.quantizer.groups import Operator
@@ -195,22 +195,6 @@ def _bias_format(target: Target) -> FixedFormat:
     from hw_models import FixedFormat
 
     return FixedFormat(min(target.bias.bits, 32))
-
-
-def bias_values(model: GraphModule, op: Operator, bias: Node) -> Floats:
-    """Return a bias in float64.
-
-    Raises:
-        ModelError: it holds a NaN or an infinity.
-    """
-    values = nodes.attribute(model, bias).to(torch.float64).numpy()
-    if not np.isfinite(values).all():
-        raise ModelError(
-            "the bias holds a NaN or an infinity",
-            where=nodes.layer(op.node),
-            accepted="finite weights",
-        )
-    return values
 
 
 def _bias_need(target: Target, values: Floats) -> Floats:

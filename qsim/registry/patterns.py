@@ -157,19 +157,18 @@ def why_none(node: Node) -> Reason:
         odd = None if several else _odd(node)
         return Reason("operator", "no primitive computes it") if odd is None else odd
     if not (is_float(node) or several) and not found[-1].positions:
-        return Reason("type", f"it computes {kind(node)}; the primitives replace float32")
+        return Reason.of_type(kind(node), made=True)
     return Reason.of(found[-1].why(node))
 
 
 def _odd(node: Node) -> Reason | None:
     """Return what keeps an operator on the host whichever pattern there were: no float32."""
     if not is_float(node):
-        return Reason("type", f"it computes {kind(node)}; the primitives replace float32")
+        return Reason.of_type(kind(node), made=True)
     read = [each for each in node.all_input_nodes if not is_parameter(each)]
     known = all(each.meta.get("val") is not None for each in read)
     if read and known and not any(map(is_float, read)):
-        text = f"it reads {kind(read[0])}; the primitives take activations in float32"
-        return Reason("type", text)
+        return Reason.of_type(kind(read[0]))
     return None
 
 

@@ -56,9 +56,10 @@ _BY_KIND: Final = {
     "operator": Advice("a pattern of your own may lower it", PATTERN),
     "arguments": Advice("a pattern of your own may take it with these arguments", FIELDS),
     "type": Advice(
-        "float16, bfloat16 and float64 become float32 by .float() on the model and its inputs; "
-        "integers, such as indices, masks and sizes, belong on the host"
+        "float16, bfloat16 and float64 become float32 by .float() on the model and its inputs"
     ),
+    "integers": Advice("nothing: indices, masks and positions belong on the host"),
+    "empty": Advice("nothing: there is nothing to compute"),
     "config": Advice("take its skip = true out of the --config file", OVERRIDES),
     "dynamic": Advice("dynamic = false for it in the --config file gives it codes", OVERRIDES),
     "idle": Advice("nothing: it follows as soon as an operator next to it is on the accelerator"),

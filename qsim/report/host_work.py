@@ -27,11 +27,15 @@ class HostWork:
 
     @contextmanager
     def count(self, name: str = "") -> Iterator[None]:
-        """Count the matrix products, convolutions and recurrent layers that a block computes."""
+        """Count the matrix products, convolutions, attention and recurrent layers of a block."""
         import torch
         from torch.utils.flop_counter import FlopCounterMode
 
-        fused: dict[Any, Any] = {torch.ops.aten.mkldnn_rnn_layer: _recurrent}
+        aten = torch.ops.aten
+        fused: dict[Any, Any] = {
+            aten.mkldnn_rnn_layer: _recurrent,
+            aten._scaled_dot_product_flash_attention_for_cpu: _attention,  # noqa: SLF001
+        }
         with FlopCounterMode(display=False, custom_mapping=fused) as counter:
             yield
         # Two floating-point operations are one multiply-accumulate.
@@ -43,3 +47,10 @@ def _recurrent(
 ) -> int:
     """Return the operations of a whole LSTM layer in one direction, which torch has no count of."""
     return 2 * math.prod(x[:2]) * (math.prod(w_x) + math.prod(w_h))
+
+
+def _attention(
+    q: Sequence[int], k: Sequence[int], v: Sequence[int], *_rest: Any, **_kwargs: Any
+) -> int:
+    """Return the operations of both products of attention on a CPU, which torch has no count of."""
+    return 2 * math.prod(q[:-1]) * k[-2] * (q[-1] + v[-1])

@@ -59,8 +59,8 @@ class OutputUse:
     @property
     def sqnr_db(self) -> float | None:
         """Signal to quantization noise against the float graph, in dB; inf where exact."""
-        if not self.has_float or not math.isfinite(self.signal + self.noise):
-            return None  # a value was infinite or NaN: there is no such ratio
+        if not self.elements or not self.has_float or not math.isfinite(self.signal + self.noise):
+            return None  # no value, or one that was infinite or NaN: there is no such ratio
         return decibels(self.signal, self.noise)
 
     def to_dict(self) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from qsim.graph import nodes
 from qsim.graph.recurrent import constants, is_zero, states
+from qsim.registry import Reason
 
 if TYPE_CHECKING:
     from torch.fx import Node
@@ -33,10 +34,10 @@ def check(node: Node) -> bool:
     return plain and biases and nodes.is_float(node.args[0]) and nodes.has_rank(node.args[0], 2)
 
 
-def why(node: Node) -> str:
+def why(node: Node) -> str | Reason:
     """Return why ``check`` refuses."""
     if not nodes.has_rank(node.args[0], 2):
         return "its input has no batch"
     if not nodes.is_float(node.args[0]):
-        return f"it reads {nodes.kind(node.args[0])}; the primitives take activations in float32"
+        return Reason.of_type(nodes.kind(node.args[0]))
     return "its weights are computed at run time"

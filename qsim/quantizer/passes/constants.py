@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import torch
 
@@ -11,6 +11,8 @@ from qsim.quantizer.double import compute, float64_by_default, narrow, wide
 
 if TYPE_CHECKING:
     from torch.fx import GraphModule, Node
+
+_PLACE: Final = ("nn_module_stack", "stack_trace")
 
 
 def fold_constants(graph: GraphModule) -> None:
@@ -48,6 +50,7 @@ def add_constant(graph: GraphModule, before: Node, name: str, value: torch.Tenso
     with graph.graph.inserting_before(before):
         node = graph.graph.get_attr(unique)
     fake = before.meta["val"].fake_mode
+    node.meta.update({key: before.meta[key] for key in _PLACE if key in before.meta})
     node.meta["val"] = fake.from_tensor(value.detach(), static_shapes=True)
     return node
 

@@ -32,6 +32,7 @@ from qsim.quantizer.passes.products import plain_products
 from qsim.quantizer.passes.recurrent import settle_states, unroll_recurrent
 from qsim.quantizer.passes.repeated import plain_repeats
 from qsim.quantizer.passes.scatter import plain_scatters
+from qsim.quantizer.passes.shared import one_for_every_sample
 from qsim.quantizer.passes.spelling import (
     drop_whole_slices,
     plain_numbers,
@@ -75,6 +76,7 @@ BUILTIN: Final = (
         settle_states,
         stacked,
         plain_windows,
+        one_for_every_sample,
         plain_factories,
         plain_numbers,
         fold_constants,

@@ -75,14 +75,14 @@ def _reads_codes(user: Node) -> bool:
 
 def show_states(graph: GraphModule) -> None:
     """Let the cell state of every LSTM cell be seen by an observer, though nobody else reads it."""
-    for node in graph.graph.nodes:
-        if node.target is not _aten.lstm_cell.default:
-            continue
+    cells = [node for node in graph.graph.nodes if node.target is _aten.lstm_cell.default]
+    for node in cells:
         if all(part.args[1] != 1 for part in nodes.parts(node)):
             with graph.graph.inserting_after(node):
                 part = graph.graph.call_function(operator.getitem, (node, 1))
             part.meta = {**node.meta, "val": node.meta["val"][1]}
-    graph.recompile()
+    if cells:
+        graph.recompile()
 
 
 @dataclass(slots=True)

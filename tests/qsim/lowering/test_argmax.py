@@ -231,7 +231,10 @@ def test_an_operator_behind_positions_is_quantized_again() -> None:
 HOST = [
     (lambda y: y + y.argmax(0, keepdim=True).float(), "it searches the batch"),
     (lambda y: y.sum((1, 2, 3)) + y.argmax() * 0, "it searches the batch"),
-    (lambda y: y.double().argmax(1), "it reads float64; the primitives replace float32"),
+    (
+        lambda y: y.double().argmax(1),
+        "it reads float64; the primitives take activations in float32",
+    ),
     (lambda y: torch.cumsum(y, 1).argmax(1), "nothing before it computes in integers"),
 ]
 

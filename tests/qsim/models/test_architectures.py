@@ -45,7 +45,7 @@ LACKS: dict[str, set[str]] = {
 POOREST = "deeploy-like"
 FIXED_BATCH = {"Static"}
 NONE = "no primitive computes it"
-INT64 = "it reads int64; the primitives take activations in float32"
+INT64 = "it reads or makes integers or bools; the primitives compute float32"
 # What stays in torch on every target, as often as it does, with the reason.
 HOST: dict[str, dict[tuple[str, str], int]] = {
     "Plain": {},

@@ -220,7 +220,7 @@ HOST = [
     (lambda y: y.roll(6, 0), "roll", "it reads across the batch"),
     (lambda y: y[..., 6:], "slice", "its result is empty"),
     (lambda y: y.gather(1, y.argmax(1, keepdim=True)), "gather", "computed at run time"),
-    (lambda y: y.argmax(1)[:, 1:3], "slice", "it computes int64"),
+    (lambda y: y.argmax(1)[:, 1:3], "slice", "it reads or makes integers"),
     (lambda y: F.fold(y.reshape(-1, 4, 36), 7, 2), "col2im", "its windows overlap"),
     (lambda y: y.sum((1, 2)).sum(1)[..., None][:, 0], "", ""),
 ]
@@ -308,3 +308,30 @@ def test_networks_that_move_codes_are_one_program(make: Callable[[], nn.Module])
     got = network(x)
     assert float((got - quantized(x)).abs().max()) <= 2 * scale
     assert torch.equal(got, torch.cat([network(x[i : i + 1]) for i in range(4)]))
+
+
+def test_what_lies_between_merged_moves_has_no_name_of_the_models() -> None:
+    class Heads(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc = nn.Linear(4, 12)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            y = self.fc(x).split(4, -1)[1]
+            return y.view(-1, 3, 2, 2).transpose(1, 2).transpose(2, 3)
+
+    quantized = qsim.quantize(Heads().eval(), torch.randn(2, 3, 4), Target.load("tflite"))
+    made = {
+        node.name: node.meta["val"].shape
+        for node in quantized.float_graph.graph.nodes
+        if "val" in node.meta
+    }
+    (program,) = qsim.lower(quantized).programs
+    moved = [
+        call for call in program.calls if call.primitive in ("strided_slice", "reshape", "permute")
+    ]
+    assert [call.primitive for call in moved] == ["strided_slice", "reshape", "permute"]
+    for call in moved:
+        assert call.name.rsplit(".", 1) == ["transpose_1", call.primitive]
+        shape = made.get(call.output)
+        assert shape is None or tuple(shape[1:]) == program.tensors[call.output].shape[1:]

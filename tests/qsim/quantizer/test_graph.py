@@ -152,7 +152,7 @@ SHARING = ("tflite", "tflite-int16x8", "onnxruntime", "q7")
     "name",
     [
         pytest.param(name, marks=[] if name in SHARING else [pytest.mark.soak])
-        for name in TARGETS
+        for name in STATIC
         if Target.load(name).has("max_pool")
     ],
 )

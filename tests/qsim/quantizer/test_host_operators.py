@@ -106,6 +106,9 @@ def test_an_index_over_the_batch_is_counted(case: str) -> None:
     assert np.diff(lowered(torch.zeros(3, 2, 6, 6)).mean((1, 2, 3)).numpy()).min() > 0.5
 
 
+LINE = r"\(test_host_operators\.py:\d+\)"
+
+
 def calibration() -> Iterator[torch.Tensor]:
     raise AssertionError("it was calibrated")
     yield batch()
@@ -127,6 +130,32 @@ def calibration() -> Iterator[torch.Tensor]:
             r"^sym_size_int.* returns a size as output 1",
         ),
         (lambda self, y: (y, self.conv.weight), r"output 1 of the model depends on no input"),
+        (
+            lambda self, y: (y, self.conv.weight * 2),
+            rf"^mul_folded {LINE}: output 1 of the model depends on no input",
+        ),
+        (lambda self, y: y * y.max().item(), rf"^item {LINE}: aten\.item.*depends on values"),
+        (lambda self, y: y[y > 0].sum() + y, rf"^index {LINE}: aten\.index.*depends on values"),
+        (lambda self, y: (y > 0).nonzero(), rf"^nonzero {LINE}: aten\.nonzero.*depends on values"),
+        (
+            lambda self, y: y + y.bfloat16().cumsum(1) * torch.ones(6).bfloat16(),
+            rf"^mul {LINE}: it reads '\w+', a constant of bfloat16, which no network holds",
+        ),
+        (
+            lambda self, y: (y * torch.ones(6).mul(1j)).abs(),
+            rf"^mul_1 {LINE}: it reads '\w+', a constant of complex64",
+        ),
+        (lambda self, y: torch.fft.fft(y), rf"^fft_fft {LINE}: output 0 of the model is complex64"),
+        (lambda self, y: y[:, :0], rf"^\w+ {LINE}: output 0 of the model has the shape \(N, 0, 6"),
+        (
+            lambda self, y: y.reshape(-1, 1, 1, 1, 1, 1, 4, 6, 6),
+            rf"^reshape {LINE}: .* the shape \(N, 1, 1, 1, 1, 1, 4, 6, 6\) \(accepted: at most 8",
+        ),
+        (lambda self, y: y * (y.shape[0] / 2), rf"^truediv {LINE}: a host operator must be"),
+        (
+            lambda self, y: y.masked_fill(y.cumsum(1) > 0, -(2**40)),
+            rf"^masked_fill {LINE}: an integer must fit 32 bits",
+        ),
     ],
 )
 def test_what_no_step_can_be_is_refused_before_the_calibration(
@@ -139,6 +168,30 @@ def test_what_no_step_can_be_is_refused_before_the_calibration(
     model = after_conv(function, inner=Inner())
     with pytest.raises(qsim.ModelError, match=message):
         qsim.quantize(model, (batch(),), qsim.Target.load("tflite"), calibration())
+
+
+@pytest.mark.parametrize("what", ["weight", "bias"])
+def test_a_weight_that_is_not_finite_is_refused_before_the_calibration(what: str) -> None:
+    model = after_conv(lambda self, y: self.conv(y[:, :2]))
+    with torch.no_grad():
+        getattr(model.conv, what).view(-1)[0] = torch.nan
+    with pytest.raises(qsim.ModelError, match=rf"^conv {LINE}: the {what} holds a NaN"):
+        qsim.quantize(model, (batch(),), qsim.Target.load("tflite"), calibration())
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.complex64, torch.float8_e4m3fn])
+def test_an_input_that_no_array_holds_is_refused(dtype: torch.dtype) -> None:
+    model = after_conv(lambda self, y: y)
+    with pytest.raises(qsim.InputError, match=r"^example_inputs\[0\]: it is (bf|compl|float8)"):
+        qsim.quantize(model, (batch().to(dtype),), qsim.Target.load("tflite"), calibration())
+
+
+def test_more_dimensions_than_a_program_has_stay_in_torch() -> None:
+    model = after_conv(lambda self, y: y.reshape(-1, 1, 1, 1, 1, 1, 4, 6, 6).sum((1, 2, 3)))
+    lowered = qsim.lower(qsim.quantize(model, (batch(),), qsim.Target.load("tflite")))
+    (reason,) = {item.reason for item in lowered.host_operators if "reshape" in item.operator}
+    assert reason == "its result has 9 dimensions, more than 8"
+    assert lowered(batch(3)).shape == (3, 1, 1, 4, 6, 6)
 
 
 FACTORIES: dict[str, Callable[[int], torch.Tensor]] = {

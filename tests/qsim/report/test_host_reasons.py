@@ -115,6 +115,18 @@ def test_kinds_reach_the_report(tmp_path: object) -> None:
     assert "docs/extending.md#the-pattern-and-the-pass" in text
 
 
+def test_a_primitive_that_would_not_help_is_no_reason() -> None:
+    class Folded(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.softmax(x.transpose(0, 1), 1).transpose(0, 1) + x
+
+    target = Target.load("q7")
+    quantized = qsim.quantize(Folded().eval(), torch.rand(2, 3), target)
+    assert quantized.batch
+    (found,) = (o for o in qsim.lower(quantized).host_operators if "softmax" in o.operator)
+    assert (found.kind, found.lacks) == ("batch", "")
+
+
 def test_words_alone_are_about_arguments() -> None:
     assert Reason.of("it crops") == Reason("arguments", "it crops")
     assert str(Reason.lacking("q7", "lookup", "mul")) == "target q7 has no lookup and no mul"
@@ -127,6 +139,14 @@ def test_a_recurrent_layer_is_counted() -> None:
     with work.count(), torch.no_grad():
         lstm(torch.zeros(3, 5, 8))
     assert work.total == 3 * 5 * 4 * 6 * (8 + 6)
+
+
+def test_attention_is_counted() -> None:
+    q, k, work = torch.zeros(2, 3, 5, 4), torch.zeros(2, 3, 7, 4), HostWork()
+    with work.count(), torch.no_grad():
+        nn.functional.scaled_dot_product_attention(q, k, k)
+        nn.functional.scaled_dot_product_attention(q, k, k, torch.zeros(5, 7))
+    assert work.total == 2 * 2 * (2 * 3 * 5 * 7 * 4)
 
 
 def test_reasons_in_files_are_checked() -> None:

@@ -6,25 +6,22 @@ from typing import Final
 
 _NORMED: Final = (
     *("mlp_mixer", "ConvNextModel", "ViTModel", "SegformerModel", "WhisperModel"),
-    *("DistilBertModel", "SwinModel"),
+    *("DistilBertModel", "SwinModel", "GPT2LMHeadModel"),
 )
 # A mask of run time may hold minus infinity, and what reads it cannot be codes.
 _MASKED: Final = (("masked_fill.Scalar", "operand"), ("_safe_softmax.default", "operand"))
 # On every target, whatever primitives it has. A network without an entry leaves nothing there.
 HOST: Final[dict[str, set[tuple[str, str]]]] = {
     # Rows are taken by integers.
-    "lstm_tagger": {("embedding.default", "type")},
+    "lstm_tagger": {("embedding.default", "integers")},
     # Norms of layers and groups are not computed in integers yet.
     **{name: {("layer_norm.default", "operator")} for name in _NORMED},
     "Wav2Vec2Model": {("group_norm.default", "operator")},
     # The mask is resized with the batch as its channels.
     "DetrModel": {("upsample_nearest2d.vec", "batch")},
-    **{
-        name: {("layer_norm.default", "operator"), *_MASKED}
-        for name in ("BertModel", "GPT2LMHeadModel")
-    },
+    "BertModel": {("layer_norm.default", "operator"), *_MASKED},
     # Without zero points there are codes below 0, of which no root is.
-    "LlamaForCausalLM": {*_MASKED, ("add.Tensor", "values"), ("rsqrt.default", "values")},
+    "LlamaForCausalLM": {("add.Tensor", "values"), ("rsqrt.default", "values")},
 }
 # Embeddings, positions and masks are computed of integers.
 INDICES: Final = {
@@ -53,5 +50,5 @@ def allowed(name: str, lacks: set[str], found: set[tuple[str, str]]) -> set[tupl
     """Return what a network may leave on a target that lacks some primitives."""
     missing = {(op, "target") for op, primitive in NEEDS.items() if primitive in lacks}
     idle = {(op, "idle") for op in IDLE} if missing else set()
-    integers = {each for each in found if each[1] == "type"} if name in INDICES else set()
+    integers = {each for each in found if each[1] == "integers"} if name in INDICES else set()
     return HOST.get(name, set()) | MOVING.get(name, set()) | missing | idle | integers

@@ -142,7 +142,7 @@ class TargetQuantizer(Quantizer):  # type: ignore[misc]  # torchao carries no ty
             if op.result is not op.node:
                 _annotate(op.result, {}, specs[op.result])
         for op in self._dynamic:
-            _annotate(op.node, dynamic_inputs(self.target, op), None)
+            _annotate(op.node, dynamic_inputs(model, self.target, op), None)
         return model
 
     def validate(self, model: GraphModule) -> None:

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from qsim.graph import nodes
 from qsim.quantizer.specs import dynamic_spec, weight_spec
+from qsim.quantizer.tensors import require_finite
 from qsim.registry import Reason
 
 if TYPE_CHECKING:
-    from torch.fx import Node
+    from torch.fx import GraphModule, Node
 
     from qsim.quantizer.config import Override
     from qsim.quantizer.groups import Operator
@@ -43,11 +44,18 @@ def has_dynamic_form(node: Node, pattern: Pattern) -> bool:
     return rows and (weights.bias is None or nodes.is_parameter(weights.bias))
 
 
-def dynamic_inputs(target: Target, op: Operator) -> dict[Node, Any]:
-    """Return the specs of what such an operator reads: its operand, then its weight."""
+def dynamic_inputs(model: GraphModule, target: Target, op: Operator) -> dict[Node, Any]:
+    """Return the specs of what such an operator reads: its operand, then its weight.
+
+    Raises:
+        ModelError: weight or bias holds a NaN or an infinity.
+    """
     weights, section = op.pattern.weights(op.node), target.dynamic
     if weights is None or section is None:
         return {}
+    for constant, what in ((weights.weight, "weight"), (weights.bias, "bias")):
+        if constant is not None:
+            require_finite(nodes.attribute(model, constant), what, op.node)
     return {
         op.inputs[0]: dynamic_spec(section, op),
         weights.weight: weight_spec(target, op, weights.axis),

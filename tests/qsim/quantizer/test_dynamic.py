@@ -190,6 +190,14 @@ def test_values_that_are_not_finite_name_layer_and_call() -> None:
         lowered()(x)
 
 
+@pytest.mark.parametrize("name", ["weight", "bias"])
+def test_constants_that_are_not_finite_are_refused(name: str) -> None:
+    model = nn.Sequential(nn.Linear(4, 3)).eval()
+    getattr(model[0], name).data.view(-1)[1] = float("nan")
+    with pytest.raises(qsim.ModelError, match=f"the {name} holds a NaN"):
+        qsim.quantize(model, torch.zeros(1, 4), Target.load("fbgemm-dynamic"))
+
+
 @pytest.mark.parametrize(
     ("target", "config", "message"),
     [

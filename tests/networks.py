@@ -8,6 +8,10 @@ from torch.export import ExportedProgram
 
 from qsim.graph.capturing import capture
 from qsim.models import Model, load
+from qsim.target import Target
+
+# The targets on which every operator has codes, unless a configuration says otherwise.
+STATIC = tuple(name for name in Target.names() if Target.load(name).dynamic is None)
 
 
 @cache

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from qsim.lowering.arrangement import arrange, constant_nodes
 from qsim.lowering.assemble import Assembler, lower
-from qsim.lowering.builder import Builder, Codes
+from qsim.lowering.builder import Builder, Codes, Match
 from qsim.lowering.clamps import clamp_codes
 from qsim.lowering.composition import Composition, table_primitive
 from qsim.lowering.composition import find as find_compositions
+from qsim.lowering.dynamic import Dynamic, is_dynamic
 from qsim.lowering.match import Matcher, chain, layer_of
 from qsim.lowering.moving import Move, moves
 from qsim.lowering.products import checked_weight, finish, weight_zero_points
@@ -39,6 +40,8 @@ __all__ = [
     "Codes",
     "Composition",
     "Constant",
+    "Dynamic",
+    "Match",
     "Matcher",
     "Move",
     "NotLowerableError",
@@ -59,6 +62,7 @@ __all__ = [
     "finish",
     "flat_shape",
     "is_dequantize",
+    "is_dynamic",
     "is_quantize",
     "layer_of",
     "lower",

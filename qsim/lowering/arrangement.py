@@ -28,9 +28,9 @@ Kind: TypeAlias = Literal["integer", "quantize", "dequantize", "torch"]
 class Item:
     """Something to compute.
 
-    ``integer`` and ``quantize`` items are named by their quantize node (positions, which have none,
-    by the operator that makes them), ``dequantize`` items by the quantize node whose codes they
-    read, ``torch`` items by their own node.
+    ``integer`` and ``quantize`` items are named by their quantize node (positions and float32,
+    which have none, by the operator that makes them), ``dequantize`` items by the quantize node
+    whose codes they read, ``torch`` items by their own node.
     """
 
     kind: Kind
@@ -78,6 +78,9 @@ class Arrangement:
         match item.kind:
             case "integer":
                 match = self.matcher.built[item.node].match
+                if match.dynamic is not None:
+                    made = self.producer(match.dynamic.source)
+                    return [] if made is None else [made]
                 read = (node for each in match.readers for node in operand_quantizers(each, self))
                 return list(dict.fromkeys(map(self.codes, (*read, *match.read))))
             case "dequantize":
@@ -138,7 +141,8 @@ def stage_of(item: Item, arrangement: Arrangement) -> int:
     operands = arrangement.operands(item)
     if item.kind != "integer":
         return max((arrangement.stages[operand] for operand in operands), default=-1)
-    return max(arrangement.stages[operand] + (operand.kind != "integer") for operand in operands)
+    after = (arrangement.stages[operand] + (operand.kind != "integer") for operand in operands)
+    return max(after, default=0)  # without one it reads an input of the network
 
 
 def constant_nodes(nodes: list[Node]) -> set[Node]:

@@ -12,6 +12,7 @@ from qsim.lowering.arrangement import Arrangement, Item, arrange, output_nodes, 
 from qsim.lowering.match import Matcher, layer_of
 from qsim.lowering.merging import merge_moves
 from qsim.lowering.shapes import infer_shapes
+from qsim.lowering.sharing import share_operands
 from qsim.lowering.view import (
     NotLowerableError,
     operator_name,
@@ -23,6 +24,8 @@ from qsim.registry import entry_points
 from qsim.target import Target
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import numpy as np
     import numpy.typing as npt
     import torch
@@ -148,7 +151,13 @@ class Assembler:
     def _codes_name(self, quantize: Node) -> str:
         return f"{self.arrangement.matcher.names[self.arrangement.source(quantize)]}.codes"
 
+    def _made_name(self, node: Node) -> str:
+        """Return the name of what an integer item makes."""
+        return node.name if node in self.arrangement.matcher.reals else self._codes_name(node)
+
     def _host_name(self, node: Node) -> str:
+        if node in self.arrangement.matcher.reals:
+            return node.name
         made = self.arrangement.producer(node)
         if made is None or made.kind == "torch":
             return node.name
@@ -164,29 +173,26 @@ class Assembler:
         tensors: dict[str, TensorSpec] = {}
         constants: dict[str, npt.NDArray[np.generic]] = {}
         calls = []
-        inputs: dict[str, Node] = {}
+        inputs: dict[str, str] = {}
         for item in items:
             builder = matcher.built[item.node]
-            for operand in self.arrangement.operands(item):
-                codes = matcher.codes[operand.node]
-                if operand.node not in inside and codes.name not in inputs:
-                    inputs[codes.name] = operand.node
-                    p = codes.params
-                    tensors[codes.name] = TensorSpec(
-                        codes.name, codes.shape, p.format, p.scale, p.zero_point
-                    )
+            for spec, name in self._read(item, inside):
+                tensors[spec.name] = spec
+                inputs[spec.name] = name
             tensors.update({spec.name: spec for spec in builder.tensors})
             constants.update(builder.constants)
             calls.extend(builder.calls)
         outputs = [item.node for item in items if self._leaves(item, inside)]
-        returned = tuple(matcher.codes[node].name for node in outputs)
+        returned = tuple(matcher.built[node].match.made.name for node in outputs)
         index = len(self.programs)
         self.programs.append(
             Program(
                 name=f"program{index}",
                 inputs=tuple(inputs),
                 outputs=returned,
-                calls=tuple(merge_moves(calls, tensors, constants, returned)),
+                calls=tuple(
+                    merge_moves(share_operands(calls, tensors), tensors, constants, returned)
+                ),
                 tensors=tensors,
                 constants=constants,
             )
@@ -195,11 +201,26 @@ class Assembler:
             Step(
                 kind="program",
                 name=f"program{index}",
-                inputs=tuple(self._codes_name(node) for node in inputs.values()),
-                outputs=tuple(self._codes_name(node) for node in outputs),
+                inputs=tuple(inputs.values()),
+                outputs=tuple(map(self._made_name, outputs)),
                 attributes={"program": index},
             )
         )
+
+    def _read(self, item: Item, inside: set[Node]) -> Iterator[tuple[TensorSpec, str]]:
+        """Give what an item reads from outside its Program, with its name in the host graph."""
+        matcher = self.arrangement.matcher
+        dynamic = matcher.built[item.node].match.dynamic
+        if dynamic is not None:
+            if dynamic.source not in inside:
+                yield dynamic.values.spec, self._host_name(dynamic.source)
+            return
+        for operand in self.arrangement.operands(item):
+            if operand.node not in inside:
+                codes = matcher.codes[operand.node]
+                p = codes.params
+                spec = TensorSpec(codes.name, codes.shape, p.format, p.scale, p.zero_point)
+                yield spec, self._codes_name(operand.node)
 
     def _leaves(self, item: Item, inside: set[Node]) -> bool:
         if any(self.arrangement.producer(node) == item for node in self.arrangement.outputs):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from qsim.lowering.view import NotLowerableError, Reals
 from qsim.program import Call, TensorSpec
 
 if TYPE_CHECKING:
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from torch.fx import GraphModule, Node
 
-    from hw_models import FixedFormat
+    from hw_models import Format
+    from qsim.lowering.dynamic import Dynamic
     from qsim.lowering.shapes import Shapes
     from qsim.lowering.view import QParams
     from qsim.target import Target
@@ -40,13 +42,14 @@ class Match:
         quantize: the node whose output is the operator's integer result; the anchor itself where
             that is positions.
         operands: the activations that it takes, in order.
-        result: the integer result; named like the node whose value is quantized. A position
-            stands for itself: scale 1, zero point 0.
+        made: the result; named like the node whose value is quantized. A position stands for
+            itself: scale 1, zero point 0. Float32 where the operand is quantized at run time.
         layer: the module path in the model.
         members: of several operators that became one, all, the anchor last; else none.
         part: which of the operator's results, where it has several.
         others: the results that are codes already, by their number.
         read: the quantize nodes of those.
+        dynamic: the operand that is quantized at run time, where there is one.
     """
 
     anchor: Node
@@ -54,13 +57,25 @@ class Match:
     clamps: tuple[Node, ...]
     quantize: Node
     operands: tuple[Codes, ...]
-    result: Codes
+    made: Codes | Reals
     layer: str
     members: tuple[Node, ...] = ()
+    dynamic: Dynamic | None = None
 
     part: int | None = None
     others: Mapping[int, Codes] = field(default_factory=dict)
     read: tuple[Node, ...] = ()
+
+    @property
+    def result(self) -> Codes:
+        """The integer result.
+
+        Raises:
+            NotLowerableError: it is float32.
+        """
+        if isinstance(self.made, Reals):
+            raise NotLowerableError("its result is float32, not codes")
+        return self.made
 
     @property
     def readers(self) -> tuple[Node, ...]:
@@ -122,7 +137,7 @@ class Builder:
         )
         return spec.name
 
-    def intermediate(self, primitive: str, shape: tuple[int, ...], fmt: FixedFormat) -> TensorSpec:
+    def intermediate(self, primitive: str, shape: tuple[int, ...], fmt: Format) -> TensorSpec:
         """Return the spec of an accumulator between two primitives of this operator."""
         return TensorSpec(f"{self.match.name}.{primitive}", shape, fmt, None, 0)
 

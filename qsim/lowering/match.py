@@ -11,11 +11,13 @@ from qsim.errors import TargetError
 from qsim.graph import nodes
 from qsim.lowering import composition
 from qsim.lowering.builder import Builder, Codes, Match
+from qsim.lowering.dynamic import dynamic_source, is_dynamic, read_dynamic
 from qsim.lowering.requantization import lower_rescale, same_params
 from qsim.lowering.schemes import SchemeError, check_activation
 from qsim.lowering.view import (
     NotLowerableError,
     QParams,
+    Reals,
     constant,
     is_dequantize,
     is_quantize,
@@ -58,7 +60,9 @@ class Matcher:
         names: the name of every quantize node's result.
         codes: the integer tensor behind every quantize node.
         built: the calls of every quantize node whose operator was lowered. In these three, an
-            operator that makes positions stands for itself: no quantize reads them.
+            operator that makes positions stands for itself: no quantize reads them. So does, in
+            ``built``, one that makes float32.
+        reals: the float32 results of operators that were lowered, by themselves.
         aliases: quantize nodes that only rename another integer tensor (identity operators).
         reasons: why an operator that has a family stays on the host.
         foreign: those whose parameters are none of the target's, in order.
@@ -75,6 +79,7 @@ class Matcher:
     names: dict[Node, str] = field(default_factory=dict)
     codes: dict[Node, Codes] = field(default_factory=dict)
     built: dict[Node, Builder] = field(default_factory=dict)
+    reals: dict[Node, Reals] = field(default_factory=dict)
     aliases: dict[Node, Node] = field(default_factory=dict)
     reasons: dict[Node, Reason] = field(default_factory=dict)
     foreign: list[tuple[Node, SchemeError]] = field(default_factory=list)
@@ -92,6 +97,9 @@ class Matcher:
         for node in self.graph.graph.nodes:
             if not is_quantize(node):
                 self._visit_positions(node)
+                self._visit_dynamic(node)
+                if node in self.reals:
+                    taken.add(node.name)
                 continue
             name = str(node.args[0])
             while name in taken:
@@ -174,6 +182,39 @@ class Matcher:
         except (NotLowerableError, TargetError) as error:
             self._refuse((node, ()), _reason(error))
             self._note_foreign(node, error)
+
+    def _visit_dynamic(self, anchor: Node) -> None:
+        """Lower a product whose operand is quantized at run time: its result is float32."""
+        pattern = self._pattern(anchor) if registry.candidates(anchor.target) else None
+        read = () if pattern is None else pattern.operands(anchor)
+        if pattern is None or not any(map(is_dynamic, read)):
+            return
+        try:
+            self._lower_dynamic(anchor, pattern, read)
+        except (NotLowerableError, TargetError) as error:
+            self._refuse((anchor, ()), _reason(error))
+            self._note_foreign(anchor, error)
+
+    def _lower_dynamic(self, anchor: Node, pattern: Pattern, read: tuple[Node, ...]) -> None:
+        if pattern.dynamic is None or len(read) > 1:
+            text = "it has no form whose operands are quantized at run time"
+            raise NotLowerableError(Reason("operand", text))
+        dynamic = read_dynamic(read[0], self._values(dynamic_source(read[0])), self.target)
+        made = Reals(anchor.name, self.shapes.of(anchor))
+        origin = self.origins.get(anchor.name, anchor)
+        match = Match(anchor, origin, (), anchor, (), made, layer_of(anchor), dynamic=dynamic)
+        builder = Builder(self.target, self.graph, self.shapes, match)
+        pattern.dynamic(builder)
+        self._check_available(builder)
+        self.built[anchor], self.reals[anchor] = builder, made
+
+    def _values(self, source: Node) -> Reals:
+        """Return float32 values that a Program reads, or that another operator made."""
+        if source in self.reals:
+            return self.reals[source]
+        quantize = _quantize_of(source) if is_dequantize(source) else None
+        name = source.name if quantize is None else self.names[quantize]
+        return Reals(f"{name}.real", self.shapes.of(source))
 
     def _note_foreign(self, anchor: Node, reason: Exception) -> None:
         if isinstance(reason, SchemeError):

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from torch.fx import GraphModule, Node
 
     from hw_models import FixedFormat
+    from qsim.program import TensorSpec
 
     FloatLike: TypeAlias = float | npt.NDArray[np.float64]
 
@@ -37,6 +38,22 @@ class QParams:
     scale: float
     zero_point: int
     format: FixedFormat
+
+
+@dataclass(frozen=True, slots=True)
+class Reals:
+    """A float32 activation: its tensor's name and shape."""
+
+    name: str
+    shape: tuple[int, ...]
+
+    @property
+    def spec(self) -> TensorSpec:
+        """What a Program knows of it."""
+        from hw_models import FLOAT32
+        from qsim.program import TensorSpec
+
+        return TensorSpec(self.name, self.shape, FLOAT32)
 
 
 @dataclass(frozen=True, slots=True)

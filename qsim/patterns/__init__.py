@@ -34,7 +34,8 @@
 | move             | slice, index, flip, repeat, expand, ...    | strided_slice, gather, ...  |
 | identity         | contiguous, clone, detach, dropout in eval | none                        |
 
-``*``: where it is needed; ``...``: requantize. A pattern says everything about its family: what the
+``*``: where it is needed; ``...``: requantize. What is quantized at run time has calls of its own
+(``dynamic``). A pattern says everything about its family: what the
 quantizer must know (operands, constants, sharing) and how the lowering writes the calls.
 ``qsim.registry.patterns`` keeps them in order; registered ones come before the built-in ones.
 """

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from qsim.graph import nodes
+from qsim.patterns.dynamic import lower_dynamic
 from qsim.patterns.linear import lower_linear
 from qsim.registry import Pattern, Weights, needs
 
@@ -40,6 +41,10 @@ def _lower(builder: Builder) -> None:
     lower_linear(builder, _weights(builder.match.anchor))
 
 
+def _lower_dynamic(builder: Builder) -> None:
+    lower_dynamic(builder, _weights(builder.match.anchor))
+
+
 PATTERN: Final = Pattern(
     name="addmm",
     overloads=("addmm.default",),
@@ -51,4 +56,5 @@ PATTERN: Final = Pattern(
     weights=_weights,
     fuses_relu=True,
     takes_clamps=True,
+    dynamic=_lower_dynamic,
 )

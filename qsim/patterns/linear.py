@@ -4,18 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
-
-from qsim.lowering import (
-    Constant,
-    NotLowerableError,
-    checked_weight,
-    constant,
-    finish,
-    weight_zero_points,
-)
+from qsim.lowering import finish
 from qsim.patterns.conv import constant_weights, product_primitives, weights
-from qsim.program import accumulator_to_json
+from qsim.patterns.dynamic import lower_dynamic
+from qsim.patterns.matrix import emit_linear, matrix
 from qsim.registry import Pattern
 
 if TYPE_CHECKING:
@@ -32,41 +24,20 @@ def lower_linear(builder: Builder, weights: Weights) -> None:
         builder: takes the calls.
         weights: matrix and bias; where ``axis`` is 1 the matrix is stored transposed.
     """
-    target, match = builder.target, builder.match
+    match = builder.match
     x = match.operands[0]
-    if len(x.shape) < 2:
-        raise NotLowerableError("its input has one dimension; linear takes 2 or more")
-    weight = constant(builder.graph, weights.weight)
-    if weight.codes.ndim != 2:
-        raise NotLowerableError(f"its weight has {weight.codes.ndim} dimensions; linear takes 2")
-    weight = checked_weight(builder, weight, axis=weights.axis)
-    if weights.axis == 1:
-        weight = Constant(
-            np.ascontiguousarray(weight.codes.T),
-            weight.scale,
-            weight.zero_point,
-            None if weight.axis is None else 0,
-            weight.format,
-        )
-    name = builder.constant("weight", weight.codes)
-    accumulator = target.correlation.accumulator
-    spec = builder.intermediate("linear", match.result.shape, accumulator.format)
-    acc = builder.call(
-        "linear",
-        (x.name, name),
-        spec,
-        {
-            "x_zero_point": x.params.zero_point,
-            "weight_zero_point": weight_zero_points(builder, weight),
-            "accumulator": accumulator_to_json(accumulator),
-        },
-    )
+    weight = matrix(builder, weights, x.shape)
+    acc = emit_linear(builder, x.name, weight, zero_point=x.params.zero_point)
     axis = len(match.result.shape) - 1
     finish(builder, acc, weight, weights.bias, axis=axis, operator="linear")
 
 
 def _lower(builder: Builder) -> None:
     lower_linear(builder, weights(builder.match.anchor))
+
+
+def _lower_dynamic(builder: Builder) -> None:
+    lower_dynamic(builder, weights(builder.match.anchor))
 
 
 def _why(node: Node) -> str:
@@ -84,4 +55,5 @@ PATTERN: Final = Pattern(
     weights=weights,
     fuses_relu=True,
     takes_clamps=True,
+    dynamic=_lower_dynamic,
 )

@@ -42,6 +42,20 @@ class Program(ProgramData):
         uses = [(*call.inputs, call.output) for call in self.calls]
         return last_uses(uses, {*self.outputs, *self.constants})
 
+    @functools.cached_property
+    def mixing(self) -> tuple[str, ...]:
+        """Layers in which samples of a batch see one another: a range of all of them is taken.
+
+        What comes of a sample then depends on those beside it.
+        """
+        apart = {name for name, spec in self.tensors.items() if spec.shape[:1] == (-1,)}
+        found = (
+            call.layer or call.name
+            for call in self.calls
+            if call.output not in apart and not apart.isdisjoint(call.inputs)
+        )
+        return tuple(dict.fromkeys(found))
+
     def stream(self, batch: int = 1) -> Stream:
         """Return the command stream for a batch size; a few are kept.
 
@@ -179,8 +193,11 @@ def _compute(call: Call, kernel: Kernel, arrays: list[Array], ledger: Ledger | N
 
     try:
         return kernel(arrays, ledger)
-    except (AccumulatorOverflowError, NonFiniteError) as error:
+    except AccumulatorOverflowError as error:
         raise InputError(str(error), where=call.where) from None
+    except NonFiniteError as error:
+        layer = f"layer {call.layer!r}, " if call.layer else ""
+        raise InputError(str(error), where=f"{layer}{call.where}") from None
     except ContractError as error:
         raise ModelError(str(error), where=call.where) from None
     except MemoryError:

@@ -32,6 +32,7 @@ from torchao.quantization.pt2e.quantizer.quantizer import Q_ANNOTATION_KEY
 from qsim.graph import nodes
 from qsim.lowering import find_compositions
 from qsim.quantizer.alignment import align, aligned
+from qsim.quantizer.dynamic import IN_FLOAT, at_run_time, dynamic_inputs, has_dynamic_form
 from qsim.quantizer.groups import Operator, Slot, drop_idle, groups, lone, slots
 from qsim.quantizer.limits import Limit, Raised, Registers
 from qsim.quantizer.passes import Mask, find_masks, stays
@@ -67,6 +68,7 @@ class TargetQuantizer(Quantizer):  # type: ignore[misc]  # torchao carries no ty
         config: overrides, checked against the target.
         host: names of the operators that were left in float, and why.
         raised: tensors whose scales are larger than their values need; known after ``settle``.
+        calibrates: whether any activation has parameters that data give; known after ``annotate``.
     """
 
     def __init__(self, target: Target, config: QuantizeConfig) -> None:
@@ -75,9 +77,11 @@ class TargetQuantizer(Quantizer):  # type: ignore[misc]  # torchao carries no ty
         self.config = config
         self.host: dict[str, Reason] = {}
         self.raised: tuple[Raised, ...] = ()
+        self.calibrates = True
         self._limits: list[tuple[Operator, Node, Floats | None]] = []
         self._aligned: list[tuple[Slot, Slot]] = []
         self._masks: list[Mask] = []
+        self._dynamic: list[Operator] = []
         self._observers: dict[Slot, Any] = {}
         self._composed: dict[Node, Composition] = {}
 
@@ -87,7 +91,8 @@ class TargetQuantizer(Quantizer):  # type: ignore[misc]  # torchao carries no ty
             path for node in model.graph.nodes for path in nodes.module_paths(node)
         )
         chosen = drop_idle(self._choose(model))
-        taken = {node for op in chosen for node in (op.node, op.result)}
+        self.calibrates = bool(chosen)
+        taken = {node for op in (*chosen, *self._dynamic) for node in (op.node, op.result)}
         taken |= {node for op in chosen if op.readers for node in self._composed[op.node].members}
         self.host = {
             node.name: self._why(node)
@@ -136,6 +141,8 @@ class TargetQuantizer(Quantizer):  # type: ignore[misc]  # torchao carries no ty
                 _annotate(reader, inputs, specs.get(op.node) if reader is op.node else None)
             if op.result is not op.node:
                 _annotate(op.result, {}, specs[op.result])
+        for op in self._dynamic:
+            _annotate(op.node, dynamic_inputs(model, self.target, op), None)
         return model
 
     def validate(self, model: GraphModule) -> None:
@@ -179,7 +186,13 @@ class TargetQuantizer(Quantizer):  # type: ignore[misc]  # torchao carries no ty
                 continue
             settings = self.config.settings(pattern.name, nodes.module_paths(node))
             inputs = _activations(node, pattern)
-            if settings.skip or self._lacks(node, pattern) or _odd(inputs, pattern) or stays(node):
+            if settings.skip or _odd(inputs, pattern) or stays(node):
+                continue
+            if at_run_time(self.target, settings):
+                if has_dynamic_form(node, pattern):
+                    self._dynamic.append(Operator(node, pattern, settings, inputs, node))
+                continue
+            if self._lacks(node, pattern):
                 continue
             if pattern.parts:
                 found += [
@@ -198,11 +211,12 @@ class TargetQuantizer(Quantizer):  # type: ignore[misc]  # torchao carries no ty
 
         def kept(whole: Composition) -> bool:
             folded = ("composition",) if len(whole.members) > 1 else ()
-            return not any(
-                self.config.settings(family, nodes.module_paths(node)).skip
+            settings = [
+                self.config.settings(family, nodes.module_paths(node))
                 for node in whole.members
                 for family in (*folded, *(p.name for p in registry.accepting(node)))
-            )
+            ]
+            return not any(each.skip or at_run_time(self.target, each) for each in settings)
 
         found = find_compositions(model.graph.nodes, self.target)
         return {root: whole for root, whole in found.items() if kept(whole)}
@@ -223,8 +237,10 @@ class TargetQuantizer(Quantizer):  # type: ignore[misc]  # torchao carries no ty
         pattern = registry.choose(node, self.target)
         if pattern is None:
             return registry.why_none(node)
+        settings = self.config.settings(pattern.name, nodes.module_paths(node))
+        in_float = at_run_time(self.target, settings) and not settings.skip
         lacking = self._lacks(node, pattern)
-        if lacking:
+        if lacking and not in_float:
             return Reason.lacking(self.target.name, *lacking)
         for tensor in _odd(_activations(node, pattern), pattern):
             if _is_empty(tensor):
@@ -233,8 +249,10 @@ class TargetQuantizer(Quantizer):  # type: ignore[misc]  # torchao carries no ty
                 text = "it reads a constant where its primitives take an activation"
                 return Reason("arguments", text)
             return Reason.of_type(nodes.kind(tensor))
-        if self.config.settings(pattern.name, nodes.module_paths(node)).skip:
+        if settings.skip:
             return Reason("config", "the configuration leaves it in float")
+        if in_float:
+            return IN_FLOAT
         if pattern.positions:
             text = "nothing before it computes in integers: codes would only lose precision"
             return Reason("idle", text)

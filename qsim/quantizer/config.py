@@ -51,6 +51,9 @@ class Override:
         weight_bits: width in bits, at most the target's.
         per_channel: one weight scale per output channel; only where the target has that.
         skip: true leaves the operators in float, on the host.
+        dynamic: true quantizes what products read at run time, and leaves other operators in float;
+            false quantizes all ahead of time, from calibration. Where nothing is said it is true on
+            targets that have ``[dynamic]``; others have it not.
     """
 
     activation_observer: str | None = None
@@ -60,6 +63,7 @@ class Override:
     weight_bits: int | None = None
     per_channel: bool | None = None
     skip: bool | None = None
+    dynamic: bool | None = None
 
     def merged(self, narrower: Override) -> Override:
         """Return these settings with those of a narrower scope laid over them."""
@@ -212,7 +216,7 @@ def _check_values(override: Override, where: str) -> None:
         bits = getattr(override, name)
         if bits is not None and (type(bits) is not int or bits < 1):
             raise UsageError(f"is {bits!r}", where=f"{where}.{name}", accepted="1 or more bits")
-    for name in ("per_channel", "skip"):
+    for name in ("per_channel", "skip", "dynamic"):
         flag = getattr(override, name)
         if flag is not None and type(flag) is not bool:
             raise UsageError(f"is {flag!r}", where=f"{where}.{name}", accepted="true or false")
@@ -238,6 +242,12 @@ def _check_against(override: Override, target: Target, where: str) -> None:
             f"is true, but target {target.name} has one weight scale per tensor",
             where=f"{where}.per_channel",
             accepted="false",
+        )
+    if override.dynamic and target.dynamic is None:
+        raise UsageError(
+            f"is true, but target {target.name} quantizes nothing at run time",
+            where=f"{where}.dynamic",
+            accepted="false, or a target with a section [dynamic]",
         )
     # Zero point 0 leaves an unsigned format without negative codes.
     signed = target.input.format.signed

@@ -34,7 +34,7 @@ def quantize(
     config: QuantizeConfig | Mapping[str, Any] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Quantized:
-    """Quantize a float module for a target: static, post-training, by PT2E.
+    """Quantize a float module for a target: post-training, by PT2E.
 
     Args:
         model: the float module, or a float program from ``load_pt2``; it is not changed.
@@ -105,6 +105,7 @@ def _convert(
     from qsim.quantizer.functionalizing import simple_graph
     from qsim.quantizer.host_operators import require_host_operators
     from qsim.quantizer.passes import drop_unused, show_states
+    from qsim.quantizer.per_token import per_token
     from qsim.quantizer.results import in_order, require_outputs
     from qsim.quantizer.tensors import require_tensors
 
@@ -120,10 +121,14 @@ def _convert(
         with no_collection():
             prepared = pt2e.prepare(simple, quantizer)
         require_host_operators(float_graph, quantizer.host)
-        _calibrate(prepared, arguments, calibration, progress)
+        # Scales of run time need no data; weights are observed in any run.
+        data = calibration if quantizer.calibrates else None
+        _calibrate(prepared, arguments, data, progress)
         with no_collection():
             quantizer.settle()
             converted = in_order(drop_unused(pt2e.convert(prepared)))
+            if target.dynamic is not None and target.dynamic.granularity == "token":
+                converted = per_token(converted)
             return converted, in_order(drop_unused(float_graph)), quantizer
     except QsimError:
         raise

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import numpy as np
 import torch
+from torchao.quantization.pt2e import PlaceholderObserver
 from torchao.quantization.pt2e.quantizer import DerivedQuantizationSpec, QuantizationSpec
 
-from qsim.errors import TargetError
+from qsim.errors import TargetError, UsageError
 from qsim.graph import nodes
 from qsim.quantizer.observers import (
     ActivationObserver,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from hw_models import FixedFormat
     from qsim.quantizer.groups import Operator
     from qsim.quantizer.stated import Stated
-    from qsim.target import Input, Output, Scheme, Target
+    from qsim.target import Dynamic, Input, Output, Scheme, Target
 
 _WIDE: Final = 1.0 - 2.0**-20
 
@@ -92,6 +93,30 @@ def activation_spec(
         quant_min=low,
         quant_max=high,
         qscheme=torch.per_tensor_affine if affine else torch.per_tensor_symmetric,
+    )
+
+
+def dynamic_spec(section: Dynamic, op: Operator) -> QuantizationSpec:
+    """Return how the activations that a product quantizes at run time stand in the graph.
+
+    Raises:
+        UsageError: more bits than the target has.
+    """
+    bits = op.settings.activation_bits
+    if bits is not None and not 2 <= bits <= section.bits:
+        raise UsageError(
+            f"activation_bits is {bits}, and its activations are quantized at run time",
+            where=nodes.layer(op.node),
+            accepted=f"2 to {section.bits}",
+        )
+    low, high = _codes(section.format, bits)
+    return QuantizationSpec(
+        dtype=container(low, high),
+        observer_or_fake_quant_ctr=PlaceholderObserver,
+        quant_min=low,
+        quant_max=high,
+        qscheme=torch.per_tensor_symmetric if section.symmetric else torch.per_tensor_affine,
+        is_dynamic=True,
     )
 
 

@@ -105,6 +105,9 @@ class Pattern:
         shared: of the operands, those that have the parameters of a result.
         states: of the operands and a result, those that are 16-bit states (``StateObserver``).
             What formats operands and results have is then for ``lower`` to check.
+        dynamic: writes the calls of an operator whose operand is quantized at run time, into a
+            builder whose match has ``dynamic`` and a float32 result; None where there is no such
+            form.
     """
 
     name: str
@@ -126,3 +129,4 @@ class Pattern:
     matrices: Callable[[Node], tuple[tuple[Node, int], ...]] = no_matrices
     shared: Callable[[Node, Node], tuple[Node, ...]] = no_tensors
     states: Callable[[Node, Node], tuple[Node, ...]] | None = None
+    dynamic: Callable[[Builder], None] | None = None

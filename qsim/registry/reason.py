@@ -13,6 +13,7 @@ Kind: TypeAlias = Literal[
     "empty",
     "target",
     "config",
+    "dynamic",
     "idle",
     "batch",
     "values",
@@ -31,9 +32,10 @@ class Reason:
         kind: ``operator``: no pattern claims it. ``arguments``: one does, with other arguments.
             ``type``: it computes or reads floats other than float32. ``integers``: it computes or
             reads integers or bools. ``empty``: there are no elements. ``target``: the target lacks
-            primitives. ``config``: the configuration leaves it in float. ``idle``: it only moves
-            data, and nothing next to it computes in integers. ``batch``: samples would not be
-            computed apart. ``values``: the function has no value for some codes. ``scheme``: the
+            primitives. ``config``: the configuration leaves it in float. ``dynamic``: it is float32
+            among products that are quantized at run time. ``idle``: it only moves data, and nothing
+            next to it computes in integers. ``batch``: samples would not be computed apart.
+            ``values``: the function has no value for some codes. ``scheme``: the
             datapath has not the scales, zero points or codes. ``operand``: an operand has no codes.
             Empty: a file says the words alone.
         text: in words, about an ``it`` that the report names.

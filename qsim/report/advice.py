@@ -61,6 +61,7 @@ _BY_KIND: Final = {
     "integers": Advice("nothing: indices, masks and positions belong on the host"),
     "empty": Advice("nothing: there is nothing to compute"),
     "config": Advice("take its skip = true out of the --config file", OVERRIDES),
+    "dynamic": Advice("dynamic = false for it in the --config file gives it codes", OVERRIDES),
     "idle": Advice("nothing: it follows as soon as an operator next to it is on the accelerator"),
     "batch": Advice(
         "keep samples apart: dimension 0 of every tensor is the batch, and nothing else goes there"

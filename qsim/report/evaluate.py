@@ -3,7 +3,8 @@
 The three graphs name their values alike. A layer is a group of calls ``<anchor>.<primitive>``; the
 tensor of its last call has the name of the fx node whose value the Q/DQ graph quantizes and of the
 node of the float graph. All statistics accumulate batch by batch in float64 and exact integers, so
-they do not depend on the batch size beyond the order of float64 sums.
+they do not depend on the batch size beyond the order of float64 sums, unless the network's values
+do (``Program.mixing``).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import dataclasses
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     from qsim.network import Lowered, Trace
     from qsim.program import Call, Program, TensorSpec
     from qsim.quantizer import Quantized
+
+# What stands in front of a product whose operand is quantized at run time.
+_AHEAD: Final = frozenset({"min_max", "choose_scale", "choose_zero_point", "quantize"})
 
 Array: TypeAlias = npt.NDArray[Any]
 Arrays: TypeAlias = tuple[Array, ...]
@@ -98,14 +102,27 @@ def group_layers(programs: Sequence[Program]) -> tuple[list[Layer], list[Layer]]
     return layers, owners
 
 
+def _mixing(lowered: Lowered) -> list[str]:
+    """Return what a reader must know of layers whose scales are those of a whole batch."""
+    layers = [layer for program in lowered.programs for layer in program.mixing]
+    if not layers:
+        return []
+    more = f" and {len(layers) - 1} more" if len(layers) > 1 else ""
+    text = f"{layers[0]}{more}: scales are chosen at run time for a whole batch, so what comes out "
+    return [f"{text}of a sample depends on those beside it; the figures are of batches as run here"]
+
+
 def _layer(anchor: str, calls: Sequence[Call], output: TensorSpec) -> Layer:
     return Layer(
         name=calls[0].layer or anchor,
         anchor=anchor,
-        primitive=calls[0].primitive,
+        primitive=next(
+            (call.primitive for call in calls if call.primitive not in _AHEAD), calls[0].primitive
+        ),
         node=output.name,
         tensor=output.name,
         shape=tuple(output.shape[1:]),
+        real=output.format.dtype.kind == "f",
         accumulators=[
             AccumulatorUse(call.name, register["bits"], register["overflow"], watched=False)
             for call in calls
@@ -228,7 +245,7 @@ class Evaluator:
             ),
             network_sha256=self.lowered.digest,
             raised=[dataclasses.asdict(item) for item in self._raised],
-            warnings=list(self.lowered.warnings),
+            warnings=[*self.lowered.warnings, *_mixing(self.lowered)],
             contract=target,
         )
 
@@ -256,12 +273,15 @@ class Evaluator:
             layer.clamped += ledger.clamped
             if fresh:
                 layer.macs += entry.macs * trace.batch // size
-                layer.path = layer.path or ledger.kernel
-                layer.reason = layer.reason or ledger.reason
+                if entry.primitive not in _AHEAD or not layer.real:
+                    layer.path = layer.path or ledger.kernel
+                    layer.reason = layer.reason or ledger.reason
                 if entry.spec.name == layer.node:
                     layer.tensor = entry.tensor
                     if entry.spec.scale is not None:
                         self._scales[layer.node] = (entry.spec.scale, entry.spec.zero_point)
+                    elif layer.real:
+                        self._scales[layer.node] = (1.0, 0)
             for register in ledger.registers:
                 self._add_register(layer, entry.call, register)
         for layer in self.layers:
@@ -294,7 +314,7 @@ class Evaluator:
 
             return visit
 
-        watch = {layer.node: compare(layer) for layer in self.layers}
+        watch = {layer.node: compare(layer) for layer in self.layers if not layer.real}
         return interpret(self.qdq_graph, inputs, watch, codes=True)
 
     def _compare_float(self, trace: Trace, inputs: Arrays) -> Arrays | None:
@@ -331,7 +351,7 @@ def interpret(
         graph: a float or Q/DQ graph.
         inputs: one array per input.
         watch: by node name, called once with the node's value, or, with ``codes``, with the
-            output of the first ``quantize_per_tensor`` that takes it.
+            output of the first static ``quantize_per_tensor`` that takes it.
         codes: whether to watch the quantized values.
 
     Returns:
@@ -359,7 +379,7 @@ def interpret(
 
 def _quantized_name(node: torch.fx.Node) -> str:
     name = getattr(node.target, "__name__", "")
-    if node.op != "call_function" or not name.startswith("quantize_per_tensor"):
+    if node.op != "call_function" or name != "quantize_per_tensor.default":
         return ""
     source = node.args[0]
     return str(getattr(source, "name", ""))

@@ -33,7 +33,7 @@ class OutputUse:
         name: of the value in the network.
         shape: of one sample.
         holds: ``codes`` of the accelerator or what they stand for, ``positions`` that it found, or
-            ``values`` that a host operator made.
+            ``values`` in torch's own types: float32, or whatever a host operator made.
         elements: how many values were computed.
         has_float, has_qdq: whether that graph was compared.
         differing: values that are not the Q/DQ graph's, to the bit; where they stand for codes, the
@@ -114,7 +114,7 @@ class Outputs:
 def _holds(spec: ValueSpec, made_by: str | None) -> Holds:
     if spec.scale is not None or made_by == "dequantize":
         return "codes"
-    return "positions" if made_by == "program" else "values"
+    return "positions" if made_by == "program" and spec.dtype != "float32" else "values"
 
 
 def _real(array: Array, spec: ValueSpec) -> Array:

@@ -53,10 +53,11 @@ class Layer:
     Attributes:
         name: module path in the model, or the graph's node name where there is none.
         anchor: the node that the layer's calls are named after.
-        primitive: what the layer's first call computes.
+        primitive: what the layer's first call computes, but for what quantizes its operand.
         node: the layer's output, as named in the float and in the Q/DQ graph.
         tensor: the layer's output, as named in the trace.
         shape: of one sample.
+        real: the output is float32, not codes.
         macs: multiply-accumulates of one sample.
         has_float, has_qdq: whether that graph was compared.
         lsb_max: largest difference of a hardware code to its Q/DQ code.
@@ -72,6 +73,7 @@ class Layer:
     tensor: str
     shape: tuple[int, ...]
     accumulators: list[AccumulatorUse]
+    real: bool = False
     macs: int = 0
     has_float: bool = False
     has_qdq: bool = False

@@ -5,15 +5,19 @@ from __future__ import annotations
 from qsim.target.contract import Target
 from qsim.target.fields import shown
 from qsim.target.sections import (
+    DYNAMIC_PRIMITIVES,
     Add,
     Array,
     At,
     AvgPool,
     Bias,
+    Choice,
     Correlation,
     DeterministicRounding,
     DivisionRounding,
+    Dynamic,
     Formula,
+    Granularity,
     Input,
     Memory,
     Order,
@@ -33,15 +37,19 @@ from qsim.target.sections import (
 )
 
 __all__ = [
+    "DYNAMIC_PRIMITIVES",
     "Add",
     "Array",
     "At",
     "AvgPool",
     "Bias",
+    "Choice",
     "Correlation",
     "DeterministicRounding",
     "DivisionRounding",
+    "Dynamic",
     "Formula",
+    "Granularity",
     "Input",
     "Memory",
     "Order",

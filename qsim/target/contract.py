@@ -24,6 +24,7 @@ from qsim.target.sections import (
     AvgPool,
     Bias,
     Correlation,
+    Dynamic,
     Input,
     Memory,
     Output,
@@ -61,6 +62,7 @@ class Target:
         requantize_linear, requantize_mul: sections that a file has only where linear layers and
             element-wise products are rescaled in another way.
         recurrent: whose order of roundings recurrent cells have; None for TFLite-Micro's.
+        dynamic: products whose activations are quantized at run time; None where there are none.
         schema: version of the contract's form.
         checked: which release of that system was compared, and how; empty where nobody says. It
             describes a target's file: nothing that holds a target carries it, and targets that
@@ -90,6 +92,7 @@ class Target:
     requantize_linear: RequantizeLinear | None = None
     requantize_mul: RequantizeMul | None = None
     recurrent: Recurrent | None = None
+    dynamic: Dynamic | None = None
     schema: int = SCHEMA
     checked: str = field(default="", compare=False)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, assert_never, cast, get_arg
 from qsim.errors import TargetError
 from qsim.target.fields import shown
 from qsim.target.sections import (
+    DYNAMIC_PRIMITIVES,
     OPTIONAL,
     SCHEMA,
     SECTIONS,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from qsim.target.contract import Target
     from qsim.target.sections import (
         AddFormula,
+        Dynamic,
         Input,
         Output,
         Requantize,
@@ -151,6 +153,8 @@ def _rules(t: Target) -> Iterator[_Rule]:
     yield from _power_of_two(t)
     yield from _add(t)
     yield from _primitives(t)
+    if t.dynamic is not None:
+        yield from _dynamic(t, t.dynamic)
 
 
 def _codes(codes: Input | Weight | Output) -> Iterator[_Rule]:
@@ -373,3 +377,19 @@ def _primitives(t: Target) -> Iterator[_Rule]:
         "is empty: nothing of a network would run here",
         "at least one primitive",
     )
+
+
+def _dynamic(t: Target, dynamic: Dynamic) -> Iterator[_Rule]:
+    yield _Rule(
+        not dynamic.symmetric or dynamic.formula in ("torch", "power-of-two"),
+        "dynamic.symmetric",
+        f"is true, but the formula {dynamic.formula!r} always has a zero point",
+        "false, or formula = 'torch' or 'power-of-two'",
+    )
+    for name in DYNAMIC_PRIMITIVES:
+        yield _Rule(
+            name in t.primitives.available,
+            "primitives.available",
+            f"has no {name!r}, which [dynamic] is made of",
+            f"a list with {', '.join(DYNAMIC_PRIMITIVES)}; or no section [dynamic]",
+        )

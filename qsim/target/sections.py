@@ -55,6 +55,9 @@ AddRounding: TypeAlias = Literal["requantize", FixedRounding, ShiftRounding]
 Derive: TypeAlias = Literal["float64", "float32"]
 PadValue: TypeAlias = Literal["zero_point", "zero"]
 Formula: TypeAlias = Literal["torch", "executorch", "onnx", "tflite", "fbgemm"]
+# The names of hw_models.choose_qparams.CHOICES, which a test compares.
+Choice: TypeAlias = Literal["torch", "fbgemm", "onnx", "power-of-two"]
+Granularity: TypeAlias = Literal["tensor", "token"]
 RecurrentKernel: TypeAlias = Literal["tflite-micro", "cmsis-nn", "litert"]
 AddFormula: TypeAlias = Literal[
     "shifted", "aligned", "float_torch", "float_onnxruntime", "multiplier", "none"
@@ -97,6 +100,16 @@ PrimitiveName: TypeAlias = Literal[
     "linear_pairs",
     "linear_groups",
 ]
+
+# What quantizing at run time, the product and its way back to float32 are made of.
+DYNAMIC_PRIMITIVES: Final[tuple[PrimitiveName, ...]] = (
+    "min_max",
+    "choose_scale",
+    "choose_zero_point",
+    "quantize",
+    "correlation",
+    "dequantize_sums",
+)
 
 SCHEMA: Final = 1  # version of the contract's form
 
@@ -383,6 +396,39 @@ class Recurrent(Section):
 
 
 @dataclass(frozen=True, slots=True)
+class Dynamic(Section):
+    """Products whose activations are quantized at run time, for the range that they then have.
+
+    Attributes:
+        formula: ``torch``, ``fbgemm``, ``onnx`` or ``power-of-two``: how scale and zero point
+            follow from a range, as in hw_models.choose_qparams.
+        bits: width of a code, 2 to 8. torch's reduce_range is 7.
+        signed: two's complement; false counts from 0.
+        symmetric: the zero point is the middle code.
+        granularity: ``tensor`` has one scale for a whole tensor, batch included; ``token`` has one
+            for each row of its last dimension.
+        quantize: from float to code, as in hw_models.quantize.
+        fused: the bias is added to the scaled sum with one rounding; false rounds in between.
+    """
+
+    formula: Choice
+    bits: Annotated[int, Range(2, 8)]
+    signed: bool
+    symmetric: bool
+    granularity: Granularity
+    quantize: Formula
+    fused: bool
+    section: ClassVar[str] = "dynamic"
+
+    @property
+    def format(self) -> hw_models.FixedFormat:
+        """The codes: width and sign."""
+        from hw_models import FixedFormat
+
+        return FixedFormat(self.bits, signed=self.signed)
+
+
+@dataclass(frozen=True, slots=True)
 class Primitives(Section):
     """What the accelerator can do; the rest of a network stays in the host graph.
 
@@ -444,7 +490,10 @@ SECTIONS: Final[dict[str, type[Section]]] = {
         RequantizeLinear,
         RequantizeMul,
         Recurrent,
+        Dynamic,
     )
 }
 # Sections that a target leaves out where it has nothing to say there.
-OPTIONAL: Final[frozenset[str]] = frozenset({"requantize_linear", "requantize_mul", "recurrent"})
+OPTIONAL: Final[frozenset[str]] = frozenset(
+    {"requantize_linear", "requantize_mul", "recurrent", "dynamic"}
+)

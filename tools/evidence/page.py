@@ -88,7 +88,8 @@ def primitives_of(target: Target) -> tuple[str, ...]:
         named.insert(named.index("correlation") + 1, "linear")
     if target.requantize_linear is not None:
         named.insert(named.index("requantize") + 1, "requantize_linear")
-    named.append("quantize")
+    if "quantize" not in named:
+        named.append("quantize")
     if set(cells.primitives(None, target)) <= {*target.primitives.available}:
         named.append("lstm_cell")
     return tuple(named)

@@ -97,7 +97,7 @@ class QsimPartitioner(Partitioner):  # type: ignore[misc]  # executorch carries 
             tags[tag] = DelegationSpec(QsimBackend.__name__, options)
             for node in nodes:
                 node.meta["delegation_tag"] = tag
-            self.report.regions.append(Region(tag, _operators(nodes)))
+            self.report.regions.append(Region(tag, _operators(nodes, support)))
         self.report.host.extend(support.host)
         adapter.tag_constants(exported_program)
         return PartitionResult(tagged_exported_program=exported_program, partition_tags=tags)
@@ -148,6 +148,7 @@ class QsimPartitioner(Partitioner):  # type: ignore[misc]  # executorch carries 
             )
 
 
-def _operators(nodes: list[Node]) -> tuple[str, ...]:
-    names = [str(adapter.plain_operator(node.target)) for node in nodes]
+def _operators(nodes: list[Node], support: Support) -> tuple[str, ...]:
+    computing = (node for node in nodes if node not in support.coding)
+    names = [str(adapter.plain_operator(node.target)) for node in computing]
     return tuple(name for name in names if not name.startswith("quantized_decomposed."))

@@ -6,7 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qsim.graph import nodes, recurrent
-from qsim.lowering import chain, constant_nodes, is_dequantize, is_quantize, layer_of, operator_name
+from qsim.lowering import (
+    chain,
+    constant_nodes,
+    is_dequantize,
+    is_dynamic,
+    is_quantize,
+    layer_of,
+    operator_name,
+)
 from qsim.network import HostOperator, computes
 from qsim.registry import Reason
 
@@ -16,7 +24,7 @@ if TYPE_CHECKING:
     from torch.fx import Node
 
     from qsim.executorch.compiling.view import View
-    from qsim.lowering import Builder, Matcher
+    from qsim.lowering import Builder, Match, Matcher
     from qsim.target import Target
 
 _SHARED = Reason("operand", "its value in float, or an operand's, is read by other operators too")
@@ -30,11 +38,13 @@ class Support:
         nodes: the program's nodes that go into delegates.
         host: the operators that do not, with the reasons that ``qsim.lower`` gives.
         boundary: quantize and dequantize nodes that stay outside; of no operator, so of no reason.
+        coding: of ``nodes``, those that choose scale and zero point at run time, and use them.
     """
 
     nodes: frozenset[Node]
     host: tuple[HostOperator, ...]
     boundary: tuple[Node, ...]
+    coding: frozenset[Node] = frozenset()
 
 
 def supported(view: View, target: Target, *, quantized_io: bool) -> Support:
@@ -73,6 +83,11 @@ def supported(view: View, target: Target, *, quantized_io: bool) -> Support:
             and node.target.__name__ != "getitem"
         ),
         tuple(view.source[node] for node in coding if node not in taken and node in view.source),
+        frozenset(
+            view.source[node]
+            for builder in matcher.built.values()
+            for node in _at_run_time(builder.match)
+        ),
     )
 
 
@@ -113,9 +128,22 @@ def _built(matcher: Matcher) -> Iterator[_Unit]:
         inside: list[Node] = []
         for match in (builder.match for builder in builders):
             decoded = (read for node in match.readers for read in _decoded(node))
-            inside += (*decoded, *match.readers, *match.clamps)
+            inside += (*decoded, *_at_run_time(match), *match.readers, *match.clamps)
         results = tuple(builder.match.quantize for builder in builders)
         yield _Unit(tuple(dict.fromkeys((*inside, *nodes.parts(anchor), *results))), results)
+
+
+def _at_run_time(match: Match) -> Iterator[Node]:
+    """Yield what chooses scale and zero point of an operand, quantizes it and dequantizes it."""
+    waiting = list(filter(is_dynamic, match.anchor.all_input_nodes))
+    while waiting:
+        node = waiting.pop()
+        yield node
+        waiting += [each for each in node.all_input_nodes if each not in _outside(match)]
+
+
+def _outside(match: Match) -> tuple[Node, ...]:
+    return () if match.dynamic is None else (match.dynamic.source,)
 
 
 def _renamed(matcher: Matcher) -> Iterator[_Unit]:

@@ -19,12 +19,13 @@ from qsim.golden import check, load, record
 from qsim.quantizer.pt2 import load_pt2
 from qsim.quantizer.quantized import Quantized
 from qsim.report.evaluate import Batch, Evaluator
+from tests.networks import STATIC
 
 if TYPE_CHECKING:
     from qsim.network.lowered import Lowered
     from qsim.program.attributes import Array
 
-TARGETS = [name for name in Target.names() if Target.load(name).has("argmax")]
+TARGETS = [name for name in STATIC if Target.load(name).has("argmax")]
 
 
 class Picks(nn.Module):

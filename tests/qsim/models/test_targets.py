@@ -54,7 +54,7 @@ TOO_LARGE = {
 ELEMENTS = 3  # of every call, beside its first, last, smallest and largest
 # The large models' targets in every run: the second has too little memory for it.
 LARGE = {"resnet18": "xnnpack", "mobilenet_v2": "narrow20"}
-TARGETS = qsim.Target.names()
+TARGETS = networks.STATIC
 NAMES = [known.name for known in models.builtin()]
 
 

@@ -13,6 +13,7 @@ from torch import nn
 
 from qsim.quantizer import quantize
 from qsim.target import Target
+from tests.networks import STATIC
 from tests.qsim.quantizer.graphs import (
     Fn,
     FnTwo,
@@ -29,15 +30,13 @@ from tests.qsim.quantizer.graphs import (
     sqnr,
 )
 
-TARGETS = Target.names()
-
 
 @pytest.fixture(autouse=True)
 def _seeded():
     torch.manual_seed(0)
 
 
-@pytest.mark.parametrize("name", TARGETS)
+@pytest.mark.parametrize("name", STATIC)
 def test_every_target_on_a_residual_network(name):
     target, q = Target.load(name), quantized_residual(name)
     model, _, x = residual()
@@ -153,7 +152,7 @@ SHARING = ("tflite", "tflite-int16x8", "onnxruntime", "q7")
     "name",
     [
         pytest.param(name, marks=[] if name in SHARING else [pytest.mark.soak])
-        for name in TARGETS
+        for name in STATIC
         if Target.load(name).has("max_pool")
     ],
 )

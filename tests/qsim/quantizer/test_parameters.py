@@ -11,6 +11,7 @@ from torch import nn
 from qsim.errors import InputError, ModelError, TargetError, UsageError
 from qsim.quantizer import quantize
 from qsim.target import Target
+from tests.networks import STATIC
 from tests.qsim.quantizer.graphs import (
     Fn,
     activations,
@@ -23,15 +24,13 @@ from tests.qsim.quantizer.graphs import (
     sqnr,
 )
 
-TARGETS = Target.names()
-
 
 @pytest.fixture(autouse=True)
 def _seeded():
     torch.manual_seed(0)
 
 
-@pytest.mark.parametrize("name", TARGETS)
+@pytest.mark.parametrize("name", STATIC)
 def test_weights_and_bias_have_the_targets_codes(name):
     target, q = Target.load(name), quantized_residual(name)
     products = [n for n in calls(q.graph) if family(n) in ("conv", "linear")]

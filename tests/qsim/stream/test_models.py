@@ -24,7 +24,7 @@ EARLY += [("digits", target) for target in ("q7", "onnxruntime", "narrow20", "tf
 CASES = [
     pytest.param(name, target, marks=[] if (name, target) in EARLY else [pytest.mark.soak])
     for name in SMALL
-    for target in Target.names()
+    for target in networks.STATIC
 ]
 
 

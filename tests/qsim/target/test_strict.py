@@ -195,6 +195,18 @@ CONTRADICTIONS: list[tuple[str, dict[str, str], str, str]] = [
         "primitives.available",
         "neither",
     ),
+    (
+        "fbgemm-dynamic",
+        {"dynamic__symmetric": "true"},
+        "dynamic.symmetric",
+        "formula 'fbgemm' always has a zero point",
+    ),
+    (
+        "fbgemm-dynamic",
+        {"primitives__available": '["correlation", "requantize", "min_max"]'},
+        "primitives.available",
+        "has no 'choose_scale', which [dynamic] is made of",
+    ),
 ]
 
 

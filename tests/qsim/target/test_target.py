@@ -12,6 +12,7 @@ from typing import get_args
 import pytest
 
 import hw_models
+from hw_models.choose_qparams import CHOICES
 from hw_models.quantize import FORMULAS
 from hw_models.schemes import FIXED_REFERENCES
 from qsim.errors import TargetError
@@ -26,12 +27,14 @@ HASHES = {
     "asic-example": "sha256:d113897aa58dd2411520ebf96d7673ad27f410f7bdddf7cbe44e26f5f39efb12",
     "cmsis-nn": "sha256:c57ac337722e518dc6745bfff8b1765f8cbaca080553f55a427ba9892164bbd7",
     "deeploy-like": "sha256:ecc11edc0ce1fa37b41a328a0c0123a621845c2dbc5035eaeebca719067f7876",
+    "fbgemm-dynamic": "sha256:d04f6e1f6bfd26b21106248cc2f4f57bb6fab11d32d81ceb4abd6b8a29820454",
     "int4": "sha256:701a32a28a378ceb0202a89d37aa4773e769fdfaec4c06d48884e45826d1f1aa",
     "litert-optimized": "sha256:8e907c30d9abf88c48f9a9db4060fd7ba80d146aa4cf9955370c0fd7b940ff0a",
     "litert-reference": "sha256:8224098c96ca2b79b20811fb0e6d29e55ef315ce0b17c6a0206ec5957936f436",
     "narrow20": "sha256:1692b77a89da4580ba411e0762fbcfa356bd5b053249d0fcfd7396ae3995f453",
     "nvdla-like": "sha256:755219fdbce2fa3f20ee451a453b127fef4a46e947b25930ed5a0a909757fc10",
     "onnxruntime": "sha256:637ba04f61cf319d9569ba9cb975796acc829d20d90267b2f50b1940c72f0840",
+    "onnxruntime-dynamic": "sha256:f319788b43ab4337f75c010669c8aebf440e5ca8e98bd0ee9821e2f4c345e481",  # noqa: E501
     "pytorch": "sha256:5de7ee6d47fdaa920bde4017132af98cc23e1cd688229d5c545bc9ef42927197",
     "q15": "sha256:fdf57a6a62be2c84569038b9318c793cb94ce047530922203e77560c252edc99",
     "q7": "sha256:81a2a9de6653561d4a26b4dec13b38a0f268b7ab127900f0ca9cc3e4285b82b5",
@@ -121,13 +124,14 @@ def test_hash_covers_every_field() -> None:
     target = Target.load("litert-optimized")
     linear = Target.load("litert-reference").requantize_linear
     target = dataclasses.replace(target, requantize_linear=linear)
+    object.__setattr__(target, "dynamic", Target.load("fbgemm-dynamic").dynamic)
     seen = {target.hash}
     fields = 0
     for section, cls in sections.SECTIONS.items():
         for field in dataclasses.fields(cls):
             seen.add(with_field(target, section, field.name, "another").hash)
             fields += 1
-    assert fields == 54
+    assert fields == 61
     assert len(seen) == 1 + fields
 
 
@@ -169,6 +173,7 @@ def test_names_are_those_of_hw_models() -> None:
     assert set(get_args(sections.ShiftRounding)) == set(hw_models.ROUNDINGS)
     assert get_args(sections.FixedRounding) == tuple(FIXED_REFERENCES)
     assert get_args(sections.Formula) == FORMULAS
+    assert get_args(sections.Choice) == CHOICES
     # linear runs on correlation: see Target.has.
     assert set(get_args(sections.PrimitiveName)) == set(PRIMITIVES) - {"linear"}
     for overflow in get_args(sections.Overflow):

@@ -1,0 +1,91 @@
+"""Products with a constant matrix whose operand is quantized at run time, and back to float32.
+
+The calls are those of a unit that has no zero point in its multipliers: it learns scale and zero
+point when the operand is there, and takes the zero point's share off the sums.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hw_models import FLOAT32, FixedFormat, QParamsRule
+from qsim.graph import attribute
+from qsim.lowering import NotLowerableError
+from qsim.patterns.matrix import emit_linear, matrix
+from qsim.program import TensorSpec, format_to_json
+from qsim.target import shown
+
+if TYPE_CHECKING:
+    from qsim.lowering import Builder, Constant
+    from qsim.lowering import Dynamic as Operand
+    from qsim.registry import Weights
+    from qsim.target import Dynamic
+
+
+def lower_dynamic(builder: Builder, weights: Weights) -> None:
+    """Emit a product with a constant matrix, of float32 values, into float32 values.
+
+    Args:
+        builder: takes the calls; its match has the operand.
+        weights: matrix and bias; where ``axis`` is 1 the matrix is stored transposed.
+    """
+    section, operand = builder.target.dynamic, builder.match.dynamic
+    if section is None or operand is None:
+        raise NotLowerableError("its operand is not quantized at run time")
+    weight = matrix(builder, weights, operand.values.shape)
+    codes, scale, zero_point = _quantize(builder, section, operand)
+    acc = emit_linear(builder, codes, weight, zero_point=0)
+    bias = None if weights.bias is None else builder.constant("bias", _bias(builder, weights))
+    sums = weight.codes.astype(np.int64) - np.asarray(weight.zero_point).reshape(-1, 1)
+    attributes: dict[str, Any] = {
+        "weight_scale": {"constant": builder.constant("weight_scale", _scales(weight))},
+        "weight_sum": {"constant": builder.constant("weight_sum", sums.sum(axis=1))},
+        "bias": None if bias is None else {"constant": bias},
+        "fused": section.fused,
+    }
+    made = TensorSpec(builder.match.made.name, builder.match.made.shape, FLOAT32)
+    builder.call("dequantize_sums", (acc, scale, zero_point), made, attributes)
+
+
+def _quantize(builder: Builder, section: Dynamic, operand: Operand) -> tuple[str, str, str]:
+    """Emit the choice of parameters and the codes; return codes, scale and zero point."""
+    x, codes = operand.values, operand.codes
+    rank = len(x.shape)
+    axes = list(range(rank)) if operand.granularity == "tensor" else [rank - 1]
+    rows = tuple(1 if axis in axes else size for axis, size in enumerate(x.shape))
+    rule = QParamsRule(section.formula, codes.min, codes.max, section.symmetric)
+    chosen = {
+        "formula": rule.formula,
+        "low": rule.low,
+        "high": rule.high,
+        "symmetric": rule.symmetric,
+        "eps": rule.eps,
+    }
+    spec = builder.intermediate
+    ends = builder.call("min_max", (x.name,), spec("min_max", (*rows, 2), FLOAT32), {"axes": axes})
+    scale = builder.call("choose_scale", (ends,), spec("choose_scale", rows, FLOAT32), chosen)
+    points = FixedFormat(8, signed=codes.signed)
+    zero_point = builder.call(
+        "choose_zero_point", (ends,), spec("choose_zero_point", rows, points), chosen
+    )
+    attributes = {"formula": section.quantize, "output": format_to_json(codes)}
+    inputs = (x.name, scale, zero_point)
+    made = builder.call("quantize", inputs, spec("quantize", x.shape, codes), attributes)
+    return made, scale, zero_point
+
+
+def _scales(weight: Constant) -> np.ndarray[Any, np.dtype[np.float32]]:
+    return np.atleast_1d(np.asarray(weight.scale, np.float32))
+
+
+def _bias(builder: Builder, weights: Weights) -> np.ndarray[Any, np.dtype[np.float32]]:
+    node = weights.bias
+    if node is None or node.op != "get_attr":
+        raise NotLowerableError(f"its bias is no float constant, but {shown(node)}")
+    values: np.ndarray[Any, np.dtype[np.float32]] = attribute(builder.graph, node).float().numpy()
+    if not math.isfinite(float(np.abs(values).max(initial=0))):
+        raise NotLowerableError("its bias holds a NaN or an infinity")
+    return values

@@ -9,14 +9,16 @@ import numpy as np
 import pytest
 
 import hw_models as hw
-from hw_models.choose_qparams import CHOICES, choose, reference
+from hw_models.choose_qparams import CHOICES, NonFinite, choose, reference
 from hw_models.min_max import reference as ends
 
 CODES = ((-128, 127), (0, 255), (0, 127), (-127, 127), (-64, 63), (-8, 7))
+GO_ON: dict[str, NonFinite] = {"onnx": "propagate"}
 RULES = [
-    hw.QParamsRule(formula, low, high, symmetric)
+    hw.QParamsRule(formula, low, high, symmetric, non_finite=GO_ON.get(formula, "refuse"))
     for formula, (low, high), symmetric in itertools.product(CHOICES, CODES, (False, True))
-    if not symmetric or formula in ("torch", "power-of-two")
+    if not symmetric or formula not in ("fbgemm", "onnx")
+    if formula != "no-clipping" or (symmetric and low < 0)
 ]
 TINY = float(np.float32(1e-45))
 LIMITS = (
@@ -50,7 +52,7 @@ def test_edges_and_drawn_ranges_follow_the_definition(rule: hw.QParamsRule) -> N
     wanted = [reference(float(low), float(high), rule) for low, high in rows]
     assert scales.tolist() == [scale for scale, _ in wanted]
     assert zeros.tolist() == [zero for _, zero in wanted]
-    assert (scales > 0).all()
+    assert (scales > 0).all() or rule.propagates
     assert rule.low <= zeros.min() <= zeros.max() <= rule.high
 
 

@@ -34,9 +34,7 @@ def test_every_pair_of_edges_follows_the_definition(way: str) -> None:
         for (r, o), value in np.ndenumerate(made):
             given = None if bias is None else float(bias[o])
             total = SUMS[r] - 3 * o
-            wanted = reference(
-                total, float(scale), float(factors[o]), given, fused=way == "fused"
-            )
+            wanted = reference(total, float(scale), float(factors[o]), given, fused=way == "fused")
             assert value == wanted or (math.isnan(value) and math.isnan(wanted))
 
 

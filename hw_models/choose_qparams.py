@@ -102,10 +102,12 @@ def choose(
         )
     rows = np.ascontiguousarray(values).reshape(-1, 2)
     shape = values.shape[:-1]
+    least, most = rows[:, 0], rows[:, 1]
     if rule.propagates:
-        _require(~np.isnan(rows).any(axis=1), rows, shape, "the range", "finite or infinite")
+        good = ~(np.isnan(least) | np.isnan(most))
+        _require(good, rows, shape, "the range", "finite or infinite")
     else:
-        _require(np.isfinite(rows).all(axis=1), rows, shape, "the range", "finite")
+        _require(np.isfinite(least) & np.isfinite(most), rows, shape, "the range", "finite")
     scales, zeros = np.empty(len(rows), np.float32), np.empty(len(rows), np.int64)
     # What a range of nothing gives is the least scale; a reach has its own.
     reach = rule.formula == "torch-per-token" and rule.symmetric

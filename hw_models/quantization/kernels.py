@@ -1,4 +1,8 @@
-"""Float values to codes, viewed as [outer, parameters, inner]."""
+"""Float values to codes, viewed as [outer, parameters, inner].
+
+What a ledger takes is written out in each loop: as a function of its own it keeps LLVM from making
+vectors, and a call takes eight times as long.
+"""
 
 from __future__ import annotations
 
@@ -6,21 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from hw_models.compiled import kernel, part
+from hw_models.compiled import kernel
 from hw_models.compiled.fused import fused_multiply_add
 from hw_models.quantization.formulas import LIMIT
 
 
-@part
-def _note(v: Any, code: Any, flags: Any, stats: Any, o: Any, c: Any, i: Any) -> None:
-    if flags.size:
-        stats[0] = min(stats[0], v)
-        stats[1] = max(stats[1], v)
-        stats[2] += code != v
-        flags[o, c, i] = code != v
-
-
-@kernel(error_model="numpy")
+@kernel
 def narrow(
     x: Any,
     y: Any,
@@ -57,7 +52,11 @@ def narrow(
                     v = np.int64(min(max(r, -limit), limit))
                 code = min(max(v, low), high)
                 y[o, c, i] = np.int32(code)
-                _note(v, code, flags, stats, o, c, i)
+                if flags.size:
+                    stats[0] = min(stats[0], v)
+                    stats[1] = max(stats[1], v)
+                    stats[2] += code != v
+                    flags[o, c, i] = code != v
 
 
 @kernel
@@ -72,7 +71,11 @@ def wide(x: Any, y: Any, flags: Any, stats: Any, inverses: Any, zeros: Any, ends
                 v = np.int64(min(max(r, -limit), limit))
                 code = min(max(v, ends[0]), ends[1])
                 y[o, c, i] = np.int32(code)
-                _note(v, code, flags, stats, o, c, i)
+                if flags.size:
+                    stats[0] = min(stats[0], v)
+                    stats[1] = max(stats[1], v)
+                    stats[2] += code != v
+                    flags[o, c, i] = code != v
 
 
 @kernel(error_model="numpy")
@@ -89,4 +92,8 @@ def propagating(x: Any, y: Any, flags: Any, stats: Any, scales: Any, zeros: Any,
                     v = np.int64(np.rint(min(max(r, -limit), limit))) + zero
                 code = min(max(v, ends[0]), ends[1])
                 y[o, c, i] = np.int32(code)
-                _note(v, code, flags, stats, o, c, i)
+                if flags.size:
+                    stats[0] = min(stats[0], v)
+                    stats[1] = max(stats[1], v)
+                    stats[2] += code != v
+                    flags[o, c, i] = code != v

@@ -148,8 +148,8 @@ def _compute(call: Call, kernel: Kernel, arrays: list[Array], ledger: Ledger | N
     try:
         return kernel(arrays, ledger)
     except (AccumulatorOverflowError, NonFiniteError) as error:
-        raise InputError(str(error), where=call.where) from None
+        raise InputError(str(error), where=call.where_in_model) from None
     except ContractError as error:
-        raise ModelError(str(error), where=call.where) from None
+        raise ModelError(str(error), where=call.where_in_model) from None
     except MemoryError:
-        raise InputError("the output does not fit into memory", where=call.where) from None
+        raise InputError("the output does not fit into memory", where=call.where_in_model) from None

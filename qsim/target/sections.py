@@ -54,7 +54,9 @@ RequantizeRounding: TypeAlias = Literal[FixedRounding, ShiftRounding]
 AddRounding: TypeAlias = Literal["requantize", FixedRounding, ShiftRounding]
 Derive: TypeAlias = Literal["float64", "float32"]
 PadValue: TypeAlias = Literal["zero_point", "zero"]
-Formula: TypeAlias = Literal["torch", "executorch", "onnx", "tflite", "fbgemm"]
+Formula: TypeAlias = Literal[
+    "torch", "executorch", "onnx", "tflite", "fbgemm", "torch-per-token", "torch-per-group"
+]
 RecurrentKernel: TypeAlias = Literal["tflite-micro", "cmsis-nn", "litert"]
 AddFormula: TypeAlias = Literal[
     "shifted", "aligned", "float_torch", "float_onnxruntime", "multiplier", "none"
@@ -327,7 +329,7 @@ class Quantize(Section):
     """From float to code, at the boundary of the network.
 
     Attributes:
-        formula: ``torch``, ``executorch``, ``onnx`` or ``tflite``, as in hw_models.quantize.
+        formula: a name of the table of hw_models.quantize.
     """
 
     formula: Formula

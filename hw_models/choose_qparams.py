@@ -109,12 +109,9 @@ def choose(
     else:
         _require(np.isfinite(least) & np.isfinite(most), rows, shape, "the range", "finite")
     scales, zeros = np.empty(len(rows), np.float32), np.empty(len(rows), np.int64)
-    # What a range of nothing gives is the least scale; a reach has its own.
-    reach = rule.formula == "torch-per-token" and rule.symmetric
-    eps = np.float32(rule.eps if reach else reference(0.0, 0.0, rule)[0])
     ends = np.array([rule.low, rule.high, rule.middle], np.int64)
-    way = CHOICES.index(rule.formula)
-    kernels.choose(rows, scales, zeros, way, ends, rule.symmetric, eps)
+    way, bound = CHOICES.index(rule.formula), np.float32(rule.bound)
+    kernels.choose(rows, scales, zeros, way, ends, rule.symmetric, bound)
     if not rule.propagates:
         good = np.isfinite(scales) & (scales > 0)
         _require(good, scales[:, None], shape, "the scale", "positive and finite")

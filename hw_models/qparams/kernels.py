@@ -18,20 +18,20 @@ _TOKEN: Final = CHOICES.index("torch-per-token")
 
 
 @part(error_model="numpy")
-def _torch(low: Any, high: Any, first: Any, last: Any, symmetric: Any, eps: Any) -> Any:
+def _torch(low: Any, high: Any, first: Any, last: Any, symmetric: Any, bound: Any) -> Any:
     count = np.float32(last - first)
     if symmetric:
-        return max(max(-low, high) / (count / np.float32(2)), eps)
-    return max((high - low) / count, eps)
+        return max(max(-low, high) / (count / np.float32(2)), bound)
+    return max((high - low) / count, bound)
 
 
 @part(error_model="numpy")
-def _power(low: Any, high: Any, first: Any, last: Any, symmetric: Any, eps: Any) -> Any:
+def _power(low: Any, high: Any, first: Any, last: Any, symmetric: Any, bound: Any) -> Any:
     reach = max(-low, high) if symmetric else high - low
     count = np.float64(last - first)
     if symmetric:
         count = count / 2
-    scale: Any = np.float64(eps)  # a power of two, as the caller makes it
+    scale: Any = np.float64(bound)  # a power of two, as the caller makes it
     while reach > scale * count and scale < 2.0**128:
         scale *= 2
     return np.float32(scale)
@@ -84,9 +84,12 @@ def _token_zero(low: Any, high: Any, scale: Any, first: Any, last: Any) -> Any:
 
 @kernel(error_model="numpy")
 def choose(
-    ranges: Any, scales: Any, zeros: Any, way: Any, ends: Any, symmetric: Any, eps: Any
+    ranges: Any, scales: Any, zeros: Any, way: Any, ends: Any, symmetric: Any, bound: Any
 ) -> None:
-    """Fill scales and zero points; ``ends``: the first code, the last and the middle one."""
+    """Fill scales and zero points.
+
+    ``ends`` are the first code, the last and the middle one, ``bound`` is the rule's.
+    """
     first, last, middle = ends[0], ends[1], ends[2]
     for r in range(len(ranges)):
         low = min(ranges[r, 0], np.float32(0))
@@ -99,13 +102,13 @@ def choose(
             continue
         zeros[r] = middle
         if way == _POWER:
-            scale = _power(low, high, first, last, symmetric, eps)
+            scale = _power(low, high, first, last, symmetric, bound)
         elif way == _TORCH or (way == _TOKEN and not symmetric):
-            scale = _torch(low, high, first, last, symmetric, eps)
+            scale = _torch(low, high, first, last, symmetric, bound)
         elif way == _TOKEN:
-            scale = max(max(-low, high), eps) / np.float32(last)
+            scale = max(max(-low, high), bound) / np.float32(last)
         else:
-            scale = max(max(low / np.float32(first), high / np.float32(last)), eps)
+            scale = max(max(low / np.float32(first), high / np.float32(last)), bound)
         if not symmetric and way == _TOKEN:
             zeros[r] = _token_zero(low, high, scale, first, last)
         elif not symmetric:

@@ -87,6 +87,14 @@ class QParamsRule:
         return -(-(self.low + self.high) // 2)
 
     @property
+    def bound(self) -> float:
+        """What the scale (or reach) is at least, where the formula says so: eps, or its power."""
+        if self.formula != "power-of-two":
+            return self.eps
+        mantissa, exponent = math.frexp(self.eps)
+        return math.ldexp(0.5 if mantissa == 0.5 else 1.0, exponent)
+
+    @property
     def propagates(self) -> bool:
         """Infinities go on, as the formula says."""
         return self.non_finite == "propagate"

@@ -123,8 +123,3 @@ class Call:
     def where(self) -> str:
         """The call as errors name it."""
         return f"call {self.name!r} ({self.primitive})"
-
-    @property
-    def where_in_model(self) -> str:
-        """The call and its layer, as errors of a run name them."""
-        return f"{self.where} of layer {self.layer!r}" if self.layer else self.where

@@ -147,9 +147,12 @@ def _compute(call: Call, kernel: Kernel, arrays: list[Array], ledger: Ledger | N
 
     try:
         return kernel(arrays, ledger)
-    except (AccumulatorOverflowError, NonFiniteError) as error:
-        raise InputError(str(error), where=call.where_in_model) from None
+    except AccumulatorOverflowError as error:
+        raise InputError(str(error), where=call.where) from None
+    except NonFiniteError as error:
+        layer = f"layer {call.layer!r}, " if call.layer else ""
+        raise InputError(str(error), where=f"{layer}{call.where}") from None
     except ContractError as error:
-        raise ModelError(str(error), where=call.where_in_model) from None
+        raise ModelError(str(error), where=call.where) from None
     except MemoryError:
-        raise InputError("the output does not fit into memory", where=call.where_in_model) from None
+        raise InputError("the output does not fit into memory", where=call.where) from None

@@ -61,6 +61,11 @@ def test_by_hand() -> None:
     scales, zeros = hw.choose_qparams(x, hw.QParamsRule("onnx", 0, 255), (1,))
     assert scales.tolist() == [[float(np.float32(np.float32(5.1) / np.float32(255)))], [1.0]]
     assert zeros.tolist() == [[50], [0]]
+    assert [hw.QParamsRule("power-of-two", eps=e).bound for e in (0.25, 0.375, 1.0)] == [
+        0.25,
+        0.5,
+        1,
+    ]
     scales, zeros = hw.choose_qparams(x, hw.QParamsRule("power-of-two", symmetric=True))
     assert (scales.tolist(), zeros.tolist()) == ([[0.0625]], [[0]])
     assert hw.QParamsRule("torch", 0, 255, symmetric=True).middle == 128

@@ -293,7 +293,7 @@ def test_an_error_accumulator_names_its_call() -> None:
     tensors = with_tensor("conv.acc", format=hw.FixedFormat(12))
     with pytest.raises(InputError, match="overflow") as caught:
         net.program(calls=calls, tensors=tensors).run(net.codes())
-    assert caught.value.where == "call 'conv.correlation' (correlation) of layer 'conv'"
+    assert caught.value.where == "call 'conv.correlation' (correlation)"
 
 
 def test_batches_of_two_inputs_must_agree() -> None:

@@ -59,7 +59,7 @@ def test_what_is_not_finite_is_told_with_its_layer(odd: float) -> None:
     made = program(RULE, {"formula": "fbgemm", "output": BYTE})
     with pytest.raises(
         InputError,
-        match=r"^call 'c' \(choose_scale\) of layer 'encoder.fc': .*range at index \(1, 0, 0\)",
+        match=r"^layer 'encoder.fc', call 'c' \(choose_scale\): .*range at index \(1, 0, 0\)",
     ):
         made.run(x)
 

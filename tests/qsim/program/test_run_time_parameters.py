@@ -12,6 +12,7 @@ import hw_models as hw
 from hw_models import FLOAT32, FixedFormat
 from qsim.errors import InputError, ModelError
 from qsim.program import Call, Program, TensorSpec
+from tests.qsim.program.reference import interpret
 
 RULE = {"formula": "fbgemm", "low": 0, "high": 255, "symmetric": False, "eps": 2.0**-23}
 BYTE = {"bits": 8, "signed": False, "narrow": False}
@@ -50,6 +51,55 @@ def test_rows_and_groups_are_those_of_the_models(group: int, formula: str) -> No
     form = FixedFormat(8, signed=False)
     wanted = hw.quantize(x, s, z, form, formula, axis=-1, block=group)  # type: ignore[arg-type]
     assert np.array_equal(codes, wanted)
+
+
+@pytest.mark.parametrize("formula", ["fbgemm", "onnx", "power-of-two"])
+@pytest.mark.parametrize("rows", [False, True])
+def test_a_layer_equals_the_definition(formula: str, rows: bool) -> None:
+    """Range, parameters, codes, product and sums of a linear layer, per row and per tensor."""
+    rng = np.random.default_rng(1)
+    one: tuple[int, ...] = (-1, 1) if rows else (1, 1)
+    shapes = {"x": (-1, 6), "range": (*one, 2), "s": one, "y": (-1, 4), "back": (-1, 6)}
+    tensors = {name: TensorSpec(name, shape, FLOAT32) for name, shape in shapes.items()}
+    byte = FixedFormat(8, signed=False)
+    tensors |= {
+        name: TensorSpec(name, shape, byte) for name, shape in {"z": one, "q": (-1, 6)}.items()
+    }
+    tensors["acc"] = TensorSpec("acc", (-1, 4), FixedFormat(32))
+    weight = rng.integers(-128, 128, (4, 6)).astype(np.int8)
+    constants = {
+        "w": weight,
+        "sum": weight.sum(axis=1, dtype=np.int64),
+        "scale": rng.uniform(0.01, 0.1, 4).astype(np.float32),
+        "bias": rng.standard_normal(4).astype(np.float32),
+    }
+    rule = {**RULE, "formula": formula}
+    product = {
+        "x_zero_point": 0,
+        "weight_zero_point": 0,
+        "accumulator": {"bits": 32, "overflow": "wrap"},
+    }
+    sums = {
+        "weight_scale": {"constant": "scale"},
+        "weight_sum": {"constant": "sum"},
+        "bias": {"constant": "bias"},
+        "fused": True,
+    }
+    quantizer = {"formula": "onnx" if formula == "onnx" else "fbgemm", "output": BYTE}
+    calls = (
+        Call("a", "", "min_max", ("x",), "range", {"axes": [1] if rows else [0, 1]}),
+        Call("b", "", "choose_scale", ("range",), "s", rule),
+        Call("c", "", "choose_zero_point", ("range",), "z", rule),
+        Call("d", "", "quantize", ("x", "s", "z"), "q", quantizer),
+        Call("e", "", "linear", ("q", "w"), "acc", product),
+        Call("f", "", "dequantize_sums", ("acc", "s", "z"), "y", sums),
+        Call("g", "", "dequantize", ("q", "s", "z"), "back", {"formula": "onnx"}),
+    )
+    made = Program("fc", ("x",), ("y", "back"), tensors, constants, calls)
+    x = (rng.standard_normal((5, 6)) * 3).astype(np.float32)
+    wanted = interpret(made, [x])[0]
+    for name, found in zip(made.outputs, made.run(x), strict=True):
+        assert np.array_equal(found.view(np.int32), wanted[name].view(np.int32))
 
 
 @pytest.mark.parametrize("odd", [math.nan, math.inf, -math.inf])

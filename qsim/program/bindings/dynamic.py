@@ -143,13 +143,13 @@ def _parameters(x: Operand, operands: Sequence[Operand]) -> None:
 def _infer_quantize(
     operands: Sequence[Operand], attributes: Attributes
 ) -> tuple[tuple[int, ...], FixedFormat]:
-    x, *parameters = operands
-    require_float(x, "x")
-    _parameters(x, parameters)
     if attributes.get("non_finite") == "propagate" and attributes["formula"] != "onnx":
         raise ModelError.of(
             "non_finite='propagate' is defined for one formula", attributes["formula"], "onnx"
         )
+    x, *parameters = operands
+    require_float(x, "x")
+    _parameters(x, parameters)
     return x.shape, check.format_from_json(attributes["output"])
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tests.hw_models.soak.driver import Outcome, Rng
 
 SMALL = f32(Fraction(61, 10**6))
-ENDS = ((-128, 127), (0, 255), (0, 127), (-64, 63), (-8, 7), (-127, 127))
+ENDS = ((-128, 127), (0, 255), (0, 127), (-64, 63), (-8, 7), (-127, 127), (-127, 127))
 SCHEMES = (
     "torch",
     "torch-symmetric",
@@ -123,7 +123,9 @@ def case_choose_qparams(rng: Rng, scheme: str) -> Outcome:
         x = np.float32(
             rng.integers(2 * low - 1, 2 * high + 2, shape) * 2.0 ** integer(rng, -30, 30)
         )
-        x[..., :1], x[..., -1:] = pick(rng, (x.min(), x.max()), (-x.max(), x.max()), (0, x.max()))
+        most = x.max()
+        ends = (x.min(), most), (-most, most), (0, most), (-most, 3 * most)
+        x[..., :1], x[..., -1:] = pick(rng, *ends)
     x = np.clip(pick(rng, x, x, np.abs(x), -np.abs(x)), -3.4e38, 3.4e38).astype(np.float32)
     rows = x.reshape(-1, shape[-1])
     expected = [wanted(float(row.min()), float(row.max()), rule) for row in rows]

@@ -26,7 +26,8 @@ greatest of ``f32(lo / low)``, ``f32(hi / high)`` and ``eps``, so that no value 
 fbgemm: where ``f32(s)`` is 0 or has no finite reciprocal, ``s = 0.1``; where then
 ``s < f32(6.1e-5)``, ``s`` is that, and ``hi`` (if ``lo`` is 0), ``lo`` (if ``hi`` is 0) or both are
 stretched with it. The zero point is ``rint`` of ``low - lo / s`` or ``high - hi / s``, whichever
-has the smaller error, in float64. reduce_range of torch is a smaller ``high``: 127 for 255, and
+has the smaller error, in float64. executorch is fbgemm, but for a zero point that becomes a float32
+before it becomes an integer. reduce_range of torch is a smaller ``high``: 127 for 255, and
 -64..63 for -128..127.
 
 Corners: an empty row and a row with NaN are refused. So are infinities and finite ends so far apart
@@ -34,9 +35,10 @@ Corners: an empty row and a row with NaN are refused. So are infinities and fini
 they go on, as ONNX Runtime has it: the scale is that, and a zero point that is NaN is ``high``.
 
 Sources: torch.ao.quantization.utils.determine_qparams; ATen/native/quantized/cpu/QuantUtils.h,
-ChooseQuantizationParams; torch.ao.quantization.fx._decomposed, choose_qparams_per_token;
-torchao.quantization.quant_primitives, choose_qparams_affine (SYMMETRIC and ASYMMETRIC are torch,
-SYMMETRIC_NO_CLIPPING_ERR is no-clipping); onnxruntime/core/util/qmath.h, GetQuantizationParameter.
+ChooseQuantizationParams; ExecuTorch, kernels/quantized/cpu/op_choose_qparams.cpp;
+torch.ao.quantization.fx._decomposed, choose_qparams_per_token; torchao's choose_qparams_affine
+(SYMMETRIC and ASYMMETRIC are torch, SYMMETRIC_NO_CLIPPING_ERR is no-clipping);
+onnxruntime/core/util/qmath.h, GetQuantizationParameter.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ def reference(minimum: float, maximum: float, rule: QParamsRule) -> tuple[float,
             return scale, _zero(rule, rule.low - round(_f32(low / scale)))
         case "onnx":
             return _onnx(low, high, rule)
-        case "fbgemm":
+        case "fbgemm" | "executorch":
             return _fbgemm(low, high, rule)
         case "torch-per-token":
             if rule.symmetric:
@@ -86,4 +86,5 @@ def _fbgemm(low: float, high: float, rule: QParamsRule) -> tuple[float, int]:
     from_low, from_high = rule.low - low / scale, rule.high - high / scale
     nearer = abs(rule.low) - abs(low / scale) < abs(rule.high) - abs(high / scale)
     zero = from_low if nearer else from_high
+    zero = _f32(zero) if rule.formula == "executorch" else zero
     return _f32(scale), round(min(max(zero, rule.low), rule.high))

@@ -12,6 +12,7 @@ from hw_models.qparams.rule import CHOICES
 
 _TORCH: Final = CHOICES.index("torch")
 _FBGEMM: Final = CHOICES.index("fbgemm")
+_EXECUTORCH: Final = CHOICES.index("executorch")
 _ONNX: Final = CHOICES.index("onnx")
 _POWER: Final = CHOICES.index("power-of-two")
 _TOKEN: Final = CHOICES.index("torch-per-token")
@@ -38,7 +39,7 @@ def _power(low: Any, high: Any, first: Any, last: Any, symmetric: Any, bound: An
 
 
 @part(error_model="numpy")
-def _fbgemm(low: Any, high: Any, first: Any, last: Any) -> Any:
+def _fbgemm(low: Any, high: Any, first: Any, last: Any, narrows: Any) -> Any:
     lo, hi = np.float64(low), np.float64(high)
     count = np.float64(last - first)
     scale: Any = (hi - lo) / count
@@ -57,6 +58,8 @@ def _fbgemm(low: Any, high: Any, first: Any, last: Any) -> Any:
         scale = SMALL
     nearer = abs(first) - abs(lo / scale) < abs(last) - abs(hi / scale)
     zero = first - lo / scale if nearer else last - hi / scale
+    if narrows:
+        zero = np.float64(np.float32(zero))
     return np.float32(scale), np.int64(np.rint(min(max(zero, np.float64(first)), np.float64(last))))
 
 
@@ -94,8 +97,8 @@ def choose(
     for r in range(len(ranges)):
         low = min(ranges[r, 0], np.float32(0))
         high = max(ranges[r, 1], np.float32(0))
-        if way == _FBGEMM:
-            scales[r], zeros[r] = _fbgemm(low, high, first, last)
+        if way in (_FBGEMM, _EXECUTORCH):
+            scales[r], zeros[r] = _fbgemm(low, high, first, last, way == _EXECUTORCH)
             continue
         if way == _ONNX:
             scales[r], zeros[r] = _onnx(low, high, first, last)

@@ -13,7 +13,7 @@ from hw_models._pointwise import require_int
 from hw_models.errors import ContractError
 
 Choice: TypeAlias = Literal[
-    "torch", "fbgemm", "onnx", "power-of-two", "torch-per-token", "no-clipping"
+    "torch", "fbgemm", "executorch", "onnx", "power-of-two", "torch-per-token", "no-clipping"
 ]
 CHOICES: Final[tuple[Choice, ...]] = get_args(Choice)
 NonFinite: TypeAlias = Literal["refuse", "propagate"]

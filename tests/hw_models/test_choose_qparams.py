@@ -17,7 +17,7 @@ GO_ON: dict[str, NonFinite] = {"onnx": "propagate"}
 RULES = [
     hw.QParamsRule(formula, low, high, symmetric, non_finite=GO_ON.get(formula, "refuse"))
     for formula, (low, high), symmetric in itertools.product(CHOICES, CODES, (False, True))
-    if not symmetric or formula not in ("fbgemm", "onnx")
+    if not symmetric or formula not in ("fbgemm", "executorch", "onnx")
     if formula != "no-clipping" or (symmetric and low < 0)
 ]
 TINY = float(np.float32(1e-45))

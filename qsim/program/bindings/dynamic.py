@@ -239,7 +239,7 @@ def _number(value: Any, constants: Constants) -> None:
 _NON_FINITE: Final = check.one_of("refuse", "propagate")
 _RULE: Final = {
     "formula": check.one_of(
-        "torch", "fbgemm", "onnx", "power-of-two", "torch-per-token", "no-clipping"
+        "torch", "fbgemm", "executorch", "onnx", "power-of-two", "torch-per-token", "no-clipping"
     ),
     "low": CODE,
     "high": CODE,

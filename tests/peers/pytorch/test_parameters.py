@@ -4,6 +4,7 @@ quantized_decomposed.choose_qparams{,_symmetric}:   choose_qparams("torch"); qua
 quantized_decomposed.choose_qparams_per_token...:   "torch-per-token"; quantize("torch-per-token"),
                                                     ("torch-per-group") of float32 scales
 quantized_decomposed.quantize_per_channel_group:    quantize("torch-per-group") of blocks
+ExecuTorch's choose_qparams, quantize_per_tensor:   "executorch"; quantize("executorch")
 _choose_qparams_per_tensor, quantize_per_tensor_dynamic, quantized.linear_dynamic: "fbgemm"
 torchao choose_qparams_affine, quantize_affine:     "torch", "no-clipping"; quantize("executorch")
 """
@@ -187,6 +188,36 @@ def fbgemm(signed: bool, reduce_range: bool, x: Floats) -> None:
 def test_fbgemm(signed: bool, reduce_range: bool, count: int) -> None:
     for x in blocks(7, count):
         fbgemm(signed, reduce_range, x)
+
+
+def executorch(low: int, high: int, x: Floats) -> None:
+    dtype, out = (torch.int8, INT8) if low else (torch.uint8, UINT8)
+    scale, zero = choose_qparams(x, QParamsRule("executorch", low, high), (1,))
+    made = quantize(x, scale, zero, out, "executorch")
+    scales, zeros, codes = [], [], []
+    for t in map(torch.from_numpy, x):
+        s, z = torch.empty(1, dtype=torch.float64), torch.empty(1, dtype=torch.int64)
+        given = t, low, high, 2.0**-23, dtype
+        OPS.choose_qparams.Tensor_out(*given, scale_out=s, zero_point_out=z)
+        q = torch.empty(t.shape, dtype=dtype)
+        OPS.quantize_per_tensor.Tensor_out(t, s, z, low, high, dtype, out=q)
+        scales.append(F32(s.item()))
+        zeros.append(z.item())
+        codes.append(q.numpy())
+    equal(scale, scales, x)
+    equal(zero, zeros, x)
+    equal(made, codes, x)
+
+
+@pytest.mark.peer("ExecuTorch", ["min_max", "choose_scale", "choose_zero_point", "quantize"])
+@pytest.mark.parametrize(("low", "high"), [(-128, 127), (0, 255)])
+@pytest.mark.parametrize("count", [100, pytest.param(50_000, marks=soak)])
+def test_executorch(low: int, high: int, count: int) -> None:
+    pytest.importorskip("executorch.kernels.quantized")  # registers operators with an out argument
+    for x in blocks(9, count):
+        executorch(low, high, x)
+    step = np.arange(1, 41, dtype=F32)[:, None] * F32(972)
+    executorch(low, high, np.concatenate([-step, step], axis=1))  # zero points that tie in float32
 
 
 def told_apart(scale: np.float32, zero: int, count: int) -> tuple[Floats, npt.NDArray[Any]]:

@@ -26,6 +26,7 @@ SCHEMES = (
     "torch-per-token",
     "torch-per-token-symmetric",
     "fbgemm",
+    "executorch",
     "onnx",
     "power-of-two",
     "power-of-two-symmetric",
@@ -50,7 +51,7 @@ def wanted(least: float, most: float, rule: hw.QParamsRule) -> tuple[float, int]
         rule.high - rule.low,
     )
     eps, reach, middle = Fraction(rule.eps), max(-lo, hi), (rule.low + rule.high + 1) // 2
-    if rule.formula == "fbgemm":
+    if rule.formula in ("fbgemm", "executorch"):
         return fbgemm(lo, hi, n, rule)
     if rule.formula == "no-clipping":
         return float(max(f32(lo / rule.low), f32(hi / rule.high), eps)), middle
@@ -99,6 +100,7 @@ def fbgemm(lo: Fraction, hi: Fraction, n: int, rule: hw.QParamsRule) -> tuple[fl
     down, up = f64(lo / scale), f64(hi / scale)
     first = f64(abs(rule.low) - abs(down)) < f64(abs(rule.high) - abs(up))
     zero = f64(rule.low - down) if first else f64(rule.high - up)
+    zero = f32(zero) if rule.formula == "executorch" else zero
     return float(f32(scale)), rint(clamp(zero, rule))
 
 

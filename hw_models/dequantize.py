@@ -23,19 +23,20 @@ from hw_models._arguments import as_array, require_ledger, require_name
 from hw_models._pointwise import as_int64, extremes, require_integers
 from hw_models.compiled import kernel
 from hw_models.errors import ContractError, no_case
-from hw_models.quantize import FORMULAS, parameter_view, parameters
+from hw_models.quantization.formulas import FORMULAS
+from hw_models.quantization.parameters import parameter_view, parameters
 
 if TYPE_CHECKING:
     from hw_models.formats import FloatArray, IntArray
     from hw_models.ledger import Ledger
-    from hw_models.quantize import Formula
+    from hw_models.quantization.formulas import Formula
 
 
 def _subtracts_exactly(formula: Formula) -> bool:
     match formula:
         case "torch":
             return False
-        case "executorch" | "onnx" | "tflite" | "fbgemm":
+        case "executorch" | "onnx" | "tflite" | "fbgemm" | "torch-per-token" | "torch-per-group":
             return True
         case _:
             raise ContractError(no_case(formula, "formula", FORMULAS))

@@ -58,11 +58,18 @@ class NonFiniteError(ArithmeticError):
         index: of the first such row or element, in C order.
     """
 
-    def __init__(self, primitive: str, what: str, index: tuple[int, ...], shown: str) -> None:
+    def __init__(
+        self,
+        primitive: str,
+        what: str,
+        index: tuple[int, ...],
+        shown: str,
+        wanted: str = "finite",
+    ) -> None:
         self.index = index
         super().__init__(
-            f"{primitive}: {what} at index {index} must be finite, not {shown} "
-            "(accepted: finite numbers)"
+            f"{primitive}: {what} at index {index} must be {wanted}, not {shown} "
+            f"(accepted: {wanted} numbers)"
         )
 
 

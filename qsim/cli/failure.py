@@ -109,7 +109,8 @@ def _is_contract_error(error: BaseException) -> bool:
     module = sys.modules.get("hw_models.errors")
     if module is None:
         return False
-    return isinstance(error, (module.ContractError, module.AccumulatorOverflowError))
+    kinds = module.ContractError, module.AccumulatorOverflowError, module.NonFiniteError
+    return isinstance(error, kinds)
 
 
 def one_line(text: object) -> str:

@@ -70,7 +70,7 @@ def arithmetic(target: Target) -> TableArithmetic:
     match target.quantize.formula:
         case "onnx":
             return tables.ONNX
-        case "torch" | "executorch" | "tflite" | "fbgemm":
+        case "torch" | "executorch" | "tflite" | "fbgemm" | "torch-per-token" | "torch-per-group":
             return tables.TORCH
         case _:
             assert_never(target.quantize.formula)

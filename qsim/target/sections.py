@@ -54,9 +54,13 @@ RequantizeRounding: TypeAlias = Literal[FixedRounding, ShiftRounding]
 AddRounding: TypeAlias = Literal["requantize", FixedRounding, ShiftRounding]
 Derive: TypeAlias = Literal["float64", "float32"]
 PadValue: TypeAlias = Literal["zero_point", "zero"]
-Formula: TypeAlias = Literal["torch", "executorch", "onnx", "tflite", "fbgemm"]
+Formula: TypeAlias = Literal[
+    "torch", "executorch", "onnx", "tflite", "fbgemm", "torch-per-token", "torch-per-group"
+]
 # The names of hw_models.choose_qparams.CHOICES, which a test compares.
-Choice: TypeAlias = Literal["torch", "fbgemm", "onnx", "power-of-two"]
+Choice: TypeAlias = Literal[
+    "torch", "fbgemm", "executorch", "onnx", "power-of-two", "torch-per-token", "no-clipping"
+]
 Granularity: TypeAlias = Literal["tensor", "token"]
 RecurrentKernel: TypeAlias = Literal["tflite-micro", "cmsis-nn", "litert"]
 AddFormula: TypeAlias = Literal[
@@ -342,7 +346,7 @@ class Quantize(Section):
     """From float to code, at the boundary of the network.
 
     Attributes:
-        formula: ``torch``, ``executorch``, ``onnx`` or ``tflite``, as in hw_models.quantize.
+        formula: a name of the table of hw_models.quantize.
     """
 
     formula: Formula
@@ -400,8 +404,7 @@ class Dynamic(Section):
     """Products whose activations are quantized at run time, for the range that they then have.
 
     Attributes:
-        formula: ``torch``, ``fbgemm``, ``onnx`` or ``power-of-two``: how scale and zero point
-            follow from a range, as in hw_models.choose_qparams.
+        formula: how scale and zero point follow from a range, as in hw_models.choose_qparams.
         bits: width of a code, 2 to 8. torch's reduce_range is 7.
         signed: two's complement; false counts from 0.
         symmetric: the zero point is the middle code.

@@ -9,14 +9,16 @@ import numpy as np
 import pytest
 
 import hw_models as hw
-from hw_models.choose_qparams import CHOICES, choose, reference
+from hw_models.choose_qparams import CHOICES, NonFinite, choose, reference
 from hw_models.min_max import reference as ends
 
 CODES = ((-128, 127), (0, 255), (0, 127), (-127, 127), (-64, 63), (-8, 7))
+GO_ON: dict[str, NonFinite] = {"onnx": "propagate"}
 RULES = [
-    hw.QParamsRule(formula, low, high, symmetric)
+    hw.QParamsRule(formula, low, high, symmetric, non_finite=GO_ON.get(formula, "refuse"))
     for formula, (low, high), symmetric in itertools.product(CHOICES, CODES, (False, True))
-    if not symmetric or formula in ("torch", "power-of-two")
+    if not symmetric or formula not in ("fbgemm", "executorch", "onnx")
+    if formula != "no-clipping" or (symmetric and low < 0)
 ]
 TINY = float(np.float32(1e-45))
 LIMITS = (
@@ -50,7 +52,7 @@ def test_edges_and_drawn_ranges_follow_the_definition(rule: hw.QParamsRule) -> N
     wanted = [reference(float(low), float(high), rule) for low, high in rows]
     assert scales.tolist() == [scale for scale, _ in wanted]
     assert zeros.tolist() == [zero for _, zero in wanted]
-    assert (scales > 0).all()
+    assert (scales > 0).all() or rule.propagates
     assert rule.low <= zeros.min() <= zeros.max() <= rule.high
 
 
@@ -59,9 +61,67 @@ def test_by_hand() -> None:
     scales, zeros = hw.choose_qparams(x, hw.QParamsRule("onnx", 0, 255), (1,))
     assert scales.tolist() == [[float(np.float32(np.float32(5.1) / np.float32(255)))], [1.0]]
     assert zeros.tolist() == [[50], [0]]
+    assert [hw.QParamsRule("power-of-two", eps=e).bound for e in (0.25, 0.375, 1.0)] == [
+        0.25,
+        0.5,
+        1,
+    ]
     scales, zeros = hw.choose_qparams(x, hw.QParamsRule("power-of-two", symmetric=True))
     assert (scales.tolist(), zeros.tolist()) == ([[0.0625]], [[0]])
     assert hw.QParamsRule("torch", 0, 255, symmetric=True).middle == 128
+
+
+def test_per_token_by_hand() -> None:
+    # -3 and 124.5 in steps of 0.5: 2 - 128 and 124.5 - 127.5 say where 0 is, and -122 is nearer.
+    x = np.array([[-3.0, 124.5], [-124.5, 3.0]], np.float32)
+    scales, zeros = hw.choose_qparams(x, hw.QParamsRule("torch-per-token"), (1,))
+    assert (scales.tolist(), zeros.tolist()) == ([[0.5], [0.5]], [[-122], [121]])
+    rule = hw.QParamsRule("torch-per-token", symmetric=True, eps=0.5)
+    scales, zeros = hw.choose_qparams(np.array([[-254.0], [0.25]], np.float32), rule, (1,))
+    assert scales.tolist() == [[2.0], [float(np.float32(0.5) / np.float32(127))]]
+    assert zeros.tolist() == [[0], [0]]
+
+
+def test_nothing_is_clipped() -> None:
+    rule = hw.QParamsRule("no-clipping", -8, 7, symmetric=True)
+    scales, zeros = hw.choose_qparams(
+        np.array([[-16.0, 7.0], [-8.0, 14.0]], np.float32), rule, (1,)
+    )
+    assert (scales.tolist(), zeros.tolist()) == ([[2.0], [2.0]], [[0], [0]])
+
+
+def test_groups_are_parts_of_rows() -> None:
+    x = np.random.default_rng(1).standard_normal((3, 2, 12)).astype(np.float32)
+    rule = hw.QParamsRule("fbgemm", 0, 255)
+    scales, zeros = hw.choose_qparams(x, rule, group=4)
+    apart = hw.choose_qparams(x.reshape(3, 2, 3, 4), rule, (-1,))
+    assert scales.shape == zeros.shape == (3, 2, 3)
+    assert np.array_equal(scales, apart[0][..., 0])
+    form = hw.FixedFormat(8, signed=False)
+    codes = hw.quantize(x, scales, zeros, form, "fbgemm", axis=-1, block=4)
+    rows = hw.quantize(x.reshape(3, 2, 3, 4), *apart, form, "fbgemm")
+    assert np.array_equal(codes, rows.reshape(x.shape))
+    assert hw.choose_qparams(x[:0], rule, group=12)[0].shape == (0, 2, 1)
+
+
+def test_infinities_go_on_where_the_rule_says_so() -> None:
+    rule = hw.QParamsRule("onnx", 0, 255, non_finite="propagate")
+    rows = [[math.inf, 1], [-math.inf, 1], [-3e38, 3e38], [0, TINY], [-math.inf, math.inf]]
+    x = np.array(rows, np.float32)
+    scales, zeros = hw.choose_qparams(x, rule, (1,))
+    assert scales[:, 0].tolist() == [math.inf, math.inf, math.inf, 0.0, math.inf]
+    assert zeros[:, 0].tolist() == [0, 255, 0, 255, 255]
+    assert [reference(min(row), max(row), rule) for row in rows] == [
+        (scale, zero)
+        for scale, zero in zip(scales[:, 0].tolist(), zeros[:, 0].tolist(), strict=True)
+    ]
+    form = hw.FixedFormat(8, signed=False)
+    codes = hw.quantize(x, scales, zeros, form, "onnx", non_finite="propagate")
+    assert codes.tolist() == [[0, 0], [0, 255], [0, 0], [0, 255], [0, 0]]
+    with pytest.raises(
+        hw.NonFiniteError, match=r"index \(1, 0\) must be finite or infinite, not nan"
+    ):
+        hw.choose_qparams(np.array([[1.0], [math.nan]], np.float32), rule, (1,))
 
 
 @pytest.mark.parametrize("axes", [None, (0,), (1,), (-1,), (0, 2), (2, 0), (1, 2)])
@@ -105,6 +165,8 @@ def test_a_range_without_a_finite_scale_is_refused() -> None:
     with pytest.raises(hw.NonFiniteError, match="scale"):
         hw.choose_qparams(x)
     assert np.isfinite(hw.choose_qparams(x, hw.QParamsRule("fbgemm", 0, 255))[0]).all()
+    with pytest.raises(hw.NonFiniteError, match="must be positive and finite, not 0"):
+        hw.choose_qparams(np.array([0.0, TINY], np.float32), hw.QParamsRule("onnx", 0, 255))
 
 
 def test_arguments_outside_the_contract_are_refused() -> None:
@@ -118,6 +180,12 @@ def test_arguments_outside_the_contract_are_refused() -> None:
         (lambda: hw.QParamsRule(low=1, high=5), "with 0 among them"),
         (lambda: hw.QParamsRule(eps=0.0), "a float32 above 0"),
         (lambda: choose(x, hw.QParamsRule()), "least, greatest"),
+        (lambda: hw.choose_qparams(x, group=2), r"divide .* not 2 for 3 \(accepted: 1, 3\)"),
+        (lambda: hw.choose_qparams(x, axes=(1,), group=3), "runs along the last dimension"),
+        (lambda: hw.QParamsRule(non_finite="propagate"), "'onnx' alone, not for 'torch'"),
+        (lambda: hw.QParamsRule("no-clipping"), "must be symmetric"),
+        (lambda: hw.QParamsRule("no-clipping", 0, 255, True), "both sides of 0"),
+        (lambda: hw.QParamsRule("torch-per-token", -5, 0, True), "must be above 0"),
     ):
         with pytest.raises(hw.ContractError, match=said):
             call()

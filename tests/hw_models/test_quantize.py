@@ -1,4 +1,4 @@
-"""Quantize: the four float formulas, reference = kernel, and torch's own operator."""
+"""Quantize: the float formulas, reference = kernel, and torch's own operator."""
 
 from __future__ import annotations
 
@@ -79,6 +79,29 @@ def test_the_formulas_differ_where_they_should():
     assert (by_torch != by_executorch).any()
 
 
+@pytest.mark.parametrize("scale", [0.5, 0.0, math.inf, math.nan])
+def test_what_goes_on_follows_the_definition(scale):
+    x = np.array([math.nan, math.inf, -math.inf, 0.0, -0.0, 1.25, -300.0, 1e-45], np.float32)
+    form, ledger = FixedFormat(8, signed=False), Ledger()
+    y = quantize(x, scale, 7, form, "onnx", non_finite="propagate", ledger=ledger)
+    expected = [reference(float(v), scale, 7, form, "onnx", "propagate") for v in x]
+    assert y.tolist() == expected
+    assert y[0] == 0
+    usual = np.isfinite(x) & (scale == 0.5)
+    assert (y[usual] == (quantize(x[usual], 0.5, 7, form, "onnx") if usual.any() else 0)).all()
+
+
+def test_a_zero_point_before_the_rounding_makes_ties_of_others():
+    x = np.array([0.5, 1.5, -0.5], np.float32)
+    assert quantize(x, 1.0, 1, formula="torch").tolist() == [1, 3, 1]
+    for formula in ("fbgemm", "torch-per-token", "torch-per-group"):
+        assert quantize(x, 1.0, 1, formula=formula).tolist() == [2, 2, 0]
+    # A sum in float32 forgets what is above the half; one in float64 does not.
+    above, wide = np.array([0.5000001], np.float32), FixedFormat(16)
+    made = [quantize(above, 1.0, 128, wide, f)[0] for f in ("fbgemm", "torch-per-token", "torch")]
+    assert made == [128, 129, 129]
+
+
 @pytest.mark.parametrize("dtype", [np.float16, np.float64])
 def test_other_floats_are_rounded_to_float32(dtype):
     x = np.array([0.1, 2.5, -3.3, 1e4], dtype)
@@ -109,6 +132,11 @@ def test_torch_formula_is_torch():
         (lambda: quantize(np.ones((2, 2)), [0.1, 0.2, 0.3], axis=1), "3 for 2 channels"),
         (lambda: quantize(np.ones((2, 2)), [0.1], axis=1, block=2), "must have shape"),
         (lambda: quantize(np.ones((2, 2)), 0.1, block=2), "block needs an axis"),
+        (lambda: quantize(np.ones(2), 0.1, non_finite="propagate"), "'onnx' alone"),
+        (
+            lambda: quantize(np.ones(2), -0.1, formula="onnx", non_finite="propagate"),
+            "scale must be positive",
+        ),
     ],
 )
 def test_refusals(call, match):

@@ -24,6 +24,7 @@ DISTRIBUTIONS: Final = {
     "ONNX": "onnxruntime",
     "PyTorch": "torch",
     "TOSA": "tosa-tools",
+    "torchao": "torchao",
     "ExecuTorch": "executorch",
     "apytypes": "apytypes",
 }

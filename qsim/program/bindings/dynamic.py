@@ -143,6 +143,10 @@ def require_parameters(x: Operand, operands: Sequence[Operand]) -> None:
 def _infer_quantize(
     operands: Sequence[Operand], attributes: Attributes
 ) -> tuple[tuple[int, ...], FixedFormat]:
+    if attributes.get("non_finite") == "propagate" and attributes["formula"] != "onnx":
+        raise ModelError.of(
+            "non_finite='propagate' is defined for one formula", attributes["formula"], "onnx"
+        )
     x, *parameters = operands
     require_float(x, "x")
     require_parameters(x, parameters)
@@ -156,8 +160,9 @@ def _prepare_quantize(
 
     del operands, constants
     output, formula = check.format_from_json(attributes["output"]), attributes["formula"]
+    non_finite = attributes.get("non_finite", "refuse")
     return lambda arrays, ledger: quantize(
-        arrays[0], arrays[1], arrays[2], output, formula, ledger=ledger
+        arrays[0], arrays[1], arrays[2], output, formula, non_finite=non_finite, ledger=ledger
     )
 
 
@@ -232,12 +237,16 @@ def _number(value: Any, constants: Constants) -> None:
         raise ModelError.of("must be a number", value, "a float32 above 0")
 
 
+_NON_FINITE: Final = check.one_of("refuse", "propagate")
 _RULE: Final = {
-    "formula": check.one_of("torch", "fbgemm", "onnx", "power-of-two"),
+    "formula": check.one_of(
+        "torch", "fbgemm", "executorch", "onnx", "power-of-two", "torch-per-token", "no-clipping"
+    ),
     "low": CODE,
     "high": CODE,
     "symmetric": check.boolean,
     "eps": _number,
+    "non_finite": _NON_FINITE,
 }
 
 _FORMULA: Final = check.one_of(*get_args(Formula))
@@ -251,15 +260,28 @@ DYNAMIC: Final[Mapping[str, Binding]] = {
         _prepare_min_max,
         floats=("x",),
     ),
-    "choose_scale": Binding(("ranges",), _RULE, _infer_scale, _prepare_scale, floats=("ranges",)),
+    "choose_scale": Binding(
+        ("ranges",),
+        _RULE,
+        _infer_scale,
+        _prepare_scale,
+        optional=("non_finite",),
+        floats=("ranges",),
+    ),
     "choose_zero_point": Binding(
-        ("ranges",), _RULE, _infer_zero_point, _prepare_zero_point, floats=("ranges",)
+        ("ranges",),
+        _RULE,
+        _infer_zero_point,
+        _prepare_zero_point,
+        optional=("non_finite",),
+        floats=("ranges",),
     ),
     "quantize": Binding(
         ("x", "scale", "zero_point"),
-        {"formula": _FORMULA, "output": check.output_format},
+        {"formula": _FORMULA, "output": check.output_format, "non_finite": _NON_FINITE},
         _infer_quantize,
         _prepare_quantize,
+        optional=("non_finite",),
         floats=("x", "scale"),
     ),
     "dequantize": Binding(

@@ -17,10 +17,13 @@ if TYPE_CHECKING:
 
 
 def reciprocal64(scale: float) -> Fraction:
-    """The float64 reciprocal, by exact comparison with the neighbours of 1 / scale."""
-    exact = 1 / Fraction(scale)
-    near = exact.numerator / exact.denominator  # Python rounds a ratio of integers correctly
-    return Fraction(near)
+    """The float64 reciprocal."""
+    return f64(1 / Fraction(scale))
+
+
+def f64(exact: Fraction) -> Fraction:
+    """The nearest float64: Python rounds a ratio of integers correctly."""
+    return Fraction(exact.numerator / exact.denominator)
 
 
 def quantize(x: float, scale: float, zero_point: int, formula: str) -> int:
@@ -33,10 +36,16 @@ def quantize(x: float, scale: float, zero_point: int, formula: str) -> int:
         return whole(f32(Fraction(x) / narrow), "half_away") + zero_point
     if formula == "onnx":
         return whole(f32(Fraction(x) / narrow)) + zero_point
+    if formula == "torch-per-token":
+        return whole(f64(f64(Fraction(x) * reciprocal64(scale)) + zero_point))
     inverse = f32(reciprocal64(scale) if formula == "torch" else 1 / narrow)
+    if formula == "fbgemm":
+        return whole(f32(Fraction(x) * inverse + f32(zero_point)))
     scaled = f32(Fraction(x) * inverse)
     if isinstance(scaled, float):
         return LIMIT if scaled > 0 else -LIMIT
+    if formula == "torch-per-group":
+        return whole(f32(scaled + f32(zero_point)))
     rounded = round_ratio(scaled.numerator, scaled.denominator, "half_even")
     return whole(f32(rounded + f32(zero_point)))
 

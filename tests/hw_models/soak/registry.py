@@ -16,6 +16,8 @@ from tests.hw_models.soak.cases.activation import case_activation
 from tests.hw_models.soak.cases.add import case_add, case_sub
 from tests.hw_models.soak.cases.argmax import case_argmax
 from tests.hw_models.soak.cases.bias_add import case_bias_add
+from tests.hw_models.soak.cases.choose_qparams import SCHEMES as CHOICES
+from tests.hw_models.soak.cases.choose_qparams import case_choose_qparams
 from tests.hw_models.soak.cases.concat import case_concat
 from tests.hw_models.soak.cases.correlation import case_correlation
 from tests.hw_models.soak.cases.dequantize import case_dequantize
@@ -85,6 +87,7 @@ PRIMITIVES: dict[str, tuple[Case, Iterable[str]]] = {
     "avg_pool": (case_avg_pool, DIVISIONS),
     "quantize": (case_quantize, FORMULAS),
     "dequantize": (case_dequantize, ["torch", "executorch", "onnx"]),
+    "choose_qparams": (case_choose_qparams, CHOICES),
     "packing": (case_packing, ["low", "high"]),
 }
 SCHEMES = [(name, scheme) for name, (_, schemes) in PRIMITIVES.items() for scheme in schemes]

@@ -116,6 +116,7 @@ CALLS: dict[str, tuple[str, Callable[[Arguments], Contract]]] = {
     "shift_right": ("shift_right", lambda a: (a["rounding"], of_format(a["output"]))),
     "quantize": ("quantize", lambda a: (a["formula"], of_format(a["output"]))),
     "dequantize": ("dequantize", lambda a: of_codes(a["q"])),
+    "choose_qparams": ("choose_qparams", lambda a: (a["rule"].formula, a["rule"].symmetric)),
     "float_requantize": ("float_requantize", lambda a: of_scheme(a["scheme"])),
 }
 

@@ -22,8 +22,14 @@ from qsim.target import Target
 from tests.peers.evidence.contracts import CALLS, Contract, of_target
 
 TESTS = "tests.peers."
-# Rows of a target that are calls of another function.
-CALLED = {"requantize_linear": "requantize", "resize_scaled": "resize"}
+# Primitives that are calls of another function.
+CALLED = {
+    "requantize_linear": "requantize",
+    "resize_scaled": "resize",
+    "min_max": "choose_qparams",
+    "choose_scale": "choose_qparams",
+    "choose_zero_point": "choose_qparams",
+}
 
 
 @dataclass

@@ -35,6 +35,7 @@ from tests.hw_models.registers import (
     of_adder,
     of_requantizer,
 )
+from tests.qsim.program.dynamic_reference import DYNAMIC_DEFINITIONS
 from tests.qsim.program.elementwise_reference import DEFINITIONS as ELEMENTWISE_DEFINITIONS
 from tests.qsim.program.reading import fixed_format
 from tests.qsim.program.table_reference import DEFINITIONS as TABLE_DEFINITIONS
@@ -448,6 +449,7 @@ DEFINITIONS: dict[str, Callable[[Sequence[Array], dict[str, Any], Program, Book]
     "permute": _permute,
     "strided_slice": _strided_slice,
     "gather": _gather,
+    **DYNAMIC_DEFINITIONS,
     **ELEMENTWISE_DEFINITIONS,
     **TABLE_DEFINITIONS,
 }

@@ -20,6 +20,7 @@ from qsim.program.bindings import (
     SUMS,
     TABLES,
     TRANSPOSED,
+    UNITS,
     Binding,
     Kernel,
     Operand,
@@ -44,6 +45,7 @@ _BUILTIN: Final[dict[str, Binding]] = {
     **MOVES,
     **PICKS,
     **DYNAMIC,
+    **UNITS,
 }
 _ALL: Final[ChainMap[str, Binding]] = ChainMap(dict(_BUILTIN))
 _ALL.maps.insert(0, REGISTERED)  # type: ignore[arg-type]  # read through the proxy only

@@ -94,6 +94,11 @@ PrimitiveName: TypeAlias = Literal[
     "quantize",
     "dequantize",
     "dequantize_sums",
+    "layer_norm",
+    "group_norm",
+    "rms_norm",
+    "rotary",
+    "integer_function",
 ]
 
 SCHEMA: Final = 1  # version of the contract's form

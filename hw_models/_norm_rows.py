@@ -14,16 +14,17 @@ from hw_models._pointwise import (
     INT64_MIN,
     require_codes,
     require_int,
+    require_narrow,
     require_output,
     require_signed,
 )
 from hw_models.errors import ContractError
-from hw_models.formats import FixedFormat, IntArray
 from hw_models.integer.norms import LIMIT, IntegerNorm, rows
 from hw_models.ledger import fixed_register
 from hw_models.requantize import requantize
 
 if TYPE_CHECKING:
+    from hw_models.formats import FixedFormat, IntArray
     from hw_models.ledger import Ledger
 
 Parameters = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
@@ -35,10 +36,7 @@ def require_norm(norm: IntegerNorm, codes: FixedFormat, count: int, zero_point: 
         raise ContractError(
             f"norm must be an IntegerNorm, not {show(norm)} (accepted: hw_models.IntegerNorm)"
         )
-    if not isinstance(codes, FixedFormat) or codes.bits > 16:
-        raise ContractError(
-            f"input must be a FixedFormat of 1 to 16 bits, not {show(codes)} (accepted: 1..16 bits)"
-        )
+    require_narrow(codes, "input")
     size = max(abs(codes.min - zero_point), abs(codes.max - zero_point))
     most = (norm.limit - 1) // size
     if not 1 <= count <= most:
@@ -51,6 +49,7 @@ def require_norm(norm: IntegerNorm, codes: FixedFormat, count: int, zero_point: 
 def codes_in(x: IntArray, codes: FixedFormat, output: FixedFormat, ledger: Any) -> IntArray:
     """Return the codes, checked."""
     require_ledger(ledger)
+    require_narrow(codes, "input")
     require_output(output)
     array = require_signed(as_array(x, "x"), "x")
     require_codes(array, "x", codes)
@@ -63,7 +62,11 @@ def parameters(
     """Return weight and bias as int64 of that shape, bounded so that sums fit 32 bits."""
     given = []
     for value, name, default in ((weight, "weight", 1), (bias, "bias", 0)):
-        array = np.full(shape, default) if value is None else require_signed(value, name)
+        array = (
+            np.full(shape, default)
+            if value is None
+            else require_signed(as_array(value, name), name)
+        )
         if array.shape != shape:
             raise ContractError(
                 f"{name} must have one value per channel, not shape {array.shape} "

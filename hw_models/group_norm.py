@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hw_models._arguments import as_array
 from hw_models._norm_rows import codes_in, normalize, parameters, require_norm
 from hw_models._pointwise import require_int
 from hw_models.errors import ContractError
@@ -94,6 +95,6 @@ def instance_norm(
     ledger: Ledger | None = None,
 ) -> IntArray:
     """Normalize each channel of each sample: ``group_norm`` with a group for each channel."""
-    shape = np.shape(x)
-    groups = int(shape[1]) if len(shape) > 1 else 1
+    shape = as_array(x, "x").shape
+    groups = max(shape[1], 1) if len(shape) > 1 else 1
     return group_norm(x, norm, groups, weight, bias, zero_point, input, output, clamp, ledger)

@@ -27,6 +27,7 @@ from hw_models._pointwise import (
     INT64_MIN,
     memory_order,
     require_codes,
+    require_narrow,
     require_output,
     require_signed,
 )
@@ -61,7 +62,6 @@ __all__ = [
 FunctionUnit: TypeAlias = (
     IbertExp | ExpSigmoid | ExpSilu | IbertGelu | NewtonReciprocal | NewtonRsqrt
 )
-MAX_BITS: Final = 16
 _INT8: Final = FixedFormat(8)
 _AS_IS: Final = PowerOfTwo(0)
 _INFINITE: Final = 1 << 40  # beyond every output format and zero point
@@ -122,11 +122,7 @@ def require_unit(unit: FunctionUnit, codes: FixedFormat) -> None:
         raise ContractError(
             f"unit must be an integer function, not {show(unit)} (accepted: {', '.join(_NAMES)})"
         )
-    if not isinstance(codes, FixedFormat) or codes.bits > MAX_BITS:
-        raise ContractError(
-            f"input must be a FixedFormat of 1 to {MAX_BITS} bits, not {show(codes)} "
-            f"(accepted: 1..{MAX_BITS} bits)"
-        )
+    require_narrow(codes, "input")
     name = "top" if isinstance(unit, IbertExp) else "input_zero_point"
     origin = unit.top if isinstance(unit, IbertExp) else unit.input_zero_point
     if not codes.fits(origin):

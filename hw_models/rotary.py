@@ -29,6 +29,7 @@ from hw_models._pointwise import (
     extremes,
     require_codes,
     require_int,
+    require_narrow,
     require_output,
     require_signed,
 )
@@ -154,10 +155,7 @@ def require_rotary(shape: tuple[int, ...], rescale: Requantizer, codes: FixedFor
             f"rescale must be a requantizer per tensor, not {show(rescale)} "
             "(accepted: PowerOfTwo, FixedPoint, ... of scalars)"
         )
-    if not isinstance(codes, FixedFormat) or codes.bits > 16:
-        raise ContractError(
-            f"input must be a FixedFormat of 1 to 16 bits, not {show(codes)} (accepted: 1..16 bits)"
-        )
+    require_narrow(codes, "input")
 
 
 def require_sums(tables: Any, codes: FixedFormat, zero_point: int) -> None:
@@ -175,7 +173,9 @@ def require_sums(tables: Any, codes: FixedFormat, zero_point: int) -> None:
 def _table(value: Any, name: str, shape: tuple[int, ...]) -> Any:
     array = require_signed(as_array(value, name), name).astype(np.int64)
     if array.size and max(abs(int(array.min())), abs(int(array.max()))) >= LIMIT:
-        raise ContractError(f"{name} must hold codes of up to 31 bits (accepted: below {LIMIT})")
+        raise ContractError(
+            f"{name} must hold codes of up to 31 bits, not {show(value)} (accepted: below {LIMIT})"
+        )
     try:
         return np.ascontiguousarray(np.broadcast_to(array, shape))
     except ValueError:
@@ -194,6 +194,8 @@ def rotary_tables(
     """
     rows = require_int(positions, "positions", 1, 1 << 24)
     pairs = require_int(depth, "depth", 2, 1 << 16) // 2
+    if depth % 2:
+        raise ContractError(f"depth must be even, not {depth} (accepted: 2, 4, ...)")
     scale = 1 << require_int(fraction, "fraction", 0, 30)
     real = require_scale(base, "base")
     frequencies = [math.pow(real, -2 * i / (2 * pairs)) for i in range(pairs)]

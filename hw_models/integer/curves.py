@@ -1,14 +1,14 @@
 """Curves of one code by arithmetic: exp, sigmoid, SiLU and GELU, without a table.
 
 ``c = code - input_zero_point`` and ``e = Exponential.reference``; what a curve makes of c is
-rescaled to the output, gets its zero point and is clamped. ``>> shift`` leaves 16 bits.
+rescaled to the output, gets its zero point and is clamped. ``>> shift`` leaves 16 bits, in GELU 15.
 
 | unit           | integer formula of the curve                               | largest error     |
 |----------------|------------------------------------------------------------|-------------------|
 | ``IbertExp``   | ``e(min(code - top, 0))``: ``one`` at the code ``top``     | 0.002 of exp(top) |
-| ``ExpSigmoid`` | ``t = e(-abs(c)) >> shift``, ``u = one >> shift``,         | 0.0011            |
+| ``ExpSigmoid`` | ``t = e(-abs(c)) >> shift``, ``u = one >> shift``,         | 0.0008            |
 |                | ``g = floor(u * 2**15 / (u + t))``; below 0 ``2**15 - g``  |                   |
-| ``ExpSilu``    | ``c * g``                                                  | 0.0017            |
+| ``ExpSilu``    | ``c * g``                                                  | 0.0008            |
 | ``IbertGelu``  | ``q = min(abs(c) * 2**left_shift, knee)``,                 | 0.019             |
 |                | ``h = one - (knee - q)**2``, with the sign of c,           |                   |
 |                | ``c * ((one + h) >> shift)``                               |                   |
@@ -32,7 +32,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias
 
 from hw_models._arguments import require_scale, show
-from hw_models._pointwise import keep_ints
+from hw_models._pointwise import keep_ints, require_int
 from hw_models.errors import ContractError
 from hw_models.formats import FixedFormat, if_else
 from hw_models.integer.digits import quotient
@@ -60,6 +60,12 @@ _PRODUCT: Final = ("product", FixedFormat(32))
 
 def keep_unit(unit: Any, codes: str) -> None:
     """Refuse a rescale per channel, and codes that no format has."""
+    exponential = getattr(unit, "exponential", None)
+    if not isinstance(unit, IbertGelu) and not isinstance(exponential, Exponential):
+        raise ContractError(
+            f"{type(unit).__name__}.exponential must be an Exponential, not {show(exponential)} "
+            "(accepted: hw_models.Exponential.from_scale(scale))"
+        )
     keep_ints(unit, *CODES, codes)
     keep_ints(unit, *ZERO_POINTS, "zero_point")
     if not isinstance(unit.rescale, REQUANTIZERS) or unit.rescale.channels:
@@ -123,6 +129,8 @@ class IbertExp(_Unit):
         """Derive the constants; ``rescale`` makes the target's scheme of a real scale."""
         made = Exponential.from_scale(input_scale)
         step = require_scale(output_scale, "output_scale")
+        require_int(top, "top", *CODES)
+        require_int(input_zero_point, "input_zero_point", *CODES)
         highest = math.exp(min(float(input_scale) * (top - input_zero_point), 700.0))
         return cls(made, rescale(highest / made.one / step), top, zero_point)
 
@@ -233,7 +241,7 @@ class IbertGelu(_Unit):
         knee: where erf becomes 1, in lifted steps.
         one: the value of 1, not below ``knee**2`` and below ``2**29``.
         left_shift: how far a code is lifted, 0..15.
-        rescale: of ``c * ((one + h) >> term_shift)``.
+        rescale: of ``c * ((one + h) >> shift)``; 1 is ``(2 * one) >> shift``.
         input_zero_point: of the input.
         zero_point: of the output.
     """
@@ -272,11 +280,11 @@ class IbertGelu(_Unit):
         knee = math.ceil(b * SQRT2 / step)
         one = math.ceil(SQRT2**2 / a / step**2)
         ratio = float(input_scale) / require_scale(output_scale, "output_scale")
-        factor = rescale(ratio * (1 << gate_shift(one)) / (2 * one))
+        factor = rescale(ratio / (2 * one >> gate_shift(one)))
         return cls(knee, one, places, factor, input_zero_point, zero_point)
 
     def curve(self, code: Any, select: Select = if_else) -> Any:
-        """Return ``c * (1 + erf(c))``, 1 being ``one >> term_shift``."""
+        """Return ``c * (1 + erf(c))``, 2 being ``2 * one >> gate_shift(one)``."""
         c = code - self.input_zero_point
         q = _magnitude(c, select) * (1 << self.left_shift)
         rest = self.knee - select(q > self.knee, q - q + self.knee, q)

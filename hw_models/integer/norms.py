@@ -110,7 +110,8 @@ class IntegerNorm:
         ``rescale`` makes the target's scheme of a real scale. Without weights weight_scale is 1.
         """
         step = require_scale(output_scale, "output_scale")
-        real = require_scale(weight_scale, "weight_scale") / (1 << fraction) / step
+        places = require_int(fraction, "fraction", 0, 30)
+        real = require_scale(weight_scale, "weight_scale") / (1 << places) / step
         epsilon = epsilon_of(eps, count, input_scale, guard)
         return cls(rescale(real), epsilon, fraction, root_bits, guard)
 
@@ -122,7 +123,7 @@ class IntegerNorm:
         return quotient(most, held, self.root_bits + 1, select), k
 
     def normalized(self, d: Any, f: Any, k: Any) -> Any:
-        """Return n: the definition."""
+        """Return n, of the f and k of a V of at least ``2**guard``: the definition."""
         s = 2 * self.root_bits - 1 - self.fraction - self.guard // 2 - k
         return (d * f + ((f - f + 1 << s) >> 1)) >> s
 
@@ -176,7 +177,7 @@ def epsilon_of(eps: float, count: int, input_scale: float, guard: int = 6) -> in
     """
     items = require_int(count, "count", 1, LIMIT)
     step = require_scale(input_scale, "input_scale")
-    number = 0.0 if eps == 0 else require_scale(eps, "eps")
+    number = 0.0 if isinstance(eps, (int, float)) and eps == 0 else require_scale(eps, "eps")
     exact = number * items / step * items / step * (1 << require_int(guard, "guard", 0, 8))
     if not exact < 1 << 62:
         raise ContractError(

@@ -36,6 +36,7 @@ from tests.hw_models.registers import (
 from tests.qsim.program.elementwise_reference import DEFINITIONS as ELEMENTWISE_DEFINITIONS
 from tests.qsim.program.reading import fixed_format
 from tests.qsim.program.table_reference import DEFINITIONS as TABLE_DEFINITIONS
+from tests.qsim.program.unit_reference import DEFINITIONS as UNIT_DEFINITIONS
 
 Array = np.ndarray[Any, Any]
 
@@ -408,4 +409,5 @@ DEFINITIONS: dict[str, Callable[[Sequence[Array], dict[str, Any], Program, Book]
     "gather": _gather,
     **ELEMENTWISE_DEFINITIONS,
     **TABLE_DEFINITIONS,
+    **UNIT_DEFINITIONS,
 }

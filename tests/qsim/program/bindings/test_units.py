@@ -49,7 +49,8 @@ CALLS: dict[str, tuple[str, tuple[str, ...], dict[str, Any]]] = {
     "curved": ("integer_function", ("grouped",), {
         **scheme(hw.IbertGelu.from_scales(0.03, 0.03)), "output": OUT["output"]}),
     "y": ("rms_norm", ("curved",), {
-        **NORM, **OUT, "dims": 2, "x_zero_point": 3, "clamp": None, "weight": {"constant": "full"}}),
+        **NORM, **OUT, "dims": 2, "x_zero_point": 3, "clamp": None,
+        "weight": {"constant": "full"}}),
 }  # fmt: skip
 
 

@@ -25,7 +25,19 @@ from hw_models.float_requantize import FLOAT_BIAS_KINDS, FloatBias, float_requan
 from hw_models.floats import FLOAT32, FloatFormat, Format
 from hw_models.formats import Accumulator, FixedFormat
 from hw_models.gather import gather
+from hw_models.group_norm import group_norm, instance_norm
+from hw_models.integer_function import (
+    Exponential,
+    ExpSigmoid,
+    ExpSilu,
+    IbertExp,
+    IbertGelu,
+    NewtonReciprocal,
+    NewtonRsqrt,
+    integer_function,
+)
 from hw_models.interpolation import interpolate, interpolation_table
+from hw_models.layer_norm import IntegerNorm, layer_norm
 from hw_models.ledger import Ledger, Register
 from hw_models.linear import LinearPlan, linear, linear_plan
 from hw_models.linear_groups import linear_groups
@@ -41,6 +53,8 @@ from hw_models.prelu import prelu
 from hw_models.quantize import quantize
 from hw_models.requantize import RequantizePlan, requantize, requantize_plan
 from hw_models.resize import ScaledResize, SizedResize, resize
+from hw_models.rms_norm import rms_norm
+from hw_models.rotary import rotary, rotary_tables
 from hw_models.rounding import ROUNDINGS, round_shift
 from hw_models.schemes import (
     Converter,
@@ -52,7 +66,7 @@ from hw_models.schemes import (
     Requantizer,
 )
 from hw_models.shift import shift_right
-from hw_models.softmax import FixedSoftmax, FloatSoftmax, TableSoftmax, softmax
+from hw_models.softmax import FixedSoftmax, FloatSoftmax, IbertSoftmax, TableSoftmax, softmax
 from hw_models.strided_slice import strided_slice
 from hw_models.sub import sub
 from hw_models.tables import TableArithmetic, table, unit_table
@@ -73,6 +87,9 @@ __all__ = [
     "Converter",
     "CorrelationPlan",
     "Division",
+    "ExpSigmoid",
+    "ExpSilu",
+    "Exponential",
     "FixedFormat",
     "FixedPoint",
     "FixedSoftmax",
@@ -83,10 +100,16 @@ __all__ = [
     "FloatScale",
     "FloatSoftmax",
     "Format",
+    "IbertExp",
+    "IbertGelu",
+    "IbertSoftmax",
+    "IntegerNorm",
     "Ledger",
     "LinearPlan",
     "MulAddShift",
     "MultiplierAdd",
+    "NewtonReciprocal",
+    "NewtonRsqrt",
     "NonFiniteError",
     "PowerOfTwo",
     "QParamsRule",
@@ -116,8 +139,12 @@ __all__ = [
     "gather",
     "global_avg_pool",
     "global_max_pool",
+    "group_norm",
+    "instance_norm",
+    "integer_function",
     "interpolate",
     "interpolation_table",
+    "layer_norm",
     "linear",
     "linear_groups",
     "linear_pairs",
@@ -139,6 +166,9 @@ __all__ = [
     "requantize",
     "requantize_plan",
     "resize",
+    "rms_norm",
+    "rotary",
+    "rotary_tables",
     "round_shift",
     "shift_right",
     "softmax",

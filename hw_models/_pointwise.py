@@ -20,6 +20,7 @@ from hw_models.formats import FixedFormat, IntArray, is_int
 
 _C_ORDERS = tuple(tuple(range(ndim)) for ndim in range(65))  # NumPy has at most 64 dimensions
 INT64_MIN, INT64_MAX = -(1 << 63), (1 << 63) - 1
+MAX_NARROW = 16
 
 
 def require_integers(x: object, name: str) -> IntArray:
@@ -93,6 +94,16 @@ def require_output(output: FixedFormat) -> FixedFormat:
             f"output must be a FixedFormat of 1 to 32 bits, not {output!r} (accepted: 1..32 bits)"
         )
     return output
+
+
+def require_narrow(form: FixedFormat, name: str) -> FixedFormat:
+    """Refuse a format of more than 16 bits."""
+    if not isinstance(form, FixedFormat) or form.bits > MAX_NARROW:
+        raise ContractError(
+            f"{name} must be a FixedFormat of 1 to {MAX_NARROW} bits, not {form!r} "
+            f"(accepted: 1..{MAX_NARROW} bits)"
+        )
+    return form
 
 
 def require_axis(axis: object, ndim: int, length: int, channels: int, what: str) -> int:

@@ -16,13 +16,22 @@ Integer formula: with ``d = x - max(x)`` in each row, one of
 * ``TableSoftmax`` (SoftmaxInt16 in reference/softmax.h): ``d`` rescaled so that 65536 steps make
   10, exp and reciprocal interpolated between 513 entries, the product rounded half up to 15
   fraction bits: output scale ``2**-15``, zero point 0.
+* ``IbertSoftmax`` (algorithm 2 of arXiv 2101.01321, IntSoftmax of transformers' I-BERT, for
+  datapaths without floats and tables): ``term = exp(d) >> term_shift`` of 16 bits, exp as
+  ``hw_models.integer.exponential`` has it, ``factor = floor(2**32 / sum)``, ``(term * factor) >>
+  (32 - output.bits)``, plus ``output.min``: output scale ``2**-bits``, zero point ``output.min``.
+  The shift takes the floor as I-BERT's does (``floor``), or rounds half up. I-BERT rescales the
+  exponentials to 16 bits with a range that training found; here the shift is fixed. The largest
+  error against float is 0.0025 + depth * 2**-15 (each term is floored) and one step of the output,
+  half of one with half_up.
 
 Then the clamp to the output format, which a probability next to 1 reaches.
 
 Corners: a difference below ``min_difference`` makes ``output.min``. The sum's register has 32 bits,
-a larger one (4096 equal codes, or 65549 in 16 bits) is refused: C++ leaves it undefined. So does
-it a right shift of 32 and more (``FixedSoftmax``, a sum of 512 and more to 8 bits); here it rounds
-as any other, to 0. Exponentials of the float table are float64's, rounded once.
+a larger one (4096 equal codes, 65549 in 16 bits, of ``IbertSoftmax`` 32768 or more) is refused: C++
+leaves it undefined. So does it a right shift of 32 and more (``FixedSoftmax``, a sum of 512 and
+more to 8 bits); here it rounds as any other, to 0. Exponentials of the float table are float64's,
+rounded once.
 """
 
 from __future__ import annotations
@@ -39,7 +48,9 @@ from hw_models.formats import FixedFormat, IntArray
 from hw_models.interpolation import interpolate
 from hw_models.ledger import fixed_register
 from hw_models.requantize import requantize
+from hw_models.softmaxes import ibert
 from hw_models.softmaxes import kernels as kernels
+from hw_models.softmaxes.ibert import IbertSoftmax
 from hw_models.softmaxes.schemes import (
     MAX_INPUT_BITS,
     MAX_OUTPUT_BITS,
@@ -60,6 +71,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FixedSoftmax",
     "FloatSoftmax",
+    "IbertSoftmax",
     "SoftmaxScheme",
     "TableSoftmax",
     "reference",
@@ -89,9 +101,9 @@ def softmax(
 
     Args:
         x: codes of ``input``, any shape and strides; the zero point cancels.
-        scheme: FixedSoftmax, FloatSoftmax or TableSoftmax.
+        scheme: FixedSoftmax, FloatSoftmax, TableSoftmax or IbertSoftmax.
         axis: the dimension whose probabilities add up to 1.
-        input: format of x: 1 to 8 bits, for TableSoftmax to 16.
+        input: format of x: 1 to 8 bits, for TableSoftmax and IbertSoftmax to 16.
         output: format of the result: up to 16 bits, for FloatSoftmax to 32.
         ledger: filled with the extremes of the values before the clamp, with what it changed, and
             with the register of the sums, unless these are floats.
@@ -162,6 +174,10 @@ def terms(scheme: SoftmaxScheme) -> npt.NDArray[Any]:
         points = requantize(differences, scheme.rescale, 32767, FixedFormat(32))
         codes = np.clip(points, -32768, 32767)
         return interpolate(codes, tables16()[0]).astype(np.int64)
+    if isinstance(scheme, IbertSoftmax):
+        made, e = np.empty(1 << 16, np.int64), scheme.exponential
+        ibert.exponentials(made, e.ln2, e.b, e.one, e.left_shift, scheme.term_shift)
+        return made
     dtypes = {FixedSoftmax: np.int64, FloatSoftmax: np.float32}
     return np.array([scheme.term(-d) for d in range(1 << 8)], dtypes[type(scheme)])
 
@@ -175,6 +191,9 @@ def _run(scheme: SoftmaxScheme, x: Any, y: Any, sums: Any, output: FixedFormat) 
         return int(kernels.floating(x, y, exponentials, scale, scheme.zero_point))
     if isinstance(scheme, TableSoftmax):
         return int(kernels.interpolated(x, y, sums, exponentials, tables16()[1].copy()))
+    if isinstance(scheme, IbertSoftmax):
+        nudge = (1 << (31 - output.bits)) if scheme.rounding == "half_up" else 0
+        return int(ibert.divided(x, y, sums, exponentials, output.min, output.bits, nudge))
     raise ContractError(no_case(scheme, "scheme", _NAMES))
 
 
@@ -183,7 +202,7 @@ def _fill(
 ) -> None:
     clamped = int(np.count_nonzero(changed))
     index = np.unravel_index(int(np.argmax(changed)), changed.shape) if clamped else ()
-    adds_integers = isinstance(scheme, (FixedSoftmax, TableSoftmax))
+    adds_integers = not isinstance(scheme, FloatSoftmax)
     total = fixed_register("sum of exponentials", FixedFormat(32), extremes(sums))
     ledger.fill(
         values.size,

@@ -27,6 +27,7 @@ from hw_models.softmaxes.gemmlowp import (
     one_over_one_plus,
     shift_right,
 )
+from hw_models.softmaxes.ibert import IbertSoftmax
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -210,6 +211,6 @@ class TableSoftmax:
         return [(term * inverse + (1 << (right - 1))) >> right for term in terms]
 
 
-SoftmaxScheme: TypeAlias = FixedSoftmax | FloatSoftmax | TableSoftmax
-MAX_INPUT_BITS: Final = {FixedSoftmax: 8, FloatSoftmax: 8, TableSoftmax: 16}
-MAX_OUTPUT_BITS: Final = {FixedSoftmax: 16, FloatSoftmax: 32, TableSoftmax: 16}
+SoftmaxScheme: TypeAlias = FixedSoftmax | FloatSoftmax | TableSoftmax | IbertSoftmax
+MAX_INPUT_BITS: Final = {FixedSoftmax: 8, FloatSoftmax: 8, TableSoftmax: 16, IbertSoftmax: 16}
+MAX_OUTPUT_BITS: Final = {FixedSoftmax: 16, FloatSoftmax: 32, TableSoftmax: 16, IbertSoftmax: 16}

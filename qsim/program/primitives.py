@@ -21,6 +21,7 @@ from qsim.program.bindings import (
     SUMS,
     TABLES,
     TRANSPOSED,
+    UNITS,
     Binding,
     Kernel,
     Operand,
@@ -46,6 +47,7 @@ _BUILTIN: Final[dict[str, Binding]] = {
     **PICKS,
     **DYNAMIC,
     **DENSE,
+    **UNITS,
 }
 _ALL: Final[ChainMap[str, Binding]] = ChainMap(dict(_BUILTIN))
 _ALL.maps.insert(0, REGISTERED)  # type: ignore[arg-type]  # read through the proxy only

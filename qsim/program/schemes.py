@@ -25,6 +25,16 @@ def kinds() -> dict[str, type]:
     """Return every scheme class by the name that files use."""
     from hw_models import Accumulator
     from hw_models.add import AlignedAdd, FloatAdd, MultiplierAdd, ShiftedAdd
+    from hw_models.integer_function import (
+        Exponential,
+        ExpSigmoid,
+        ExpSilu,
+        IbertExp,
+        IbertGelu,
+        NewtonReciprocal,
+        NewtonRsqrt,
+    )
+    from hw_models.layer_norm import IntegerNorm
     from hw_models.mean import Division
     from hw_models.schemes import (
         Converter,
@@ -34,21 +44,30 @@ def kinds() -> dict[str, type]:
         MulAddShift,
         PowerOfTwo,
     )
-    from hw_models.softmax import FixedSoftmax, FloatSoftmax, TableSoftmax
+    from hw_models.softmax import FixedSoftmax, FloatSoftmax, IbertSoftmax, TableSoftmax
 
     return {
         "accumulator": Accumulator,
         "aligned_add": AlignedAdd,
         "converter": Converter,
         "division": Division,
+        "exp_sigmoid": ExpSigmoid,
+        "exp_silu": ExpSilu,
+        "exponential": Exponential,
         "fixed_point": FixedPoint,
         "fixed_softmax": FixedSoftmax,
         "float64_scale": Float64Scale,
         "float_add": FloatAdd,
         "float_scale": FloatScale,
         "float_softmax": FloatSoftmax,
+        "ibert_exp": IbertExp,
+        "ibert_gelu": IbertGelu,
+        "ibert_softmax": IbertSoftmax,
+        "integer_norm": IntegerNorm,
         "mul_add_shift": MulAddShift,
         "multiplier_add": MultiplierAdd,
+        "newton_reciprocal": NewtonReciprocal,
+        "newton_rsqrt": NewtonRsqrt,
         "power_of_two": PowerOfTwo,
         "shifted_add": ShiftedAdd,
         "table_softmax": TableSoftmax,
@@ -64,7 +83,16 @@ REQUANTIZERS = (
     "power_of_two",
 )
 AVERAGERS = ("division", *REQUANTIZERS)
-SOFTMAXES = ("fixed_softmax", "float_softmax", "table_softmax")
+FUNCTIONS = (
+    "exp_sigmoid",
+    "exp_silu",
+    "ibert_exp",
+    "ibert_gelu",
+    "newton_reciprocal",
+    "newton_rsqrt",
+)
+NORMS = ("integer_norm",)
+SOFTMAXES = ("fixed_softmax", "float_softmax", "ibert_softmax", "table_softmax")
 ADDERS = ("aligned_add", "float_add", "multiplier_add", "shifted_add")
 
 

@@ -103,6 +103,11 @@ PrimitiveName: TypeAlias = Literal[
     "dequantize_sums",
     "linear_pairs",
     "linear_groups",
+    "layer_norm",
+    "group_norm",
+    "rms_norm",
+    "rotary",
+    "integer_function",
 ]
 
 # What quantizing at run time, the product and its way back to float32 are made of.

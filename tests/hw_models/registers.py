@@ -170,7 +170,7 @@ def of_softmax(scheme: Any, row: Sequence[int]) -> list[Held]:
         case hw.FixedSoftmax():
             terms = [scheme.term(code - top) for code in row]
             total = sum((term + (1 << 11)) >> 12 for term in terms if term >= 0)
-        case hw.TableSoftmax():
+        case hw.TableSoftmax() | hw.IbertSoftmax():
             total = sum(scheme.term(code - top) for code in row)
         case hw.FloatSoftmax():
             return []

@@ -12,6 +12,7 @@ from qsim.program.bindings.picks import PICKS
 from qsim.program.bindings.sums import SUMS
 from qsim.program.bindings.tables import TABLES
 from qsim.program.bindings.transposed import TRANSPOSED
+from qsim.program.bindings.units import UNITS
 
 __all__ = [
     "CODE_MAKERS",
@@ -23,6 +24,7 @@ __all__ = [
     "SUMS",
     "TABLES",
     "TRANSPOSED",
+    "UNITS",
     "Binding",
     "Kernel",
     "Operand",

@@ -80,7 +80,7 @@ PRIMITIVES: dict[str, tuple[Case, Iterable[str]]] = {
         ["hard_swish", "leaky_relu", "byte_leaky_relu", "sigmoid16", "tanh16"],
     ),
     "interpolate": (case_interpolation, ["rounded", "exact"]),
-    "softmax": (case_softmax, ["fixed", "float", "table"]),
+    "softmax": (case_softmax, ["fixed", "float", "table", "ibert"]),
     "resize": (case_resize, [f"{k}-{m}" for k in ("sized", "scaled") for m in MODES]),
     "activation": (case_activation, ["clamp", "relu", "relu6"]),
     "max_pool": (case_max_pool, ["largest"]),

@@ -23,6 +23,7 @@ _SCHEMES = (
     (hw.FixedSoftmax.from_scale(0.1), 9, 17),
     (hw.FloatSoftmax(0.1), 9, 33),
     (hw.TableSoftmax.from_scale(1e-3), 17, 17),
+    (hw.IbertSoftmax.from_scale(1e-3), 17, 17),
 )
 
 TARGETS: dict[str, Target] = {

@@ -26,12 +26,13 @@ from tests.hw_models.validation import (
     table_units,
     tables,
     transposed,
+    units,
 )
 from tests.hw_models.validation.target import findings, problem_of
 
 _FILES = (
     adders, arithmetic, averages, floats, formats, moves, requantizing, resizes, schemes,
-    softmaxes, sums, table_units, tables, transposed,
+    softmaxes, sums, table_units, tables, transposed, units,
 )  # fmt: skip
 TARGETS = {name: target for file in _FILES for name, target in file.TARGETS.items()}
 

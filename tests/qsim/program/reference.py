@@ -39,6 +39,7 @@ from tests.qsim.program.dynamic_reference import DYNAMIC_DEFINITIONS
 from tests.qsim.program.elementwise_reference import DEFINITIONS as ELEMENTWISE_DEFINITIONS
 from tests.qsim.program.reading import fixed_format
 from tests.qsim.program.table_reference import DEFINITIONS as TABLE_DEFINITIONS
+from tests.qsim.program.unit_reference import DEFINITIONS as UNIT_DEFINITIONS
 
 Array = np.ndarray[Any, Any]
 
@@ -452,4 +453,5 @@ DEFINITIONS: dict[str, Callable[[Sequence[Array], dict[str, Any], Program, Book]
     **DYNAMIC_DEFINITIONS,
     **ELEMENTWISE_DEFINITIONS,
     **TABLE_DEFINITIONS,
+    **UNIT_DEFINITIONS,
 }

@@ -226,6 +226,7 @@ def _tables() -> Iterator[Case]:
         hw.FixedSoftmax.from_scale(0.1),
         hw.FloatSoftmax(0.1),
         hw.TableSoftmax.from_scale(0.1),
+        hw.IbertSoftmax.from_scale(0.1),
     ):
         attributes = {"scheme": encode_scheme(softmax, "s", {}), "axis": 1, "output": _OUT}
         yield Case("softmax", _kind(softmax), [x], attributes)
@@ -264,6 +265,37 @@ def _plain() -> Iterator[Case]:
     yield Case("pad", "", [x], {"pads": pads, "value": 3, "mode": "constant"})
 
 
+FUNCTIONS: Final[tuple[Any, ...]] = (
+    hw.ExpSigmoid.from_scales(0.05, 1 / 256),
+    hw.ExpSilu.from_scales(0.05, 0.05, 3),
+    hw.IbertExp.from_scales(0.02, 0.1),
+    hw.IbertGelu.from_scales(0.05, 0.05),
+    hw.NewtonReciprocal.from_scales(0.05, 0.05),
+    hw.NewtonRsqrt.from_scales(0.05, 0.05, -4),
+)
+
+
+def _units() -> Iterator[Case]:
+    x = _codes(SAMPLES, 4, 6)
+    for unit in FUNCTIONS:
+        attributes = {"scheme": encode_scheme(unit, "s", {}), "output": _OUT}
+        yield Case("integer_function", _kind(unit), [x], attributes)
+    norm = {"scheme": encode_scheme(hw.IntegerNorm.from_scales(6, 0.1, 0.02), "s", {}), **_END}
+    tables = {"weight": {"constant": "w"}, "bias": {"constant": "b"}}
+    values = {"w": np.array([1, -1, 2, 1]), "b": np.arange(4) * 1000}
+    wide = {name: np.resize(value, 6) for name, value in values.items()}
+    yield Case("layer_norm", "", [x], {**norm, **tables, "dims": 1}, wide)
+    rest = {"weight": {"constant": "w"}, "dims": 1, "x_zero_point": 3}
+    yield Case("rms_norm", "", [x], {**norm, **rest}, {"w": wide["w"]})
+    yield Case("group_norm", "", [x], {**norm, **tables, "groups": 4}, values)
+    cos, sin = hw.rotary_tables(4, 6, fraction=8)
+    for scheme, over in requantizers(15):
+        attributes = {"scheme": encode_scheme(scheme, "s", {}), "pairing": "half"}
+        attributes |= {"x_zero_point": 2, "zero_point": 4, "output": _OUT}
+        yield Case("rotary", _kind(scheme), [x], attributes, {"operand1": cos, "operand2": sin},
+                   overflows=over)  # fmt: skip
+
+
 def cases() -> list[Case]:
     """Every call."""
-    return [*_sums(), *_rescaled(), *_added(), *_tables(), *_plain()]
+    return [*_sums(), *_rescaled(), *_added(), *_tables(), *_plain(), *_units()]

@@ -25,7 +25,7 @@ from qsim.report.html import render_html
 from qsim.report.result import Evaluation, Layer
 from qsim.target import Target
 from tests.qsim.program.reference import interpret
-from tests.qsim.report.calls import SAMPLES, Case, adders, cases, requantizers
+from tests.qsim.report.calls import FUNCTIONS, SAMPLES, Case, adders, cases, requantizers
 
 CASES = cases()
 OVERFLOWING = [case for case in CASES if case.overflows]
@@ -105,8 +105,9 @@ def schemes() -> dict[str, Any]:
     """A scheme of every kind that files know."""
     some = [*requantizers(20), *adders()]
     more = [hw.Division(), *(
-        make.from_scale(0.1) for make in (hw.FixedSoftmax, hw.TableSoftmax)
-    ), hw.FloatSoftmax(0.1)]  # fmt: skip
+        make.from_scale(0.1)
+        for make in (hw.FixedSoftmax, hw.TableSoftmax, hw.IbertSoftmax, hw.Exponential)
+    ), hw.FloatSoftmax(0.1), *FUNCTIONS, hw.IntegerNorm(hw.PowerOfTwo(0))]  # fmt: skip
     held = {type(scheme): scheme for scheme in [*(scheme for scheme, _ in some), *more]}
     assert {*held, hw.Accumulator} == set(kinds().values()), "give one of each kind"
     return {kind: held[cls] for kind, cls in kinds().items() if cls in held}

@@ -84,6 +84,19 @@ def _table(rows: Any, scheme: hw.TableSoftmax) -> Any:
     return out
 
 
+def _ibert(rows: Any, scheme: hw.IbertSoftmax, output: hw.FixedFormat) -> Any:
+    """Algorithm 2 of arXiv 2101.01321, in arrays of int64."""
+    e = scheme.exponential
+    v = np.maximum((rows - rows.max(1, keepdims=True)) * 2**e.left_shift, -30 * e.ln2)
+    z = -v // e.ln2
+    r = v + z * e.ln2
+    drop = e.one.bit_length() - 16
+    terms = ((r * r + r * e.b + e.one) // 2**z) // 2**drop
+    factors = 2**32 // terms.sum(1, keepdims=True)
+    half = 2 ** (31 - output.bits) if scheme.rounding == "half_up" else 0
+    return (terms * factors + half) // 2 ** (32 - output.bits) + output.min
+
+
 def _scheme(rng: Rng, name: str) -> tuple[Any, hw.FixedFormat, hw.FixedFormat]:
     """Draw a scheme, its input and its output."""
     codes_ = hw.FixedFormat(8, bool(rng.integers(4)))
@@ -96,6 +109,14 @@ def _scheme(rng: Rng, name: str) -> tuple[Any, hw.FixedFormat, hw.FixedFormat]:
         step = pick(rng, 1 / 256, 1 / 256, float(2.0 ** rng.uniform(-16, 0)))
         zero = pick(rng, -128, 0, int(rng.integers(-200, 200)))
         return hw.FloatSoftmax(scale, step, zero, beta), codes_, number_format(rng)
+    if name == "ibert":
+        output = hw.FixedFormat(
+            int(pick(rng, 8, 8, 16, rng.integers(2, 17))), bool(rng.integers(2))
+        )
+        codes_ = hw.FixedFormat(int(pick(rng, 16, 8)), bool(rng.integers(4)))
+        shape = pick(rng, "floor", "half_up")
+        made = hw.IbertSoftmax.from_scale(float(2.0 ** rng.uniform(-11, 2)), 1.0, shape)
+        return made, codes_, output
     output = pick(rng, hw.FixedFormat(16), hw.FixedFormat(16), hw.FixedFormat(15, signed=False))
     codes_ = hw.FixedFormat(int(pick(rng, 16, 16, 8)))
     return hw.TableSoftmax.from_scale(float(2.0 ** rng.uniform(-15, -5)), beta), codes_, output
@@ -107,8 +128,12 @@ def case_softmax(rng: Rng, name: str) -> Outcome:
     x = bulk(rng, (count, length), codes_.min, codes_.max)
     if rng.integers(2):  # neighbours: many terms count
         x = np.clip(codes_.max - np.abs(x) % int(pick(rng, 3, 30, 3000)), codes_.min, codes_.max)
-    expected = {"fixed": _fixed, "float": _float, "table": _table}[name]
-    values: Any = _fixed(x, scheme, output) if name == "fixed" else expected(x, scheme)  # type: ignore[operator]
+    values: Any = {
+        "fixed": lambda: _fixed(x, scheme, output),
+        "float": lambda: _float(x, scheme),
+        "table": lambda: _table(x, scheme),
+        "ibert": lambda: _ibert(x, scheme, output),
+    }[name]()
     axis = int(rng.integers(-2, 2))
     shaped = x if axis in (1, -1) else x.T
     want = values if axis in (1, -1) else values.T

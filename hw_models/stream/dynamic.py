@@ -11,10 +11,10 @@ from typing import Final
 import numpy as np
 from numba import carray
 
-from hw_models.choose_qparams import _choose
 from hw_models.compiled import kernel, part
 from hw_models.compiled.fused import fused_multiply_add
 from hw_models.min_max import settle
+from hw_models.qparams.kernels import choose as choose_rows
 from hw_models.stream.elements import bytes_of
 from hw_models.stream.entries import call_move
 from hw_models.stream.fields import (
@@ -92,10 +92,10 @@ def choose(d, arena, constants, _arguments, work, parts, thread, threads):  # ty
         if not (np.isfinite(ranges[row, 0]) and np.isfinite(ranges[row, 1])):
             _refuse(parts)
             return
-    eps = float32_at(constants + d[TABLE] + 32, 1)[0]
-    _choose(ranges, scales, zeros, d[MODE], table, table[3] != 0, eps)
+    bound = float32_at(constants + d[TABLE] + 32, 1)[0]
+    choose_rows(ranges, scales, zeros, d[MODE], table, table[3] != 0, bound)
     for row in range(size):
-        if not np.isfinite(scales[row]):
+        if not (np.isfinite(scales[row]) and scales[row] > 0):
             _refuse(parts)
             return
     if d[Y_KIND] == FLOAT32:

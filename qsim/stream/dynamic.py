@@ -56,19 +56,20 @@ def encode_choice(source: Source, index: int) -> list[Command]:
     """Encode the choice of scales, or of zero points.
 
     Raises:
-        NotInStream: a constant range, a layout of its own.
+        NotInStream: a constant range, a layout of its own, infinities that go on.
     """
-    from hw_models.choose_qparams import CHOICES, QParamsRule, reference
+    from hw_models.choose_qparams import CHOICES, QParamsRule
     from hw_models.stream import fields as f
 
     call = source.program.calls[index]
     rows = _plain(source, call.inputs[0]).size // 2
     y = source.layouts[call.output]
     rule = QParamsRule(**dict(call.attributes))  # type: ignore[arg-type]
-    eps = np.float32(reference(0.0, 0.0, rule)[0])
+    if rule.propagates:
+        raise NotInStream("infinities go on")
     table = np.zeros(5, np.int64)
     table[:4] = rule.low, rule.high, rule.middle, rule.symmetric
-    table[4:].view(np.float32)[0] = eps
+    table[4:].view(np.float32)[0] = rule.bound
     words = {
         f.N: rows, f.MODE: CHOICES.index(rule.formula), f.TABLE: source.constants.add(table),
         f.Y_KIND: f.FLOAT32 if y.dtype == np.float32 else kind_of(y),
@@ -121,7 +122,7 @@ def encode_quantize(source: Source, index: int) -> list[Command]:
     """Encode values that become codes of up to 16 bits.
 
     Raises:
-        NotInStream: wider codes, another formula.
+        NotInStream: wider codes, another formula, infinities that go on.
     """
     from hw_models.stream import fields as f
     from hw_models.stream import floats
@@ -132,6 +133,8 @@ def encode_quantize(source: Source, index: int) -> list[Command]:
     }  # fmt: skip
     call = source.program.calls[index]
     formula: Any = call.attributes["formula"]
+    if call.attributes.get("non_finite") == "propagate":
+        raise NotInStream("infinities go on")
     if formula not in modes:
         raise NotInStream(f"the formula {formula}")
     output = format_from_json(call.attributes["output"])

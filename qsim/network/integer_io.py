@@ -200,6 +200,8 @@ def _host_reason(network: Network, step: Step, verb: str) -> str:
     """Say which operator stands at the boundary, and why it is there."""
     while step.attributes.get("operator") == "getitem":
         step = next(maker for maker in network.steps if step.inputs[0] in maker.outputs)
+    if step.kind == "program":
+        return f"a product that is quantized at run time {verb} in float"
     name = str(step.attributes.get("operator", step.kind))
     reasons = [
         f" ({item.reason})" for item in network.host_operators if name.startswith(item.operator)

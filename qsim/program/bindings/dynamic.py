@@ -51,7 +51,21 @@ def _prepare_min_max(
 
     del operands, constants
     axes = list(attributes["axes"])
-    return lambda arrays, ledger: min_max(arrays[0], axes, ledger)
+
+    def run(arrays: Sequence[Array], ledger: Ledger | None) -> Array:
+        x = arrays[0]
+        if x.size:
+            return min_max(x, axes, ledger)
+        import numpy as np
+
+        # Of an empty batch there is no range, and nothing comes of it: zeros, as ATen takes.
+        places = {axis % x.ndim for axis in axes}
+        kept = [1 if axis in places else size for axis, size in enumerate(x.shape)]
+        if ledger is not None:
+            ledger.fill(0, (0.0, 0.0), "min_max", "an empty batch")
+        return np.zeros((*kept, 2), np.float32)
+
+    return run
 
 
 def _rule(attributes: Attributes) -> QParamsRule:
@@ -156,14 +170,23 @@ def _infer_quantize(
 def _prepare_quantize(
     operands: Sequence[Operand], attributes: Attributes, constants: Constants
 ) -> Kernel:
+    import numpy as np
+
     from hw_models.quantize import quantize
 
     del operands, constants
     output, formula = check.format_from_json(attributes["output"]), attributes["formula"]
     non_finite = attributes.get("non_finite", "refuse")
-    return lambda arrays, ledger: quantize(
-        arrays[0], arrays[1], arrays[2], output, formula, non_finite=non_finite, ledger=ledger
-    )
+
+    def run(arrays: Sequence[Array], ledger: Ledger | None) -> Array:
+        x, scale, zero_point = arrays
+        if not x.size:  # an empty batch has no rows, and so no parameters of rows
+            scale, zero_point = np.array(1, np.float32), np.array(0)
+        return quantize(
+            x, scale, zero_point, output, formula, non_finite=non_finite, ledger=ledger
+        )
+
+    return run
 
 
 def _infer_dequantize(

@@ -140,6 +140,9 @@ def test_sections_in_graph_and_file(section: dict[str, Any], tmp_path: Path) -> 
     # Per token a sample is alone; per tensor it has the scale of its batch.
     alone = torch.cat([network(one[None]) for one in x])
     token = section.get("granularity") == "token"
+    assert network(x[:0]).shape == (0, 2, 3)
+    with pytest.raises(qsim.ModelError, match="quantized at run time takes it in float"):
+        network.quantized_io()
     assert torch.equal(alone, made) == token
     assert [program.mixing for program in network.programs] == [() if token else ("0",)]
     step = 20 / (1 << section.get("bits", 8))

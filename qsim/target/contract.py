@@ -35,6 +35,7 @@ from qsim.target.sections import (
     RequantizeLinear,
     RequantizeMul,
     Sum,
+    Units,
     Weight,
 )
 
@@ -61,6 +62,7 @@ class Target:
         requantize_linear, requantize_mul: sections that a file has only where linear layers and
             element-wise products are rescaled in another way.
         recurrent: whose order of roundings recurrent cells have; None for TFLite-Micro's.
+        units: widths of norms and I-BERT's softmax; None where there are none, and tables.
         schema: version of the contract's form.
         checked: which release of that system was compared, and how; empty where nobody says. It
             describes a target's file: nothing that holds a target carries it, and targets that
@@ -90,6 +92,7 @@ class Target:
     requantize_linear: RequantizeLinear | None = None
     requantize_mul: RequantizeMul | None = None
     recurrent: Recurrent | None = None
+    units: Units | None = None
     schema: int = SCHEMA
     checked: str = field(default="", compare=False)
 

@@ -56,6 +56,7 @@ Derive: TypeAlias = Literal["float64", "float32"]
 PadValue: TypeAlias = Literal["zero_point", "zero"]
 Formula: TypeAlias = Literal["torch", "executorch", "onnx", "tflite", "fbgemm"]
 RecurrentKernel: TypeAlias = Literal["tflite-micro", "cmsis-nn", "litert"]
+SoftmaxRounding: TypeAlias = Literal["floor", "half_up"]
 AddFormula: TypeAlias = Literal[
     "shifted", "aligned", "float_torch", "float_onnxruntime", "multiplier", "none"
 ]
@@ -386,6 +387,24 @@ class Recurrent(Section):
 
 
 @dataclass(frozen=True, slots=True)
+class Units(Section):
+    """Units without floats: widths of norms, and the softmax of I-BERT in place of tables.
+
+    Attributes:
+        weight_bits: width of a norm's weight codes, which have one scale for all channels.
+        fraction: fraction bits of a normalized value; fewer where a sum would not fit 32 bits.
+        root_bits: width of the root; see ``hw_models.integer.norms``.
+        rounding: of a softmax's last shift.
+    """
+
+    weight_bits: Annotated[int, Range(2, 16)]
+    fraction: Annotated[int, Range(0, 16)]
+    root_bits: Annotated[int, Range(16, 30)]
+    rounding: SoftmaxRounding
+    section: ClassVar[str] = "units"
+
+
+@dataclass(frozen=True, slots=True)
 class Primitives(Section):
     """What the accelerator can do; the rest of a network stays in the host graph.
 
@@ -447,7 +466,10 @@ SECTIONS: Final[dict[str, type[Section]]] = {
         RequantizeLinear,
         RequantizeMul,
         Recurrent,
+        Units,
     )
 }
 # Sections that a target leaves out where it has nothing to say there.
-OPTIONAL: Final[frozenset[str]] = frozenset({"requantize_linear", "requantize_mul", "recurrent"})
+OPTIONAL: Final[frozenset[str]] = frozenset(
+    {"requantize_linear", "requantize_mul", "recurrent", "units"}
+)

@@ -19,7 +19,8 @@ MODELS: Final = (
 )
 OWN: Final = ("tiny", "mixed")  # of tools.record.networks
 TARGETS: Final = (
-    *("asic-example", "cmsis-nn", "deeploy-like", "int4", "litert-optimized", "litert-reference"),
+    *("asic-example", "cmsis-nn", "deeploy-like", "int4", "integer-transformer"),
+    *("litert-optimized", "litert-reference"),
     *("narrow20", "nvdla-like", "onnxruntime", "pytorch", "q15", "q7", "tflite"),
     *("tflite-int16x8", "tflite-single", "tosa", "xnnpack"),
 )

@@ -5,15 +5,15 @@ rescaled to the output, gets its zero point and is clamped. ``>> shift`` leaves 
 
 | unit           | integer formula of the curve                               | largest error     |
 |----------------|------------------------------------------------------------|-------------------|
-| ``IbertExp``   | ``e(min(code - top, 0))``: ``one`` at the code ``top``     | 0.002 of exp(top) |
-| ``ExpSigmoid`` | ``t = e(-abs(c)) >> shift``, ``u = one >> shift``,         | 0.0008            |
+| ``IbertExp``   | ``e(min(code - top, 0))``: ``one`` at the code ``top``     | 0.0022 exp(top)   |
+| ``ExpSigmoid`` | ``t = e(-abs(c)) >> shift``, ``u = one >> shift``,         | 0.0009            |
 |                | ``g = floor(u * 2**15 / (u + t))``; below 0 ``2**15 - g``  |                   |
-| ``ExpSilu``    | ``c * g``                                                  | 0.0008            |
+| ``ExpSilu``    | ``c * g``                                                  | 0.0009            |
 | ``IbertGelu``  | ``q = min(abs(c) * 2**left_shift, knee)``,                 | 0.019             |
 |                | ``h = one - (knee - q)**2``, with the sign of c,           |                   |
 |                | ``c * ((one + h) >> shift)``                               |                   |
 
-Errors are those before the rounding to output codes, in real units, for every scale of 2**-13..16.
+Errors are those before the rounding to output codes, in real units, for every scale of 2**-40..16.
 ``IbertExp`` and ``IbertGelu`` are I-BERT's (algorithms 2 and 1 of arXiv 2101.01321; constants of
 transformers, models/ibert/quant_modules.py: erf is ``-0.2888 (min(abs(x), 1.769) - 1.769)**2 + 1``
 with the sign of x). I-BERT shifts erf right by 14 bits before it adds 1, here their sum is shifted
@@ -35,7 +35,7 @@ from hw_models._arguments import require_scale, show
 from hw_models._pointwise import keep_ints, require_int
 from hw_models.errors import ContractError
 from hw_models.formats import FixedFormat, if_else
-from hw_models.integer.digits import quotient
+from hw_models.integer.digits import moved, quotient
 from hw_models.integer.exponential import Exponential, lifted
 from hw_models.requantize import reference as requantized
 from hw_models.schemes import REQUANTIZERS, FixedPoint, Requantizer
@@ -240,7 +240,7 @@ class IbertGelu(_Unit):
     Attributes:
         knee: where erf becomes 1, in lifted steps.
         one: the value of 1, not below ``knee**2`` and below ``2**29``.
-        left_shift: how far a code is lifted, 0..15.
+        left_shift: how far a code is lifted, -27..15.
         rescale: of ``c * ((one + h) >> shift)``; 1 is ``(2 * one) >> shift``.
         input_zero_point: of the input.
         zero_point: of the output.
@@ -262,7 +262,7 @@ class IbertGelu(_Unit):
     def __post_init__(self) -> None:
         keep_ints(self, 1, (1 << 15) - 1, "knee")
         keep_ints(self, self.knee**2, (1 << 29) - 1, "one")
-        keep_ints(self, 0, 15, "left_shift")
+        keep_ints(self, -27, 15, "left_shift")
         keep_unit(self, "input_zero_point")
 
     @classmethod
@@ -286,7 +286,7 @@ class IbertGelu(_Unit):
     def curve(self, code: Any, select: Select = if_else) -> Any:
         """Return ``c * (1 + erf(c))``, 2 being ``2 * one >> gate_shift(one)``."""
         c = code - self.input_zero_point
-        q = _magnitude(c, select) * (1 << self.left_shift)
+        q = moved(_magnitude(c, select), self.left_shift)
         rest = self.knee - select(q > self.knee, q - q + self.knee, q)
         erf = self.one - rest * rest
         gate = (self.one + select(c < 0, -erf, erf)) >> gate_shift(self.one)

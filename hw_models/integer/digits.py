@@ -55,6 +55,11 @@ def scaled(n: Any, places: Any, select: Select = if_else) -> Any:
     return (n << up) >> down
 
 
+def moved(n: Any, places: int) -> Any:
+    """Return ``floor(n * 2**places)`` of a number of either sign."""
+    return n * (1 << places) if places >= 0 else n >> -places
+
+
 @kernel
 def compiled_length(n: Any) -> Any:
     """Compute ``length`` of an integer that 63 bits hold."""
@@ -78,7 +83,7 @@ def compiled_root(n: Any) -> Any:
 
 @kernel
 def compiled_scaled(n: Any, places: Any) -> Any:
-    """Compute ``scaled`` where the result fits 63 bits."""
+    """Compute ``scaled``, or ``moved``, where the result fits 63 bits."""
     return n << places if places >= 0 else n >> -places
 
 

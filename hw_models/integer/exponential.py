@@ -9,8 +9,8 @@ The polynomial is ``0.35815147 p**2 + 0.96963238 p + 1`` over ``-ln 2..0`` (ksst
 transformers, models/ibert/quant_modules.py): divided by its first coefficient and by the square of
 the lifted scale, its constants are integers, rounded down as there. I-BERT takes codes of 32 bits,
 whose steps are fine; codes of 8 and 16 bits are shifted left first, so that a step is at most
-2**-11. Instead of I-BERT's left shift by ``30 - z`` the value is shifted right by z, as in the
-paper.
+2**-11, or right where it is below 2**-13 (and rounded down). Instead of I-BERT's left shift by ``30
+- z`` the value is shifted right by z, as in the paper.
 
 Corners: below -30 ln 2 the exponential is that of -30 ln 2, which is 0. Widths: x of 17 bits, v of
 32, ln2 of 13, r of 14, b of 15, the polynomial of 28; nothing overflows.
@@ -29,7 +29,7 @@ from hw_models._pointwise import keep_ints
 from hw_models.compiled import kernel
 from hw_models.errors import ContractError
 from hw_models.formats import if_else
-from hw_models.integer.digits import quotient
+from hw_models.integer.digits import compiled_scaled, moved, quotient
 
 if TYPE_CHECKING:
     from hw_models.formats import Select
@@ -38,8 +38,9 @@ COEFFICIENTS: Final = (0.35815147, 0.96963238, 1.0)
 LN2: Final = 0.6931
 OCTAVES: Final = 30
 FINEST: Final = 11  # a lifted step is at most 2**-11
-SCALES: Final = (2.0**-13, 2.0**4)
-ERROR: Final = 0.002
+COARSEST: Final = 13  # and not below 2**-13
+SCALES: Final = (2.0**-40, 2.0**4)
+ERROR: Final = 0.0022
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class Exponential:
         ln2: ln 2 in lifted steps.
         b: the second coefficient in lifted steps.
         one: the value of exp(0).
-        left_shift: how far a number is lifted, 0..15.
+        left_shift: how far a number is lifted, -27..15; negative shifts right, rounding down.
     """
 
     ln2: int
@@ -62,11 +63,11 @@ class Exponential:
         keep_ints(self, 1, (1 << 13) - 1, "ln2")
         keep_ints(self, self.ln2, (1 << 15) - 1, "b")
         keep_ints(self, self.b * self.ln2, (1 << 28) - 1, "one")
-        keep_ints(self, 0, 15, "left_shift")
+        keep_ints(self, -27, 15, "left_shift")
 
     @classmethod
     def from_scale(cls, scale: float) -> Exponential:
-        """Derive the constants from the real step of x, 2**-13..16."""
+        """Derive the constants from the real step of x, 2**-40..16."""
         step, left_shift = lifted(scale)
         a, b, c = COEFFICIENTS
         return cls(
@@ -76,7 +77,7 @@ class Exponential:
     def reference(self, x: Any, select: Select = if_else) -> Any:
         """Return the value of ``-2**17 < x <= 0``, an integer or a bit-vector: the definition."""
         lowest = -OCTAVES * self.ln2
-        v = x * (1 << self.left_shift)
+        v = moved(x, self.left_shift)
         v = select(v < lowest, v - v + lowest, v)
         z = quotient(-v, v - v + self.ln2, 5, select)
         r = v + z * self.ln2
@@ -84,25 +85,27 @@ class Exponential:
 
 
 def lifted(scale: float) -> tuple[float, int]:
-    """Return the scale of x shifted left until it is 2**-11 at most, and by how much.
+    """Return the scale of x shifted until it lies in 2**-13..2**-11, and how far left that is.
 
     Raises:
-        ContractError: the scale is outside 2**-13..16.
+        ContractError: the scale is outside 2**-40..16.
     """
     step = require_scale(scale, "scale")
     if not SCALES[0] <= step <= SCALES[1]:
         raise ContractError(
-            f"the scale of an integer function must lie in 2**-13..16, not {scale!r} "
-            "(accepted: 2**-13..16)"
+            f"the scale of an integer function must lie in 2**-40..16, not {scale!r} "
+            "(accepted: 2**-40..16)"
         )
-    places = max(math.frexp(step)[1] + FINEST - (math.frexp(step)[0] == 0.5), 0)
-    return step / (1 << places), places
+    mantissa, exponent = math.frexp(step)
+    up = exponent + FINEST - (mantissa == 0.5)
+    places = max(up, 0) + min(exponent + COARSEST - 1, 0)
+    return math.ldexp(step, -places), places
 
 
 @kernel
 def compiled_exponential(x: Any, ln2: Any, b: Any, one: Any, left_shift: Any) -> Any:
     """Compute ``Exponential.reference``."""
-    v = max(x << left_shift, -OCTAVES * ln2)
+    v = max(compiled_scaled(x, left_shift), -OCTAVES * ln2)
     z = -v // ln2
     r = v + z * ln2
     return ((r + b) * r + one) >> z

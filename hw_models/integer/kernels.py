@@ -33,7 +33,7 @@ def _exponentials(x: Any, y: Any, ends: Any, unit: Any, kind: Any, drop: Any) ->
         c = x[i] - unit[4]
         below = min(c, 0) if kind == _EXP else -abs(c)
         value = compiled_exponential(below, ln2, b, one, left_shift)
-        note(ends, 0, max(below << left_shift, -OCTAVES * ln2))
+        note(ends, 0, max(compiled_scaled(below, left_shift), -OCTAVES * ln2))
         note(ends, 1, value)
         if kind != _EXP:
             top = one >> drop
@@ -52,7 +52,7 @@ def _gelu(x: Any, y: Any, ends: Any, unit: Any, drop: Any) -> None:
     knee, one = unit[0], unit[1]
     for i in range(x.size):
         c = x[i] - unit[3]
-        lifted = abs(c) << unit[2]
+        lifted = compiled_scaled(abs(c), unit[2])
         rest = knee - min(lifted, knee)
         erf = one - rest * rest
         gate = (one + (-erf if c < 0 else erf)) >> drop

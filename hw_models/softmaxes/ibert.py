@@ -48,7 +48,7 @@ class IbertSoftmax:
     def from_scale(
         cls, input_scale: float, beta: float = 1.0, rounding: QuotientRounding = "floor"
     ) -> IbertSoftmax:
-        """Derive the constants of ``beta * input_scale``, 2**-13..16."""
+        """Derive the constants of ``beta * input_scale``, 2**-40..16."""
         scale = require_scale(beta, "beta") * require_scale(input_scale, "input_scale")
         return cls(Exponential.from_scale(scale), rounding)
 

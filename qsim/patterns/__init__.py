@@ -15,6 +15,8 @@
 | sigmoid, tanh    | the same                                   | lookup or interpolate       |
 | unary            | gelu, silu, sin, floor, leaky_relu, ...    | lookup or interpolate       |
 | prelu            | prelu                                      | prelu                       |
+| arithmetic       | gelu, silu, exp, reciprocal, rsqrt         | integer_function            |
+| layer_norm, ...  | layer_norm, rms_norm, group_norm           | the same                    |
 | composition      | several element-wise operators, one tensor | lookup or interpolate       |
 | softmax          | softmax                                    | softmax, requantize*        |
 | max_pool         | max_pool, adaptive_max_pool                | max_pool, reshape*          |

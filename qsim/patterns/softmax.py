@@ -56,10 +56,14 @@ def _scheme(target: Target, x: QParams, y: QParams) -> tuple[Any, QParams]:
     """Return what computes a row, and the parameters of what it makes.
 
     LiteRT's kernels without a delegate and XNNPACK have a float table; TFLite's reference kernels,
-    TFLite-Micro and CMSIS-NN are integers: of 8 bits gemmlowp's functions, of 16 two tables.
+    TFLite-Micro and CMSIS-NN are integers: of 8 bits gemmlowp's functions, of 16 two tables. A
+    target with units has I-BERT's.
     """
-    from hw_models.softmax import FixedSoftmax, FloatSoftmax, TableSoftmax
+    from hw_models.softmax import FixedSoftmax, FloatSoftmax, IbertSoftmax, TableSoftmax
 
+    if target.units is not None:
+        made = QParams(2.0**-y.format.bits, y.format.min, y.format)
+        return IbertSoftmax.from_scale(x.scale, 1.0, target.units.rounding), made
     if x.format.bits > 8:
         return TableSoftmax.from_scale(x.scale), QParams(2.0**-15, 0, y.format)
     floats = target.requantize.scheme == "float_scale"

@@ -36,6 +36,7 @@ from qsim.target.sections import (
     RequantizeLinear,
     RequantizeMul,
     Sum,
+    Units,
     Weight,
 )
 
@@ -63,6 +64,7 @@ class Target:
             element-wise products are rescaled in another way.
         recurrent: whose order of roundings recurrent cells have; None for TFLite-Micro's.
         dynamic: products whose activations are quantized at run time; None where there are none.
+        units: widths of norms and I-BERT's softmax; None where there are none, and tables.
         schema: version of the contract's form.
         checked: which release of that system was compared, and how; empty where nobody says. It
             describes a target's file: nothing that holds a target carries it, and targets that
@@ -93,6 +95,7 @@ class Target:
     requantize_mul: RequantizeMul | None = None
     recurrent: Recurrent | None = None
     dynamic: Dynamic | None = None
+    units: Units | None = None
     schema: int = SCHEMA
     checked: str = field(default="", compare=False)
 

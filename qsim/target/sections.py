@@ -63,6 +63,7 @@ Choice: TypeAlias = Literal[
 ]
 Granularity: TypeAlias = Literal["tensor", "token"]
 RecurrentKernel: TypeAlias = Literal["tflite-micro", "cmsis-nn", "litert"]
+SoftmaxRounding: TypeAlias = Literal["floor", "half_up"]
 AddFormula: TypeAlias = Literal[
     "shifted", "aligned", "float_torch", "float_onnxruntime", "multiplier", "none"
 ]
@@ -437,6 +438,24 @@ class Dynamic(Section):
 
 
 @dataclass(frozen=True, slots=True)
+class Units(Section):
+    """Units without floats: widths of norms, and the softmax of I-BERT in place of tables.
+
+    Attributes:
+        weight_bits: width of a norm's weight codes, which have one scale for all channels.
+        fraction: fraction bits of a normalized value; fewer where a sum would not fit 32 bits.
+        root_bits: width of the root; see ``hw_models.integer.norms``.
+        rounding: of a softmax's last shift.
+    """
+
+    weight_bits: Annotated[int, Range(2, 16)]
+    fraction: Annotated[int, Range(0, 16)]
+    root_bits: Annotated[int, Range(16, 30)]
+    rounding: SoftmaxRounding
+    section: ClassVar[str] = "units"
+
+
+@dataclass(frozen=True, slots=True)
 class Primitives(Section):
     """What the accelerator can do; the rest of a network stays in the host graph.
 
@@ -499,9 +518,10 @@ SECTIONS: Final[dict[str, type[Section]]] = {
         RequantizeMul,
         Recurrent,
         Dynamic,
+        Units,
     )
 }
 # Sections that a target leaves out where it has nothing to say there.
 OPTIONAL: Final[frozenset[str]] = frozenset(
-    {"requantize_linear", "requantize_mul", "recurrent", "dynamic"}
+    {"requantize_linear", "requantize_mul", "recurrent", "dynamic", "units"}
 )

@@ -28,7 +28,7 @@ _PER_CHANNEL = hw.FixedPoint((1, 2), 33)
 _BAD_RESCALE: list[Any] = [*NO_SCHEME, _PER_CHANNEL]
 _BAD_UNIT: list[Any] = [*NO_SCHEME, FIXED, _E, hw.IbertGelu]
 _BAD_NORM: list[Any] = [*NO_SCHEME, FIXED, _E, hw.IntegerNorm]
-_BAD_SCALE: list[Any] = [*NO_FLOAT64_SCALE, 2.0**-14, 17.0]
+_BAD_SCALE: list[Any] = [*NO_FLOAT64_SCALE, 2.0**-41, 17.0]
 _SHAPES = [np.int8(1), np.zeros(4, np.int8), np.zeros((1, 2, 3, 3, 3), np.int8)]
 _NO_TABLE: list[Any] = [v for v in (*NO_CODES, *_SHAPES) if v is not None]
 _FORMS: dict[str, list[Any]] = {
@@ -90,7 +90,7 @@ TARGETS: dict[str, Target] = {
             "ln2": [*NO_INT, 0, 8192],
             "b": [*NO_INT, 1774, 1 << 15],
             "one": [*NO_INT, 1775, 1 << 28],
-            "left_shift": [*NO_INT, -1, 16],
+            "left_shift": [*NO_INT, -28, 16],
         },
     ),
     "Exponential.from_scale": Target(
@@ -115,7 +115,7 @@ TARGETS: dict[str, Target] = {
         {
             "knee": [*NO_INT, 0, 1 << 15],
             "one": [*NO_INT, 6405, 1 << 29],
-            "left_shift": [*NO_INT, -1, 16],
+            "left_shift": [*NO_INT, -28, 16],
             "rescale": _BAD_RESCALE,
             **_ZERO,
         },

@@ -58,7 +58,11 @@ def test_what_is_said_of_other_targets_is_true(name: str) -> None:
 
 
 def test_the_most_alike_target_is_named_first() -> None:
-    assert having(("resize",), Target.load("tflite"))[0] in ("tflite-single", "litert-reference")
+    assert having(("resize",), Target.load("tflite"))[0] in (
+        "integer-transformer",
+        "tflite-single",
+        "litert-reference",
+    )
     assert advise("target", ("warp",), Target.load("q7"))[0].text == "no shipped target has warp"
 
 

@@ -87,6 +87,7 @@ def test_every_target_derives_its_scheme() -> None:
         "asic-example": "single",
         "cmsis-nn": "double",
         "int4": "double",
+        "integer-transformer": "double",
         "litert-optimized": "double-half-up",
         "litert-reference": "double",
         "narrow20": "single",

@@ -29,6 +29,9 @@ HASHES = {
     "deeploy-like": "sha256:ecc11edc0ce1fa37b41a328a0c0123a621845c2dbc5035eaeebca719067f7876",
     "fbgemm-dynamic": "sha256:d04f6e1f6bfd26b21106248cc2f4f57bb6fab11d32d81ceb4abd6b8a29820454",
     "int4": "sha256:701a32a28a378ceb0202a89d37aa4773e769fdfaec4c06d48884e45826d1f1aa",
+    "integer-transformer": (
+        "sha256:4775e4da4fd1322facaf837451f8a6e60c71462af914808f87ac1c6ad282889c"
+    ),
     "litert-optimized": "sha256:8e907c30d9abf88c48f9a9db4060fd7ba80d146aa4cf9955370c0fd7b940ff0a",
     "litert-reference": "sha256:8224098c96ca2b79b20811fb0e6d29e55ef315ce0b17c6a0206ec5957936f436",
     "narrow20": "sha256:1692b77a89da4580ba411e0762fbcfa356bd5b053249d0fcfd7396ae3995f453",
@@ -123,7 +126,8 @@ def with_field(target: Target, section: str, field: str, value: object) -> Targe
 def test_hash_covers_every_field() -> None:
     target = Target.load("litert-optimized")
     linear = Target.load("litert-reference").requantize_linear
-    target = dataclasses.replace(target, requantize_linear=linear)
+    units = Target.load("integer-transformer").units
+    target = dataclasses.replace(target, requantize_linear=linear, units=units)
     object.__setattr__(target, "dynamic", Target.load("fbgemm-dynamic").dynamic)
     seen = {target.hash}
     fields = 0
@@ -131,7 +135,7 @@ def test_hash_covers_every_field() -> None:
         for field in dataclasses.fields(cls):
             seen.add(with_field(target, section, field.name, "another").hash)
             fields += 1
-    assert fields == 61
+    assert fields == 65
     assert len(seen) == 1 + fields
 
 

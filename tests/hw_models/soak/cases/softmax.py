@@ -87,7 +87,8 @@ def _table(rows: Any, scheme: hw.TableSoftmax) -> Any:
 def _ibert(rows: Any, scheme: hw.IbertSoftmax, output: hw.FixedFormat) -> Any:
     """Algorithm 2 of arXiv 2101.01321, in arrays of int64."""
     e = scheme.exponential
-    v = np.maximum((rows - rows.max(1, keepdims=True)) * 2**e.left_shift, -30 * e.ln2)
+    lifted = np.floor((rows - rows.max(1, keepdims=True)) * 2.0**e.left_shift)
+    v = np.maximum(lifted.astype(np.int64), -30 * e.ln2)
     z = -v // e.ln2
     r = v + z * e.ln2
     drop = e.one.bit_length() - 16
@@ -115,7 +116,7 @@ def _scheme(rng: Rng, name: str) -> tuple[Any, hw.FixedFormat, hw.FixedFormat]:
         )
         codes_ = hw.FixedFormat(int(pick(rng, 16, 8)), bool(rng.integers(4)))
         shape = pick(rng, "floor", "half_up")
-        made = hw.IbertSoftmax.from_scale(float(2.0 ** rng.uniform(-11, 2)), 1.0, shape)
+        made = hw.IbertSoftmax.from_scale(float(2.0 ** rng.uniform(-16, 2)), 1.0, shape)
         return made, codes_, output
     output = pick(rng, hw.FixedFormat(16), hw.FixedFormat(16), hw.FixedFormat(15, signed=False))
     codes_ = hw.FixedFormat(int(pick(rng, 16, 16, 8)))

@@ -59,8 +59,9 @@ from hw_models.stream.group_floats import (
     row_fused_16,
     row_fused_64,
 )
-from hw_models.stream.matrix import COLUMNS, ROWS_AT_ONCE, begin, begin_halves, end, multiply_rows
+from hw_models.stream.matrix import COLUMNS, ROWS_AT_ONCE, begin, end
 from hw_models.stream.matrix import STEPS as MATRIX_ROW
+from hw_models.stream.matrix_rows import begin_halves, multiply_rows
 from hw_models.stream.memory import float32_at, int32_at, int64_at, take
 from hw_models.stream.products import multiply_round, row_parameters
 from hw_models.stream.tiles import ROUND

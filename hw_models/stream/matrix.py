@@ -34,7 +34,7 @@ PANEL: Final = 2 * PANEL_ROWS * ROWS * 64  # bytes
 _I8, _I16, _I64 = ir.IntType(8), ir.IntType(16), ir.IntType(64)
 _POINTER: Final = _I8.as_pointer()
 _REGISTERS: Final = 8
-_NATIVE: Final = MATRIX and not MATRIX_MODELLED
+NATIVE: Final = MATRIX and not MATRIX_MODELLED
 
 
 def matrix_steps(offsets: Any, pixels: int, widest: int) -> tuple[int, int]:
@@ -61,24 +61,28 @@ def matrix_steps(offsets: Any, pixels: int, widest: int) -> tuple[int, int]:
     return whole if enough else 0, paired if widest >= GATHERED else 0
 
 
-def _call(b: Any, name: str, *operands: Any) -> None:
+def call(b: Any, name: str, *operands: Any) -> None:
+    """Emit an instruction of the unit."""
     kind = ir.FunctionType(ir.VoidType(), [operand.type for operand in operands])
     b.call(b.module.declare_intrinsic(f"llvm.x86.{name}", (), kind), operands)
 
 
-def _register(number: int) -> Any:
+def number_of(number: int) -> Any:
+    """Return a register's number as the instructions take it."""
     return ir.Constant(_I8, number)
 
 
-def _at(b: Any, base: Any, distance: int = 0) -> Any:
+def place_at(b: Any, base: Any, distance: int = 0) -> Any:
+    """Return a pointer to bytes from an address on."""
     return b.inttoptr(b.add(base, ir.Constant(_I64, distance)), _POINTER)
 
 
-def _load(b: Any, register: int, where: Any, pitch: Any) -> None:
-    _call(b, "tileloadd64", _register(register), where, pitch)
+def load(b: Any, register: int, where: Any, pitch: Any) -> None:
+    """Load a register, whose rows lie ``pitch`` bytes apart."""
+    call(b, "tileloadd64", number_of(register), where, pitch)
 
 
-def _shape(b: Any, *, halves: bool = False) -> Any:
+def shape(b: Any, *, halves: bool = False) -> Any:
     """Return the address of what the unit is told: 8 registers of 16 rows of 64 bytes.
 
     ``halves``: codes have rows of 32 bytes, and weights 8 rows.
@@ -103,20 +107,8 @@ def begin(_typing):  # type: ignore[no-untyped-def]
     """Take the unit: all registers are whole ones."""
 
     def codegen(context, builder, _signature, _args):  # type: ignore[no-untyped-def]
-        if _NATIVE:
-            _call(builder, "ldtilecfg", _shape(builder))
-        return context.get_dummy_value()
-
-    return types.void(), codegen
-
-
-@intrinsic
-def begin_halves(_typing):  # type: ignore[no-untyped-def]
-    """Take the unit for rows of 32 bytes: see ``multiply_rows``."""
-
-    def codegen(context, builder, _signature, _args):  # type: ignore[no-untyped-def]
-        if _NATIVE:
-            _call(builder, "ldtilecfg", _shape(builder, halves=True))
+        if NATIVE:
+            call(builder, "ldtilecfg", shape(builder))
         return context.get_dummy_value()
 
     return types.void(), codegen
@@ -127,8 +119,8 @@ def end(_typing):  # type: ignore[no-untyped-def]
     """Give the unit back, so that nobody keeps its registers."""
 
     def codegen(context, builder, _signature, _args):  # type: ignore[no-untyped-def]
-        if _NATIVE:
-            _call(builder, "tilerelease")
+        if NATIVE:
+            call(builder, "tilerelease")
         return context.get_dummy_value()
 
     return types.void(), codegen
@@ -140,7 +132,7 @@ def _emit(b: Any, args: Any) -> None:
     high = b.mul(every, ir.Constant(_I64, ROWS))
     for register in range(4):
         start = b.add(init, high) if register >= 2 else init
-        _load(b, register, _at(b, start, 64 * (register % 2)), every)
+        load(b, register, place_at(b, start, 64 * (register % 2)), every)
     loop, after = b.append_basic_block("rows"), b.append_basic_block("sums")
     entry = b.block
     b.branch(loop)
@@ -155,12 +147,12 @@ def _emit(b: Any, args: Any) -> None:
         there = b.select(
             b.icmp_signed("!=", panel, ir.Constant(_I64, 0)), b.mul(row, panel), offset
         )
-        _load(b, register, _at(b, b.add(codes, there)), apart)
-    _load(b, 6, _at(b, block), pitch)
-    _load(b, 7, _at(b, block, 64), pitch)
+        load(b, register, place_at(b, b.add(codes, there)), apart)
+    load(b, 6, place_at(b, block), pitch)
+    load(b, 7, place_at(b, block, 64), pitch)
     for register in range(4):
         operands = (register, 4 + register // 2, 6 + register % 2)
-        _call(b, "tdpbusd", *map(_register, operands))
+        call(b, "tdpbusd", *map(number_of, operands))
     following = b.add(row, ir.Constant(_I64, 1))
     row.add_incoming(following, loop)
     block.add_incoming(b.add(block, b.mul(pitch, ir.Constant(_I64, STEPS))), loop)
@@ -169,8 +161,8 @@ def _emit(b: Any, args: Any) -> None:
     down = b.mul(pitch, ir.Constant(_I64, ROWS))
     for register in range(4):
         start = b.add(out, down) if register >= 2 else out
-        where = _at(b, start, 64 * (register % 2))
-        _call(b, "tilestored64", _register(register), where, pitch)
+        where = place_at(b, start, 64 * (register % 2))
+        call(b, "tilestored64", number_of(register), where, pitch)
 
 
 @intrinsic
@@ -189,7 +181,7 @@ def _unit(  # type: ignore[no-untyped-def]
     """
 
     def codegen(context, builder, _signature, args):  # type: ignore[no-untyped-def]
-        if _NATIVE:
+        if NATIVE:
             _emit(builder, args)
         return context.get_dummy_value()
 
@@ -222,122 +214,6 @@ def _modelled(  # type: ignore[no-untyped-def]
 
 
 _tile: Final = _modelled if MATRIX_MODELLED else _unit
-
-
-def _emit_zeroed(b: Any, args: Any) -> None:
-    """Emit ``out[p, c] = sum over rows of codes[p] . weights[c]`` for 32 x 32."""
-    codes, apart, rows, weights, pitch, out = args
-    for register in range(4):
-        _call(b, "tilezero", _register(register))
-    entry, loop = b.block, b.append_basic_block("rows")
-    after = b.append_basic_block("sums")
-    below = b.mul(apart, ir.Constant(_I64, ROWS))
-    b.branch(loop)
-    b.position_at_end(loop)
-    row, block = b.phi(_I64), b.phi(_I64)
-    row.add_incoming(ir.Constant(_I64, 0), entry)
-    block.add_incoming(weights, entry)
-    there = b.add(codes, b.mul(row, ir.Constant(_I64, 64)))
-    _load(b, 4, _at(b, there), apart)
-    _load(b, 5, _at(b, b.add(there, below)), apart)
-    _load(b, 6, _at(b, block), pitch)
-    _load(b, 7, _at(b, block, 64), pitch)
-    for register in range(4):
-        operands = (register, 4 + register // 2, 6 + register % 2)
-        _call(b, "tdpbusd", *map(_register, operands))
-    following = b.add(row, ir.Constant(_I64, 1))
-    row.add_incoming(following, loop)
-    block.add_incoming(b.add(block, b.mul(pitch, ir.Constant(_I64, STEPS))), loop)
-    b.cbranch(b.icmp_signed("<", following, rows), loop, after)
-    b.position_at_end(after)
-    down = b.mul(pitch, ir.Constant(_I64, ROWS))
-    for register in range(4):
-        start = b.add(out, down) if register >= 2 else out
-        _call(b, "tilestored64", _register(register), _at(b, start, 64 * (register % 2)), pitch)
-
-
-@intrinsic
-def _zeroed_unit(_typing, _codes, _apart, _rows, _weights, _pitch, _out):  # type: ignore[no-untyped-def]
-    """Sum 32 rows times 32 channels from 0 on: see ``multiply_rows``."""
-
-    def codegen(context, builder, _signature, args):  # type: ignore[no-untyped-def]
-        if _NATIVE:
-            _emit_zeroed(builder, args)
-        return context.get_dummy_value()
-
-    return types.void(*(types.int64,) * 6), codegen
-
-
-@part
-def _modelled_rows(codes, apart, rows, weights, pitch, out):  # type: ignore[no-untyped-def]
-    """Compute what ``_zeroed_unit`` does, where the processor lacks it."""
-    steps = rows * STEPS if rows else STEPS // 2
-    for p in range(2 * ROWS):
-        four = uint8_at(codes + p * apart, 4 * steps)
-        sums = int32_at(out + p * pitch, 2 * ROWS)
-        for c in range(2 * ROWS):
-            total = np.int32(0)
-            for step in range(steps):
-                factors = int8_at(weights + step * pitch + 4 * c, 4)
-                for i in range(4):
-                    total += np.int32(four[4 * step + i]) * np.int32(factors[i])
-            sums[c] = total
-
-
-def _emit_single(b: Any, args: Any) -> None:
-    """Emit ``out[p, c] = codes[p] . weights[c]`` for 32 rows that a register holds, and 64."""
-    codes, apart, weights, out = args
-    pitch = ir.Constant(_I64, 256)
-    _load(b, 4, _at(b, codes), apart)
-    _load(b, 5, _at(b, b.add(codes, b.mul(apart, ir.Constant(_I64, ROWS)))), apart)
-    for half in (0, 128):
-        for side in (0, 1):
-            _load(b, 6 + side, _at(b, weights, half + 64 * side), pitch)
-        for register in range(4):
-            _call(b, "tilezero", _register(register))
-            operands = (register, 4 + register // 2, 6 + register % 2)
-            _call(b, "tdpbusd", *map(_register, operands))
-        for register in range(4):
-            place = half + 64 * (register % 2) + 256 * ROWS * (register // 2)
-            _call(b, "tilestored64", _register(register), _at(b, out, place), pitch)
-
-
-@intrinsic
-def _single_unit(_typing, _codes, _apart, _weights, _out):  # type: ignore[no-untyped-def]
-    """Sum 32 rows of one register times 64 channels: see ``multiply_rows``."""
-
-    def codegen(context, builder, _signature, args):  # type: ignore[no-untyped-def]
-        if _NATIVE:
-            _emit_single(builder, args)
-        return context.get_dummy_value()
-
-    return types.void(*(types.int64,) * 4), codegen
-
-
-@part
-def multiply_rows(codes, apart, rows, weights, out, width):  # type: ignore[no-untyped-def]
-    """Sum 32 rows of codes times a block of 32 or 64 channels.
-
-    Behind ``begin_halves`` the bytes of a row are 32, and there is one row only.
-
-    Args:
-        codes: address of the first row's.
-        apart: bytes between two rows.
-        rows: of 64 bytes that lie together; 0: half of one.
-        weights: address of the weights of the first of these steps.
-        out: address of the sums [32, width].
-        width: channels.
-    """
-    pitch = width * 4
-    if not MATRIX_MODELLED and rows <= 1 and width == GATHERED:
-        _single_unit(codes, apart, weights, out)
-        return
-    for column in range(0, width, COLUMNS):
-        at = column * 4
-        if MATRIX_MODELLED:
-            _modelled_rows(codes, apart, rows, weights + at, pitch, out + at)
-        else:
-            _zeroed_unit(codes, apart, max(rows, 1), weights + at, pitch, out + at)
 
 
 @part

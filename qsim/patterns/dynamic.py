@@ -71,9 +71,11 @@ def _quantize(builder: Builder, section: Dynamic, operand: Operand) -> tuple[str
     zero_point = builder.call(
         "choose_zero_point", (ends,), spec("choose_zero_point", rows, points), chosen
     )
-    attributes = {"formula": section.quantize, "output": format_to_json(codes)}
+    # FBGEMM's register keeps 8 bits: a range of fewer codes may be left by one.
+    held = points if section.quantize == "fbgemm" else codes
+    attributes = {"formula": section.quantize, "output": format_to_json(held)}
     inputs = (x.name, scale, zero_point)
-    made = builder.call("quantize", inputs, spec("quantize", x.shape, codes), attributes)
+    made = builder.call("quantize", inputs, spec("quantize", x.shape, held), attributes)
     return made, scale, zero_point
 
 

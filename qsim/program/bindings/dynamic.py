@@ -182,9 +182,7 @@ def _prepare_quantize(
         x, scale, zero_point = arrays
         if not x.size:  # an empty batch has no rows, and so no parameters of rows
             scale, zero_point = np.array(1, np.float32), np.array(0)
-        return quantize(
-            x, scale, zero_point, output, formula, non_finite=non_finite, ledger=ledger
-        )
+        return quantize(x, scale, zero_point, output, formula, non_finite=non_finite, ledger=ledger)
 
     return run
 

@@ -29,7 +29,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, TypeAlias
 
 from hw_models._arguments import require_scale, show
 from hw_models._pointwise import keep_ints, require_int
@@ -141,7 +141,40 @@ class IbertExp(_Unit):
 
 
 @dataclass(frozen=True, slots=True)
-class ExpSigmoid(_Unit):
+class _Gated(_Unit):
+    """What the units with a gate of ``Exponential`` share: the fields and how they are derived."""
+
+    exponential: Exponential
+    rescale: Requantizer
+    input_zero_point: int = 0
+    zero_point: int = 0
+
+    def __post_init__(self) -> None:
+        keep_unit(self, "input_zero_point")
+
+    @classmethod
+    def from_scales(
+        cls,
+        input_scale: float,
+        output_scale: float,
+        input_zero_point: int = 0,
+        zero_point: int = 0,
+        rescale: Rescale = FixedPoint.from_scale,
+    ) -> Self:
+        """Derive the constants; ``rescale`` makes the target's scheme of a real scale."""
+        made = Exponential.from_scale(input_scale)
+        step = require_scale(output_scale, "output_scale")
+        real = cls._real_scale(float(input_scale), step)
+        return cls(made, rescale(real), input_zero_point, zero_point)
+
+    @staticmethod
+    def _real_scale(input_scale: float, output_scale: float, /) -> float:
+        """Return what ``rescale`` multiplies by."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True)
+class ExpSigmoid(_Gated):
     """Sigmoid of a code.
 
     Attributes:
@@ -151,28 +184,12 @@ class ExpSigmoid(_Unit):
         zero_point: of the output.
     """
 
-    exponential: Exponential
-    rescale: Requantizer
-    input_zero_point: int = 0
-    zero_point: int = 0
     registers: ClassVar[Registers] = (*_SUM, _GATE)
 
-    def __post_init__(self) -> None:
-        keep_unit(self, "input_zero_point")
-
-    @classmethod
-    def from_scales(
-        cls,
-        input_scale: float,
-        output_scale: float,
-        input_zero_point: int = 0,
-        zero_point: int = 0,
-        rescale: Rescale = FixedPoint.from_scale,
-    ) -> ExpSigmoid:
-        """Derive the constants; ``rescale`` makes the target's scheme of a real scale."""
-        made = Exponential.from_scale(input_scale)
-        step = require_scale(output_scale, "output_scale")
-        return cls(made, rescale(1 / (1 << GATE) / step), input_zero_point, zero_point)
+    @staticmethod
+    def _real_scale(_input_scale: float, output_scale: float, /) -> float:
+        """Return what ``rescale`` multiplies by; a sigmoid has no unit of the input."""
+        return 1 / (1 << GATE) / output_scale
 
     def curve(self, code: Any, select: Select = if_else) -> Any:
         """Return ``2**15 * sigmoid``."""
@@ -180,7 +197,7 @@ class ExpSigmoid(_Unit):
 
 
 @dataclass(frozen=True, slots=True)
-class ExpSilu(_Unit):
+class ExpSilu(_Gated):
     """SiLU, ``x * sigmoid(x)``, of a code.
 
     Attributes:
@@ -190,28 +207,12 @@ class ExpSilu(_Unit):
         zero_point: of the output.
     """
 
-    exponential: Exponential
-    rescale: Requantizer
-    input_zero_point: int = 0
-    zero_point: int = 0
     registers: ClassVar[Registers] = (*_SUM, _GATE, _PRODUCT)
 
-    def __post_init__(self) -> None:
-        keep_unit(self, "input_zero_point")
-
-    @classmethod
-    def from_scales(
-        cls,
-        input_scale: float,
-        output_scale: float,
-        input_zero_point: int = 0,
-        zero_point: int = 0,
-        rescale: Rescale = FixedPoint.from_scale,
-    ) -> ExpSilu:
-        """Derive the constants; ``rescale`` makes the target's scheme of a real scale."""
-        made = Exponential.from_scale(input_scale)
-        ratio = float(input_scale) / require_scale(output_scale, "output_scale")
-        return cls(made, rescale(ratio / (1 << GATE)), input_zero_point, zero_point)
+    @staticmethod
+    def _real_scale(input_scale: float, output_scale: float, /) -> float:
+        """Return what ``rescale`` multiplies by."""
+        return input_scale / output_scale / (1 << GATE)
 
     def curve(self, code: Any, select: Select = if_else) -> Any:
         """Return ``2**15 * c * sigmoid``."""

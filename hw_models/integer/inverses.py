@@ -29,7 +29,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 from hw_models._arguments import require_scale
 from hw_models._pointwise import keep_ints
@@ -45,10 +45,6 @@ STEPS: Final = 2
 MAX_LENGTH: Final = 17
 RECIPROCALS: Final = tuple(round((1 << 16) / (128.5 + i)) for i in range(128))
 ROOTS: Final = tuple(round((1 << 12) / math.sqrt(64.5 + i)) for i in range(192))
-_REGISTERS: Final[Registers] = (
-    ("inverse", FixedFormat(17, signed=False)),
-    ("product", FixedFormat(33, signed=False)),
-)
 
 
 def _read(table: tuple[int, ...], index: Any, select: Select) -> Any:
@@ -78,13 +74,6 @@ def inverse_root(m: Any, select: Select = if_else) -> Any:
     return y
 
 
-def _keep(unit: Any) -> None:
-    keep_ints(unit, 0, (1 << 16) - 1, "multiplier")
-    keep_ints(unit, 0, 45, "right_shift")
-    keep_ints(unit, *CODES, "input_zero_point")
-    keep_ints(unit, *ZERO_POINTS, "zero_point")
-
-
 def _multiplier(real: float) -> tuple[int, int]:
     """Return 16 bits of ``real * 2**right_shift``, and right_shift.
 
@@ -105,7 +94,45 @@ def _multiplier(real: float) -> tuple[int, int]:
 
 
 @dataclass(frozen=True, slots=True)
-class NewtonReciprocal:
+class _Newton:
+    """What the units share: the fields and how they are derived."""
+
+    multiplier: int
+    right_shift: int
+    input_zero_point: int = 0
+    zero_point: int = 0
+    registers: ClassVar[Registers] = (
+        ("inverse", FixedFormat(17, signed=False)),
+        ("product", FixedFormat(33, signed=False)),
+    )
+
+    def __post_init__(self) -> None:
+        keep_ints(self, 0, (1 << 16) - 1, "multiplier")
+        keep_ints(self, 0, 45, "right_shift")
+        keep_ints(self, *CODES, "input_zero_point")
+        keep_ints(self, *ZERO_POINTS, "zero_point")
+
+    @classmethod
+    def from_scales(
+        cls,
+        input_scale: float,
+        output_scale: float,
+        input_zero_point: int = 0,
+        zero_point: int = 0,
+    ) -> Self:
+        """Derive the multiplier of ``1 / (s * output_scale)``, s the input's scale or its root."""
+        step = require_scale(output_scale, "output_scale")
+        real = 1 / cls._inverted(require_scale(input_scale, "input_scale")) / step / (1 << 15)
+        return cls(*_multiplier(real), input_zero_point, zero_point)
+
+    @staticmethod
+    def _inverted(scale: float) -> float:
+        """Return what is inverted of the input's scale."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True)
+class NewtonReciprocal(_Newton):
     """1/x.
 
     Attributes:
@@ -115,27 +142,10 @@ class NewtonReciprocal:
         zero_point: of the output.
     """
 
-    multiplier: int
-    right_shift: int
-    input_zero_point: int = 0
-    zero_point: int = 0
-    registers: ClassVar[Registers] = _REGISTERS
-
-    def __post_init__(self) -> None:
-        _keep(self)
-
-    @classmethod
-    def from_scales(
-        cls,
-        input_scale: float,
-        output_scale: float,
-        input_zero_point: int = 0,
-        zero_point: int = 0,
-    ) -> NewtonReciprocal:
-        """Derive the multiplier of ``1 / (input_scale * output_scale)``, in float64."""
-        step = require_scale(output_scale, "output_scale")
-        real = 1 / require_scale(input_scale, "input_scale") / step / (1 << 15)
-        return cls(*_multiplier(real), input_zero_point, zero_point)
+    @staticmethod
+    def _inverted(scale: float) -> float:
+        """Return what is inverted: the scale itself."""
+        return scale
 
     def reference(self, code: Any, output: FixedFormat, select: Select = if_else) -> Any:
         """Compute one code, an integer or a bit-vector: the definition."""
@@ -150,7 +160,7 @@ class NewtonReciprocal:
 
 
 @dataclass(frozen=True, slots=True)
-class NewtonRsqrt:
+class NewtonRsqrt(_Newton):
     """1/sqrt(x).
 
     Attributes:
@@ -160,27 +170,10 @@ class NewtonRsqrt:
         zero_point: of the output.
     """
 
-    multiplier: int
-    right_shift: int
-    input_zero_point: int = 0
-    zero_point: int = 0
-    registers: ClassVar[Registers] = _REGISTERS
-
-    def __post_init__(self) -> None:
-        _keep(self)
-
-    @classmethod
-    def from_scales(
-        cls,
-        input_scale: float,
-        output_scale: float,
-        input_zero_point: int = 0,
-        zero_point: int = 0,
-    ) -> NewtonRsqrt:
-        """Derive the multiplier of ``1 / (sqrt(input_scale) * output_scale)``, in float64."""
-        step = require_scale(output_scale, "output_scale")
-        real = 1 / math.sqrt(require_scale(input_scale, "input_scale")) / step / (1 << 15)
-        return cls(*_multiplier(real), input_zero_point, zero_point)
+    @staticmethod
+    def _inverted(scale: float) -> float:
+        """Return what is inverted: the root of the scale."""
+        return math.sqrt(scale)
 
     def reference(self, code: Any, output: FixedFormat, select: Select = if_else) -> Any:
         """Compute one code, an integer or a bit-vector: the definition."""

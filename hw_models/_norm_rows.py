@@ -122,6 +122,38 @@ def normalize(
     return result
 
 
+def normalize_last(
+    codes: IntArray,
+    dims: int,
+    norm: IntegerNorm,
+    given: tuple[Any, Any],
+    form: FixedFormat,
+    finish: tuple[int, FixedFormat, tuple[int, int] | None],
+    ledger: Ledger | None,
+    *,
+    x_zero_point: int | None = None,
+) -> IntArray:
+    """Normalize rows of the last ``dims`` dimensions, each with the same parameters.
+
+    Args:
+        codes: as ``codes_in`` returns them.
+        dims: dimensions of a row.
+        norm: how.
+        given: weight and bias of the caller.
+        form: format of the codes.
+        finish: zero point, output and clamp of the rescale.
+        ledger: filled, if there is one.
+        x_zero_point: the code of real 0 where no mean is subtracted; None: the mean is.
+    """
+    shape = last_dims(codes.shape, dims)
+    count = math.prod(shape)
+    require_norm(norm, form, count, x_zero_point or 0)
+    weight, bias = parameters(norm, *given, shape, count)
+    table = weight.reshape(1, count), bias.reshape(1, count)
+    offsets = codes.astype(np.int64) - x_zero_point if x_zero_point else codes
+    return normalize(offsets, count, norm, table, finish, ledger, centred=x_zero_point is None)
+
+
 def last_dims(shape: tuple[int, ...], dims: int) -> tuple[int, ...]:
     """Return the last dimensions of a shape, one or more."""
     count = require_int(dims, "dims", 1, max(len(shape), 1))

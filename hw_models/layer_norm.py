@@ -25,10 +25,9 @@ integers.
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
-from hw_models._norm_rows import codes_in, last_dims, normalize, require_norm
+from hw_models._norm_rows import codes_in, normalize_last, require_norm
 from hw_models._norm_rows import parameters as norm_parameters
 from hw_models.formats import FixedFormat, IntArray
 from hw_models.integer.norms import IntegerNorm
@@ -100,16 +99,5 @@ def layer_norm(
         ContractError: for arguments outside the contract.
     """
     codes = codes_in(x, input, output, ledger)
-    shape = last_dims(codes.shape, dims)
-    count = math.prod(shape)
-    require_norm(norm, input, count)
-    table = norm_parameters(norm, weight, bias, shape, count)
-    return normalize(
-        codes,
-        count,
-        norm,
-        (table[0].reshape(1, count), table[1].reshape(1, count)),
-        (zero_point, output, clamp),
-        ledger,
-        centred=True,
-    )
+    finish = (zero_point, output, clamp)
+    return normalize_last(codes, dims, norm, (weight, bias), input, finish, ledger)

@@ -9,12 +9,9 @@ ones; a row of zeros makes the zero point.
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from hw_models._norm_rows import codes_in, last_dims, normalize, parameters, require_norm
+from hw_models._norm_rows import codes_in, normalize_last
 from hw_models._pointwise import require_int
 from hw_models.formats import FixedFormat, IntArray
 from hw_models.layer_norm import reference as normalized
@@ -76,16 +73,7 @@ def rms_norm(
     """
     codes = codes_in(x, input, output, ledger)
     zero = require_int(x_zero_point, "x_zero_point", -(1 << 16), 1 << 16)
-    shape = last_dims(codes.shape, dims)
-    count = math.prod(shape)
-    require_norm(norm, input, count, zero)
-    table = parameters(norm, weight, None, shape, count)
-    return normalize(
-        codes.astype(np.int64) - zero,
-        count,
-        norm,
-        (table[0].reshape(1, count), table[1].reshape(1, count)),
-        (zero_point, output, clamp),
-        ledger,
-        centred=False,
+    finish = (zero_point, output, clamp)
+    return normalize_last(
+        codes, dims, norm, (weight, None), input, finish, ledger, x_zero_point=zero
     )

@@ -8,7 +8,7 @@ import numpy as np
 
 from hw_models.compiled import kernel, part
 from hw_models.stream.fields import IMAGES, MODE, PITCH, ROWS_FLOATS, TABLE, TAIL, UNIT, WAY, O
-from hw_models.stream.floats import PLAIN, TWICE, once_16, plain_16, twice_16
+from hw_models.stream.floats import dequantize_16
 from hw_models.stream.memory import int8_at, int16_at, int32_at, int64_at
 from hw_models.stream.requantize import requantize_16
 
@@ -42,12 +42,7 @@ def _values(way, sums, pitch, y, step, table, columns, parameter, rows, images, 
     factors = table + parameter * _FLOAT
     weights, bias = factors + columns * _FLOAT, factors + 2 * columns * _FLOAT
     points = rows + images * _FLOAT
-    if way == PLAIN:
-        plain_16(sums, pitch, y, step, factors, weights, bias, rows, points, pixels)
-    elif way == TWICE:
-        twice_16(sums, pitch, y, step, factors, weights, bias, rows, points, pixels)
-    else:
-        once_16(sums, pitch, y, step, factors, weights, bias, rows, points, pixels)
+    dequantize_16(sums, pitch, y, step, factors, weights, bias, rows, points, pixels, way)
 
 
 @part

@@ -14,6 +14,7 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 from hw_models.requantization.modes import LANES, const, splat
+from hw_models.stream.emit import choose, load, store, word
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,16 +30,6 @@ def _vector(element: Any, lanes: int) -> Any:
     return ir.VectorType(element, lanes)
 
 
-def _load(b: Any, address: Any, kind: Any) -> Any:
-    value = b.load(b.inttoptr(address, kind.as_pointer()))
-    value.align = 1
-    return value
-
-
-def _store(b: Any, value: Any, address: Any) -> None:
-    b.store(value, b.inttoptr(address, value.type.as_pointer())).align = 1
-
-
 def _call(b: Any, name: str, *operands: Any) -> Any:
     """Call an operation of LLVM that has a form for vectors of float32."""
     kind = operands[0].type
@@ -47,16 +38,12 @@ def _call(b: Any, name: str, *operands: Any) -> Any:
     return b.call(b.module.declare_intrinsic(full, (), signature), operands)
 
 
-def _word(value: int) -> Any:
-    return ir.Constant(_I64, value)
-
-
 def _along(b: Any, count: Any, body: Callable[[Any, int], None]) -> None:
     """Emit a body for whole vectors of ``count`` elements, then one for each that is left."""
-    whole = b.sdiv(count, _word(LANES))
+    whole = b.sdiv(count, word(LANES))
     with cgutils.for_range(b, whole) as loop:
-        body(b.mul(loop.index, _word(LANES)), LANES)
-    start = b.mul(whole, _word(LANES))
+        body(b.mul(loop.index, word(LANES)), LANES)
+    start = b.mul(whole, word(LANES))
     with cgutils.for_range(b, b.sub(count, start)) as loop:
         body(b.add(start, loop.index), 1)
 
@@ -95,7 +82,7 @@ def _quantizer(way: int, bits: int) -> Any:
 
             def body(at: Any, lanes: int) -> None:
                 kind = _vector(_F32, lanes)
-                value = _load(b, b.add(x, b.mul(at, _word(4))), kind)
+                value = load(b, b.add(x, b.mul(at, word(4))), kind)
                 factor, zero, low, high = (splat(b, each, kind) for each in floats)
                 seen = bad if lanes == LANES else one
                 b.store(b.or_(b.load(seen), b.fcmp_unordered("uno", value, value)), seen)
@@ -105,7 +92,7 @@ def _quantizer(way: int, bits: int) -> Any:
                 code = b.fptosi(whole, _vector(_I32, lanes))
                 code = b.add(code, splat(b, back, code.type))
                 narrow = b.trunc(code, _vector(ir.IntType(bits), lanes))
-                _store(b, narrow, b.add(y, b.mul(at, _word(bits // 8))))
+                store(b, narrow, b.add(y, b.mul(at, word(bits // 8))))
 
             _along(b, count, body)
             mask = b.bitcast(b.load(bad), ir.IntType(LANES))
@@ -139,7 +126,7 @@ def extremes(_typing, _x, _count, _to):  # type: ignore[no-untyped-def]
 
         def body(at: Any, lanes: int) -> None:
             kind = _vector(_I32, lanes)
-            bits = _load(b, b.add(x, b.mul(at, _word(4))), kind)
+            bits = load(b, b.add(x, b.mul(at, word(4))), kind)
             sign = b.ashr(bits, const(kind, 31))
             place = b.xor(bits, b.and_(sign, const(kind, _REST)))
             for end, compare in zip(held[lanes == 1], "<>", strict=True):
@@ -153,51 +140,49 @@ def extremes(_typing, _x, _count, _to):  # type: ignore[no-untyped-def]
             for lane in range(LANES):
                 other = b.extract_element(many, ir.Constant(_I32, lane))
                 found = b.select(b.icmp_signed(compare, other, found), other, found)
-            _store(b, found, b.add(to, _word(4 * number)))
+            store(b, found, b.add(to, word(4 * number)))
         return context.get_dummy_value()
 
     signature = types.void(*(types.int64,) * 3)
     return signature, codegen
 
 
-def _dequantizer(way: int) -> Any:
-    """Make the intrinsic that dequantizes sums of 16 outputs of ``pixels`` rows.
+@intrinsic
+def dequantize_16(  # type: ignore[no-untyped-def]
+    _typing, _sums, _pitch, _y, _step, _factors, _weights, _bias, _scales, _points, _pixels, _way
+):
+    """Dequantize sums of 16 outputs of ``pixels`` rows.
 
-    Its arguments are int64: address of int32 sums and bytes between two rows; address of the
+    Arguments are int64: address of int32 sums and bytes between two rows; address of the
     values and bytes between two rows; address of the outputs' float32 scales, of their int32 sums
     of weights and of their float32 biases; address of the rows' float32 scales and of their int32
-    zero points; rows. The sums less the zero point's share are below 2**31.
+    zero points; rows; the way, PLAIN to ONCE. The sums less the zero point's share are below
+    2**31.
     """
+    signature = types.void(*(types.int64,) * 11)
 
-    @intrinsic
-    def dequantizer(  # type: ignore[no-untyped-def]
-        _typing, _sums, _pitch, _y, _step, _factors, _weights, _bias, _scales, _points, _pixels
-    ):
-        signature = types.void(*(types.int64,) * 10)
+    def codegen(context, b, _signature, args):  # type: ignore[no-untyped-def]
+        sums, pitch, y, step, factors, weights, bias, scales, points, pixels, way = args
+        values, whole = _vector(_F32, LANES), _vector(_I32, LANES)
+        factor, weight = load(b, factors, values), load(b, weights, whole)
+        added = load(b, bias, values)
 
-        def codegen(context, b, _signature, args):  # type: ignore[no-untyped-def]
-            sums, pitch, y, step, factors, weights, bias, scales, points, pixels = args
-            values, whole = _vector(_F32, LANES), _vector(_I32, LANES)
-            factor, weight = _load(b, factors, values), _load(b, weights, whole)
-            added = _load(b, bias, values)
+        def body(number: int) -> None:
             with cgutils.for_range(b, pixels) as loop:
-                four = b.mul(loop.index, _word(4))
-                scale = splat(b, _load(b, b.add(scales, four), _F32), values)
-                point = splat(b, _load(b, b.add(points, four), _I32), whole)
-                total = _load(b, b.add(sums, b.mul(loop.index, pitch)), whole)
+                four = b.mul(loop.index, word(4))
+                scale = splat(b, load(b, b.add(scales, four), _F32), values)
+                point = splat(b, load(b, b.add(points, four), _I32), whole)
+                total = load(b, b.add(sums, b.mul(loop.index, pitch)), whole)
                 t = b.sitofp(b.sub(total, b.mul(point, weight)), values)
                 m = b.fmul(scale, factor)
-                if way == ONCE:
+                if number == ONCE:
                     made = _call(b, "fma", t, m, added)
                 else:
                     made = b.fmul(t, m)
-                    made = b.fadd(made, added) if way == TWICE else made
-                _store(b, made, b.add(y, b.mul(loop.index, step)))
-            return context.get_dummy_value()
+                    made = b.fadd(made, added) if number == TWICE else made
+                store(b, made, b.add(y, b.mul(loop.index, step)))
 
-        return signature, codegen
+        choose(b, way, 3, body)
+        return context.get_dummy_value()
 
-    return dequantizer
-
-
-plain_16, twice_16, once_16 = (_dequantizer(way) for way in range(3))
+    return signature, codegen

@@ -13,8 +13,9 @@ from numba.extending import intrinsic
 
 from hw_models.compiled import instructions
 from hw_models.requantization.modes import LANES, splat
+from hw_models.stream.emit import choose, load, store, word
 
-_I32, _I64, _F32 = ir.IntType(32), ir.IntType(64), ir.FloatType()
+_I32, _F32 = ir.IntType(32), ir.FloatType()
 _VALUES, _WHOLE = ir.VectorType(_F32, LANES), ir.VectorType(_I32, LANES)
 _BYTES: Final = 4 * LANES
 # When the row's scale is taken, and how a product is added.
@@ -22,16 +23,6 @@ BY_ROW, BY_ROW_FUSED, BY_GROUP, BY_GROUP_FUSED = range(4)
 TOGETHER: Final = 2  # groups that are added at once to 64 outputs, if there are as many
 # What becomes of the total of the groups.
 SCALED, SCALED_ADDED, SCALED_FUSED, KEPT, ADDED = range(5)
-
-
-def _load(b: Any, address: Any, kind: Any) -> Any:
-    value = b.load(b.inttoptr(address, kind.as_pointer()))
-    value.align = 1
-    return value
-
-
-def _store(b: Any, value: Any, address: Any) -> None:
-    b.store(value, b.inttoptr(address, value.type.as_pointer())).align = 1
 
 
 def _add(b: Any, left: Any, right: Any, total: Any, *, fused: bool) -> Any:
@@ -45,53 +36,57 @@ def _add(b: Any, left: Any, right: Any, total: Any, *, fused: bool) -> Any:
 def _sum(b: Any, address: Any, point: Any, weight: Any) -> Any:
     """Return sums less the zero point's share, as float32."""
     name = "llvm.x86.avx512.vpdpwssd.512"
-    made = instructions.call(b, name, _load(b, address, _WHOLE), point, weight)
+    made = instructions.call(b, name, load(b, address, _WHOLE), point, weight)
     return b.sitofp(made, _VALUES)
 
 
-def _adder(way: int, vectors: int, groups: int = 1) -> Any:
+def _adder(vectors: int, groups: int = 1) -> Any:
     """Make the intrinsic that adds groups to the totals of ``vectors`` times 16 outputs.
 
-    Its arguments are int64: addresses of int32 sums and of float32 totals, and the bytes between
-    two rows of both, between the sums of two groups, and between the parameters of two groups;
-    addresses of the outputs' float32 scales and sums of weights, of the rows' float32 scales and
-    zero points; rows. The sums of weights are the lower 16 bits of int32 whose upper ones are 0;
-    the zero points are int32 of 16 bits, negative.
+    Its arguments are int64: the way, BY_ROW to BY_GROUP_FUSED; addresses of int32 sums and of
+    float32 totals, and the bytes between two rows of both, between the sums of two groups, and
+    between the parameters of two groups; addresses of the outputs' float32 scales and sums of
+    weights, of the rows' float32 scales and zero points; rows. The sums of weights are the lower 16
+    bits of int32 whose upper ones are 0; the zero points are int32 of 16 bits, negative.
     """
 
     @intrinsic
     def adder(  # type: ignore[no-untyped-def]
-        _typing, _sums, _totals, _pitch, _apart, _step, _factors, _weights, _scales, _points, _rows
+        _typing, _way, _sums, _y, _pitch, _apart, _step, _factors, _weights, _scales, _points, _rows
     ):
-        signature = types.void(*(types.int64,) * 10)
+        signature = types.void(*(types.int64,) * 11)
 
         def codegen(context, b, _signature, args):  # type: ignore[no-untyped-def]
-            sums, totals, pitch, apart, step, factors, weights, scales, points, rows = args
-            starts = [ir.Constant(_I64, _BYTES * v) for v in range(vectors)]
-            number = [ir.Constant(_I64, group) for group in range(groups)]
-            tables = [b.mul(step, each) for each in number]
+            way, sums, totals, pitch, apart, step, factors, weights, scales, points, rows = args
+            starts = [word(_BYTES * v) for v in range(vectors)]
+            numbers = [word(group) for group in range(groups)]
+            tables = [b.mul(step, each) for each in numbers]
             factor, weight = (
-                [[_load(b, b.add(b.add(where, at), start), kind) for start in starts]
+                [[load(b, b.add(b.add(where, at), start), kind) for start in starts]
                  for at in tables]
                 for where, kind in ((factors, _VALUES), (weights, _WHOLE))
             )  # fmt: skip
-            parts = [b.add(sums, b.mul(apart, each)) for each in number]
-            with cgutils.for_range(b, rows) as loop:
-                four = b.mul(loop.index, ir.Constant(_I64, 4))
-                there = b.mul(loop.index, pitch)
-                point = splat(b, _load(b, b.add(points, four), _I32), _WHOLE)
-                scale = splat(b, _load(b, b.add(scales, four), _F32), _VALUES)
-                for v, start in enumerate(starts):
-                    at = b.add(there, start)
-                    total = _load(b, b.add(totals, at), _VALUES)
-                    for group, part in enumerate(parts):
-                        t = _sum(b, b.add(part, at), point, weight[group][v])
-                        m = factor[group][v]
-                        if way in (BY_GROUP, BY_GROUP_FUSED):
-                            m = b.fmul(scale, m)
-                        fused = way in (BY_ROW_FUSED, BY_GROUP_FUSED)
-                        total = _add(b, t, m, total, fused=fused)
-                    _store(b, total, b.add(totals, at))
+            parts = [b.add(sums, b.mul(apart, each)) for each in numbers]
+
+            def body(number: int) -> None:
+                with cgutils.for_range(b, rows) as loop:
+                    four = b.mul(loop.index, word(4))
+                    there = b.mul(loop.index, pitch)
+                    point = splat(b, load(b, b.add(points, four), _I32), _WHOLE)
+                    scale = splat(b, load(b, b.add(scales, four), _F32), _VALUES)
+                    for v, start in enumerate(starts):
+                        at = b.add(there, start)
+                        total = load(b, b.add(totals, at), _VALUES)
+                        for group, part in enumerate(parts):
+                            t = _sum(b, b.add(part, at), point, weight[group][v])
+                            m = factor[group][v]
+                            if number in (BY_GROUP, BY_GROUP_FUSED):
+                                m = b.fmul(scale, m)
+                            fused = number in (BY_ROW_FUSED, BY_GROUP_FUSED)
+                            total = _add(b, t, m, total, fused=fused)
+                        store(b, total, b.add(totals, at))
+
+            choose(b, way, 4, body)
             return context.get_dummy_value()
 
         return signature, codegen
@@ -99,8 +94,7 @@ def _adder(way: int, vectors: int, groups: int = 1) -> Any:
     return adder
 
 
-row_16, row_fused_16, group_16, group_fused_16 = (_adder(way, 1) for way in range(4))
-row_64, row_fused_64, group_64, group_fused_64 = (_adder(way, 4, TOGETHER) for way in range(4))
+add_16, add_64 = _adder(1), _adder(4, TOGETHER)
 
 
 def _end(b: Any, way: int, total: Any, scale: Any, bias: Any) -> Any:
@@ -129,20 +123,17 @@ def end_16(  # type: ignore[no-untyped-def]
 
     def codegen(context, b, _signature, args):  # type: ignore[no-untyped-def]
         totals, pitch, y, step, biases, scales, rows, way = args
-        bias, done = _load(b, biases, _VALUES), b.append_basic_block("ended")
-        switch = b.switch(way, done)
-        for number in range(5):
-            block = b.append_basic_block(f"way{number}")
-            switch.add_case(number, block)
-            with b.goto_block(block):
-                with cgutils.for_range(b, rows) as loop:
-                    four = b.mul(loop.index, ir.Constant(_I64, 4))
-                    scale = splat(b, _load(b, b.add(scales, four), _F32), _VALUES)
-                    total = _load(b, b.add(totals, b.mul(loop.index, pitch)), _VALUES)
-                    made = _end(b, number, total, scale, bias)
-                    _store(b, made, b.add(y, b.mul(loop.index, step)))
-                b.branch(done)
-        b.position_at_end(done)
+        bias = load(b, biases, _VALUES)
+
+        def body(number: int) -> None:
+            with cgutils.for_range(b, rows) as loop:
+                four = b.mul(loop.index, word(4))
+                scale = splat(b, load(b, b.add(scales, four), _F32), _VALUES)
+                total = load(b, b.add(totals, b.mul(loop.index, pitch)), _VALUES)
+                made = _end(b, number, total, scale, bias)
+                store(b, made, b.add(y, b.mul(loop.index, step)))
+
+        choose(b, way, 5, body)
         return context.get_dummy_value()
 
     return signature, codegen

@@ -44,21 +44,7 @@ from hw_models.stream.fields import (
     Y,
 )
 from hw_models.stream.finish import BLOCK, SUM_BYTES
-from hw_models.stream.group_floats import (
-    BY_GROUP,
-    BY_ROW,
-    BY_ROW_FUSED,
-    TOGETHER,
-    end_16,
-    group_16,
-    group_64,
-    group_fused_16,
-    group_fused_64,
-    row_16,
-    row_64,
-    row_fused_16,
-    row_fused_64,
-)
+from hw_models.stream.group_floats import TOGETHER, add_16, add_64, end_16
 from hw_models.stream.matrix import COLUMNS, ROWS_AT_ONCE, begin, end
 from hw_models.stream.matrix import STEPS as MATRIX_ROW
 from hw_models.stream.matrix_rows import begin_halves, multiply_rows
@@ -92,34 +78,6 @@ def _group(d, constants, work, sums, start, weights, width, group, rows):  # typ
 
 
 @part
-def _add_64(  # type: ignore[no-untyped-def]
-    way, sums, totals, pitch, apart, step, factors, weights, scales, points, rows
-):
-    if way == BY_ROW:
-        row_64(sums, totals, pitch, apart, step, factors, weights, scales, points, rows)
-    elif way == BY_ROW_FUSED:
-        row_fused_64(sums, totals, pitch, apart, step, factors, weights, scales, points, rows)
-    elif way == BY_GROUP:
-        group_64(sums, totals, pitch, apart, step, factors, weights, scales, points, rows)
-    else:
-        group_fused_64(sums, totals, pitch, apart, step, factors, weights, scales, points, rows)
-
-
-@part
-def _add_16(  # type: ignore[no-untyped-def]
-    way, sums, totals, pitch, apart, step, factors, weights, scales, points, rows
-):
-    if way == BY_ROW:
-        row_16(sums, totals, pitch, apart, step, factors, weights, scales, points, rows)
-    elif way == BY_ROW_FUSED:
-        row_fused_16(sums, totals, pitch, apart, step, factors, weights, scales, points, rows)
-    elif way == BY_GROUP:
-        group_16(sums, totals, pitch, apart, step, factors, weights, scales, points, rows)
-    else:
-        group_fused_16(sums, totals, pitch, apart, step, factors, weights, scales, points, rows)
-
-
-@part
 def _add(d, constants, work, width, column, group, groups, scales, points, rows):  # type: ignore[no-untyped-def]
     """Add the sums of groups to the totals."""
     pitch, way, step = width * SUM_BYTES, d[WAY] - 1, d[PITCH] * 4
@@ -127,14 +85,14 @@ def _add(d, constants, work, width, column, group, groups, scales, points, rows)
     factors = constants + d[TABLE] + group * step + column * 4
     weights = factors + d[PARTS] * step
     if width == 4 * BLOCK and groups == TOGETHER:
-        _add_64(
+        add_64(
             way, sums, totals, pitch, apart, step, factors, weights, scales, points, rows
         )  # fmt: skip
         return
     for number in range(groups):
         for lane in range(0, pitch, BLOCK * 4):
             at = number * step + lane
-            _add_16(
+            add_16(
                 way, sums + number * apart + lane, totals + lane, pitch, apart, step, factors + at,
                 weights + at, scales, points, rows,
             )  # fmt: skip

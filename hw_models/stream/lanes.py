@@ -12,6 +12,8 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
+from hw_models.stream.emit import load, store, word
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -22,41 +24,23 @@ _VF: Final = ir.VectorType(_F32, LANES)
 _MAGIC: Final = 12582912.0  # 1.5 * 2**23: float32 has only integers there
 
 
-def _at(b: Any, address: Any, kind: Any) -> Any:
-    return b.inttoptr(address, kind.as_pointer())
-
-
-def _load(b: Any, address: Any, kind: Any) -> Any:
-    value = b.load(_at(b, address, kind))
-    value.align = 1
-    return value
-
-
-def _store(b: Any, value: Any, address: Any) -> None:
-    b.store(value, _at(b, address, value.type)).align = 1
-
-
 def _splat(b: Any, value: Any, kind: Any) -> Any:
     one = b.insert_element(ir.Constant(kind, ir.Undefined), value, ir.Constant(_I32, 0))
     mask = ir.Constant(ir.VectorType(_I32, kind.count), [0] * kind.count)
     return b.shuffle_vector(one, one, mask)
 
 
-def _word(value: int) -> Any:
-    return ir.Constant(_I64, value)
-
-
 def _emit_line(b: Any, args: Sequence[Any], *, signed: bool) -> None:
     x, x2, y, count, table, low, high = args
-    factors = [_splat(b, _load(b, b.add(table, _word(4 * i)), _F32), _VF) for i in range(3)]
+    factors = [_splat(b, load(b, b.add(table, word(4 * i)), _F32), _VF) for i in range(3)]
     limits = [_splat(b, limit, _V32) for limit in (low, high)]
     fma = b.module.declare_intrinsic(f"llvm.fma.v{LANES}f32", (), ir.FunctionType(_VF, [_VF] * 3))
     magic = ir.Constant(_VF, [_MAGIC] * LANES)
     with cgutils.for_range(b, count) as loop:
-        at = b.mul(loop.index, _word(LANES))
+        at = b.mul(loop.index, word(LANES))
         real = []
         for operand in (x, x2):
-            codes = _load(b, b.add(operand, at), _V8)
+            codes = load(b, b.add(operand, at), _V8)
             wide = b.sext(codes, _V32) if signed else b.zext(codes, _V32)
             real.append(b.sitofp(wide, _VF))
         inner = b.call(fma, [real[1], factors[1], factors[2]])
@@ -64,7 +48,7 @@ def _emit_line(b: Any, args: Sequence[Any], *, signed: bool) -> None:
         code = b.fptosi(b.fsub(b.fadd(value, magic), magic), _V32)
         code = b.select(b.icmp_signed(">", code, limits[0]), code, limits[0])
         code = b.select(b.icmp_signed("<", code, limits[1]), code, limits[1])
-        _store(b, b.trunc(code, _V8), b.add(y, at))
+        store(b, b.trunc(code, _V8), b.add(y, at))
 
 
 def _line(*, signed: bool) -> Any:
@@ -108,11 +92,11 @@ def _emit_largest(b: Any, args: Sequence[Any]) -> None:
     mask = _splat(b, b.trunc(flip, _I8), kind)
     most = cgutils.alloca_once(b, kind)
     with cgutils.for_range(b, vectors) as vector:
-        at = b.mul(vector.index, _word(2 * LANES))
+        at = b.mul(vector.index, word(2 * LANES))
         b.store(ir.Constant(kind, [-128] * (2 * LANES)), most)
         with cgutils.for_range(b, count) as tap:
-            where = _load(b, b.add(taps, b.mul(tap.index, _word(8))), _I64)
-            codes = b.xor(_load(b, b.add(where, at), kind), mask)
+            where = load(b, b.add(taps, b.mul(tap.index, word(8))), _I64)
+            codes = b.xor(load(b, b.add(where, at), kind), mask)
             held = b.load(most)
             b.store(b.select(b.icmp_signed(">", codes, held), codes, held), most)
-        _store(b, b.xor(b.load(most), mask), b.add(y, at))
+        store(b, b.xor(b.load(most), mask), b.add(y, at))

@@ -16,6 +16,7 @@ from numba.core import types
 from numba.extending import intrinsic
 
 from hw_models.compiled import instructions, part
+from hw_models.stream.emit import load, store
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,16 +57,6 @@ def _splat(b: Any, scalar: Any, lanes: int) -> Any:
 
 def _at(b: Any, base: Any, distance: int) -> Any:
     return b.add(base, ir.Constant(_I64, distance)) if distance else base
-
-
-def _load(b: Any, where: Any, kind: Any, align: int = 1) -> Any:
-    value = b.load(b.inttoptr(where, kind.as_pointer()))
-    value.align = align
-    return value
-
-
-def _store(b: Any, value: Any, where: Any) -> None:
-    b.store(value, b.inttoptr(where, value.type.as_pointer())).align = 1
 
 
 def _plain_dot(b: Any, acc: Any, left: Any, right: Any, *, unsigned: bool) -> Any:
@@ -125,7 +116,7 @@ _KINDS: Final = {
 
 def _weights(b: Any, where: Any, vectors: int, kind: _Kind) -> list[Any]:
     """Load one step's weights of a block, as registers of the codes' width."""
-    loaded = [_load(b, _at(b, where, kind.step * v), kind.weights) for v in range(vectors)]
+    loaded = [load(b, _at(b, where, kind.step * v), kind.weights) for v in range(vectors)]
     return loaded if kind.weights == kind.codes else [b.sext(w, kind.codes) for w in loaded]
 
 
@@ -133,10 +124,10 @@ def _emit(b: Any, args: Sequence[Any], pixels: int, vectors: int, kind: _Kind) -
     """Emit ``out[m, :] = init[m, :] + sum over steps of dot(pixel[m], weights)``."""
     bases, offsets, steps, weights, init, pitch, out = args
     sums_kind = _vector(_I32, WORDS)
-    starts = [_load(b, _at(b, bases, 8 * m), _I64, 8) for m in range(pixels)]
+    starts = [load(b, _at(b, bases, 8 * m), _I64, 8) for m in range(pixels)]
     rows = [b.add(init, b.mul(pitch, ir.Constant(_I64, m))) for m in range(pixels)]
     initial = [
-        _load(b, _at(b, row, 4 * WORDS * v), sums_kind) for row in rows for v in range(vectors)
+        load(b, _at(b, row, 4 * WORDS * v), sums_kind) for row in rows for v in range(vectors)
     ]
     entry = b.block
     loop, end = b.append_basic_block("steps"), b.append_basic_block("store")
@@ -148,11 +139,11 @@ def _emit(b: Any, args: Sequence[Any], pixels: int, vectors: int, kind: _Kind) -
     phis = [b.phi(sums_kind) for _ in range(pixels * vectors)]
     for phi, value in zip(phis, initial, strict=True):
         phi.add_incoming(value, entry)
-    offset = _load(b, b.add(offsets, b.mul(step, ir.Constant(_I64, 8))), _I64, 8)
+    offset = load(b, b.add(offsets, b.mul(step, ir.Constant(_I64, 8))), _I64, 8)
     columns = _weights(b, block, vectors, kind)
     new = []
     for m in range(pixels):
-        four = _load(b, b.add(starts[m], offset), _I32)
+        four = load(b, b.add(starts[m], offset), _I32)
         codes = b.bitcast(_splat(b, four, WORDS), kind.codes)
         new += [kind.dot(b, phis[m * vectors + v], codes, columns[v]) for v in range(vectors)]
     following = b.add(step, ir.Constant(_I64, 1))
@@ -163,7 +154,7 @@ def _emit(b: Any, args: Sequence[Any], pixels: int, vectors: int, kind: _Kind) -
     b.cbranch(b.icmp_signed("<", following, steps), loop, end)
     b.position_at_end(end)
     for index, value in enumerate(new):
-        _store(b, value, _at(b, out, 4 * WORDS * index))
+        store(b, value, _at(b, out, 4 * WORDS * index))
 
 
 def _tile(pixels: int, width: int, kind: str) -> Any:
@@ -228,12 +219,12 @@ def _emit_depth(b: Any, args: Sequence[Any], pixels: int) -> None:
     for phi in phis:
         phi.add_incoming(ir.Constant(eight, [0] * 8), entry)
     table = b.add(offsets, b.mul(step, ir.Constant(_I64, 16)))
-    taps = [_load(b, _at(b, table, 8 * i), _I64, 8) for i in range(2)]
+    taps = [load(b, _at(b, table, 8 * i), _I64, 8) for i in range(2)]
     block = b.add(weights, b.mul(step, ir.Constant(_I64, 64)))
-    factors = [_load(b, _at(b, block, 32 * half), words) for half in range(2)]
+    factors = [load(b, _at(b, block, 32 * half), words) for half in range(2)]
     new = []
     for m, start in enumerate(starts):
-        one, other = (_load(b, b.add(start, tap), words) for tap in taps)
+        one, other = (load(b, b.add(start, tap), words) for tap in taps)
         for half, order in enumerate(orders):
             pairs = b.shuffle_vector(one, other, order)
             new.append(dot_pairs(b, phis[2 * m + half], pairs, factors[half]))
@@ -248,8 +239,8 @@ def _emit_depth(b: Any, args: Sequence[Any], pixels: int) -> None:
     for m in range(pixels):
         for half, order in enumerate(halves):
             total = b.shuffle_vector(new[2 * m], new[2 * m + 1], order)
-            total = b.add(total, _load(b, _at(b, init, 32 * half), eight))
-            _store(b, total, _at(b, out, 64 * m + 32 * half))
+            total = b.add(total, load(b, _at(b, init, 32 * half), eight))
+            store(b, total, _at(b, out, 64 * m + 32 * half))
 
 
 def _depth(pixels: int) -> Any:

@@ -30,10 +30,8 @@ def encode_requantize(source: Source, index: int) -> list[Command]:
     """
     from hw_models.stream import fields as f
 
-    try:
-        return elements.encode(source, index)
-    except NotInStream:
-        pass
+    if (table := _table(source, index)) is not None:
+        return table
     call = source.program.calls[index]
     a: Any = call.attributes
     operand(source, call.inputs[0])
@@ -54,10 +52,8 @@ def encode_mul(source: Source, index: int) -> list[Command]:
     Raises:
         NotInStream: as of a requantize; a product that may exceed 64 bits.
     """
-    try:
-        return elements.encode(source, index)
-    except NotInStream:
-        pass
+    if (table := _table(source, index)) is not None:
+        return table
     call = source.program.calls[index]
     a: Any = call.attributes
     sides = _sides(source, call)
@@ -127,6 +123,14 @@ def encode_mean(source: Source, index: int) -> list[Command]:
         f.X_KIND: kind_of(source.layouts[name]),
     }  # fmt: skip
     return [*copies, rescaling(index, (name,), call.output, f.REDUCE, words)]
+
+
+def _table(source: Source, index: int) -> list[Command] | None:
+    """Encode a call by a table of its codes; None where there is none."""
+    try:
+        return elements.encode(source, index)
+    except NotInStream:
+        return None
 
 
 def _combined(source: Source, index: int, words: dict[int, int]) -> list[Command]:

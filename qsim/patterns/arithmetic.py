@@ -64,4 +64,5 @@ PATTERN: Final = Pattern(
     lower=_lower,
     check=check,
     why=why,
+    instead=True,
 )

@@ -99,6 +99,8 @@ class Pattern:
         fixed: scale and zero point of the result, from its smallest and largest code and the
             scheme (``asymmetric``, ...), where they do not depend on data.
         positions: the result is not codes but positions (int64, no scale): nothing quantizes it.
+        instead: it stands in another pattern's place where the target has its primitives; where
+            it has not, that one's are what is lacking.
         parts: the operator has several results, each read through a getitem of its own.
         matrices: further constants that get codes, each with the number of equal blocks of rows
             that have a scale of their own.
@@ -125,6 +127,7 @@ class Pattern:
     takes_clamps: bool = False
     fixed: Fixed | None = None
     positions: bool = False
+    instead: bool = False
     parts: bool = False
     matrices: Callable[[Node], tuple[tuple[Node, int], ...]] = no_matrices
     shared: Callable[[Node, Node], tuple[Node, ...]] = no_tensors

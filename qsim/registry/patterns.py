@@ -139,7 +139,8 @@ def choose(node: Node, target: Target) -> Pattern | None:
     """Return the pattern that lowers a node of a float graph, or None.
 
     Where the target has the primitives of none that accepts the node, the first of them is
-    returned: what it lacks is the reason for the report.
+    returned that does not only stand in another's place: what it lacks is the reason for the
+    report.
     """
     if node.op != "call_function":
         return None
@@ -149,7 +150,8 @@ def choose(node: Node, target: Target) -> Pattern | None:
             continue
         if all(target.has(primitive) for primitive in pattern.primitives(node, target)):
             return pattern
-        first = first or pattern
+        if first is None or first.instead:
+            first = pattern
     return first
 
 

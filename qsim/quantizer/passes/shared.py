@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import torch
 
-from qsim.graph import nodes
+from qsim.graph import nodes, recurrent
 from qsim.quantizer.double import compute, float64_by_default, narrow, wide
 from qsim.quantizer.passes.constants import add_constant
 from qsim.quantizer.rewriting import insert
@@ -44,6 +44,8 @@ def one_for_every_sample(graph: GraphModule) -> None:
     for node in list(graph.graph.nodes):
         if node not in sizes or all(user in sizes for user in node.users):
             continue
+        if any(user.target in recurrent.CELLS for user in node.users):
+            continue  # a cell begins with zeros of every sample, which stay what they are
         axis = _axis(node)
         value = None if axis is None else _alike(node, axis, runs)
         if axis is None or value is None:

@@ -32,6 +32,12 @@ def vpdpbusd(sums: Array, codes: Array, weights: Array) -> list[int]:
     ]
 
 
+def vpdpwssd(sums: Array, left: Array, right: Array) -> list[int]:
+    """VPDPWSSD: DST.dword[i] := SRC1.dword[i] + p1 + p2, without saturation."""
+    products = pmaddwd(left.view(np.int16), right.view(np.int16))
+    return [wrap32(acc + both) for acc, both in zip(sums.tolist(), products, strict=True)]
+
+
 def pmaddwd(left: Array, right: Array) -> list[int]:
     """PMADDWD: DST[31:0] := (DEST[15:0] * SRC[15:0]) + (DEST[31:16] * SRC[31:16])."""
     a, b = left.tolist(), right.tolist()
@@ -51,6 +57,7 @@ def pack(left: Array, right: Array) -> list[int]:
 
 MANUAL: dict[str, tuple[Callable[..., list[int]], tuple[str, ...], int, str]] = {
     "llvm.x86.avx512.vpdpbusd.512": (vpdpbusd, ("int32", "int32", "int32"), 16, "int32"),
+    "llvm.x86.avx512.vpdpwssd.512": (vpdpwssd, ("int32", "int32", "int32"), 16, "int32"),
     "llvm.x86.avx512.pmaddw.d.512": (pmaddwd, ("int16", "int16"), 32, "int32"),
     "llvm.x86.avx2.pmadd.wd": (pmaddwd, ("int16", "int16"), 16, "int32"),
     "llvm.x86.avx512.packssdw.512": (pack, ("int32", "int32"), 16, "int16"),

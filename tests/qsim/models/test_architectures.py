@@ -32,14 +32,14 @@ from tests.qsim.program.reading import host
 
 # Which primitives that an architecture here needs are not there, by target.
 LACKS: dict[str, set[str]] = {
-    "tflite": set(),
-    "q7": {"softmax", "resize"},
-    "onnxruntime": {"resize"},
-    "narrow20": {"softmax", "resize"},
-    "litert-reference": set(),
+    "tflite": {"layer_norm"},
+    "q7": {"softmax", "resize", "layer_norm"},
+    "onnxruntime": {"resize", "layer_norm"},
+    "narrow20": {"softmax", "resize", "layer_norm"},
+    "litert-reference": {"layer_norm"},
     "deeploy-like": {
         *("transposed_correlation", "mul", "concat", "pad", "mean"),
-        *("lookup", "softmax", "resize"),
+        *("lookup", "softmax", "resize", "layer_norm"),
     },
 }
 POOREST = "deeploy-like"
@@ -58,9 +58,7 @@ HOST: dict[str, dict[tuple[str, str], int]] = {
     "Mlp": {},
     "Audio": {},
     "Temporal": {},
-    "Encoder": {
-        ("layer_norm.default", NONE): 2,
-    },
+    "Encoder": {},
     "Bmm": {},
     "SqueezeExcite": {},
     "Smooth": {},
@@ -93,6 +91,7 @@ NEEDS: dict[str, dict[tuple[str, str], int]] = {
         ("mul.Tensor", "mul"): 1,
         ("softmax.int", "softmax"): 1,
         ("gelu.default", "lookup"): 1,
+        ("layer_norm.default", "layer_norm"): 2,
     },
     "SqueezeExcite": {("sigmoid.default", "lookup"): 1, ("mul.Tensor", "mul"): 1},
     "Smooth": {

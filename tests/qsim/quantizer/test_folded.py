@@ -16,13 +16,12 @@ from qsim.quantizer.passes.folded.layout import Layout, reshaped
 from tests.qsim.quantizer.folds import FRAMES, TOKEN_FOLDS, TOKENS, VIDEO, Folds
 
 FOLDED = "it has more than one row of each sample in the batch's dimension"
-NONE = "no primitive computes it"
 RESULT = ("reshape.default", FOLDED)
 # What stays on the host: norms, around which rows are folded as they were; a result that is.
 HOST = {
-    "groups": [("group_norm.default", NONE), RESULT, RESULT],
+    "groups": [("group_norm.default", FOLDED), RESULT, RESULT],
     "rows": [RESULT],
-    "factorised": [("layer_norm.default", NONE)],
+    "factorised": [("layer_norm.default", "target tflite has no layer_norm")],
 }
 SOME = ("frames", "clips", "rows", "groups", "windows", "masked", "pairs")
 

@@ -108,7 +108,7 @@ def test_a_ratio_of_infinite_values_is_none() -> None:
     assert OutputUse("y", (), holds="values", has_float=True, signal=math.inf).sqnr_db is None
     use = OutputUse("y", (), holds="values", has_float=True, signal=math.nan)
     assert json.loads(json.dumps(use.to_dict(), allow_nan=False))["sqnr_db"] is None
-    assert OutputUse("y", (), holds="codes", has_float=True).sqnr_db == math.inf
+    assert OutputUse("y", (), "codes", 1, has_float=True).sqnr_db == math.inf
 
 
 def test_they_are_shown(quantized: qsim.Quantized) -> None:

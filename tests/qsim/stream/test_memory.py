@@ -201,7 +201,7 @@ def test_bindings_say_what_may_be_overwritten() -> None:
     whole = {name for name, binding in PRIMITIVES.items() if binding.overwrites}
     assert whole == {
         *("add", "bias_add", "clamp", "interpolate", "lookup", "maximum", "minimum", "mul"),
-        *("prelu", "requantize", "reshape", "shift_right", "sub"),
+        *("prelu", "requantize", "reshape", "shift_right", "sub", "integer_function"),
     }
     for binding in PRIMITIVES.values():
         assert set(binding.overwrites) <= set(binding.operands) - set(binding.constant)

@@ -110,7 +110,9 @@ def dequantize_sums(
     require_flag(fused, "fused")
     sums = require_signed(acc, "acc")
     if sums.ndim == 0:
-        raise ContractError("acc must have a dimension of outputs (accepted: [..., O])")
+        raise ContractError(
+            "acc must have a dimension of outputs, not the shape () (accepted: [..., O])"
+        )
     outputs = sums.shape[-1]
     scales = _per_row(require_floats(x_scale, "x_scale"), sums.shape, "x_scale")
     points = _per_row(require_signed(x_zero_point, "x_zero_point"), sums.shape, "x_zero_point")
@@ -120,6 +122,7 @@ def dequantize_sums(
         np.zeros(1, np.float32) if bias is None else require_floats(bias, "bias"), outputs, "bias"
     )
     rows = np.ascontiguousarray(sums).reshape(math.prod(sums.shape[:-1]), outputs)
+    _require_exact(rows, points, weights)
     y = np.empty(rows.shape, np.float32)
     _dequantize_sums(
         rows,
@@ -134,6 +137,25 @@ def dequantize_sums(
     if ledger is not None:
         ledger.fill(y.size, ends_of(y), "dequantize_sums", "float32, step by step")
     return y.reshape(sums.shape)
+
+
+def _require_exact(acc: IntArray, points: IntArray, weights: IntArray) -> None:
+    """Raise ContractError where a sum less its zero point's share does not fit 64 bits."""
+    large = _size(points) * _size(weights)
+    small = 1 << 31 if acc.dtype.itemsize <= 4 and acc.dtype.kind == "i" else _size(acc)
+    if not acc.size or small + large < 1 << 63:
+        return
+    exact = acc.astype(object) - np.multiply.outer(points.astype(object), weights.astype(object))
+    for index, t in np.ndenumerate(exact):
+        if not -(1 << 63) <= t < 1 << 63:
+            raise ContractError(
+                f"acc - x_zero_point * weight_sum must fit 64 bits, not {t} in row {index[0]}, "
+                f"output {index[1]} (accepted: {-(1 << 63)}..{(1 << 63) - 1})"
+            )
+
+
+def _size(values: IntArray) -> int:
+    return max(abs(int(values.min())), abs(int(values.max()))) if values.size else 0
 
 
 def _per_row(table: npt.NDArray[Any], shape: tuple[int, ...], name: str) -> npt.NDArray[Any]:

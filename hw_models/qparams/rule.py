@@ -8,9 +8,10 @@ from typing import Final, Literal, TypeAlias, get_args
 
 import numpy as np
 
-from hw_models._arguments import require_name
+from hw_models._arguments import require_flag, require_name, show
 from hw_models._pointwise import require_int
 from hw_models.errors import ContractError
+from hw_models.formats import is_int
 
 Choice: TypeAlias = Literal[
     "torch", "fbgemm", "executorch", "onnx", "power-of-two", "torch-per-token", "no-clipping"
@@ -20,6 +21,7 @@ NonFinite: TypeAlias = Literal["refuse", "propagate"]
 NON_FINITE: Final[tuple[NonFinite, ...]] = get_args(NonFinite)
 _SYMMETRIC: Final = ("torch", "power-of-two", "torch-per-token", "no-clipping")
 _EPS: Final = float(np.finfo(np.float32).eps)
+_MAX: Final = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class QParamsRule:
 
     def __post_init__(self) -> None:
         require_name(self.formula, "QParamsRule.formula", CHOICES)
+        require_flag(self.symmetric, "QParamsRule.symmetric")
         for name in ("low", "high"):
             value = require_int(getattr(self, name), f"QParamsRule.{name}", -(1 << 15), 1 << 16)
             object.__setattr__(self, name, value)
@@ -56,8 +59,8 @@ class QParamsRule:
             )
         if self.symmetric and self.formula not in _SYMMETRIC:
             raise ContractError(
-                f"QParamsRule.symmetric is no part of the formula {self.formula!r} "
-                f"(accepted: {', '.join(_SYMMETRIC)})"
+                "QParamsRule.symmetric must be False where it is no part of the formula, not True "
+                f"for {self.formula!r} (accepted: {', '.join(_SYMMETRIC)})"
             )
         if self.formula == "no-clipping" and not (self.symmetric and self.low < 0 < self.high):
             raise ContractError(
@@ -70,10 +73,13 @@ class QParamsRule:
                 "QParamsRule.high must be above 0 where torch-per-token is symmetric, not 0 "
                 "(accepted: 127)"
             )
-        if not 0 < self.eps < math.inf or float(np.float32(self.eps)) != self.eps:
+        number = is_int(self.eps) or isinstance(self.eps, (float, np.floating))
+        if not (number and 0 < self.eps <= _MAX and float(np.float32(self.eps)) == self.eps):
             raise ContractError(
-                f"QParamsRule.eps must be a float32 above 0, not {self.eps!r} (accepted: 2**-23)"
+                f"QParamsRule.eps must be a float32 above 0, not {show(self.eps)} "
+                "(accepted: 2**-23)"
             )
+        object.__setattr__(self, "eps", float(self.eps))
         require_name(self.non_finite, "QParamsRule.non_finite", NON_FINITE)
         if self.propagates and self.formula != "onnx":
             raise ContractError(

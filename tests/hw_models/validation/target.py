@@ -24,7 +24,7 @@ def problem_of(target: Target, arguments: dict[str, Any], *, must_refuse: bool) 
     """Call, and say what is wrong with what comes out."""
     try:
         target.call(**arguments)
-    except (hw.ContractError, hw.AccumulatorOverflowError) as error:
+    except (hw.ContractError, hw.AccumulatorOverflowError, hw.NonFiniteError) as error:
         text = str(error)
         if "\n" in text or len(text) > 600:
             return f"not one short line: {text!r:.200}"

@@ -1,7 +1,7 @@
 """Bad arguments of every public function: one line names the rule, the offender, what is accepted.
 
 Every argument of every function and value object gets every value that its kind cannot take, one at
-a time and, at random, several together. Nothing but ``ContractError`` and
+a time and, at random, several together. Nothing but ``ContractError``, ``NonFiniteError`` and
 ``AccumulatorOverflowError`` may come out (and ``TypeError`` where an argument is missing).
 """
 
@@ -20,6 +20,7 @@ from tests.hw_models.validation import (
     moves,
     requantizing,
     resizes,
+    run_time,
     schemes,
     softmaxes,
     sums,
@@ -31,8 +32,8 @@ from tests.hw_models.validation import (
 from tests.hw_models.validation.target import findings, problem_of
 
 _FILES = (
-    adders, arithmetic, averages, floats, formats, moves, requantizing, resizes, schemes,
-    softmaxes, sums, table_units, tables, transposed, units,
+    adders, arithmetic, averages, floats, formats, moves, requantizing, resizes, run_time,
+    schemes, softmaxes, sums, table_units, tables, transposed, units,
 )  # fmt: skip
 TARGETS = {name: target for file in _FILES for name, target in file.TARGETS.items()}
 
@@ -70,7 +71,9 @@ def test_a_missing_argument_is_a_type_error(name: str) -> None:
 
 def test_every_public_function_is_here() -> None:
     left_out = {"ROUNDINGS", "FLOAT_BIAS_KINDS", "Ledger", "Register", "Requantizer"}
-    left_out |= {"AccumulatorOverflowError", "ContractError"}
+    left_out |= {"AccumulatorOverflowError", "ContractError", "NonFiniteError"}
+    # A format without attributes, its one value, and an alias.
+    left_out |= {"FloatFormat", "FLOAT32", "Format"}
     # Made by functions that are here: correlation_plan and its like.
     plans = {"CorrelationPlan", "LinearPlan", "RequantizePlan", "TransposedCorrelationPlan"}
     assert set(hw.__all__) - left_out - plans <= set(TARGETS)

@@ -19,6 +19,7 @@ from qsim.lowering import QParams
 from qsim.lowering.tables import arithmetic
 from qsim.patterns import softmax as softmaxes
 from qsim.target import Target, derive
+from qsim.target.sections import Dynamic
 
 Contract: TypeAlias = tuple[Any, ...]
 Arguments: TypeAlias = Mapping[str, Any]
@@ -64,6 +65,11 @@ def of_scheme(scheme: Any) -> Contract:
         elif field.name in CHOSEN:
             chosen.append((field.name, value))
     return tuple(chosen)
+
+
+def of_rule(rule: hw.QParamsRule) -> Contract:
+    """Return how parameters follow from a range; which values share one is the caller's choice."""
+    return rule.formula, rule.low, rule.high, rule.symmetric
 
 
 def _sum(x: str, weight: str) -> Callable[[Arguments], Contract]:
@@ -116,7 +122,8 @@ CALLS: dict[str, tuple[str, Callable[[Arguments], Contract]]] = {
     "shift_right": ("shift_right", lambda a: (a["rounding"], of_format(a["output"]))),
     "quantize": ("quantize", lambda a: (a["formula"], of_format(a["output"]))),
     "dequantize": ("dequantize", lambda a: of_codes(a["q"])),
-    "choose_qparams": ("choose_qparams", lambda a: (a["rule"].formula, a["rule"].symmetric)),
+    "choose_qparams": ("choose_qparams", lambda a: of_rule(a["rule"])),
+    "dequantize_sums": ("dequantize_sums", lambda a: ("fused", a["fused"])),
     "float_requantize": ("float_requantize", lambda a: of_scheme(a["scheme"])),
 }
 
@@ -162,6 +169,25 @@ def _softmax(target: Target, y: hw.FixedFormat) -> Contract:
     return of_scheme(scheme), of_format(made.format)
 
 
+def _dynamic(target: Target) -> Dynamic:
+    if target.dynamic is None:
+        raise KeyError(f"{target.name} quantizes nothing at run time")
+    return target.dynamic
+
+
+def _rule(target: Target, _: hw.FixedFormat) -> Contract:
+    d = _dynamic(target)
+    return of_rule(hw.QParamsRule(d.formula, d.format.min, d.format.max, d.symmetric))
+
+
+def _quantize(target: Target, _: hw.FixedFormat) -> Contract:
+    d = target.dynamic
+    if d is None:
+        return target.quantize.formula, of_format(target.input.format)
+    # In Programs; what is quantized ahead of them is no primitive's call.
+    return d.quantize, of_format(d.format)
+
+
 TARGETS: dict[str, Callable[[Target, hw.FixedFormat], Contract]] = {
     "requantize": _requantizer(""),
     "requantize_linear": _requantizer("linear"),
@@ -177,5 +203,9 @@ TARGETS: dict[str, Callable[[Target, hw.FixedFormat], Contract]] = {
     "resize": lambda _, y: (hw.SizedResize.__name__, container(y)),
     "resize_scaled": lambda _, y: (hw.ScaledResize.__name__, container(y)),
     "lookup": lambda t, y: (arithmetic(t), of_format(t.input.format), of_format(y)),
-    "quantize": lambda t, _: (t.quantize.formula, of_format(t.input.format)),
+    "quantize": _quantize,
+    "min_max": _rule,
+    "choose_scale": _rule,
+    "choose_zero_point": _rule,
+    "dequantize_sums": lambda t, _: ("fused", _dynamic(t).fused),
 }

@@ -1,5 +1,7 @@
 """One call of every primitive, with every rule of its accumulator and every scheme that it takes.
 
+Of those that compute in float32, with every formula.
+
 Values are chosen so that every register that can overflow does.
 """
 
@@ -7,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import numpy as np
 
 import hw_models as hw
+from hw_models.choose_qparams import CHOICES
 from hw_models.formats import ATS, OVERFLOWS
+from hw_models.quantize import Formula
 from hw_models.schemes.fixed_point import FIXED_ROUNDINGS
 from qsim.network.lowered import Lowered
 from qsim.network.steps import Step, ValueSpec
@@ -35,8 +39,9 @@ class Case:
         variant: the rule, or the kind of scheme, that it is there for.
         arrays: the inputs, the samples along dimension 0.
         attributes: of the call.
-        constants: operands (named ``operand...``) and what the attributes name.
-        form: of the inputs.
+        constants: operands (named ``operand``, behind the inputs, or ``operand`` and their place)
+            and what the attributes name.
+        form: of all inputs, or of each.
         overflows: whether a register that does not raise must overflow.
     """
 
@@ -45,33 +50,34 @@ class Case:
     arrays: list[Array]
     attributes: dict[str, Any]
     constants: dict[str, Array] = field(default_factory=dict)
-    form: hw.FixedFormat = INT8
+    form: hw.Format | tuple[hw.Format, ...] = INT8
     overflows: bool = False
 
     @property
     def program(self) -> Program:
         """The call as a Program."""
         names = tuple(f"x{i}" for i in range(len(self.arrays)))
-        operands = (*names, *(name for name in self.constants if name.startswith("operand")))
+        operands = list(names)
+        for name in self.constants:
+            if name.startswith("operand"):
+                operands.insert(int(name.removeprefix("operand") or len(operands)), name)
+        forms = self.form if isinstance(self.form, tuple) else (self.form,) * len(names)
         specs = {
-            name: TensorSpec(name, (-1, *array.shape[1:]), self.form)
-            for name, array in zip(names, self.arrays, strict=True)
+            name: TensorSpec(name, (-1, *array.shape[1:]), form)
+            for name, array, form in zip(names, self.arrays, forms, strict=True)
         }
-        call = Call(f"it.{self.primitive}", "it", self.primitive, operands, "y", self.attributes)
+        inputs = tuple(operands)
+        call = Call(f"it.{self.primitive}", "it", self.primitive, inputs, "y", self.attributes)
         probe = Program("p", names, names, specs, self.constants, ())
         shape, made = PRIMITIVES[self.primitive].infer(probe.operands(call), call.attributes)
         tensors = {**specs, "y": TensorSpec("y", shape, made)}
         return Program("p", names, ("y",), tensors, self.constants, (call,))
 
     def lowered(self) -> Lowered:
-        """The call as a network of integers."""
+        """The call as a network, of integers but where the call takes or makes float32."""
         program = self.program
         ends = [
-            tuple(
-                ValueSpec(name, spec.shape, str(spec.format.dtype), 1.0, 0, spec.format)
-                for name in names
-                for spec in [program.tensors[name]]
-            )
+            tuple(_end(program.tensors[name]) for name in names)
             for names in (program.inputs, program.outputs)
         ]
         step = Step("program", "p", program.inputs, program.outputs, {"program": 0})
@@ -79,6 +85,12 @@ class Case:
             target=Target.load("tflite"), inputs=ends[0], outputs=ends[1], steps=(step,),
             programs=(program,), constants={}, host_operators=(), model="one call",
         )  # fmt: skip
+
+
+def _end(spec: TensorSpec) -> ValueSpec:
+    if isinstance(spec.format, hw.FixedFormat):
+        return ValueSpec(spec.name, spec.shape, str(spec.format.dtype), 1.0, 0, spec.format)
+    return ValueSpec(spec.name, spec.shape)
 
 
 def _codes(*shape: int, seed: int = 0, form: hw.FixedFormat = INT8) -> Array:
@@ -296,6 +308,45 @@ def _units() -> Iterator[Case]:
                    overflows=over)  # fmt: skip
 
 
+def _floats() -> Iterator[Case]:
+    """Give what is quantized at run time: ranges, parameters, codes and sums, row by row."""
+    rng = np.random.default_rng(8)
+    x = (rng.standard_normal((SAMPLES, 6)) * 3).astype(np.float32)
+    ranges = np.stack([x.min(axis=1, keepdims=True), x.max(axis=1, keepdims=True)], axis=-1)
+    scale = rng.uniform(0.01, 0.1, (SAMPLES, 1)).astype(np.float32)
+    point, codes = _codes(SAMPLES, 1, seed=1), _codes(SAMPLES, 6)
+    parameters = (hw.FLOAT32, INT8)
+    yield Case("min_max", "", [x], {"axes": [1]}, form=hw.FLOAT32)
+    for formula in CHOICES:
+        symmetric = formula == "no-clipping"
+        rule = {"formula": formula, "low": -128, "high": 127, "symmetric": symmetric}
+        for primitive in ("choose_scale", "choose_zero_point"):
+            yield Case(primitive, formula, [ranges], rule | {"eps": 2.0**-23}, form=hw.FLOAT32)
+    for formula in get_args(Formula):
+        yield Case("quantize", formula, [x, scale, point], {"formula": formula, "output": _OUT},
+                   form=(hw.FLOAT32, *parameters))  # fmt: skip
+        yield Case("dequantize", formula, [codes, scale, point], {"formula": formula},
+                   form=(INT8, *parameters))  # fmt: skip
+    bias = rng.standard_normal(4).astype(np.float32)
+    sums = _codes(SAMPLES, 4, seed=2, form=hw.FixedFormat(20)).astype(np.int32)
+    outputs: dict[str, Array] = {"bias": bias, "sum": np.arange(4) * 9 - 7}
+    outputs["scale"] = rng.uniform(0.01, 0.1, 4).astype(np.float32)
+    weight = _codes(4, 6, seed=3, form=hw.FixedFormat(4))
+    groups: dict[str, Array] = {"operand1": weight, "bias": bias}
+    groups["point"] = _codes(4, 2, seed=4, form=hw.FixedFormat(4))
+    groups["scale"] = rng.uniform(0.01, 0.1, (4, 2)).astype(np.float32)
+    for fused in (True, False):
+        tables = {"weight_scale": {"constant": "scale"}, "bias": {"constant": "bias"}}
+        end = {**tables, "fused": fused}
+        yield Case("dequantize_sums", f"fused {fused}", [sums, scale, point],
+                   end | {"weight_sum": {"constant": "sum"}}, outputs,
+                   (INT32, *parameters))  # fmt: skip
+        for order in ("row", "group"):
+            rest = {"weight_zero_point": {"constant": "point"}, "order": order}
+            yield Case("linear_groups", f"{order} fused {fused}", [codes, scale, point],
+                       end | rest, groups, (INT8, *parameters))  # fmt: skip
+
+
 def cases() -> list[Case]:
     """Every call."""
-    return [*_sums(), *_rescaled(), *_added(), *_tables(), *_plain(), *_units()]
+    return [*_sums(), *_rescaled(), *_added(), *_tables(), *_plain(), *_units(), *_floats()]

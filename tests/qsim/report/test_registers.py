@@ -7,11 +7,13 @@ Who adds a primitive, a scheme or a rule adds its call to ``calls.py``, and its 
 from __future__ import annotations
 
 import functools
+import io
 import json
 from typing import Any
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 import hw_models as hw
 from hw_models.formats import ATS, OVERFLOWS
@@ -20,14 +22,16 @@ from qsim.program.primitives import PRIMITIVES
 from qsim.program.schemes import encode_scheme, kinds
 from qsim.registry import REGISTERED
 from qsim.report.details import register_rows
-from qsim.report.evaluate import Evaluator
+from qsim.report.evaluate import Batch, Evaluator
 from qsim.report.html import render_html
 from qsim.report.result import Evaluation, Layer
+from qsim.report.table import run_report
 from qsim.target import Target
 from tests.qsim.program.reference import interpret
 from tests.qsim.report.calls import FUNCTIONS, SAMPLES, Case, adders, cases, requantizers
 
 CASES = cases()
+FLOATS = [case for case in CASES if case.program.tensors["y"].format == hw.FLOAT32]
 OVERFLOWING = [case for case in CASES if case.overflows]
 IDS = [f"{i}-{case.primitive}-{case.variant}".replace(" ", "_") for i, case in enumerate(CASES)]
 
@@ -81,7 +85,7 @@ def test_batches_count_on(case: Case) -> None:
 
 
 def evaluation(layers: list[Layer]) -> Evaluation:
-    nothing = {"float": None, "qdq": None, "hardware": None}
+    nothing: dict[str, float | None] = {"float": None, "qdq": None, "hardware": None}
     target = {"name": "t", "hash": "h"}
     return Evaluation("m", target, SAMPLES, nothing, nothing, [], "00", 0.0, 0.0, layers)
 
@@ -95,6 +99,33 @@ def test_the_page_has_them_all() -> None:
         assert row.alarm == (row.cells[5] != "0")
         assert all(f">{cell}</td>" in page for cell in row.cells), cells
     assert page.count('<tr class="alarm">') == len(layers) + sum(row.alarm for row in rows)
+
+
+def test_floats_have_a_report_without_registers() -> None:
+    """What results in float32: its values, then its layer in JSON, table and page."""
+    made = {"min_max", "choose_scale", "dequantize", "dequantize_sums", "linear_groups"}
+    assert {case.primitive for case in FLOATS} == made
+    for case in FLOATS:
+        arrays = tuple(case.arrays)
+        (found,) = case.program.run(*arrays)
+        wanted = interpret(case.program, arrays)[0]["y"]
+        assert np.array_equal(found.view(np.int32), wanted.view(np.int32))
+
+        lowered = case.lowered()
+        evaluator = Evaluator(lowered)
+        evaluator.add(Batch(arrays, arrays))
+        result = evaluator.result()
+        (layer,) = result.layers
+        assert layer.real
+        assert (layer.accumulators, layer.overflows, layer.clamped) == ([], 0, 0)
+        assert layer.elements == found.size
+        written = json.loads(json.dumps(result.to_dict(), allow_nan=False))
+        assert written["layers"][0]["accumulators"] == []
+        console = Console(file=io.StringIO(), width=200, record=True)
+        console.print(*run_report(result, source="3 samples", columns=200, verbose=True), sep="\n")
+        for text in (console.export_text(), render_html(result, lowered.target, "3 samples")):
+            assert case.primitive in text
+        assert register_rows([layer]) == []
 
 
 def test_every_primitive_is_tried() -> None:

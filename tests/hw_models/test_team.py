@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+import gc
 import threading
 import time
 from collections.abc import Iterator
@@ -80,6 +81,17 @@ def test_an_error_of_any_member_is_raised_when_all_have_ended() -> None:
     assert turns(3) == [(0, 3), (1, 3), (2, 3)]
 
 
+@pytest.fixture
+def alone() -> Iterator[None]:
+    """No other team is at work, and no callback of the collector runs, in which errors are lost."""
+    assert _team._busy.acquire(timeout=60)
+    _team._busy.release()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("new", "alone")
 def test_an_interrupt_is_raised_when_all_have_ended() -> None:
     for _ in range(3):
         ended: list[int] = []

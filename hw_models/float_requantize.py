@@ -49,6 +49,7 @@ from hw_models._pointwise import (
     require_output,
 )
 from hw_models.compiled import kernel
+from hw_models.compiled.fused import fused_multiply_add
 from hw_models.errors import ContractError, no_case
 from hw_models.floats import nearest32
 from hw_models.formats import FixedFormat, IntArray
@@ -203,24 +204,6 @@ def reference(
 
 
 @kernel
-def _fma(a: Any, b: Any, c: Any) -> Any:
-    """``f32(a * b + c)``: the product of two float32 is exact in float64; sum to odd, then round.
-
-    Rounding to odd in 53 bits keeps what the second rounding, to 24 bits, must know.
-    """
-    p, q = np.float64(a) * np.float64(b), np.float64(c)
-    total = p + q
-    z = total - p
-    error = (p - (total - z)) + (q - z)
-    pair = np.empty(1, np.float64)
-    pair[0] = total
-    bits = pair.view(np.int64)
-    if error != 0.0 and bits[0] & 1 == 0:
-        bits[0] += 1 if (error > 0.0) == (total > 0.0) else -1
-    return np.float32(pair[0])
-
-
-@kernel
 def _float_bias(
     x: Any, y: Any, flags: Any, stats: Any, bounds: Any, tables: Any, kind: Any
 ) -> None:
@@ -237,7 +220,7 @@ def _float_bias(
                 if kind == _CHANNEL:
                     r = np.float32(np.float32(f + addend) * last)
                 elif kind == _TENSOR:
-                    r = np.float32(_fma(first, second, f) * last)
+                    r = np.float32(fused_multiply_add(first, second, f) * last)
                 else:
                     t = np.float32(np.float32(np.float32(f * first) * second) + addend)
                     r = np.float32(t / last) if kind == _REFERENCE else np.float32(t * last)

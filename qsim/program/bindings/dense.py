@@ -14,7 +14,7 @@ from qsim.program.bindings.binding import (
     per_sample,
     writable_copy,
 )
-from qsim.program.bindings.dynamic import all_finite, require_parameters
+from qsim.program.bindings.dynamic import holds, require_parameters
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -116,8 +116,7 @@ def _prepare_groups(
 def _table(kinds: str, accepted: str) -> check.Check:
     def inspect(value: Any, constants: Constants) -> None:
         array = check.constant(value, constants)
-        wrong = kinds == "f" and (array.dtype.itemsize != 4 or not all_finite(array))
-        if array.dtype.kind not in kinds or wrong:
+        if not holds(array, kinds):
             raise ModelError.of("must be a constant", f"{array.dtype} {array.shape}", accepted)
 
     return inspect

@@ -237,19 +237,20 @@ def _prepare_sums(
 def _constant(kinds: str, accepted: str) -> check.Check:
     def inspect(value: Any, constants: Constants) -> None:
         array = check.constant(value, constants)
-        wrong = kinds == "f" and (array.dtype.itemsize != 4 or not all_finite(array))
-        if array.ndim != 1 or array.size == 0 or array.dtype.kind not in kinds or wrong:
+        if array.ndim != 1 or array.size == 0 or not holds(array, kinds):
             shown = f"{array.dtype} {array.shape}"
             raise ModelError.of("must be a 1-D constant", shown, accepted)
 
     return inspect
 
 
-def all_finite(array: Array) -> bool:
-    """Return whether a table of float32 holds no NaN and no infinity."""
+def holds(array: Array, kinds: str) -> bool:
+    """Return whether a table is of one of the kinds; of floats, finite float32 alone."""
     import numpy as np
 
-    return bool(np.isfinite(array).all())
+    if array.dtype.kind != "f":
+        return array.dtype.kind in kinds
+    return kinds == "f" and array.dtype.itemsize == 4 and bool(np.isfinite(array).all())
 
 
 def _number(value: Any, constants: Constants) -> None:

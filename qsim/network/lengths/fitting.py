@@ -24,15 +24,16 @@ if TYPE_CHECKING:
 
 def fit(
     members: Mapping[int, Network],
-    bounds: tuple[int, int],
+    least: int,
     axes: Sequence[tuple[int, int]],
     stated: Stated,
 ) -> Lengths:
     """Return how networks of several lengths follow from the longest one.
 
     Args:
-        members: the networks, by their lengths, the bounds among them.
-        bounds: the least and the greatest length.
+        members: the networks, by their lengths: ``points`` of the bounds, or, where the least
+            follows from the others, of those without it.
+        least: the least length.
         axes: the inputs, by position, and the dimensions that are the length.
         stated: tells what no function gives.
 
@@ -40,16 +41,16 @@ def fit(
         ModelError: an integer that is no function of the length, or a constant that is no part of
             the longest one's; names the layer and the field.
     """
-    return _Fit(members, bounds, stated).run(tuple(axes))
+    return _Fit(members, least, stated).run(tuple(axes))
 
 
 class _Fit:
     def __init__(
-        self, members: Mapping[int, Network], bounds: tuple[int, int], stated: Stated
+        self, members: Mapping[int, Network], least: int, stated: Stated
     ) -> None:
         self.members = dict(sorted(members.items()))
         self.lengths = tuple(self.members)
-        self.bounds, self.stated = bounds, stated
+        self.least, self.most, self.stated = least, self.lengths[-1], stated
         self.sizes: dict[Path, Size] = {}
         self.tables: dict[Path, tuple[Json, ...]] = {}
         self.windows: dict[tuple[str, str, int], Size] = {}
@@ -62,14 +63,14 @@ class _Fit:
                 pairs = zip(zip(kinds[at], row, strict=True), zip(kinds[-1], rows[-1], strict=True), strict=False)
                 odd = next((mine for mine, last in pairs if mine[0] != last[0]), None)
                 where = rows[-1][-1].where if odd is None else odd[1].where
-                self._refuse(where, f"is another at length {self.lengths[at]} than at {self.bounds[1]}")
+                self._refuse(where, f"is another at length {self.lengths[at]} than at {self.most}")
         for each in zip(*rows, strict=True):
             last = each[-1]
             self._tree(last.path, [item.free for item in each], last.where)
         held = [list(arrays(network)) for network in self.members.values()]
         for columns in zip(*held, strict=True):
             self._array(columns[-1][0], [array for _, array in columns])
-        return Lengths(*self.bounds, axes, self.sizes, self.windows, self.tables)
+        return Lengths(self.least, self.lengths[0], self.most, axes, self.sizes, self.windows, self.tables)
 
     def _tree(self, path: Path, values: list[Any], where: str) -> None:
         last = values[-1]
@@ -97,11 +98,10 @@ class _Fit:
         """Take what is stated for every length, if it is what the members have."""
         if path[0] != "calls" or len(path) != 4:
             return False
-        least, most = self.bounds
-        if self.stated(path[2], path[3], most) is None:
+        if self.stated(path[2], path[3], self.most) is None:
             return False
-        table = tuple(self.stated(path[2], path[3], s) for s in range(least, most + 1))
-        if any(table[s - least] != value for s, value in zip(self.lengths, values, strict=True)):
+        table = tuple(self.stated(path[2], path[3], s) for s in range(self.least, self.most + 1))
+        if any(table[s - self.least] != value for s, value in zip(self.lengths, values, strict=True)):
             return False
         self.tables[path] = table
         return True
@@ -123,7 +123,7 @@ class _Fit:
             part = last[tuple(slice(count) for count in each.shape)]
             if each.tobytes() != np.ascontiguousarray(part).tobytes():
                 self._refuse(
-                    where, f"at length {length} is no part of that at {self.bounds[1]}"
+                    where, f"at length {length} is no part of that at {self.most}"
                 )
 
     def _refuse(self, where: str, text: str) -> NoReturn:

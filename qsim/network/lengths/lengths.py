@@ -35,6 +35,8 @@ class Lengths:
 
     Attributes:
         least, most: the lengths that it takes; its own shapes are those of ``most``.
+        regular: the least length that was fitted: 2 where a sequence of one element, lowered
+            alone, has other steps (a row is then the whole), and follows from the others here.
         axes: the inputs, by position, and the dimensions that are the length.
         sizes: of every integer that depends on it, where it stands and how.
         windows: of every constant that depends on it, its owner (``host`` or a Program's number),
@@ -44,6 +46,7 @@ class Lengths:
     """
 
     least: int
+    regular: int
     most: int
     axes: tuple[tuple[int, int], ...]
     sizes: Mapping[Path, Size] = field(repr=False)
@@ -122,7 +125,7 @@ class Lengths:
 
     def points(self) -> tuple[int, ...]:
         """Return the lengths whose values decide every function."""
-        return points(self.least, self.most)
+        return points(self.regular, self.most)
 
     def digest(self, network: Network) -> str:
         """Return the SHA-256 of the networks of all lengths.
@@ -131,7 +134,7 @@ class Lengths:
         """
         found = [self.concrete(network, length).digest for length in self.points()]
         tables = [[list(path[:2]), list(self.tables[path])] for path in sorted(self.tables, key=str)]
-        text = canonical.text([self.least, self.most, found, tables])  # type: ignore[arg-type]
+        text = canonical.text([self.least, self.regular, self.most, found, tables])  # type: ignore[arg-type]
         return hashlib.sha256(text.encode()).hexdigest()
 
     def concrete(self, network: N, length: int) -> N:

@@ -12,7 +12,7 @@ from qsim.program import check_keys, is_int, to_json
 if TYPE_CHECKING:
     from qsim.program import Json
 
-_FIELDS: Final = ("least", "most", "axes", "sizes", "windows", "tables")
+_FIELDS: Final = ("least", "regular", "most", "axes", "sizes", "windows", "tables")
 _MOST: Final = 1 << 20
 
 
@@ -20,6 +20,7 @@ def to_document(lengths: Lengths) -> dict[str, Json]:
     """Return lengths as JSON: each function behind the place where it stands."""
     document: dict[str, Any] = {
         "least": lengths.least,
+        "regular": lengths.regular,
         "most": lengths.most,
         "axes": lengths.axes,
         "sizes": [[path, size.to_json()] for path, size in lengths.sizes.items()],
@@ -36,15 +37,16 @@ def from_document(document: Any) -> Lengths:
         ModelError: anything that is not as :func:`to_document` writes it.
     """
     check_keys(document, _FIELDS)
-    least, most = document["least"], document["most"]
-    if not (is_int(least) and is_int(most) and 1 <= least < most <= _MOST):
-        raise ModelError.of("lengths must be bounds", [least, most], "1 <= least < most")
+    span = [document[name] for name in _FIELDS[:3]]
+    least, regular, most = span
+    if not all(map(is_int, span)) or not 1 <= least <= regular < most <= _MOST:
+        raise ModelError.of("lengths must be bounds", span, "1 <= least <= regular < most")
     axes = tuple(_place(each, 2) for each in _rows(document["axes"]))
     if not axes or not all(is_int(part) for axis in axes for part in axis):
         raise ModelError.of("lengths must have axes", document["axes"], "[input, dimension]")
-    sizes = {_place(path): _size(size, least, most) for path, size in _pairs(document["sizes"])}
+    sizes = {_place(path): _size(size, regular, most) for path, size in _pairs(document["sizes"])}
     windows = {
-        _place(path, 3): _size(size, least, most) for path, size in _pairs(document["windows"])
+        _place(path, 3): _size(size, regular, most) for path, size in _pairs(document["windows"])
     }
     tables = {_place(path): tuple(_rows(held)) for path, held in _pairs(document["tables"])}
     if any(len(table) != most - least + 1 for table in tables.values()):
@@ -52,7 +54,7 @@ def from_document(document: Any) -> Lengths:
     missing = [axis for axis in axes if ("inputs", *axis) not in sizes]
     if missing:
         raise ModelError.of("an axis must be a size of its input", missing, "no others")
-    return Lengths(least, most, axes, sizes, windows, tables)  # type: ignore[arg-type]
+    return Lengths(least, regular, most, axes, sizes, windows, tables)  # type: ignore[arg-type]
 
 
 def _rows(value: Any) -> list[Any]:
@@ -76,10 +78,10 @@ def _place(value: Any, count: int | None = None) -> tuple[Any, ...]:
     return parts
 
 
-def _size(value: Any, least: int, most: int) -> Size:
+def _size(value: Any, regular: int, most: int) -> Size:
     """Return a size; only the one that its values are fitted with, so that a digest covers it."""
     size = Size.from_json(value)
-    at = points(least, most)
+    at = points(regular, most)
     if fitted(at, [size.at(length) for length in at]) != size:
         raise ModelError.of("a size must be the simplest function", value, "as it was fitted")
     return size

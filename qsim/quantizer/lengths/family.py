@@ -97,6 +97,15 @@ class Family:
         """Return the example inputs at a length."""
         return self.bounds.resized(self._arguments.tensors, length)
 
+    def float_results(self, length: int) -> list[torch.Tensor]:
+        """Return what the model makes of the example inputs at a length, in float."""
+        import torch
+        from torch.utils import _pytree
+
+        with torch.no_grad():
+            made = _pytree.tree_leaves(self._source(*self.examples(length)))
+        return [each for each in made if each is not None]
+
     def length_of(self, inputs: Sequence[torch.Tensor]) -> int:
         """Return the length of inputs; errors as ``Bounds.of``."""
         return self.bounds.of(inputs, "inputs")
@@ -126,7 +135,11 @@ class Family:
 
         length = self.bounds.of(batch, "calibration")
         if length not in self._doubles:
-            prepared = self._prepare(length, self._first)
+            try:
+                prepared = self._prepare(length, self._first)
+            except ModelError as error:
+                error.where = f"calibration: {error.where}" if error.where else "calibration"
+                raise
             with convertible():
                 self._doubles[length] = Double(prepared.graph)
         return self._doubles[length], self.examples(length)

@@ -61,7 +61,7 @@ QuantizedIoOption = Annotated[
 ]
 LengthOption = Annotated[
     int | None,
-    option("N", "Length of the sequences, of a network that takes several (default: the samples')."),
+    option("N", "Length of the sequences, where a network takes several (default: the samples')."),
 ]
 FolderOption = Annotated[Path, option("DIR", "The folder to make.", "-o", "--output")]
 ForceOption = Annotated[bool, flag("--force", "Replace a golden set that is there.")]

@@ -1,4 +1,4 @@
-"""Lowers a model for every length of its sequences: a few lengths, functions fitted, and verified."""
+"""Lowers a model for every length of its sequences: a few are lowered, the others follow."""
 
 from __future__ import annotations
 
@@ -111,7 +111,9 @@ def _check_one(
     pairs = zip(one.trace(*inputs).outputs, alone.trace(*inputs).outputs, strict=True)
     if not all(np.array_equal(a, b) for a, b in pairs):
         raise ModelError(
-            "at length 1 it makes other results than lowered alone", where="lengths", accepted=accepted
+            "results at length 1 are others than those of it lowered alone",
+            where="lengths",
+            accepted=accepted,
         )
 
 

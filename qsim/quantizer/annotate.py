@@ -69,6 +69,8 @@ class TargetQuantizer(Quantizer):  # type: ignore[misc]  # torchao carries no ty
         host: names of the operators that were left in float, and why.
         raised: tensors whose scales are larger than their values need; known after ``settle``.
         calibrates: whether any activation has parameters that data give; known after ``annotate``.
+        named: what observes each place, by its names; known after preparing.
+        hidden: the number of each mask; known after ``settle``.
     """
 
     def __init__(self, target: Target, config: QuantizeConfig) -> None:
@@ -78,14 +80,14 @@ class TargetQuantizer(Quantizer):  # type: ignore[misc]  # torchao carries no ty
         self.host: dict[str, Reason] = {}
         self.raised: tuple[Raised, ...] = ()
         self.calibrates = True
+        self.named: dict[tuple[str, ...], Any] = {}
+        self.hidden: list[float] = []
         self._limits: list[tuple[Operator, Node, Floats | None]] = []
         self._aligned: list[tuple[Slot, Slot]] = []
         self._masks: list[Mask] = []
         self._dynamic: list[Operator] = []
         self._observers: dict[Slot, Any] = {}
-        self._named: dict[tuple[str, ...], Any] = {}  # the same, for other lengths
         self._composed: dict[Node, Composition] = {}
-        self._hidden: list[float] = []
         self._first: TargetQuantizer | None = None
 
     def join(self, first: TargetQuantizer) -> None:
@@ -164,9 +166,9 @@ class TargetQuantizer(Quantizer):  # type: ignore[misc]  # torchao carries no ty
         self._observers = edge_or_node_to_obs_or_fq
         if self._first is not None:
             for slot in self._observers:
-                self._observers[slot] = self._first._named[_slot_name(slot)]
+                self._observers[slot] = self._first.named[_slot_name(slot)]
             return
-        self._named = {_slot_name(slot): each for slot, each in self._observers.items()}
+        self.named = {_slot_name(slot): each for slot, each in self._observers.items()}
         for op, weight, bias in self._limits:
             x = self._observers[op.inputs[0], op.node]
             y = self._observers.get(op.result)
@@ -176,12 +178,12 @@ class TargetQuantizer(Quantizer):  # type: ignore[misc]  # torchao carries no ty
     def settle(self) -> None:
         """Choose what hangs on several scales: masks, scales to be aligned; after calibration."""
         if self._first is not None:
-            for mask, number in zip(self._masks, self._first._hidden, strict=True):
+            for mask, number in zip(self._masks, self._first.hidden, strict=True):
                 mask.hide(number)
             return
         for mask in self._masks:
             terms = ((mask.scores, mask.add), (mask.term, mask.add), mask.add)
-            self._hidden.append(mask.settle(*(self._observers[slot] for slot in terms)))
+            self.hidden.append(mask.settle(*(self._observers[slot] for slot in terms)))
         pairs = [(self._observers[a], self._observers[b]) for a, b in self._aligned]
         align(self.target, pairs)
         # A bias has none: its scale follows from those of activation and weight.

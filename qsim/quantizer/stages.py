@@ -199,7 +199,7 @@ def calibrate(
     done = 0
     for batch in _batches(arguments, calibration):
         double, examples = of(batch)
-        check_batch(batch, tuple(examples), batch=_is_symbolic(double.module))
+        check_batch(batch, tuple(examples), batch=_is_symbolic(double))
         try:
             with torch.no_grad(), float64_by_default():
                 double.run(*batch)
@@ -240,8 +240,8 @@ def _batches(
         yield arguments.flat(values, f"calibration[{number}]")
 
 
-def _is_symbolic(graph: GraphModule) -> bool:
-    inputs = [n.meta["val"] for n in graph.graph.nodes if n.op == "placeholder"]
+def _is_symbolic(double: Double) -> bool:
+    inputs = [n.meta["val"] for n in double.graph.nodes if n.op == "placeholder"]
     return all(v.dim() and not isinstance(v.shape[0], int) for v in inputs)
 
 

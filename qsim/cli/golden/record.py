@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from qsim.cli.build import DEFAULT_TARGET, build, check_model_name, target_of
-from qsim.cli.lengths import at_length
 from qsim.cli.golden.tables import class_table, digest_lines, elements, primitive_table
+from qsim.cli.lengths import at_length
 from qsim.cli.output import quiet
 from qsim.errors import ModelError, UsageError
 from qsim.report import plural

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from qsim.network.data import Network
-    from qsim.network.lengths.items import Path
+    from qsim.network.lengths.items import Item, Path
     from qsim.program import Array, Json
 
     # From a call's name, the field and a length to what stands there; None where nothing says it.
@@ -45,9 +45,7 @@ def fit(
 
 
 class _Fit:
-    def __init__(
-        self, members: Mapping[int, Network], least: int, stated: Stated
-    ) -> None:
+    def __init__(self, members: Mapping[int, Network], least: int, stated: Stated) -> None:
         self.members = dict(sorted(members.items()))
         self.lengths = tuple(self.members)
         self.least, self.most, self.stated = least, self.lengths[-1], stated
@@ -57,20 +55,19 @@ class _Fit:
 
     def run(self, axes: tuple[tuple[int, int], ...]) -> Lengths:
         rows = [list(items(network)) for network in self.members.values()]
-        kinds = [[(each.path[0], each.fixed) for each in row] for row in rows]
-        for at, row in enumerate(rows[:-1]):
-            if kinds[at] != kinds[-1]:
-                pairs = zip(zip(kinds[at], row, strict=True), zip(kinds[-1], rows[-1], strict=True), strict=False)
-                odd = next((mine for mine, last in pairs if mine[0] != last[0]), None)
-                where = rows[-1][-1].where if odd is None else odd[1].where
-                self._refuse(where, f"is another at length {self.lengths[at]} than at {self.most}")
+        for length, row in zip(self.lengths, rows, strict=True):
+            odd = _first_other(row, rows[-1])
+            if odd is not None:
+                self._refuse(odd.where, f"is another at length {length} than at {self.most}")
         for each in zip(*rows, strict=True):
             last = each[-1]
             self._tree(last.path, [item.free for item in each], last.where)
         held = [list(arrays(network)) for network in self.members.values()]
         for columns in zip(*held, strict=True):
             self._array(columns[-1][0], [array for _, array in columns])
-        return Lengths(self.least, self.lengths[0], self.most, axes, self.sizes, self.windows, self.tables)
+        return Lengths(
+            self.least, self.lengths[0], self.most, axes, self.sizes, self.windows, self.tables
+        )
 
     def _tree(self, path: Path, values: list[Any], where: str) -> None:
         last = values[-1]
@@ -101,7 +98,9 @@ class _Fit:
         if self.stated(path[2], path[3], self.most) is None:
             return False
         table = tuple(self.stated(path[2], path[3], s) for s in range(self.least, self.most + 1))
-        if any(table[s - self.least] != value for s, value in zip(self.lengths, values, strict=True)):
+        if any(
+            table[s - self.least] != value for s, value in zip(self.lengths, values, strict=True)
+        ):
             return False
         self.tables[path] = table
         return True
@@ -122,9 +121,7 @@ class _Fit:
         for length, each in zip(self.lengths, held, strict=True):
             part = last[tuple(slice(count) for count in each.shape)]
             if each.tobytes() != np.ascontiguousarray(part).tobytes():
-                self._refuse(
-                    where, f"at length {length} is no part of that at {self.most}"
-                )
+                self._refuse(where, f"at length {length} is no part of that at {self.most}")
 
     def _refuse(self, where: str, text: str) -> NoReturn:
         raise ModelError(
@@ -132,3 +129,11 @@ class _Fit:
             where=where,
             accepted="what is a part, or a polynomial, of the length; else one length: no lengths=",
         )
+
+
+def _first_other(row: list[Item], last: list[Item]) -> Item | None:
+    """Return the first item of a network that the longest one has not, or None."""
+    for mine, theirs in zip(row, last, strict=False):
+        if (mine.path[0], mine.fixed) != (theirs.path[0], theirs.fixed):
+            return theirs
+    return None if len(row) == len(last) else (last or row)[-1]

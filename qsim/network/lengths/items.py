@@ -106,7 +106,7 @@ def _named(value: Any, constants: Mapping[str, Array]) -> list[str]:
         return [name for item in value for name in _named(item, constants)]
     if not hasattr(value, "items"):
         return []
-    found = []
+    found: list[str] = []
     for key, item in sorted(value.items()):
         own = key == "constant" and isinstance(item, str) and item in constants
         found += [item] if own else _named(item, constants)

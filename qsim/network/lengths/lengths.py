@@ -133,8 +133,10 @@ class Lengths:
         It is made of the digests at a few lengths, which decide the functions, and of the tables.
         """
         found = [self.concrete(network, length).digest for length in self.points()]
-        tables = [[list(path[:2]), list(self.tables[path])] for path in sorted(self.tables, key=str)]
-        text = canonical.text([self.least, self.regular, self.most, found, tables])  # type: ignore[arg-type]
+        tables = [
+            [list(path[:2]), list(self.tables[path])] for path in sorted(self.tables, key=str)
+        ]
+        text = canonical.text([self.least, self.regular, self.most, found, tables])
         return hashlib.sha256(text.encode()).hexdigest()
 
     def concrete(self, network: N, length: int) -> N:

@@ -54,7 +54,7 @@ def from_document(document: Any) -> Lengths:
     missing = [axis for axis in axes if ("inputs", *axis) not in sizes]
     if missing:
         raise ModelError.of("an axis must be a size of its input", missing, "no others")
-    return Lengths(least, regular, most, axes, sizes, windows, tables)  # type: ignore[arg-type]
+    return Lengths(least, regular, most, axes, sizes, windows, tables)
 
 
 def _rows(value: Any) -> list[Any]:

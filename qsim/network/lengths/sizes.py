@@ -1,4 +1,4 @@
-"""A size as a function of the length: what every integer of a network that is one is fitted with."""
+"""A size as a function of the length: every integer that depends on it is one."""
 
 from __future__ import annotations
 

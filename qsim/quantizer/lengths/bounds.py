@@ -107,7 +107,9 @@ def _given(
         odd = [name for name in lengths if name not in names]
         if odd:
             raise UsageError(
-                f"names {odd[0]!r:.60}, which is no input", where="lengths", accepted=", ".join(names)
+                f"names {odd[0]!r:.60}, which is no input",
+                where="lengths",
+                accepted=", ".join(names),
             )
         rows = [lengths.get(name) for name in names]
     elif isinstance(lengths, Sequence) and not isinstance(lengths, str):
@@ -141,8 +143,11 @@ def _names(model: Any, arguments: Arguments) -> list[str]:
 
 def _dim(dim: Any) -> tuple[str, int, int]:
     """Return name and bounds of a Dim or a pair."""
+    name: Any = ""
+    least: Any
+    most: Any
     if isinstance(dim, (tuple, list)) and len(dim) == 2:
-        name, (least, most) = "", dim
+        least, most = dim
     else:
         name, least, most = (getattr(dim, each, None) for each in ("__name__", "min", "max"))
     derived = hasattr(dim, "root")

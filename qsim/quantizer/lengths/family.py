@@ -7,7 +7,7 @@ exported once with a symbolic length, so that every length has the same operator
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from qsim.errors import ModelError, UsageError
 from qsim.quantizer.stages import (
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from qsim.quantizer.lengths.bounds import Bounds
     from qsim.quantizer.quantized import Quantized
     from qsim.target import Target
+
+
+_KEPT: Final = 8
 
 
 class Family:
@@ -89,8 +92,14 @@ class Family:
             with quiet(), one_torch_thread():
                 prepared = self._prepare(length, self._first)
                 graphs = finish(prepared)
-            examples = self.examples(length)
-            self._made[length] = quantized_of(prepared, self._captured[length], graphs, examples)
+            captured = self._captured.pop(length)
+            del self._prepared[length]
+            made = quantized_of(prepared, captured, graphs, self.examples(length))
+            # All are made anew from the same observers: a few are kept, as they hold all weights.
+            others = [each for each in self._made if each != bounds.most]
+            for other in others[: max(0, len(others) + 1 - _KEPT)]:
+                del self._made[other]
+            self._made[length] = made
         return self._made[length]
 
     def examples(self, length: int) -> tuple[torch.Tensor, ...]:

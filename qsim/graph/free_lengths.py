@@ -101,7 +101,7 @@ def _fixed_batch(
         program = torch.export.export(model, inputs, dynamic_shapes=dims, strict=False)
     except Exception:
         lines = [line.strip() for line in str(first).splitlines() if line.strip()]
-        reason = next((line for line in lines if "length" in line), (lines or [""])[0])
+        reason = next((line for line in lines if line.startswith("- ")), (lines or [""])[0])
         raise ModelError(
             f"cannot be exported with a free length: {reason.lstrip('- ')[:200]}",
             where=place_of_error(first, model) or type(model).__name__,

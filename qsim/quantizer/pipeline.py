@@ -69,8 +69,8 @@ def quantize(
     checked.check(target)
     bounds = bounds_of(lengths, model, arguments)
     if bounds is not None:
-        family = Family(bounds, model, arguments, target, checked)
         with quiet(), one_torch_thread():
+            family = Family(bounds, model, arguments, target, checked)
             return family.quantized(calibration, progress)
     captured = capture(model, arguments)
     with quiet(), one_torch_thread():

@@ -155,7 +155,10 @@ def test_kept_networks_are_few() -> None:
 @pytest.mark.parametrize(
     ("shape", "line"),
     [
-        ((2, 10, 4), "input 'x': a sequence of length 10 in dimension 1 (accepted: lengths 1 to 9)"),
+        (
+            (2, 10, 4),
+            "input 'x': a sequence of length 10 in dimension 1 (accepted: lengths 1 to 9)",
+        ),
         ((2, 0, 4), "input 'x': an empty sequence in dimension 1 (accepted: lengths 1 to 9)"),
         ((10, 4), "input 'x': shape must be [N, 1..9, 4], not [10, 4] (accepted: [N, 1..9, 4])"),
         ((2, 3, 5), "input 'x': shape must be [N, 3, 4], not [2, 3, 5]"),
@@ -168,7 +171,7 @@ def test_refuses_sequences_beyond_its_bounds(shape: tuple[int, ...], line: str) 
 
 
 def test_refuses_one_below_the_least() -> None:
-    with pytest.raises(InputError, match="of length 1 in dimension 1 .accepted: lengths 2 to 9"):
+    with pytest.raises(InputError, match=r"of length 1 in dimension 1 .accepted: lengths 2 to 9"):
         free(2)(np.zeros((1, 1, 4), np.float32))
 
 
@@ -189,19 +192,23 @@ def test_inputs_have_one_length() -> None:
 
 def test_integers_that_are_no_function_are_refused() -> None:
     members = {s: network(s, first=min(s * s * s, s - 1) % 5) for s in (1, 2, 4, 9)}
-    with pytest.raises(ModelError, match=r"call 'take' .*: starts is 0, 1, 3, 3 at lengths 1, 2, 4, 9"):
+    with pytest.raises(
+        ModelError, match=r"call 'take' .*: starts is 0, 1, 3, 3 at lengths 1, 2, 4, 9"
+    ):
         fit_lengths(members, 1, [(0, 1)], stated)
 
 
 def test_a_mean_without_its_derivation_is_refused() -> None:
     members = {s: network(s) for s in (1, 2, 4, 9)}
-    with pytest.raises(ModelError, match="pool: call 'average' .*: multiplier is "):
+    with pytest.raises(ModelError, match=r"pool: call 'average' .*: multiplier is "):
         fit_lengths(members, 1, [(0, 1)], lambda *_: None)
 
 
 def test_constants_that_are_no_part_are_refused() -> None:
     members = {s: network(s, positions=POSITIONS[-s:]) for s in (1, 2, 4, 9)}
-    with pytest.raises(ModelError, match="constant 'positions': at length 1 is no part of that at 9"):
+    with pytest.raises(
+        ModelError, match="constant 'positions': at length 1 is no part of that at 9"
+    ):
         fit_lengths(members, 1, [(0, 1)], stated)
 
 

@@ -74,6 +74,8 @@ class Quantized:
     def __repr__(self) -> str:
         shapes = ["x".join(map(str, x.shape[self.batch :])) for x in self.example_inputs]
         batch = "any batch" if self.batch else "batch included"
+        if self.lengths is not None:
+            batch += f", lengths {self.lengths.bounds}"
         left = f", {len(self.host)} operators in float" if self.host else ""
         return f"<Quantized for {self.target.name}: inputs {', '.join(shapes)} ({batch}){left}>"
 

@@ -187,6 +187,7 @@ def test_inputs_beyond_the_bounds_are_refused() -> None:
         with pytest.raises(InputError, match=rf"{where}: .* \(accepted: lengths 2 to 4\)"):
             qsim.quantize(model, (given,), target, calibration=calibration, lengths=dims)
     quantized = qsim.quantize(model, (x,), target, lengths=dims)
+    assert repr(quantized) == "<Quantized for tflite: inputs 4x4 (any batch, lengths 2 to 4)>"
     with pytest.raises(
         InputError, match=r"inputs\[0\]: an empty sequence .accepted: lengths 2 to 4"
     ):

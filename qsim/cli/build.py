@@ -30,11 +30,13 @@ class Built:
         lowered: what runs.
         quantized: its Q/DQ and float graphs; None for a ``.qsim`` file.
         model: the float model with its samples; None for a file.
+        length: of the sequences of a run, and the bounds; None where every shape is fixed.
     """
 
     lowered: Lowered
     quantized: Quantized | None = None
     model: Model | None = None
+    length: tuple[int, int, int] | None = None
 
 
 def target_of(spec: str, name: str | None) -> Target | None:
@@ -201,6 +203,7 @@ def quantized_of(
             calibration=calibration,
             config=settings,
             progress=lambda _done: advance(1),
+            lengths=None if model is None else model.lengths,
         )
     return quantized, model
 

@@ -147,7 +147,7 @@ def _inspect_lowered(path: Path, lowered: Lowered, output: Output, drawn: str | 
         held = sum(array.nbytes for array in program.constants.values())
         head = Text("program ").append(program.name, "bold")
         head.append(f": {plural(len(program.calls), 'call')}, {held:,} bytes of constants")
-        parts += [head, _calls(program), *memory_map(program.allocate())]
+        parts += [head, _calls(program), *memory_map(program.allocate(), _unit(lowered))]
     operators = [dict(item) for item in lowered.host_operators]
     if not operators:
         parts.append(Text("Everything runs on the accelerator; no host operators."))
@@ -173,9 +173,24 @@ def _boundary(lowered: Lowered) -> RenderableType:
             scale = NONE if value["scale"] is None else f"{value['scale']:.9g}"
             zero = NONE if value["scale"] is None else str(value["zero_point"])
             codes = NONE if value["codes"] is None else "{}..{}".format(*value["codes"])
-            shape = shape_text(spec.shape)
+            shape = _sizes(spec)
             add_row(table, side, spec.name, shape, spec.dtype, scale, zero, codes)
     return table
+
+
+def _sizes(spec: ValueSpec) -> str:
+    """Return a shape, with the bounds of what follows from the length of a sequence."""
+    shape: list[int | str] = list(spec.shape)
+    for axis, least, most in spec.free:
+        shape[axis] = f"{least}..{most}"
+    return shape_text(shape)
+
+
+def _unit(lowered: Lowered) -> str:
+    """Return what the memory is planned for."""
+    if lowered.lengths is None:
+        return "one sample"
+    return f"one sample of length {lowered.lengths.most}, the greatest"
 
 
 def _calls(program: Program) -> RenderableType:
@@ -226,6 +241,7 @@ def _document(path: Path, lowered: Lowered) -> dict[str, Any]:
         "target": {"name": lowered.target.name, "hash": lowered.target.hash},
         "inputs": [_value(spec, lowered) for spec in lowered.inputs],
         "outputs": [_value(spec, lowered) for spec in lowered.outputs],
+        **_lengths(lowered),
         "programs": [
             {
                 "name": program.name,
@@ -253,6 +269,12 @@ def _document(path: Path, lowered: Lowered) -> dict[str, Any]:
     }
 
 
+def _lengths(lowered: Lowered) -> dict[str, Any]:
+    if lowered.lengths is None:
+        return {}
+    return {"lengths": {"least": lowered.lengths.least, "most": lowered.lengths.most}}
+
+
 def _value(spec: ValueSpec, lowered: Lowered) -> dict[str, Any]:
     """Return what is known of an input or output, the codes behind a float one included."""
     scale, zero_point, form = spec.scale, spec.zero_point, spec.format
@@ -261,6 +283,7 @@ def _value(spec: ValueSpec, lowered: Lowered) -> dict[str, Any]:
     return {
         "name": spec.name,
         "shape": list(spec.shape),
+        **({"free": [list(each) for each in spec.free]} if spec.free else {}),
         "dtype": spec.dtype,
         "scale": scale,
         "zero_point": zero_point if scale is not None else None,

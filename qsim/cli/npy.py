@@ -93,6 +93,6 @@ def read_labels(path: Path, count: int, shape: Sequence[int]) -> Array:
     return labels
 
 
-def shape_text(shape: Sequence[int]) -> str:
+def shape_text(shape: Sequence[int | str]) -> str:
     """Return a shape as ``(N, 1, 8, 8)``, N where any batch is taken."""
     return f"({', '.join('N' if size == -1 else str(size) for size in shape)})"

@@ -59,6 +59,10 @@ InputsOption = Annotated[
 QuantizedIoOption = Annotated[
     bool, flag("--quantized-io", "Integer inputs and outputs: no float at the boundary.")
 ]
+LengthOption = Annotated[
+    int | None,
+    option("N", "Length of the sequences, where a network takes several (default: the samples')."),
+]
 FolderOption = Annotated[Path, option("DIR", "The folder to make.", "-o", "--output")]
 ForceOption = Annotated[bool, flag("--force", "Replace a golden set that is there.")]
 JsonOption = Annotated[bool, flag("--json", "Print one JSON object on stdout and nothing else.")]

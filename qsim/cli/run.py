@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from qsim.cli.build import Built, build, check_model_name, target_of
+from qsim.cli.lengths import at_length
 from qsim.cli.output import Output, quiet, width
 from qsim.cli.program_names import is_executorch
 from qsim.cli.run_options import (
@@ -44,7 +46,9 @@ def run(options: RunOptions, output: Output) -> int:
         built = build(
             options.model, target, options.config, output, quantized_io=options.quantized_io
         )
+        built = at_length(built, options.length, options.inputs)
         evaluation, samples = _evaluate(built, options, output)
+        samples = _with_length(samples, built)
         _write_report(options, evaluation, built, samples)
     _print(evaluation, samples, options, output)
     return 0
@@ -84,6 +88,15 @@ def _evaluate(built: Built, options: RunOptions, output: Output) -> tuple[Evalua
         if writer is not None:
             writer.finish(_document(evaluation, samples, options))
     return evaluation, samples
+
+
+def _with_length(samples: Samples, built: Built) -> Samples:
+    """Say of samples how long their sequences are, where the network takes other lengths too."""
+    if built.length is None:
+        return samples
+    length, least, most = built.length
+    source = f"{samples.source}; sequences of {length} (the network takes {least} to {most})"
+    return dataclasses.replace(samples, source=source)
 
 
 def _document(evaluation: Evaluation, samples: Samples, options: RunOptions) -> dict[str, Any]:

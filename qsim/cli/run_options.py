@@ -33,6 +33,7 @@ class RunOptions:
     data: tuple[Path, ...] = ()
     method: str | None = None
     compare: str | None = None
+    length: int | None = None
 
 
 def check_form(options: RunOptions) -> None:
@@ -123,6 +124,7 @@ def command(options: RunOptions) -> str:
         words += ["--inputs", str(path)]
     words += ["--labels", str(options.labels)] if options.labels else []
     words += ["--samples", str(options.samples)] if options.samples else []
+    words += ["--length", str(options.length)] if options.length else []
     words += ["--quantized-io"] if options.quantized_io else []
     words += ["--config", str(options.config)] if options.config else []
     return shlex.join(words)

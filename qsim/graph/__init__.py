@@ -5,7 +5,15 @@ from __future__ import annotations
 from qsim.graph.arguments import Arguments, Batch
 from qsim.graph.batching import batch_dims, doubled, rows_of
 from qsim.graph.capturing import Captured, capture, check_inputs, quiet
-from qsim.graph.elementwise import CONSTANTS, FUNCTIONS, is_elementwise, is_single, jumps
+from qsim.graph.elementwise import (
+    CONSTANTS,
+    FUNCTIONS,
+    is_elementwise,
+    is_single,
+    jumps,
+    mark_several,
+)
+from qsim.graph.free_lengths import with_lengths
 from qsim.graph.nodes import attribute, clamp_range, is_float, is_parameter, kind, shape
 from qsim.graph.places import place
 
@@ -27,8 +35,10 @@ __all__ = [
     "is_single",
     "jumps",
     "kind",
+    "mark_several",
     "place",
     "quiet",
     "rows_of",
     "shape",
+    "with_lengths",
 ]

@@ -74,6 +74,20 @@ def capture(
     if not _is_module(model):
         free = is_batched(model)
         return Captured(model, free, "" if free else "it was exported with a fixed batch")
+    with exporting(model):
+        stands = arguments.positional(model)
+        try:
+            return _export(stands, arguments.tensors)
+        except ModelError as error:
+            if _UNKNOWN not in error.message:
+                raise
+        _register_outputs(stands, arguments.tensors)
+        return _export(stands, arguments.tensors)
+
+
+@contextlib.contextmanager
+def exporting(model: torch.nn.Module) -> Iterator[None]:
+    """Have a module as it is exported: in eval mode, and torch silent."""
     # torch prints the graph so far to stderr when it gives up.
     silent = contextlib.redirect_stderr(io.StringIO())
     with (
@@ -84,14 +98,7 @@ def capture(
         silent,
         no_collection(),
     ):
-        stands = arguments.positional(model)
-        try:
-            return _export(stands, arguments.tensors)
-        except ModelError as error:
-            if _UNKNOWN not in error.message:
-                raise
-        _register_outputs(stands, arguments.tensors)
-        return _export(stands, arguments.tensors)
+        yield
 
 
 def _along_dim() -> contextlib.AbstractContextManager[object]:

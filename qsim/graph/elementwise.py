@@ -55,6 +55,7 @@ _OTHERS: Final = frozenset(
 )
 # Of their operand these take the shape alone.
 CONSTANTS: Final = frozenset({"full_like", "ones_like", "zeros_like"})
+_SEVERAL: Final = "qsim_several"
 _CASTS: Final = frozenset({"aten.to.dtype", "aten._to_copy.default"})
 _NAMES: Final = _OTHERS | CONSTANTS | _LOGICAL | {name.partition(".")[0] for name in FUNCTIONS}
 
@@ -76,4 +77,10 @@ def jumps(node: Node) -> bool:
 def is_single(node: object) -> bool:
     """Return whether a tensor has one element: it is one number for all elements of another."""
     dimensions = nodes.shape(node)
-    return dimensions is not None and all(size == 1 for size in dimensions)
+    several = getattr(node, "meta", {}).get(_SEVERAL, False)
+    return not several and dimensions is not None and all(size == 1 for size in dimensions)
+
+
+def mark_several(node: Node) -> None:
+    """Let a constant not count as one number: for another length of a sequence it is several."""
+    node.meta[_SEVERAL] = True

@@ -9,6 +9,7 @@ from qsim.collecting import no_collection
 from qsim.errors import FileFormatError, ModelError
 from qsim.graph import attribute, place
 from qsim.lowering.arrangement import Arrangement, Item, arrange, output_nodes, returned
+from qsim.lowering.lengths import lower_lengths
 from qsim.lowering.match import Matcher, layer_of
 from qsim.lowering.merging import merge_moves
 from qsim.lowering.shapes import infer_shapes
@@ -53,11 +54,18 @@ def lower(quantized: Quantized, target: Target | None = None) -> Lowered:
         UsageError: an extension cannot be loaded.
         FileFormatError: it came from a file that says another digest.
     """
+    target = quantized.target if target is None else Target.require(target)
+    entry_points.load()
+    if quantized.lengths is not None:
+        return lower_lengths(quantized, target, _lower)
+    return _lower(quantized, target)[0]
+
+
+def _lower(quantized: Quantized, target: Target) -> tuple[Lowered, Matcher]:
+    """Lower a graph; return the network, and what it was made of."""
     import torch
 
-    target = quantized.target if target is None else Target.require(target)
     graph = quantized.graph
-    entry_points.load()
     with torch.no_grad(), no_collection():
         shapes = infer_shapes(graph, quantized.example_inputs, batch=quantized.batch)
         origins = {node.name: node for node in quantized.float_graph.graph.nodes}
@@ -74,7 +82,7 @@ def lower(quantized: Quantized, target: Target | None = None) -> Lowered:
         )
     if target.hash == quantized.target.hash:
         _check_recorded(quantized.recorded, lowered)
-    return lowered
+    return lowered, matcher
 
 
 def _check_recorded(recorded: Recorded | None, lowered: Lowered) -> None:

@@ -50,6 +50,8 @@ class Model:
             model of several inputs), labels integers ``[N]``, or None where there is nothing to be
             right or wrong about; None where there are none.
         name: how reports call it.
+        lengths: the dimensions that are the length of a sequence, within bounds, as
+            ``qsim.quantize`` takes them; None where every shape is fixed.
     """
 
     module: torch.nn.Module
@@ -57,6 +59,7 @@ class Model:
     calibration: Sequence[tuple[torch.Tensor, ...]] | None = None
     samples: Samples | None = None
     name: str = "model"
+    lengths: Any = None
 
 
 def load(spec: str) -> Model:
@@ -230,6 +233,7 @@ def _closest_first(name: str, names: Sequence[str]) -> list[str]:
 
 
 def _as_model(made: object, spec: str, name: str) -> Model:
+    lengths = None
     if isinstance(made, Model):
         parts: tuple[Any, ...] = (
             made.module,
@@ -238,6 +242,7 @@ def _as_model(made: object, spec: str, name: str) -> Model:
             made.samples,
         )
         name = made.name if made.name != "model" else name
+        lengths = made.lengths
     elif isinstance(made, tuple) and 2 <= len(made) <= 4:
         parts = (*made, *(None,) * (4 - len(made)))
     else:
@@ -252,6 +257,7 @@ def _as_model(made: object, spec: str, name: str) -> Model:
         _calibration(calibration, spec),
         _samples(samples, spec),
         name,
+        lengths,
     )
 
 

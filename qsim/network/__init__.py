@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from qsim.network.hostops import computes, encode_torch_step
 from qsim.network.integer_io import integer_boundary
+from qsim.network.lengths import Lengths
+from qsim.network.lengths import fit as fit_lengths
+from qsim.network.lengths import further as further_lengths
+from qsim.network.lengths import points as length_points
 from qsim.network.lowered import Lowered
 from qsim.network.programs import program_from_bytes, program_to_bytes
 from qsim.network.reading import from_bytes, load
@@ -17,15 +21,19 @@ __all__ = [
     "FORMAT_VERSION",
     "Entry",
     "HostOperator",
+    "Lengths",
     "Lowered",
     "Step",
     "Trace",
     "ValueSpec",
     "computes",
     "encode_torch_step",
+    "fit_lengths",
     "from_bytes",
     "from_treespec",
+    "further_lengths",
     "integer_boundary",
+    "length_points",
     "load",
     "parse",
     "program_from_bytes",

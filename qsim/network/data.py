@@ -14,6 +14,7 @@ from qsim.program import in_native_order
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from qsim.network.lengths import Lengths
     from qsim.network.steps import HostOperator, Step, ValueSpec
     from qsim.program import Array, Json, Program
     from qsim.target import Target
@@ -33,6 +34,8 @@ class Network:
         structure: how the outputs are nested, see ``qsim.network.structure``; None for one bare
             output, or a tuple of several.
         warnings: what lowering found that the datapath loses, in words; files do not keep it.
+        lengths: where sequences may have any length within bounds, how all of this, which is that
+            of the longest, follows from the length; else None.
 
     Raises:
         ModelError: steps, programs and values do not fit together, or a Program does not fit the
@@ -63,6 +66,7 @@ class Network:
         self.model = model
         self.structure = plain(len(self.outputs)) if structure is None else structure
         self.warnings: tuple[str, ...] = ()
+        self.lengths: Lengths | None = None
         check_network(self)
         if memory.limited:
             for program in self.programs:
@@ -71,9 +75,18 @@ class Network:
     @functools.cached_property
     def digest(self) -> str:
         """The SHA-256 of all that decides the integers: see ``qsim.network.digest``."""
+        if self.lengths is not None:
+            return self.lengths.digest(self)
         from qsim.network.digest import network_digest
 
         return network_digest(self)
+
+    def free(self, lengths: Lengths | None) -> None:
+        """Let sequences have any of these lengths: the network is that of the longest."""
+        if lengths is not None:
+            self.__dict__.pop("digest", None)
+            self.lengths = lengths
+            self.inputs, self.outputs = lengths.marked(self)
 
     def programs_in_order(self) -> list[Program]:
         """Return the programs in the order in which the steps run them."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from qsim.errors import ModelError
+from qsim.network import lengths
 from qsim.network.packed_weights import pack_weights, packed_shapes, unpack_weights
 from qsim.network.steps import HostOperator, Step, ValueSpec
 from qsim.program import (
@@ -41,6 +42,7 @@ NETWORK: Final = (
     *("constants", "host_operators", "structure"),
 )
 DIGEST: Final = "network_sha256"  # older files have none
+LENGTHS: Final = "lengths"  # of networks whose sequences have no fixed length
 
 
 def to_document(network: Network) -> tuple[dict[str, Json], dict[str, Array]]:
@@ -65,6 +67,8 @@ def to_document(network: Network) -> tuple[dict[str, Json], dict[str, Array]]:
         "structure": network.structure,
         DIGEST: network.digest,
     }
+    if network.lengths is not None:
+        document[LENGTHS] = lengths.to_document(network.lengths)
     plain = {key: to_json(value) for key, value in document.items()}
     return plain, arrays
 
@@ -106,7 +110,7 @@ def from_document(
     Raises:
         QsimError: anything that is not as :func:`to_document` writes it.
     """
-    check_keys(document, NETWORK, (DIGEST,))
+    check_keys(document, NETWORK, (DIGEST, LENGTHS))
     target = _target(document)
     programs = _list(document["programs"], "programs")
     taken = {f"host/{name}" for name in _names(document["constants"], "constants")}
@@ -133,6 +137,8 @@ def from_document(
         document["model"],
         document["structure"],
     )
+    if LENGTHS in document:
+        network.free(lengths.from_document(document[LENGTHS]))
     held = document.get(DIGEST)
     if DIGEST in document and network.digest != held:
         raise ModelError.of("the network must have its digest", held, network.digest)

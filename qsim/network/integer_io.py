@@ -59,6 +59,7 @@ def integer_boundary(
         network.structure,
     )
     integer.warnings = network.warnings
+    integer.free(network.lengths)
     return integer
 
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import functools
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any, Literal, assert_never
+from typing import TYPE_CHECKING, Any, Final, Literal, assert_never
 
 import numpy as np
 
-from qsim.errors import InputError
+from qsim.errors import InputError, UsageError
 from qsim.network.data import Network
 from qsim.network.recorder import Recorder
 from qsim.network.steps import HostOperator, Step, ValueSpec
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from qsim.network.recorder import HostObserver
 
 __all__ = ["HostOperator", "Lowered", "Step", "ValueSpec"]
+
+_KEPT: Final = 8  # networks of one length
 
 
 class Lowered(Network):
@@ -78,7 +80,7 @@ class Lowered(Network):
 
         Args:
             inputs: one per ``ValueSpec`` of ``inputs``, of its dtype; any batch where the shape
-                begins with -1, an empty one too.
+                begins with -1, an empty one too; any length within the bounds of ``free``.
             named: further ones, by the names of their specs.
 
         Returns:
@@ -88,7 +90,10 @@ class Lowered(Network):
         Raises:
             InputError: wrong count, kind, dtype, shape or device; NaN; a code out of its format.
         """
-        arrays, torch_in, _ = self._arrays(self._ordered(inputs, named))
+        given = self._ordered(inputs, named)
+        if self.lengths is not None:
+            return self._of(given)(*given)
+        arrays, torch_in, _ = self._arrays(given)
         values = self._execute(arrays, None)
         results = tuple(
             present(values[spec.name], spec.name, arrays, as_torch=torch_in)
@@ -104,7 +109,10 @@ class Lowered(Network):
             host: returns the context that an operator in torch runs in, from its step's name.
             named: as a call's.
         """
-        arrays, _, batch = self._arrays(self._ordered(inputs, named))
+        given = self._ordered(inputs, named)
+        if self.lengths is not None:
+            return self._of(given).trace(*given, host=host)
+        arrays, _, batch = self._arrays(given)
         recorder = Recorder(host)
         values = self._execute(arrays, recorder)
         for name, value in values.items():
@@ -132,6 +140,32 @@ class Lowered(Network):
 
         return integer_boundary(self)
 
+    def at(self, length: int) -> Lowered:
+        """Return the network of sequences of one length; a few are kept.
+
+        Raises:
+            UsageError: its lengths are fixed, or it does not take this one.
+        """
+        if self.lengths is None:
+            raise UsageError("its shapes are fixed", where="at", accepted="lengths= of quantize")
+        made = self._kept.get(self.lengths.check(length))
+        if made is None:
+            made = self.lengths.concrete(self, length)
+            # A new dict: other threads may be looking up in this one.
+            self._kept = {**dict(list(self._kept.items())[1 - _KEPT :]), length: made}
+        return made
+
+    @functools.cached_property
+    def _kept(self) -> dict[int, Lowered]:
+        return {}
+
+    def _of(self, inputs: tuple[Any, ...]) -> Lowered:
+        """Return the network of the length of these inputs."""
+        assert self.lengths is not None  # noqa: S101 - asked before
+        self._require_count(inputs)
+        shapes = [tuple(getattr(value, "shape", ())) for value in inputs]
+        return self.at(self.lengths.of(shapes, self.inputs))
+
     def save(self, path: str | PathLike[str]) -> None:
         """Write a ``.qsim`` file; the same network gives the same bytes.
 
@@ -155,11 +189,7 @@ class Lowered(Network):
 
     def _arrays(self, inputs: tuple[Any, ...]) -> tuple[list[Array], bool, int | None]:
         """Return the inputs as arrays, whether they were tensors, and the batch size."""
-        if len(inputs) != len(self.inputs):
-            raise InputError(
-                f"the network takes {len(self.inputs)} inputs, not {len(inputs)}",
-                accepted=", ".join(spec.name for spec in self.inputs),
-            )
+        self._require_count(inputs)
         kinds = {is_tensor(value) for value in inputs}
         if len(kinds) > 1:
             raise InputError(
@@ -173,6 +203,13 @@ class Lowered(Network):
             batch = check_input(array, spec, batch)
             arrays.append(array)
         return arrays, True in kinds, batch
+
+    def _require_count(self, inputs: tuple[Any, ...]) -> None:
+        if len(inputs) != len(self.inputs):
+            raise InputError(
+                f"the network takes {len(self.inputs)} inputs, not {len(inputs)}",
+                accepted=", ".join(spec.name for spec in self.inputs),
+            )
 
     # -- execution -------------------------------------------------------------------------------
 

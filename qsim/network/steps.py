@@ -43,6 +43,8 @@ class ValueSpec:
         dtype: ``float32``, or the container of integer codes (``int8``, ...).
         scale, zero_point: real value = scale * (code - zero_point), where there are codes.
         format: the codes that it may hold; None where it is no tensor of codes.
+        free: dimensions whose size follows from the length of a sequence: (dimension, least,
+            most), see ``qsim.network.lengths``; ``shape`` has the most.
     """
 
     name: str
@@ -51,6 +53,7 @@ class ValueSpec:
     scale: float | None = None
     zero_point: int = 0
     format: FixedFormat | None = None
+    free: tuple[tuple[int, int, int], ...] = ()
 
     def __post_init__(self) -> None:
         check_name(self.name, "ValueSpec.name")

@@ -69,6 +69,8 @@ class TargetQuantizer(Quantizer):  # type: ignore[misc]  # torchao carries no ty
         host: names of the operators that were left in float, and why.
         raised: tensors whose scales are larger than their values need; known after ``settle``.
         calibrates: whether any activation has parameters that data give; known after ``annotate``.
+        named: what observes each place, by its names; known after preparing.
+        hidden: the number of each mask; known after ``settle``.
     """
 
     def __init__(self, target: Target, config: QuantizeConfig) -> None:
@@ -78,12 +80,19 @@ class TargetQuantizer(Quantizer):  # type: ignore[misc]  # torchao carries no ty
         self.host: dict[str, Reason] = {}
         self.raised: tuple[Raised, ...] = ()
         self.calibrates = True
+        self.named: dict[tuple[str, ...], Any] = {}
+        self.hidden: list[float] = []
         self._limits: list[tuple[Operator, Node, Floats | None]] = []
         self._aligned: list[tuple[Slot, Slot]] = []
         self._masks: list[Mask] = []
         self._dynamic: list[Operator] = []
         self._observers: dict[Slot, Any] = {}
         self._composed: dict[Node, Composition] = {}
+        self._first: TargetQuantizer | None = None
+
+    def join(self, first: TargetQuantizer) -> None:
+        """Observe with what observes the same graph for another length of its sequences."""
+        self._first = first
 
     def annotate(self, model: GraphModule) -> GraphModule:
         """Write the annotations into the nodes' metadata."""
@@ -155,6 +164,11 @@ class TargetQuantizer(Quantizer):  # type: ignore[misc]  # torchao carries no ty
     ) -> None:
         """Tell weight observers what has to fit at their scale."""
         self._observers = edge_or_node_to_obs_or_fq
+        if self._first is not None:
+            for slot in self._observers:
+                self._observers[slot] = self._first.named[_slot_name(slot)]
+            return
+        self.named = {_slot_name(slot): each for slot, each in self._observers.items()}
         for op, weight, bias in self._limits:
             x = self._observers[op.inputs[0], op.node]
             y = self._observers.get(op.result)
@@ -163,9 +177,13 @@ class TargetQuantizer(Quantizer):  # type: ignore[misc]  # torchao carries no ty
 
     def settle(self) -> None:
         """Choose what hangs on several scales: masks, scales to be aligned; after calibration."""
+        if self._first is not None:
+            for mask, number in zip(self._masks, self._first.hidden, strict=True):
+                mask.hide(number)
+            return
         for mask in self._masks:
             terms = ((mask.scores, mask.add), (mask.term, mask.add), mask.add)
-            mask.settle(*(self._observers[slot] for slot in terms))
+            self.hidden.append(mask.settle(*(self._observers[slot] for slot in terms)))
         pairs = [(self._observers[a], self._observers[b]) for a, b in self._aligned]
         align(self.target, pairs)
         # A bias has none: its scale follows from those of activation and weight.
@@ -323,3 +341,14 @@ def _annotate(node: Node, inputs: dict[Node, Any], output: Any) -> None:
         allow_implicit_sharing=False,
         _annotated=True,
     )
+
+
+def _slot_name(slot: Slot) -> tuple[str, ...]:
+    """Return what names a place in every graph of the same nodes."""
+    if isinstance(slot, Node):
+        return (slot.name,)
+    operand, reader = slot
+    # A constant is one of many that were folded, or a parameter that needed no folding.
+    if operand.op == "get_attr":
+        return (f"#{reader.all_input_nodes.index(operand)}", reader.name)
+    return (operand.name, reader.name)

@@ -21,7 +21,7 @@ from torch.utils import _pytree
 from qsim.errors import ModelError
 from qsim.graph import nodes, place
 from qsim.quantizer.aliases import aliases, hidden_views
-from qsim.quantizer.passes import SharedWriteError, simplify
+from qsim.quantizer.passes import SharedWriteError, know_masks, simplify
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
@@ -32,17 +32,27 @@ if TYPE_CHECKING:
 _aten = torch.ops.aten
 
 
-def simple_graph(program: ExportedProgram, target: Target) -> GraphModule:
+def simple_graph(
+    program: ExportedProgram, target: Target, masks: frozenset[str] | None = None
+) -> GraphModule:
     """Return the graph of an exported program after all passes; the program is left as it is.
+
+    Args:
+        program: what was exported.
+        target: the contract.
+        masks: names of what masks with constants, where another length has shown it.
 
     Raises:
         ModelError: what the passes refuse (``passes.simplify``), or torch cannot functionalise.
     """
     try:
-        return simplify(_owning(program.module(check_guards=False)), target)
+        graph = _owning(program.module(check_guards=False))
+        know_masks(graph, masks)
+        return simplify(graph, target)
     except SharedWriteError as shared:
         functional = _functionalized(program, shared.refusal)
     try:
+        know_masks(functional, masks)
         return simplify(functional, target)
     except SharedWriteError as shared:
         raise shared.refusal from None

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import copy
-import sys
 from typing import TYPE_CHECKING, Any
 
-from qsim.collecting import no_collection
-from qsim.errors import InputError, ModelError, QsimError, UsageError
 from qsim.quantizer.config import QuantizeConfig
-from qsim.quantizer.quantized import Quantized, check_batch
 from qsim.registry import entry_points
 from qsim.target import Target
 from qsim.torch_threads import one_torch_thread
@@ -19,11 +14,10 @@ if TYPE_CHECKING:
 
     import torch
     from torch.export import ExportedProgram
-    from torch.fx import GraphModule
 
-    from qsim.graph import Arguments, Batch
-    from qsim.quantizer.annotate import TargetQuantizer
-    from qsim.quantizer.double import Double
+    from qsim.graph import Batch
+    from qsim.quantizer.lengths import Lengths
+    from qsim.quantizer.quantized import Quantized
 
 
 def quantize(
@@ -33,6 +27,7 @@ def quantize(
     calibration: Iterable[Batch] | None = None,
     config: QuantizeConfig | Mapping[str, Any] | None = None,
     progress: Callable[[int], None] | None = None,
+    lengths: Lengths | None = None,
 ) -> Quantized:
     """Quantize a float module for a target: post-training, by PT2E.
 
@@ -47,6 +42,10 @@ def quantize(
             judge its accuracy.
         config: overrides, as ``QuantizeConfig`` or the dictionary of its TOML form.
         progress: called after each calibration batch with the number of batches done.
+        lengths: the dimensions that are the length of a sequence, as ``dynamic_shapes`` of
+            torch.export: ``{"tokens": {1: Dim("length", min=1, max=128)}}``, or a pair of bounds
+            for the Dim. The network takes every length within them, and calibration batches may
+            have any. None takes those of an exported program that has some.
 
     Returns:
         The Q/DQ graph. The result depends on the arguments only: same arguments, same bits, on
@@ -59,29 +58,30 @@ def quantize(
         InputError: calibration data of the wrong shape, or that leads to NaN or infinity.
     """
     from qsim.graph import capture, check_inputs, quiet
+    from qsim.quantizer.double import Double
+    from qsim.quantizer.lengths import Family, bounds_of
+    from qsim.quantizer.stages import calibrate, convertible, finish, prepare, quantized_of
 
     Target.require(target)
     entry_points.load()
     arguments = check_inputs(model, example_inputs)
     checked = _config(config)
     checked.check(target)
+    bounds = bounds_of(lengths, model, arguments)
+    if bounds is not None:
+        with quiet(), one_torch_thread():
+            family = Family(bounds, model, arguments, target, checked)
+            return family.quantized(calibration, progress)
     captured = capture(model, arguments)
     with quiet(), one_torch_thread():
-        graph, float_graph, quantizer = _convert(
-            captured.program, target, checked, arguments, calibration, progress
-        )
-    why = quantizer.host
-    return Quantized(
-        graph,
-        float_graph,
-        target,
-        captured.batch,
-        arguments.tensors,
-        frozenset(why),
-        why,
-        quantizer.raised,
-        fixed=captured.fixed,
-    )
+        prepared = prepare(captured.program, target, checked)
+        # Scales of run time need no data; weights are observed in any run.
+        data = calibration if prepared.quantizer.calibrates else None
+        with convertible():
+            double = Double(prepared.graph)
+        calibrate(lambda _: (double, arguments.tensors), arguments, data, progress)
+        graph, float_graph = finish(prepared)
+    return quantized_of(prepared, captured, (graph, float_graph), arguments.tensors)
 
 
 def _config(config: QuantizeConfig | Mapping[str, Any] | None) -> QuantizeConfig:
@@ -90,123 +90,3 @@ def _config(config: QuantizeConfig | Mapping[str, Any] | None) -> QuantizeConfig
     if isinstance(config, QuantizeConfig):
         return config
     return QuantizeConfig.from_dict(config)
-
-
-def _convert(
-    program: Any,
-    target: Target,
-    config: QuantizeConfig,
-    arguments: Arguments,
-    calibration: Iterable[Batch] | None,
-    progress: Callable[[int], None] | None,
-) -> tuple[GraphModule, GraphModule, TargetQuantizer]:
-    from qsim.quantizer import pt2e
-    from qsim.quantizer.annotate import TargetQuantizer
-    from qsim.quantizer.functionalizing import simple_graph
-    from qsim.quantizer.host_operators import require_host_operators
-    from qsim.quantizer.passes import drop_unused, show_states
-    from qsim.quantizer.per_token import per_token
-    from qsim.quantizer.results import in_order, require_outputs
-    from qsim.quantizer.tensors import require_tensors
-
-    with no_collection():
-        simple = simple_graph(program, target)
-        require_tensors(simple)
-        require_host_operators(simple, ())
-        require_outputs(simple)
-        float_graph = copy.deepcopy(simple)
-        show_states(simple)
-    try:
-        quantizer = TargetQuantizer(target, config)
-        with no_collection():
-            prepared = pt2e.prepare(simple, quantizer)
-        require_host_operators(float_graph, quantizer.host)
-        # Scales of run time need no data; weights are observed in any run.
-        data = calibration if quantizer.calibrates else None
-        _calibrate(prepared, arguments, data, progress)
-        with no_collection():
-            quantizer.settle()
-            converted = in_order(drop_unused(pt2e.convert(prepared)))
-            if target.dynamic is not None and target.dynamic.granularity == "token":
-                converted = per_token(converted)
-            return converted, in_order(drop_unused(float_graph)), quantizer
-    except QsimError:
-        raise
-    except Exception as error:
-        raise ModelError(**_unconvertible(error)) from error
-    finally:
-        _forget_graphs()
-
-
-def _forget_graphs() -> None:
-    """Empty torch's and torchao's caches of graphs: they keep every weight that was observed."""
-    for module, name in (
-        ("torch.ao.quantization.fx.utils", "assert_and_get_unique_device"),
-        ("torchao.utils", "_assert_and_get_unique_device"),
-    ):
-        clear = getattr(getattr(sys.modules.get(module), name, None), "cache_clear", None)
-        if clear is not None:
-            clear()
-
-
-def _calibrate(
-    prepared: GraphModule,
-    arguments: Arguments,
-    calibration: Iterable[Batch] | None,
-    progress: Callable[[int], None] | None,
-) -> None:
-    import torch
-
-    from qsim.quantizer.double import Double, float64_by_default
-
-    examples = arguments.tensors
-    if isinstance(calibration, torch.Tensor):
-        raise UsageError("is one tensor", where="calibration", accepted="an iterable of batches")
-    symbolic = _is_symbolic(prepared)
-    double = Double(prepared)
-    done = 0
-    for batch in _batches(arguments, calibration):
-        check_batch(batch, examples, batch=symbolic)
-        try:
-            with torch.no_grad(), float64_by_default():
-                double.run(*batch)
-        except QsimError as error:
-            error.where = _running(double) or error.where
-            raise
-        except Exception as error:
-            raise ModelError(**_unconvertible(error), where=_running(double)) from error
-        done += 1
-        if progress is not None:
-            progress(done)
-    if not done:
-        raise InputError("has no batches", where="calibration", accepted="1 batch or more")
-
-
-def _running(double: Double) -> str:
-    """Return the layer and the line at which the calibration is."""
-    from qsim.graph import place
-
-    return "" if double.running is None else place(double.running)
-
-
-def _unconvertible(error: Exception) -> dict[str, str]:
-    lines = str(error).splitlines() or [""]
-    return {
-        "message": f"cannot be quantized: {type(error).__name__}: {lines[0][:200]}",
-        "accepted": "a model that PT2E can convert",
-    }
-
-
-def _batches(
-    arguments: Arguments, calibration: Iterable[Batch] | None
-) -> Iterable[tuple[torch.Tensor, ...]]:
-    if calibration is None:
-        yield arguments.tensors
-        return
-    for number, values in enumerate(calibration):
-        yield arguments.flat(values, f"calibration[{number}]")
-
-
-def _is_symbolic(graph: GraphModule) -> bool:
-    inputs = [n.meta["val"] for n in graph.graph.nodes if n.op == "placeholder"]
-    return all(v.dim() and not isinstance(v.shape[0], int) for v in inputs)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import torch
     from torch.fx import GraphModule
 
+    from qsim.quantizer.lengths import Family
     from qsim.quantizer.limits import Raised
     from qsim.registry import Reason
     from qsim.target import Target
@@ -54,6 +55,8 @@ class Quantized:
             how much.
         fixed: what fixes the batch, in words, where it is fixed.
         recorded: the digest that the file says, where it came from one; lowering compares it.
+        lengths: the same network for every length of its sequences, where it has bounds for it;
+            the graphs are those of the greatest.
     """
 
     graph: GraphModule
@@ -66,10 +69,13 @@ class Quantized:
     raised: tuple[Raised, ...] = ()
     recorded: Recorded | None = None
     fixed: str = ""
+    lengths: Family | None = None
 
     def __repr__(self) -> str:
         shapes = ["x".join(map(str, x.shape[self.batch :])) for x in self.example_inputs]
         batch = "any batch" if self.batch else "batch included"
+        if self.lengths is not None:
+            batch += f", lengths {self.lengths.bounds}"
         left = f", {len(self.host)} operators in float" if self.host else ""
         return f"<Quantized for {self.target.name}: inputs {', '.join(shapes)} ({batch}){left}>"
 
@@ -84,9 +90,22 @@ class Quantized:
         import torch
 
         require_one_when_forked()
+        if self.lengths is not None:
+            return self.at(self.lengths.length_of(inputs))(*inputs)
         self._check(inputs)
         with torch.no_grad():
             return self.graph(*inputs)
+
+    def at(self, length: int) -> Quantized:
+        """Return the network of sequences of one length, with the scales of all data.
+
+        Raises:
+            UsageError: its lengths are fixed, or it does not take this one.
+            ModelError: at this length its operators are others.
+        """
+        if self.lengths is None:
+            raise UsageError("its shapes are fixed", where="at", accepted="lengths= of quantize")
+        return self.lengths.at(length)
 
     @property
     def digest(self) -> str:
@@ -105,8 +124,14 @@ class Quantized:
         """Write a ``.pt2`` file that ``torch.export.load`` reads too; see ``qsim.quantizer.pt2``.
 
         Raises:
-            UsageError: the path cannot be written.
+            UsageError: the path cannot be written; the lengths of its sequences are free.
         """
+        if self.lengths is not None:
+            raise UsageError(
+                f"a .pt2 file holds one length, and this network takes {self.lengths.bounds}",
+                where="save_pt2",
+                accepted="quantized.at(LENGTH).save_pt2, or the .qsim file of qsim.lower",
+            )
         from qsim.quantizer.saving import save_pt2
 
         save_pt2(self, path)

@@ -162,6 +162,30 @@ def test_quantize(example: Example, digits: Network) -> None:
     assert (example.folder / "net.pt2").is_file()
 
 
+@shown("docs/quantize.md", "from torch.export import Dim")
+def test_sequences_of_any_length(example: Example) -> None:
+    class Masked(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = torch.nn.Linear(4, 2)
+
+        def forward(self, words: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+            return self.layer(words) * mask
+
+    words, mask = torch.rand(2, 5, 4), torch.ones(2, 5, 1)
+    result = example.run(
+        model=Masked().eval(),
+        words=words,
+        mask=mask,
+        target=qsim.Target.load("tflite"),
+        batches=[(words[:, :3], mask[:, :3]), (words, mask)],
+        qsim=qsim,
+    )
+    assert result["y"].shape == (2, 5, 2)
+    assert [spec.free for spec in result["lowered"].inputs] == [((1, 1, 128),)] * 2
+    assert result["seven"].inputs[0].shape == (-1, 7, 4)
+
+
 @shown("docs/cli.md", "from transformers import BertConfig, BertModel")
 def test_a_factory_of_transformers(example: Example) -> None:
     module, inputs = example.run()["make"]()

@@ -12,6 +12,7 @@ from qsim.cli.options import (
     MODEL_HELP,
     ConfigOption,
     JsonOption,
+    LengthOption,
     QuantizedIoOption,
     TargetOption,
     argument,
@@ -56,6 +57,7 @@ def run(
     ] = None,
     samples: Annotated[int | None, option("N", "Stop after this many samples.")] = None,
     batch: Annotated[int | None, option("N", "Samples per batch (default: by input size).")] = None,
+    length: LengthOption = None,
     quantized_io: QuantizedIoOption = False,
     trace: Annotated[
         Path | None,
@@ -100,6 +102,7 @@ def run(
         labels=labels,
         samples=samples,
         batch=batch,
+        length=length,
         quantized_io=quantized_io,
         trace=trace,
         report=report,

@@ -14,6 +14,7 @@ from qsim.cli.options import (
     ForceOption,
     InputsOption,
     JsonOption,
+    LengthOption,
     SetArgument,
     TargetOption,
     argument,
@@ -55,6 +56,7 @@ def record(
         ),
     ] = None,
     inputs: InputsOption = None,
+    length: LengthOption = None,
     config: ConfigOption = None,
     seed: Annotated[
         int | None,
@@ -88,6 +90,7 @@ def record(
         seed=seed,
         count=count,
         force=force,
+        length=length,
     )
     execute(options, Output(as_json=as_json))
 

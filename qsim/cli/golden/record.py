@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from qsim.cli.build import DEFAULT_TARGET, build, check_model_name, target_of
 from qsim.cli.golden.tables import class_table, digest_lines, elements, primitive_table
+from qsim.cli.lengths import at_length
 from qsim.cli.output import quiet
 from qsim.errors import ModelError, UsageError
 from qsim.report import plural
@@ -36,6 +37,7 @@ class RecordOptions:
     seed: int | None
     count: int | None
     force: bool
+    length: int | None = None
 
 
 def record(options: RecordOptions, output: Output) -> None:
@@ -86,6 +88,7 @@ def _check_fit(options: RecordOptions, *, directed: bool) -> None:
         "--samples": options.samples,
         "--inputs": options.inputs or None,
         "--config": options.config,
+        "--length": options.length,
     }
     wrong = of_model if directed else {"--count": options.count}
     for name, value in wrong.items():
@@ -123,6 +126,7 @@ def _run(options: RecordOptions, output: Output) -> tuple[GoldenSet, str]:
 
     target = target_of(options.what, options.target)
     built = build(options.what, target, options.config, output, quantized_io=False)
+    built = at_length(built, options.length, options.inputs)
     network = built.lowered
     arrays, source = run_input(options, network, built.model)
     calls = sum(len(program.calls) for program in network.programs)

@@ -42,6 +42,13 @@ def export(
         ModelError: with ``quantized_io``, an input that nothing quantizes, or an output that is
             computed in float.
     """
+    if quantized.lengths is not None:
+        raise UsageError(
+            f"its sequences have {quantized.lengths.bounds} elements, and a delegate's memory is "
+            "planned for one length",
+            where="export",
+            accepted="one length: quantized.at(LENGTH)",
+        )
     sizes = [size for size in (batch, max_batch) if size is not None]
     if len(sizes) > 1 or any(size < 1 for size in sizes):
         raise UsageError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from qsim.quantizer.passes.constants import drop_unused
 from qsim.quantizer.passes.functional import SharedWriteError
-from qsim.quantizer.passes.masks import Mask, find_masks, stays
+from qsim.quantizer.passes.masks import Mask, find_masks, know_masks, masked, stays
 from qsim.quantizer.passes.order import simplify
 from qsim.quantizer.passes.recurrent import show_states
 
@@ -13,6 +13,8 @@ __all__ = [
     "SharedWriteError",
     "drop_unused",
     "find_masks",
+    "know_masks",
+    "masked",
     "show_states",
     "simplify",
     "stays",

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 _aten = torch.ops.aten
 _HOST: Final = "qsim_stays"
 _MASK: Final = "qsim_mask"
+# In a graph's meta: the names of what it masks, and of what is to be taken for a mask, where that
+# was decided at another length (a single token hides nothing).
+_FOUND: Final = "qsim_masks"
+_KNOWN: Final = "qsim_known_masks"
 # Below this a constant is a mask: exp of it is 0 in float32, however softmax shifts its scores.
 _HIDDEN: Final = -4096.0
 # What hides until the range of scores is known, far below any of them.
@@ -56,6 +60,17 @@ def unmarked(node: Node) -> Node:
     return node
 
 
+def know_masks(graph: GraphModule, known: frozenset[str] | None) -> None:
+    """Let the pass take these operators for masks, and no other; None lets it look."""
+    if known is not None:
+        graph.meta[_KNOWN] = known
+
+
+def masked(graph: GraphModule) -> frozenset[str]:
+    """Return the names of the operators that the pass took for masks."""
+    return frozenset(graph.meta.get(_FOUND, ()))
+
+
 def finite_masks(graph: GraphModule) -> None:
     """Write masks that are constants as sums with numbers, where a softmax reads what is masked."""
     for softmax in list(graph.graph.nodes):
@@ -70,8 +85,13 @@ def _mask(graph: GraphModule, node: Node) -> None:
         return
     scores, values = found
     hidden = values <= _HIDDEN
-    if not bool(hidden.any()) or bool(hidden.all(-1).any()):
+    known: frozenset[str] | None = graph.meta.get(_KNOWN)
+    if known is not None:
+        if node.name not in known:
+            return
+    elif not bool(hidden.any()) or bool(hidden.all(-1).any()):
         return
+    graph.meta.setdefault(_FOUND, set()).add(node.name)
     held = values.masked_fill(hidden, _FAR).to(torch.float32)
     constant = add_constant(graph, node, f"{node.name}_mask", held)
     made = insert(graph, node, _aten.add.Tensor, scores, constant, name="mask")
@@ -128,10 +148,18 @@ class Mask:
     scores: Node
     term: Node
 
+    def hide(self, number: float) -> None:
+        """Set the number that hides."""
+        self.held.masked_fill_(self.held <= _FAR, number)
+
     def settle(
         self, scores: ActivationObserver, term: ActivationObserver, made: ActivationObserver
-    ) -> None:
-        """Set the number that hides, and the scales of mask and sum; after calibration."""
+    ) -> float:
+        """Set the number that hides, and the scales of mask and sum; after calibration.
+
+        Returns:
+            That number.
+        """
         scale, zero = (float(each[0]) for each in scores.qparams())
         low = scale * (scores.quant_min - zero)
         high = scale * (scores.quant_max - zero)
@@ -139,9 +167,10 @@ class Mask:
         shown = self.held[self.held > _FAR].double()
         added = [float(shown.min()), float(shown.max())] if shown.numel() else [0.0, 0.0]
         least += min(added[0], 0.0)
-        self.held.masked_fill_(self.held <= _FAR, least)
+        self.hide(least)
         term.fix(_chosen(least, max(added[1], 0.0), term))
         made.fix(_chosen(low + min(added[0], 0.0) - _MARGIN, high + max(added[1], 0.0), made))
+        return least
 
 
 def find_masks(graph: GraphModule) -> list[Mask]:

@@ -65,3 +65,11 @@ def test_what_executorch_refuses_is_one_line() -> None:
     with pytest.raises(ModelError, match="ExecuTorch refuses it: SpecViolationError") as caught:
         to_edge(source)
     assert "\n" not in str(caught.value)
+
+
+def test_sequences_of_any_length_are_exported_one_by_one() -> None:
+    model, x = nn.Linear(3, 2).eval(), torch.rand(1, 2, 3)
+    source = quantize(model, (x,), Target.load("tflite"), lengths=({1: (1, 3)},))
+    with pytest.raises(UsageError, match=r"have 1 to 3 elements.* \(accepted: one length: quant"):
+        to_edge(source)
+    assert to_edge(source.at(3), whole=True)(torch.rand(1, 3, 3)).shape == (1, 3, 2)

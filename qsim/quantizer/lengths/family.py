@@ -1,0 +1,167 @@
+"""One model for every length of its sequences: graphs of single lengths, observed together.
+
+The graph of each length is captured, prepared and converted as any other; only the observers are
+those of the longest one, by the names of nodes, so that scales are those of all data. A module is
+exported once with a symbolic length, so that every length has the same operators.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from qsim.errors import ModelError, UsageError
+from qsim.quantizer.stages import (
+    Prepared,
+    calibrate,
+    convertible,
+    finish,
+    prepare,
+    quantized_of,
+)
+from qsim.torch_threads import one_torch_thread
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    import torch
+
+    from qsim.graph import Arguments, Batch, Captured
+    from qsim.quantizer.config import QuantizeConfig
+    from qsim.quantizer.double import Double
+    from qsim.quantizer.lengths.bounds import Bounds
+    from qsim.quantizer.quantized import Quantized
+    from qsim.target import Target
+
+
+_KEPT: Final = 8
+
+
+class Family:
+    """A model quantized for every length of its sequences.
+
+    Attributes:
+        bounds: the lengths, and the dimensions that have them.
+    """
+
+    def __init__(
+        self,
+        bounds: Bounds,
+        model: Any,
+        arguments: Arguments,
+        target: Target,
+        config: QuantizeConfig,
+    ) -> None:
+        from qsim.graph import with_lengths
+
+        self.bounds = bounds
+        self._arguments, self._target, self._config = arguments, target, config
+        span = (bounds.least, bounds.most)
+        self._source = with_lengths(model, arguments, bounds.axes, span, bounds.resized)
+        self._captured: dict[int, Captured] = {}
+        self._prepared: dict[int, Prepared] = {}
+        self._doubles: dict[int, Double] = {}
+        self._made: dict[int, Quantized] = {}
+        self._first = self._prepare(bounds.most, None)
+
+    def quantized(
+        self, calibration: Iterable[Batch] | None, progress: Callable[[int], None] | None
+    ) -> Quantized:
+        """Show all lengths their data; return the network of the greatest, which knows the others.
+
+        Raises:
+            UsageError, ModelError, InputError: as ``qsim.quantize``.
+        """
+        _observe_weights(self._first)
+        data = calibration if self._first.quantizer.calibrates else None
+        calibrate(self._double, self._arguments, data, progress)
+        self._doubles.clear()
+        most = self.bounds.most
+        graphs = finish(self._first)
+        captured, examples = self._captured[most], self.examples(most)
+        self._made[most] = quantized_of(self._first, captured, graphs, examples)
+        return quantized_of(self._first, captured, graphs, examples, self)
+
+    def at(self, length: int) -> Quantized:
+        """Return the network of one length; errors as ``Quantized.at``."""
+        from qsim.graph import quiet
+
+        bounds = self.bounds
+        if type(length) is not int or not bounds.least <= length <= bounds.most:
+            raise UsageError(f"length is {length!r:.40}", where="length", accepted=str(bounds))
+        if length not in self._made:
+            with quiet(), one_torch_thread():
+                prepared = self._prepare(length, self._first)
+                graphs = finish(prepared)
+            captured = self._captured.pop(length)
+            del self._prepared[length]
+            made = quantized_of(prepared, captured, graphs, self.examples(length))
+            # All are made anew from the same observers: a few are kept, as they hold all weights.
+            others = [each for each in self._made if each != bounds.most]
+            for other in others[: max(0, len(others) + 1 - _KEPT)]:
+                del self._made[other]
+            self._made[length] = made
+        return self._made[length]
+
+    def examples(self, length: int) -> tuple[torch.Tensor, ...]:
+        """Return the example inputs at a length."""
+        return self.bounds.resized(self._arguments.tensors, length)
+
+    def float_results(self, length: int) -> list[torch.Tensor]:
+        """Return what the model makes of the example inputs at a length, in float."""
+        import torch
+        from torch.utils import _pytree
+
+        with torch.no_grad():
+            made = _pytree.tree_leaves(self._source(*self.examples(length)))
+        return [each for each in made if each is not None]
+
+    def length_of(self, inputs: Sequence[torch.Tensor]) -> int:
+        """Return the length of inputs; errors as ``Bounds.of``."""
+        return self.bounds.of(inputs, "inputs")
+
+    def _prepare(self, length: int, first: Prepared | None) -> Prepared:
+        from qsim.graph import capture
+
+        if length not in self._prepared:
+            captured = capture(self._source, self.examples(length))
+            if first is not None and captured.batch != self._captured[self.bounds.most].batch:
+                raise ModelError(
+                    f"the batch is fixed at some lengths, as {length}: {captured.fixed}",
+                    where="lengths",
+                    accepted="a model that fixes its batch at every length or at none",
+                )
+            self._captured[length] = captured
+            try:
+                prepared = prepare(captured.program, self._target, self._config, first)
+            except ModelError as error:
+                error.message = f"at length {length}: {error.message}"
+                raise
+            self._prepared[length] = prepared
+        return self._prepared[length]
+
+    def _double(self, batch: Sequence[torch.Tensor]) -> tuple[Double, Sequence[torch.Tensor]]:
+        from qsim.quantizer.double import Double
+
+        length = self.bounds.of(batch, "calibration")
+        if length not in self._doubles:
+            try:
+                prepared = self._prepare(length, self._first)
+            except ModelError as error:
+                error.where = f"calibration: {error.where}" if error.where else "calibration"
+                raise
+            with convertible():
+                self._doubles[length] = Double(prepared.graph)
+        return self._doubles[length], self.examples(length)
+
+
+def _observe_weights(prepared: Prepared) -> None:
+    """Show weights to their observers, which take the first: those of the longest sequence."""
+    from qsim.graph import nodes
+    from qsim.quantizer.observers import WeightObserver
+
+    graph = prepared.graph
+    for node in graph.graph.nodes:
+        if node.op == "call_module" and node.args[0].op == "get_attr":
+            observer = graph.get_submodule(node.target)
+            if isinstance(observer, WeightObserver):
+                observer(nodes.attribute(graph, node.args[0]))

@@ -1,0 +1,267 @@
+"""The stages of a quantization: prepare a graph, show it data, convert it."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from qsim.collecting import no_collection
+from qsim.errors import InputError, ModelError, QsimError, UsageError
+from qsim.quantizer.quantized import Quantized, check_batch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    import torch
+    from torch.fx import GraphModule, Node
+
+    from qsim.graph import Arguments, Batch, Captured
+    from qsim.quantizer.annotate import TargetQuantizer
+    from qsim.quantizer.config import QuantizeConfig
+    from qsim.quantizer.double import Double
+    from qsim.quantizer.lengths import Family
+    from qsim.target import Target
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A graph with observers.
+
+    Attributes:
+        graph: PT2E's prepared graph.
+        float_graph: the same nodes without observers.
+        quantizer: what put them there.
+        masks: names of what the graph masks with constants.
+        operators: names and targets of its operators, in order.
+        several: where constants stand that are more than one number.
+    """
+
+    graph: GraphModule
+    float_graph: GraphModule
+    quantizer: TargetQuantizer
+    masks: frozenset[str]
+    operators: tuple[tuple[str, str], ...]
+    several: frozenset[tuple[str, int]]
+
+
+def prepare(
+    program: Any, target: Target, config: QuantizeConfig, first: Prepared | None = None
+) -> Prepared:
+    """Simplify the graph of an exported program and put observers into it.
+
+    Args:
+        program: see ``qsim.graph.capture``.
+        target: the contract.
+        config: overrides.
+        first: the same model for another length of its sequences, whose observers this one's are.
+
+    Raises:
+        ModelError: what cannot be quantized; with ``first``, where the graph is not the same.
+    """
+    from qsim.graph import is_single, mark_several
+    from qsim.quantizer import pt2e
+    from qsim.quantizer.annotate import TargetQuantizer
+    from qsim.quantizer.functionalizing import simple_graph
+    from qsim.quantizer.host_operators import require_host_operators
+    from qsim.quantizer.passes import masked, show_states
+    from qsim.quantizer.results import require_outputs
+    from qsim.quantizer.tensors import require_tensors
+
+    with no_collection():
+        simple = simple_graph(program, target, None if first is None else first.masks)
+        require_tensors(simple)
+        require_host_operators(simple, ())
+        require_outputs(simple)
+        several = frozenset(at for at, held in _constants(simple) if not is_single(held))
+        if first is not None:
+            _require_same(first, simple)
+            for at, held in _constants(simple):
+                if at in first.several:
+                    mark_several(held)
+        float_graph = copy.deepcopy(simple)
+        show_states(simple)
+    quantizer = TargetQuantizer(target, config)
+    if first is not None:
+        quantizer.join(first.quantizer)
+    masks, operators = masked(simple), _operators(float_graph)
+    with convertible(), no_collection():
+        prepared = pt2e.prepare(simple, quantizer)
+    require_host_operators(float_graph, quantizer.host)
+    return Prepared(prepared, float_graph, quantizer, masks, operators, several)
+
+
+def finish(prepared: Prepared) -> tuple[GraphModule, GraphModule]:
+    """Convert a graph that has seen its data; return it, and the float graph.
+
+    Raises:
+        ModelError: PT2E cannot convert it.
+    """
+    from qsim.quantizer import pt2e
+    from qsim.quantizer.passes import drop_unused
+    from qsim.quantizer.per_token import per_token
+    from qsim.quantizer.results import in_order
+
+    quantizer = prepared.quantizer
+    with convertible(), no_collection():
+        quantizer.settle()
+        converted = in_order(drop_unused(pt2e.convert(prepared.graph)))
+        dynamic = quantizer.target.dynamic
+        if dynamic is not None and dynamic.granularity == "token":
+            converted = per_token(converted)
+        return converted, in_order(drop_unused(prepared.float_graph))
+
+
+def _require_same(first: Prepared, graph: GraphModule) -> None:
+    """Require the operators of the graph of another length; constants may have other names.
+
+    Raises:
+        ModelError: names the layer of the first that differs.
+    """
+    from qsim.graph import place
+
+    nodes = [node for node in graph.graph.nodes if node.op != "get_attr"]
+    own = _operators(graph)
+    if own == first.operators:
+        return
+    pairs = zip(nodes, own, first.operators, strict=False)
+    odd = next((node for node, mine, theirs in pairs if mine != theirs), nodes[-1])
+    raise ModelError(
+        "its operators are others than at the greatest length",
+        where=place(odd),
+        accepted="bounds within which the model has the same operators",
+    )
+
+
+def _operators(graph: GraphModule) -> tuple[tuple[str, str], ...]:
+    """Return the operators of a graph by name, in order."""
+    return tuple((n.name, str(n.target)) for n in graph.graph.nodes if n.op != "get_attr")
+
+
+def _constants(graph: GraphModule) -> Iterator[tuple[tuple[str, int], Node]]:
+    """Give every constant that an operator reads, with the operator and which operand it is."""
+    for reader in graph.graph.nodes:
+        for index, operand in enumerate(reader.all_input_nodes):
+            if operand.op == "get_attr":
+                yield (reader.name, index), operand
+
+
+@contextlib.contextmanager
+def convertible() -> Iterator[None]:
+    """Say in one line what PT2E cannot do, and leave no graph behind in its caches."""
+    try:
+        yield
+    except QsimError:
+        raise
+    except Exception as error:
+        raise ModelError(**_unconvertible(error)) from error
+    finally:
+        _forget_graphs()
+
+
+def _forget_graphs() -> None:
+    """Empty torch's and torchao's caches of graphs: they keep every weight that was observed."""
+    for module, name in (
+        ("torch.ao.quantization.fx.utils", "assert_and_get_unique_device"),
+        ("torchao.utils", "_assert_and_get_unique_device"),
+    ):
+        clear = getattr(getattr(sys.modules.get(module), name, None), "cache_clear", None)
+        if clear is not None:
+            clear()
+
+
+def calibrate(
+    of: Callable[[Sequence[torch.Tensor]], tuple[Double, Sequence[torch.Tensor]]],
+    arguments: Arguments,
+    calibration: Iterable[Batch] | None,
+    progress: Callable[[int], None] | None,
+) -> None:
+    """Show observers the data.
+
+    Args:
+        of: returns the graph that takes a batch, and example inputs of it.
+        arguments: of the model; what is shown where there is no calibration.
+        calibration: batches.
+        progress: called with the number of batches done.
+
+    Raises:
+        UsageError, InputError: batches that the graph does not take, or none.
+        ModelError: it cannot be computed.
+    """
+    import torch
+
+    from qsim.quantizer.double import float64_by_default
+
+    if isinstance(calibration, torch.Tensor):
+        raise UsageError("is one tensor", where="calibration", accepted="an iterable of batches")
+    done = 0
+    for batch in _batches(arguments, calibration):
+        double, examples = of(batch)
+        check_batch(batch, tuple(examples), batch=_is_symbolic(double))
+        try:
+            with torch.no_grad(), float64_by_default():
+                double.run(*batch)
+        except QsimError as error:
+            error.where = _running(double) or error.where
+            raise
+        except Exception as error:
+            raise ModelError(**_unconvertible(error), where=_running(double)) from error
+        done += 1
+        if progress is not None:
+            progress(done)
+    if not done:
+        raise InputError("has no batches", where="calibration", accepted="1 batch or more")
+
+
+def _running(double: Double) -> str:
+    """Return the layer and the line at which the calibration is."""
+    from qsim.graph import place
+
+    return "" if double.running is None else place(double.running)
+
+
+def _unconvertible(error: Exception) -> dict[str, str]:
+    lines = str(error).splitlines() or [""]
+    return {
+        "message": f"cannot be quantized: {type(error).__name__}: {lines[0][:200]}",
+        "accepted": "a model that PT2E can convert",
+    }
+
+
+def _batches(
+    arguments: Arguments, calibration: Iterable[Batch] | None
+) -> Iterable[tuple[torch.Tensor, ...]]:
+    if calibration is None:
+        yield arguments.tensors
+        return
+    for number, values in enumerate(calibration):
+        yield arguments.flat(values, f"calibration[{number}]")
+
+
+def _is_symbolic(double: Double) -> bool:
+    inputs = [n.meta["val"] for n in double.graph.nodes if n.op == "placeholder"]
+    return all(v.dim() and not isinstance(v.shape[0], int) for v in inputs)
+
+
+def quantized_of(
+    prepared: Prepared,
+    captured: Captured,
+    graphs: tuple[GraphModule, GraphModule],
+    examples: tuple[torch.Tensor, ...],
+    lengths: Family | None = None,
+) -> Quantized:
+    """Return what ``qsim.quantize`` returns of a converted graph and its float graph."""
+    quantizer = prepared.quantizer
+    return Quantized(
+        *graphs,
+        quantizer.target,
+        captured.batch,
+        examples,
+        frozenset(quantizer.host),
+        quantizer.host,
+        quantizer.raised,
+        fixed=captured.fixed,
+        lengths=lengths,
+    )

@@ -19,7 +19,12 @@ from hw_models.concat import concat
 from hw_models.correlation import CorrelationPlan, correlation, correlation_plan
 from hw_models.dequantize import dequantize
 from hw_models.dequantize_sums import dequantize_sums
-from hw_models.errors import AccumulatorOverflowError, ContractError, NonFiniteError
+from hw_models.errors import (
+    AccumulatorOverflowError,
+    CachePositionError,
+    ContractError,
+    NonFiniteError,
+)
 from hw_models.extremum import maximum, minimum
 from hw_models.float_requantize import FLOAT_BIAS_KINDS, FloatBias, float_requantize
 from hw_models.floats import FLOAT32, FloatFormat, Format
@@ -67,6 +72,7 @@ from hw_models.schemes import (
 )
 from hw_models.shift import shift_right
 from hw_models.softmax import FixedSoftmax, FloatSoftmax, IbertSoftmax, TableSoftmax, softmax
+from hw_models.states.cache_write import cache_write
 from hw_models.strided_slice import strided_slice
 from hw_models.sub import sub
 from hw_models.tables import TableArithmetic, table, unit_table
@@ -83,6 +89,7 @@ __all__ = [
     "Accumulator",
     "AccumulatorOverflowError",
     "AlignedAdd",
+    "CachePositionError",
     "ContractError",
     "Converter",
     "CorrelationPlan",
@@ -128,6 +135,7 @@ __all__ = [
     "argmax",
     "avg_pool",
     "bias_add",
+    "cache_write",
     "choose_qparams",
     "clamp",
     "concat",

@@ -73,6 +73,24 @@ class NonFiniteError(ArithmeticError):
         )
 
 
+class CachePositionError(IndexError):
+    """A position that comes at run time lies outside of the cache that is written to.
+
+    Attributes:
+        index: of the first such row.
+        value: its position.
+    """
+
+    def __init__(self, value: int, index: int, length: int) -> None:
+        self.index = index
+        self.value = value
+        rule = "the cache is full: a position" if value >= length else "a position"
+        super().__init__(
+            f"cache_write: {rule} must be a row of the {length} that the cache has, not {value} of "
+            f"new row {index} (accepted: 0..{length - 1}; a ring takes any)"
+        )
+
+
 def no_case(value: Never, what: str, accepted: Iterable[str]) -> str:
     """Return what to say of a value that every branch of a closed choice has passed by.
 

@@ -7,6 +7,8 @@ from qsim.network.integer_io import integer_boundary
 from qsim.network.lowered import Lowered
 from qsim.network.programs import program_from_bytes, program_to_bytes
 from qsim.network.reading import from_bytes, load
+from qsim.network.session import Session
+from qsim.network.states import State
 from qsim.network.steps import DTYPES, HostOperator, Step, ValueSpec
 from qsim.network.store import FORMAT_VERSION, parse, read_arrays, to_bytes
 from qsim.network.structure import from_treespec
@@ -18,6 +20,8 @@ __all__ = [
     "Entry",
     "HostOperator",
     "Lowered",
+    "Session",
+    "State",
     "Step",
     "Trace",
     "ValueSpec",

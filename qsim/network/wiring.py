@@ -8,6 +8,7 @@ import numpy as np
 
 from qsim.errors import ModelError
 from qsim.network.hostops import check_torch_step, references
+from qsim.network.states import check_states
 from qsim.network.steps import FORMULAS, Step
 from qsim.network.structure import check_structure
 from qsim.program import check_keys, check_name, check_scale, format_from_json, is_int
@@ -32,6 +33,8 @@ def check_network(network: Network) -> None:
     known: dict[str, FixedFormat | None] = {}
     for spec in network.inputs:
         _add(known, spec.name, spec.format, f"input {spec.name!r}")
+    for state in network.states:
+        _add(known, state.value.name, state.value.format, f"state {state.name!r}")
     names: set[str] = set()
     for step in network.steps:
         if step.name in names:
@@ -39,6 +42,7 @@ def check_network(network: Network) -> None:
         names.add(step.name)
         _check_step(network, step, known)
     _check_outputs(network, known)
+    check_states(network.states, known)
     if len({program.name for program in network.programs}) != len(network.programs):
         raise ModelError("two programs have one name", accepted="unique names")
 

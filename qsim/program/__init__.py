@@ -40,6 +40,7 @@ from qsim.program.values import (
     in_native_order,
     is_tensor,
     present,
+    show_shape,
     to_numpy,
     to_tensor,
 )
@@ -84,6 +85,7 @@ __all__ = [
     "pairs",
     "present",
     "resolve",
+    "show_shape",
     "to_json",
     "to_numpy",
     "to_tensor",

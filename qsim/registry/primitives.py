@@ -19,6 +19,7 @@ BUILTIN: Final[frozenset[str]] = frozenset(
         "argmax",
         "avg_pool",
         "bias_add",
+        "cache_write",
         "choose_scale",
         "choose_zero_point",
         "clamp",

@@ -109,6 +109,7 @@ CALLS: dict[str, tuple[str, Callable[[Arguments], Contract]]] = {
     "max_pool": ("max_pool", _moved("x")),
     "strided_slice": ("strided_slice", _moved("x")),
     "gather": ("gather", _moved("x")),
+    "cache_write": ("cache_write", _moved("cache")),
     "minimum": ("minimum", _moved("a")),
     "maximum": ("maximum", _moved("a")),
     "argmax": ("argmax", _moved("x")),

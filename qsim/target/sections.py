@@ -109,6 +109,7 @@ PrimitiveName: TypeAlias = Literal[
     "rms_norm",
     "rotary",
     "integer_function",
+    "embedding",
 ]
 
 # What quantizing at run time, the product and its way back to float32 are made of.

@@ -19,10 +19,12 @@ from hw_models.concat import concat
 from hw_models.correlation import CorrelationPlan, correlation, correlation_plan
 from hw_models.dequantize import dequantize
 from hw_models.dequantize_sums import dequantize_sums
+from hw_models.embedding import embedding
 from hw_models.errors import (
     AccumulatorOverflowError,
     CachePositionError,
     ContractError,
+    IndexRangeError,
     NonFiniteError,
 )
 from hw_models.extremum import maximum, minimum
@@ -110,6 +112,7 @@ __all__ = [
     "IbertExp",
     "IbertGelu",
     "IbertSoftmax",
+    "IndexRangeError",
     "IntegerNorm",
     "Ledger",
     "LinearPlan",
@@ -143,6 +146,7 @@ __all__ = [
     "correlation_plan",
     "dequantize",
     "dequantize_sums",
+    "embedding",
     "float_requantize",
     "gather",
     "global_avg_pool",

@@ -109,7 +109,7 @@ def _is_contract_error(error: BaseException) -> bool:
     module = sys.modules.get("hw_models.errors")
     if module is None:
         return False
-    kinds = ("ContractError", "AccumulatorOverflowError", "NonFiniteError", "CachePositionError")
+    kinds = ("ContractError", "AccumulatorOverflowError", "NonFiniteError", "IndexRangeError")
     return isinstance(error, tuple(getattr(module, name) for name in kinds))
 
 

@@ -86,7 +86,9 @@ def check_states(states: Sequence[State], known: Mapping[str, FixedFormat | None
             raise ModelError(
                 f"nothing makes {state.made!r}", where=where, accepted="a value of an input or step"
             )
-        if _codes(known[state.made]) != _codes(state.value.format):
+        # Of integers and floats that stand for themselves, a step's result tells the type.
+        stands = state.value.format is None
+        if not stands and _codes(known[state.made]) != _codes(state.value.format):
             raise ModelError.of(
                 "its new value must have its format",
                 str(known[state.made]),

@@ -53,6 +53,7 @@ BUILTIN: Final[tuple[str, ...]] = (
     "resize",
     "pad",
     "argmax",
+    "embedding",
     "lstm_cell",
     "gru_cell",
     "rnn_cell",

@@ -27,6 +27,7 @@ BUILTIN: Final[frozenset[str]] = frozenset(
         "correlation",
         "dequantize",
         "dequantize_sums",
+        "embedding",
         "gather",
         "group_norm",
         "integer_function",

@@ -109,6 +109,7 @@ PrimitiveName: TypeAlias = Literal[
     "rms_norm",
     "rotary",
     "integer_function",
+    "embedding",
     "cache_write",
 ]
 

@@ -67,5 +67,5 @@ def test_a_position_outside_is_refused(at: list[int], row: int, text: str) -> No
     cache, rows = np.zeros((1, 5, 2), np.int8), np.ones((1, 2, 2), np.int8)
     with pytest.raises(hw.CachePositionError, match=text) as caught:
         hw.cache_write(cache, rows, np.array(at), axis=1)
-    assert caught.value.index == row
+    assert caught.value.index == (row,)
     assert not cache.any()

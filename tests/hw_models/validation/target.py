@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 REFUSALS = (
     hw.ContractError,
     hw.AccumulatorOverflowError,
-    hw.NonFiniteError,
     hw.CachePositionError,
+    hw.IndexRangeError,
+    hw.NonFiniteError,
 )
 
 

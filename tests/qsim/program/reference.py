@@ -443,6 +443,11 @@ def _cache_write(x: Sequence[Array], a: dict[str, Any], program: Program, book: 
     return np.moveaxis(result, -1, a["axis"])
 
 
+def _embedding(x: Sequence[Array], a: dict[str, Any], program: Program, book: Book) -> Array:
+    del a, program, book
+    return np.array([x[0][int(i)] for i in x[1].ravel()]).reshape(*x[1].shape, *x[0].shape[1:])
+
+
 DEFINITIONS: dict[str, Callable[[Sequence[Array], dict[str, Any], Program, Book], Array]] = {
     "correlation": _correlation,
     "transposed_correlation": _transposed_correlation,
@@ -462,6 +467,7 @@ DEFINITIONS: dict[str, Callable[[Sequence[Array], dict[str, Any], Program, Book]
     "strided_slice": _strided_slice,
     "gather": _gather,
     "cache_write": _cache_write,
+    "embedding": _embedding,
     **DYNAMIC_DEFINITIONS,
     **ELEMENTWISE_DEFINITIONS,
     **TABLE_DEFINITIONS,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from qsim.graph.arguments import Arguments, Batch
 from qsim.graph.batching import batch_dims, doubled, rows_of
+from qsim.graph.buffers import written_buffers
 from qsim.graph.capturing import Captured, capture, check_inputs, quiet
 from qsim.graph.elementwise import CONSTANTS, FUNCTIONS, is_elementwise, is_single, jumps
 from qsim.graph.nodes import attribute, clamp_range, is_float, is_parameter, kind, shape
@@ -31,4 +32,5 @@ __all__ = [
     "quiet",
     "rows_of",
     "shape",
+    "written_buffers",
 ]

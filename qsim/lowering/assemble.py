@@ -13,6 +13,7 @@ from qsim.lowering.match import Matcher, layer_of
 from qsim.lowering.merging import merge_moves
 from qsim.lowering.shapes import infer_shapes
 from qsim.lowering.sharing import share_operands
+from qsim.lowering.states import with_states
 from qsim.lowering.view import (
     NotLowerableError,
     operator_name,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from qsim.program import Json
     from qsim.quantizer import Quantized
     from qsim.quantizer.quantized import Recorded
+    from qsim.quantizer.states import Buffer
 
 
 def lower(quantized: Quantized, target: Target | None = None) -> Lowered:
@@ -59,14 +61,15 @@ def lower(quantized: Quantized, target: Target | None = None) -> Lowered:
     graph = quantized.graph
     entry_points.load()
     with torch.no_grad(), no_collection():
-        shapes = infer_shapes(graph, quantized.example_inputs, batch=quantized.batch)
+        kept = len(quantized.states)
+        shapes = infer_shapes(graph, quantized.examples, batch=quantized.batch, kept=kept)
         origins = {node.name: node for node in quantized.float_graph.graph.nodes}
         matcher = Matcher(target, graph, shapes, origins, quantized.host, quantized.why)
         matcher.run()
         if target.hash != quantized.target.hash:
             _require_own(matcher)
         arrangement = arrange(matcher)
-        lowered = Assembler(arrangement, target, quantized.example_inputs).run()
+        lowered = Assembler(arrangement, target, quantized.examples, quantized.states).run()
         fixed = (f"the batch is fixed: {quantized.fixed}",) if quantized.fixed else ()
         lowered.warnings = (
             *fixed,
@@ -120,6 +123,7 @@ class Assembler:
     arrangement: Arrangement
     target: Target
     example_inputs: tuple[torch.Tensor, ...]
+    states: tuple[Buffer, ...] = ()
     steps: list[Step] = field(default_factory=list)
     programs: list[Program] = field(default_factory=list)
     constants: dict[str, npt.NDArray[Any]] = field(default_factory=dict)
@@ -135,16 +139,18 @@ class Assembler:
             for item in items:
                 if item.kind != "integer":
                     self._host_step(item)
-        return Lowered(
-            target=self.target,
-            inputs=self._inputs(),
-            outputs=self._outputs(),
-            steps=tuple(self.steps),
-            programs=tuple(self.programs),
-            constants=self.constants,
-            host_operators=tuple(self.host),
-            structure=self._structure(),
-        )
+        made: dict[str, Any] = {
+            "target": self.target,
+            "inputs": self._inputs(),
+            "outputs": self._outputs(),
+            "steps": tuple(self.steps),
+            "programs": tuple(self.programs),
+            "constants": self.constants,
+            "host_operators": tuple(self.host),
+        }
+        if not self.states:
+            return Lowered(**made, structure=self._structure())
+        return with_states(Lowered(**made), self.states, self._structure())
 
     # -- names in the host graph -------------------------------------------------------------
 
@@ -341,7 +347,10 @@ class Assembler:
         info = getattr(graph._codegen, "pytree_info", None)  # noqa: SLF001 - fx's one record of it
         if info is None or info.out_spec is None:
             return None
-        return from_treespec(info.out_spec, returned(list(graph.nodes)[-1]))
+        spec, leaves = info.out_spec, returned(list(graph.nodes)[-1])
+        if self.states:  # behind what the model returns
+            spec, leaves = spec.child(0), leaves[: len(leaves) - len(self.states)]
+        return from_treespec(spec, leaves)
 
     def _output(self, node: Node) -> ValueSpec:
         if node in self.arrangement.constants:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from qsim.graph import Arguments, Batch
     from qsim.quantizer.annotate import TargetQuantizer
     from qsim.quantizer.double import Double
+    from qsim.quantizer.states import Buffer
 
 
 def quantize(
@@ -44,7 +45,7 @@ def quantize(
         target: formats, scheme and derivation of every scale.
         calibration: batches whose activations give the ranges, each a tensor or a tuple of tensors.
             None calibrates on the example inputs, which is enough to look at a network but not to
-            judge its accuracy.
+            judge its accuracy. Of a model with states they are steps of one run, in their order.
         config: overrides, as ``QuantizeConfig`` or the dictionary of its TOML form.
         progress: called after each calibration batch with the number of batches done.
 
@@ -67,7 +68,7 @@ def quantize(
     checked.check(target)
     captured = capture(model, arguments)
     with quiet(), one_torch_thread():
-        graph, float_graph, quantizer = _convert(
+        graph, float_graph, quantizer, states = _convert(
             captured.program, target, checked, arguments, calibration, progress
         )
     why = quantizer.host
@@ -81,6 +82,7 @@ def quantize(
         why,
         quantizer.raised,
         fixed=captured.fixed,
+        states=states,
     )
 
 
@@ -99,7 +101,7 @@ def _convert(
     arguments: Arguments,
     calibration: Iterable[Batch] | None,
     progress: Callable[[int], None] | None,
-) -> tuple[GraphModule, GraphModule, TargetQuantizer]:
+) -> tuple[GraphModule, GraphModule, TargetQuantizer, tuple[Buffer, ...]]:
     from qsim.quantizer import pt2e
     from qsim.quantizer.annotate import TargetQuantizer
     from qsim.quantizer.functionalizing import simple_graph
@@ -110,26 +112,26 @@ def _convert(
     from qsim.quantizer.tensors import require_tensors
 
     with no_collection():
-        simple = simple_graph(program, target)
+        simple, states = simple_graph(program, target)
         require_tensors(simple)
         require_host_operators(simple, ())
         require_outputs(simple)
         float_graph = copy.deepcopy(simple)
         show_states(simple)
     try:
-        quantizer = TargetQuantizer(target, config)
+        quantizer = TargetQuantizer(target, config, states)
         with no_collection():
             prepared = pt2e.prepare(simple, quantizer)
         require_host_operators(float_graph, quantizer.host)
         # Scales of run time need no data; weights are observed in any run.
         data = calibration if quantizer.calibrates else None
-        _calibrate(prepared, arguments, data, progress)
+        _calibrate(prepared, arguments, data, progress, states)
         with no_collection():
             quantizer.settle()
             converted = in_order(drop_unused(pt2e.convert(prepared)))
             if target.dynamic is not None and target.dynamic.granularity == "token":
                 converted = per_token(converted)
-            return converted, in_order(drop_unused(float_graph)), quantizer
+            return converted, in_order(drop_unused(float_graph)), quantizer, states
     except QsimError:
         raise
     except Exception as error:
@@ -154,6 +156,7 @@ def _calibrate(
     arguments: Arguments,
     calibration: Iterable[Batch] | None,
     progress: Callable[[int], None] | None,
+    states: tuple[Buffer, ...],
 ) -> None:
     import torch
 
@@ -162,14 +165,16 @@ def _calibrate(
     examples = arguments.tensors
     if isinstance(calibration, torch.Tensor):
         raise UsageError("is one tensor", where="calibration", accepted="an iterable of batches")
-    symbolic = _is_symbolic(prepared)
+    symbolic = _is_symbolic(prepared, len(examples))
     double = Double(prepared)
+    held = tuple(state.initial for state in states)
     done = 0
     for batch in _batches(arguments, calibration):
         check_batch(batch, examples, batch=symbolic)
         try:
             with torch.no_grad(), float64_by_default():
-                double.run(*batch)
+                made = double.run(*batch, *held)
+                held = tuple(made[len(made) - len(states) :])  # the batches are steps of one run
         except QsimError as error:
             error.where = _running(double) or error.where
             raise
@@ -207,6 +212,6 @@ def _batches(
         yield arguments.flat(values, f"calibration[{number}]")
 
 
-def _is_symbolic(graph: GraphModule) -> bool:
-    inputs = [n.meta["val"] for n in graph.graph.nodes if n.op == "placeholder"]
+def _is_symbolic(graph: GraphModule, count: int) -> bool:
+    inputs = [n.meta["val"] for n in graph.graph.nodes if n.op == "placeholder"][:count]
     return all(v.dim() and not isinstance(v.shape[0], int) for v in inputs)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from torch.fx import GraphModule
 
     from qsim.quantizer.limits import Raised
+    from qsim.quantizer.states import Buffer
     from qsim.registry import Reason
     from qsim.target import Target
 
@@ -54,6 +55,8 @@ class Quantized:
             how much.
         fixed: what fixes the batch, in words, where it is fixed.
         recorded: the digest that the file says, where it came from one; lowering compares it.
+        states: the buffers that the model writes into. Both graphs take their values behind the
+            inputs, and return a tuple: what the model returns, and then the new values.
     """
 
     graph: GraphModule
@@ -66,6 +69,12 @@ class Quantized:
     raised: tuple[Raised, ...] = ()
     recorded: Recorded | None = None
     fixed: str = ""
+    states: tuple[Buffer, ...] = ()
+
+    @property
+    def examples(self) -> tuple[torch.Tensor, ...]:
+        """What the graphs take: the example inputs, then the states as they begin."""
+        return (*self.example_inputs, *(state.initial.clone() for state in self.states))
 
     def __repr__(self) -> str:
         shapes = ["x".join(map(str, x.shape[self.batch :])) for x in self.example_inputs]
@@ -74,7 +83,7 @@ class Quantized:
         return f"<Quantized for {self.target.name}: inputs {', '.join(shapes)} ({batch}){left}>"
 
     def __call__(self, *inputs: torch.Tensor) -> Any:
-        """Run the Q/DQ graph, without gradients.
+        """Run the Q/DQ graph, without gradients; states begin anew with every call.
 
         Raises:
             UsageError: the wrong number of inputs; a forked child in which torch has several
@@ -86,7 +95,9 @@ class Quantized:
         require_one_when_forked()
         self._check(inputs)
         with torch.no_grad():
-            return self.graph(*inputs)
+            if not self.states:
+                return self.graph(*inputs)
+            return self.graph(*inputs, *self.examples[len(self.example_inputs) :])[0]
 
     @property
     def digest(self) -> str:

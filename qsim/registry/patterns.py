@@ -54,6 +54,7 @@ BUILTIN: Final[tuple[str, ...]] = (
     "pad",
     "argmax",
     "embedding",
+    "cache_write",
     "lstm_cell",
     "gru_cell",
     "rnn_cell",

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from qsim.errors import ModelError, QsimError
 from qsim.quantizer.passes.attention import plain_attention
 from qsim.quantizer.passes.batch_norm import fold_batch_norm
+from qsim.quantizer.passes.cache import plain_cache_writes
 from qsim.quantizer.passes.constants import fold_constants
 from qsim.quantizer.passes.difference import plain_differences
 from qsim.quantizer.passes.factories import plain_factories
@@ -66,6 +67,7 @@ BUILTIN: Final = (
         positions_of_max,
         drop_whole_slices,
         plain_scatters,
+        plain_cache_writes,
         plain_differences,
         whole_windows,
     ),

@@ -156,28 +156,32 @@ REFUSED = {
     "full": (
         lambda: network().session()(row(0), np.array([4])),
         (
-            "layer 'attn', call 'w' (cache_write): cache_write: the cache is full: a position must be "
-            "a row of the 4 that the cache has, not 4 of new row 0 (accepted: 0..3; a ring takes any)"
+            "layer 'attn', call 'w' (cache_write): cache_write: the cache is full: a position "
+            "must be a row of the 4 that the cache has, not 4 of new row 0 (accepted: 0..3; a "
+            "ring takes any)"
         ),
     ),
     "before the first": (
         lambda: network().session()(row(0), np.array([-1])),
         (
-            "layer 'attn', call 'w' (cache_write): cache_write: a position must be a row of the 4 that "
+            "layer 'attn', call 'w' (cache_write): cache_write: a position must be a row of the "
+            "4 that "
             "the cache has, not -1 of new row 0 (accepted: 0..3; a ring takes any)"
         ),
     ),
     "another batch": (
         lambda: network().session()(row(0, batch=2), np.array([0])),
         (
-            "input 'r': the session holds states of a batch of 1, not 2 (accepted: 1, or a session of "
+            "input 'r': the session holds states of a batch of 1, not 2 (accepted: 1, or a "
+            "session of "
             "its own with batch=2)"
         ),
     ),
     "a fixed batch": (
         lambda: network(batch=1).session(4),
         (
-            "session: the model fixes the batch of its states, so batch=4 is none of theirs (accepted: "
+            "session: the model fixes the batch of its states, so batch=4 is none of theirs "
+            "(accepted: "
             "1)"
         ),
     ),
@@ -192,7 +196,8 @@ REFUSED = {
     "a state of another shape": (
         lambda: network().session().restore({"k_cache": np.zeros((1, 5, 2), np.int8)}),
         (
-            "state 'k_cache': shape must be [N, 4, 2], not [1, 5, 2] (accepted: [N, 4, 2], N any batch "
+            "state 'k_cache': shape must be [N, 4, 2], not [1, 5, 2] (accepted: [N, 4, 2], N "
+            "any batch "
             "size)"
         ),
     ),
@@ -203,7 +208,8 @@ REFUSED = {
     "no language model": (
         lambda: network().session().generate([1], 3),
         (
-            "the network must take one token a step, not 'r int8 [-1, 1, 2], at int64 [1]' (accepted: "
+            "the network must take one token a step, not 'r int8 [-1, 1, 2], at int64 [1]' "
+            "(accepted: "
             "(tokens [1, 1]) or (tokens [1, 1], position [1]), integers, for one token a step)"
         ),
     ),

@@ -29,6 +29,7 @@ from qsim.quantizer.passes.moves import plain_masks, plain_windows, sliced_parts
 from qsim.quantizer.passes.names import drop_identities, plain_names
 from qsim.quantizer.passes.parts import plain_parts
 from qsim.quantizer.passes.pools import whole_windows
+from qsim.quantizer.passes.positions import position_tables
 from qsim.quantizer.passes.products import plain_products
 from qsim.quantizer.passes.recurrent import settle_states, unroll_recurrent
 from qsim.quantizer.passes.repeated import plain_repeats
@@ -90,6 +91,7 @@ BUILTIN: Final = (
         fold_batch_norm,
         batch_in_front,
     ),
+    Pass(position_tables.__name__, position_tables),
     Pass(plain_attention.__name__, plain_attention),
     *_builtin(finite_masks),
 )

@@ -101,9 +101,9 @@ def _taken(model: torch.nn.Module) -> Iterator[list[tuple[str, str]]]:
 
 def _why_kept(program: ExportedProgram) -> str:
     """Return which buffer is written to: what one batch leaves there is no other's."""
-    from qsim.graph.buffers import written_buffers
+    from qsim.graph.buffers import written_buffers, written_constants
 
-    found = written_buffers(program)
+    found = (*written_buffers(program), *written_constants(program))
     return f"its buffer {found[0]!r} keeps its size from step to step" if found else ""
 
 

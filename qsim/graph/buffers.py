@@ -14,15 +14,31 @@ if TYPE_CHECKING:
 def written_buffers(program: ExportedProgram) -> list[str]:
     """Return the paths of the buffers that an operator writes into, through views too."""
     signature = program.graph_signature
-    found = dict.fromkeys(signature.buffers_to_mutate.values())
+    named = signature.inputs_to_buffers
+    found = [named[name] for name in _targets(program) if name in named]
+    return list(dict.fromkeys((*signature.buffers_to_mutate.values(), *found)))
+
+
+def written_constants(program: ExportedProgram) -> list[str]:
+    """Return the names of tensors that are written into, and that torch took for constants.
+
+    It does so with a buffer that the model reaches by another way than its name, as transformers'
+    caches are; tracing Python's bytecode (``strict=True``) it finds the buffer.
+    """
+    named = program.graph_signature.inputs_to_lifted_tensor_constants
+    return [named[name] for name in _targets(program) if name in named]
+
+
+def _targets(program: ExportedProgram) -> list[str]:
+    """Return the placeholders of what is written into."""
+    found = []
     for node in program.graph.nodes:
         for written in _written(node):
             source: Any = written
             while source.op == "call_function" and hasattr(next(iter(source.args), None), "op"):
                 source = source.args[0]
-            if source.name in signature.inputs_to_buffers:
-                found[signature.inputs_to_buffers[source.name]] = None
-    return list(found)
+            found.append(source.name)
+    return found
 
 
 def _written(node: Node) -> list[Any]:

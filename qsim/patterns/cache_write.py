@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from qsim.lowering import Builder
 
 _aten = torch.ops.aten
+RING: Final = "qsim_ring"
 
 
 def _check(node: Node) -> bool:
@@ -36,17 +37,10 @@ def _operands(node: Node) -> tuple[Any, ...]:
     return (node.args[0], node.args[3])
 
 
-def _length(node: Node) -> Any:
-    cache: Any = node.args[0]
-    shape = nodes.shape(cache)
-    return None if shape is None else shape[node.args[1]]  # type: ignore[index]
-
-
 def _is_ring(node: Node) -> bool:
-    """Return whether positions are taken modulo the length that the cache has."""
+    """Return whether a pass has found positions that are taken modulo the cache's length."""
     at: Any = node.args[2]
-    turns = at.target is _aten.remainder.Scalar and len(at.args) == 2
-    return turns and at.args[1] == _length(node)
+    return bool(node.meta.get(RING)) and at.target is _aten.remainder.Scalar
 
 
 def _positions(node: Node) -> tuple[Any, ...]:

@@ -23,7 +23,7 @@ from qsim.errors import ModelError
 from qsim.graph import nodes, written_buffers
 from qsim.quantizer.aliases import aliases, hidden_views
 from qsim.quantizer.passes import SharedWriteError, simplify
-from qsim.quantizer.states import states_in_front
+from qsim.quantizer.states import drop_unread, states_in_front
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
@@ -58,7 +58,7 @@ def simple_graph(
         except SharedWriteError as shared:
             functional, states = _functionalized(program, shared.refusal)
     try:
-        return simplify(functional, target), states
+        return drop_unread(simplify(functional, target), states)
     except SharedWriteError as shared:
         raise shared.refusal from None
 

@@ -76,6 +76,12 @@ class Quantized:
         """What the graphs take: the example inputs, then the states as they begin."""
         return (*self.example_inputs, *(state.initial.clone() for state in self.states))
 
+    def with_buffers(self, graph: GraphModule) -> GraphModule:
+        """Change a copy of one of its graphs so that its states are buffers again, and return it."""
+        from qsim.quantizer.states import states_as_buffers
+
+        return states_as_buffers(graph, self.states)
+
     def __repr__(self) -> str:
         shapes = ["x".join(map(str, x.shape[self.batch :])) for x in self.example_inputs]
         batch = "any batch" if self.batch else "batch included"

@@ -70,9 +70,58 @@ def states_in_front(graph: GraphModule) -> tuple[Buffer, ...]:
     returned = output.args[0]
     returned = list(returned) if isinstance(returned, (tuple, list)) else [returned]
     output.args = (tuple([*returned, *made]),)
-    _extend_signature(graph, len(inputs) + len(made), len(made))
+    info: Any = graph.graph._codegen.pytree_info  # type: ignore[attr-defined]  # noqa: SLF001 - fx's one record of it
+    _set_signature(graph, len(inputs) + len(made), info.out_spec, len(made))
     graph.recompile()
     return tuple(found)
+
+
+def drop_unread(
+    graph: GraphModule, states: tuple[Buffer, ...]
+) -> tuple[GraphModule, tuple[Buffer, ...]]:
+    """Leave out buffers whose old values nothing reads: each step writes them anew."""
+    kept, output = pairs(graph, states), list(graph.graph.nodes)[-1]
+    read = [bool(before.users) for before, _ in kept]
+    if all(read):
+        return graph, states
+    returned: Any = output.args[0]
+    own = list(returned)[: len(returned) - len(kept)]
+    for (before, _), used in zip(kept, read, strict=True):
+        if not used:
+            graph.graph.erase_node(before)
+    output.args = ((*own, *(after for (_, after), used in zip(kept, read, strict=True) if used)),)
+    info: Any = graph.graph._codegen.pytree_info  # type: ignore[attr-defined]  # noqa: SLF001 - fx's one record of it
+    count = len(info.orig_args) - len(kept)
+    _set_signature(graph, count + sum(read), info.out_spec.child(0), sum(read))
+    graph.graph.eliminate_dead_code()
+    graph.recompile()
+    return graph, tuple(state for state, used in zip(states, read, strict=True) if used)
+
+
+def states_as_buffers(graph: GraphModule, states: Sequence[Buffer]) -> GraphModule:
+    """Make of states buffers again, which the graph writes into: what ``states_in_front`` undoes.
+
+    The graph is changed and returned; it begins with the states' first values.
+    """
+    kept = pairs(graph, states)
+    if not kept:
+        return graph
+    output = list(graph.graph.nodes)[-1]
+    for number, ((before, after), state) in enumerate(zip(kept, states, strict=True)):
+        name = f"state_{number}"
+        graph.register_buffer(name, state.initial.clone())
+        with graph.graph.inserting_before(before):
+            held = graph.graph.get_attr(name)
+        held.meta = dict(before.meta)
+        with graph.graph.inserting_before(output):
+            graph.graph.call_function(_aten.copy_.default, (held, held if after is before else after))
+        before.replace_all_uses_with(held)
+        graph.graph.erase_node(before)
+    output.args = (tuple(output.args[0][: -len(kept)]),)
+    info: Any = graph.graph._codegen.pytree_info  # type: ignore[attr-defined]  # noqa: SLF001 - fx's one record of it
+    _set_signature(graph, len(info.orig_args) - len(kept), info.out_spec.child(0), 0)
+    graph.recompile()
+    return graph
 
 
 def pairs(graph: GraphModule, states: Sequence[Buffer]) -> list[tuple[Node, Node]]:
@@ -97,14 +146,13 @@ def _require_plain(buffer: Any, value: Any) -> None:
         )
 
 
-def _extend_signature(graph: GraphModule, inputs: int, states: int) -> None:
+def _set_signature(graph: GraphModule, inputs: int, returns: Any, states: int) -> None:
     """Let the graph be called with all inputs, one after another, and return all outputs."""
     from torch.fx.graph import _PyTreeCodeGen, _PyTreeInfo
 
-    info: Any = graph.graph._codegen.pytree_info  # type: ignore[attr-defined]  # noqa: SLF001 - fx's one record of it
     names = [str(n.target) for n in graph.graph.nodes if n.op == "placeholder"]
     empty = [None] * inputs
     takes = _pytree.tree_structure((tuple(empty), {}))
     leaf = _pytree.tree_structure(0)
-    gives = _pytree.TreeSpec(tuple, None, [info.out_spec, *[leaf] * states])
+    gives = _pytree.TreeSpec(tuple, None, [returns, *[leaf] * states]) if states else returns
     graph.graph.set_codegen(_PyTreeCodeGen(_PyTreeInfo(names, takes, gives)))

@@ -94,4 +94,4 @@ def _marked(quantized: Quantized) -> GraphModule:
                 **(node.meta.get("custom") or {}),
                 MARK: dataclasses.asdict(reason),
             }
-    return marked
+    return quantized.with_buffers(marked)

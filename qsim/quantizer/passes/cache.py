@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import torch
 
@@ -13,19 +13,23 @@ if TYPE_CHECKING:
     from torch.fx import GraphModule, Node
 
 _aten = torch.ops.aten
+_RING: Final = "qsim_ring"  # for the pattern: positions count modulo the length of the cache
 
 
 def plain_cache_writes(graph: GraphModule) -> None:
-    """Write ``index_put`` with one index of one dimension as ``index_copy``."""
+    """Write ``index_put`` with one index of one dimension as ``index_copy``, and note rings."""
     for node in list(graph.graph.nodes):
         if node.target is _aten.index_put.default:
             made = _copied(graph, node)
             if made is not None:
                 replace(graph, node, made)
-        elif node.target is _aten.index_copy.default:
-            sizes = nodes.shape(node.args[0])
-            if sizes is not None:
-                node.args = (node.args[0], int(node.args[1]) % len(sizes), *node.args[2:])
+    for node in graph.graph.nodes:
+        if node.target is _aten.index_copy.default:
+            sizes = nodes.shape(node.args[0]) or ()
+            axis, at = int(node.args[1]) % len(sizes), node.args[2]
+            node.args = (node.args[0], axis, *node.args[2:])
+            turns = at.target is _aten.remainder.Scalar and at.args[1] == sizes[axis]
+            node.meta[_RING] = turns
 
 
 def _copied(graph: GraphModule, node: Node) -> Any:

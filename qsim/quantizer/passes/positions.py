@@ -84,7 +84,7 @@ class _Positions:
                 continue
             if nodes.kind(node) in ("int64", "int32"):
                 self._same(node, users, length)
-            elif node.target is not _aten.embedding.default:
+            elif node.target is not _aten.embedding.default or node.args[1] is not self.given:
                 for user in users:
                     self._table(node, user, length)
 
@@ -100,10 +100,10 @@ class _Positions:
         return min(lengths, default=0)
 
     def _is_itself(self, node: Node, length: int) -> bool:
-        """Return whether a node is the positions as they are."""
+        """Return whether a node is the positions as they are, also behind the last: no ring."""
         return all(
             torch.equal(self._value(node, at).reshape(-1), torch.tensor(at))
-            for at in self._tried(length)
+            for at in (*self._tried(length), (length,) * self.count, (-1,) * self.count)
         )
 
     def _tried(self, length: int) -> Iterator[tuple[int, ...]]:
@@ -158,18 +158,12 @@ class _Positions:
                 return
         sizes = list(nodes.shape(node) or ())
         held = add_constant(self.graph, user, f"{node.name}_rows", table.to(torch.float32))
-        at: Any = self.given
-        if nodes.shape(at) != (self.count,):
-            at = insert(self.graph, user, _aten.reshape.default, at, [self.count])
-        made = insert(self.graph, user, _aten.embedding.default, held, at)
+        made = insert(self.graph, user, _aten.embedding.default, held, self.given)
         if dim:
-            order = list(range(1, dim + 1))
-            made = insert(
-                self.graph, user, _aten.reshape.default, made, [self.count, *sizes[:dim], *sizes[dim + 1 :]]
-            )
-            made = insert(
-                self.graph, user, _aten.permute.default, made, [*order, 0, *range(dim + 1, len(sizes))]
-            )
+            rows = [self.count, *sizes[:dim], *sizes[dim + 1 :]]
+            order = [*range(1, dim + 1), 0, *range(dim + 1, len(sizes))]
+            made = insert(self.graph, user, _aten.reshape.default, made, rows)
+            made = insert(self.graph, user, _aten.permute.default, made, order)
         if list(nodes.shape(made) or ()) != sizes:
             made = insert(self.graph, user, _aten.reshape.default, made, sizes)
         in_table(made)

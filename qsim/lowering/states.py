@@ -31,9 +31,7 @@ def with_states(network: Lowered, buffers: Sequence[Buffer], structure: Json) ->
         buffers: their names and first values.
         structure: how the outputs before these are nested.
     """
-    inputs, outputs = (
-        len(ends) - len(buffers) for ends in (network.inputs, network.outputs)
-    )
+    inputs, outputs = (len(ends) - len(buffers) for ends in (network.inputs, network.outputs))
     for number in range(len(buffers)):
         network = _as_codes(network, inputs + number, outputs + number)
     states = [

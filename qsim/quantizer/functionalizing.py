@@ -20,7 +20,7 @@ import torch
 from torch.utils import _pytree
 
 from qsim.errors import ModelError
-from qsim.graph import nodes, written_buffers
+from qsim.graph import written_buffers
 from qsim.quantizer.aliases import aliases, hidden_views
 from qsim.quantizer.passes import SharedWriteError, simplify
 from qsim.quantizer.states import drop_unread, states_in_front
@@ -121,6 +121,9 @@ def _plain(graph: GraphModule) -> GraphModule:
     for node in list(graph.graph.nodes):
         if node.target is _aten.copy_.default:
             _drop_writing_back(graph, node)
+        elif node.target is _aten.view.default:
+            # How a tensor lies is torch's own matter, and another one in float64.
+            node.target = _aten.reshape.default
     _batch_norms(graph)
     graph.graph.eliminate_dead_code()
     graph.recompile()

@@ -121,9 +121,7 @@ def lone(
     return {found[0] for found in sources.values() if len(found) == 1}
 
 
-def drop_idle(
-    chosen: list[Operator], kept: Sequence[tuple[Node, Node]] = ()
-) -> list[Operator]:
+def drop_idle(chosen: list[Operator], kept: Sequence[tuple[Node, Node]] = ()) -> list[Operator]:
     """Leave out reshapes, argmaxes and the like in groups in which nothing computes."""
     roots = groups(chosen, kept)
     busy = {roots[tensor] for op in chosen if not op.pattern.moving for tensor in op.tensors}

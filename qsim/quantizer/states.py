@@ -20,7 +20,6 @@ from qsim.graph import nodes, place
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from torch.export import ExportedProgram
     from torch.fx import GraphModule, Node
 
 _aten = torch.ops.aten
@@ -69,7 +68,7 @@ def states_in_front(graph: GraphModule) -> tuple[Buffer, ...]:
         last = state
     returned = output.args[0]
     returned = list(returned) if isinstance(returned, (tuple, list)) else [returned]
-    output.args = (tuple([*returned, *made]),)
+    output.args = ((*returned, *made),)
     info: Any = graph.graph._codegen.pytree_info  # type: ignore[attr-defined]  # noqa: SLF001 - fx's one record of it
     _set_signature(graph, len(inputs) + len(made), info.out_spec, len(made))
     graph.recompile()
@@ -114,7 +113,9 @@ def states_as_buffers(graph: GraphModule, states: Sequence[Buffer]) -> GraphModu
             held = graph.graph.get_attr(name)
         held.meta = dict(before.meta)
         with graph.graph.inserting_before(output):
-            graph.graph.call_function(_aten.copy_.default, (held, held if after is before else after))
+            graph.graph.call_function(
+                _aten.copy_.default, (held, held if after is before else after)
+            )
         before.replace_all_uses_with(held)
         graph.graph.erase_node(before)
     output.args = (tuple(output.args[0][: -len(kept)]),)

@@ -43,8 +43,9 @@ def cases(lowered: Lowered | Session, x: Any) -> Iterator[Case]:
 
 
 def _network(runner: Lowered | Session) -> Lowered:
-    found: Lowered = getattr(runner, "network", runner)
-    return found
+    from qsim.network import Session
+
+    return runner.network if isinstance(runner, Session) else runner
 
 
 def record(

@@ -176,10 +176,9 @@ def _export_static(model: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> 
     import torch
 
     try:
-        program = torch.export.export(model, inputs, strict=False)
-        if written_constants(program):
-            program = torch.export.export(model, inputs, strict=True)
-        return program
+        found = torch.export.export(model, inputs, strict=False)
+        known = not written_constants(found)
+        return found if known else torch.export.export(model, inputs, strict=True)
     except Exception as error:
         where = place_of_error(error, model) or type(model).__name__
         if "data-dependent" in str(error):

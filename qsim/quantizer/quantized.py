@@ -77,7 +77,7 @@ class Quantized:
         return (*self.example_inputs, *(state.initial.clone() for state in self.states))
 
     def with_buffers(self, graph: GraphModule) -> GraphModule:
-        """Change a copy of one of its graphs so that its states are buffers again, and return it."""
+        """Make buffers of the states of a copy of one of its graphs, and return it."""
         from qsim.quantizer.states import states_as_buffers
 
         return states_as_buffers(graph, self.states)

@@ -77,7 +77,7 @@ def table_of(node: Any) -> Node | None:
 def mask_values(graph: GraphModule, mask: Any) -> torch.Tensor | None:
     """Return the values of a mask that is known: a constant, or rows of a table."""
     rows = table_of(mask)
-    held = mask if rows is None else rows.args[0]
+    held: Any = mask if rows is None else rows.args[0]
     return nodes.attribute(graph, held) if nodes.is_parameter(held) else None
 
 
@@ -182,7 +182,7 @@ def find_masks(graph: GraphModule) -> list[Mask]:
         if node.meta.get(_MASK):
             scores, term = node.args[:2]
             rows = table_of(term)
-            held = term if rows is None else rows.args[0]
+            held: Any = term if rows is None else rows.args[0]
             found.append(Mask(node, nodes.attribute(graph, held), scores, term))
     return found
 

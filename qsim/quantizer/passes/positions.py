@@ -150,12 +150,10 @@ class _Positions:
         found = self._rows(node, length)
         if found is None:
             return
-        table, dim = found
-        hides = not nodes.is_float(node)
-        if hides:
-            table = _as_mask(table, user, node)  # type: ignore[assignment]
-            if table is None:
-                return
+        dim, hides = found[1], not nodes.is_float(node)
+        table = _as_mask(found[0], user, node) if hides else found[0]
+        if table is None:
+            return
         sizes = list(nodes.shape(node) or ())
         held = add_constant(self.graph, user, f"{node.name}_rows", table.to(torch.float32))
         made = insert(self.graph, user, _aten.embedding.default, held, self.given)
@@ -178,7 +176,7 @@ class _Positions:
     def _rows(self, node: Node, length: int) -> tuple[torch.Tensor, int] | None:
         """Return a row for every position, and the dimension that counts them in the result."""
         first = self._value(node, (0,) * self.count)
-        if not isinstance(first, torch.Tensor) or first.numel() * length > _MOST * self.count:
+        if first.numel() * length > _MOST * self.count:
             return None
         if self.count == 1:
             rows = [self._value(node, (at,)).reshape(-1) for at in range(length)]

@@ -7,8 +7,8 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 import torch
-import torch.nn.functional as F
 from torch import nn
+from torch.nn.functional import scaled_dot_product_attention
 
 import qsim
 
@@ -43,7 +43,7 @@ class Block(nn.Module):
             self.keys[:, :, at], self.values[:, :, at] = k, v
         seen = torch.arange(self.length) <= at[:, None]
         if self.style == "attention":
-            y = F.scaled_dot_product_attention(q, self.keys, self.values, attn_mask=seen)
+            y = scaled_dot_product_attention(q, self.keys, self.values, attn_mask=seen)
         else:
             scores = q @ self.keys.transpose(-1, -2) / math.sqrt(width // 2)
             least = torch.finfo(torch.float32).min

@@ -1,4 +1,4 @@
-"""Buffers that models write into are states: caches, rings, delay lines, counters, hidden states."""
+"""Buffers that models write into are states: rings, delay lines, counters, hidden states."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 import qsim
@@ -37,7 +36,7 @@ class DelayLine(Kept):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         y = torch.cat([self.line, x], 2)
         self.line.copy_(y[:, :, -4:])
-        return F.relu(self.filter(y))
+        return torch.relu(self.filter(y))
 
 
 class Shifted(Kept):
@@ -217,10 +216,9 @@ def test_reports_and_golden_sets_take_steps_of_one_run(tmp_path: Any) -> None:
     for at in range(3):
         (x,) = drawn(1, 1, 4)(at)
         evaluator.add(Batch((x.numpy(),), (x.numpy(),), None))
-        last = session(x)
+        session(x)
     found = evaluator.result()
     assert max(layer.lsb_max for layer in found.layers) <= 1
     golden = tmp_path / "golden"
     record(session, x.numpy(), golden)
     assert check(golden).ok
-    del last

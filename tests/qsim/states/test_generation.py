@@ -1,4 +1,4 @@
-"""Text token by token: from Python, from a file in a fresh process, through a .pte; and refusals."""
+"""Text token by token: from Python, from a file in a fresh process, and through a .pte."""
 
 from __future__ import annotations
 

@@ -35,10 +35,17 @@ def _targets(program: ExportedProgram) -> list[str]:
     for node in program.graph.nodes:
         for written in _written(node):
             source: Any = written
-            while source.op == "call_function" and hasattr(next(iter(source.args), None), "op"):
+            while _hands_on(source):
                 source = source.args[0]
             found.append(source.name)
     return found
+
+
+def _hands_on(node: Node) -> bool:
+    """Return whether an operator gives its first operand's memory: a view, a write in place."""
+    schema = nodes.schema(node)
+    shared = schema is not None and any(each.alias_info is not None for each in schema.returns)
+    return shared and hasattr(next(iter(node.args), None), "op")
 
 
 def _written(node: Node) -> list[Any]:

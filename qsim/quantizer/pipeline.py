@@ -174,7 +174,8 @@ def _calibrate(
         try:
             with torch.no_grad(), float64_by_default():
                 made = double.run(*batch, *held)
-                held = tuple(made[len(made) - len(states) :])  # the batches are steps of one run
+                if states:  # the batches are steps of one run
+                    held = tuple(made[1:])
         except QsimError as error:
             error.where = _running(double) or error.where
             raise

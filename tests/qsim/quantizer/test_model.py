@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from qsim.errors import InputError, ModelError, UsageError
+from qsim.errors import InputError, UsageError
 from tests.qsim.quantizer.graphs import Fn, Residual, calls, quantized, sqnr
 
 

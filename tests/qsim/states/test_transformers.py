@@ -84,4 +84,3 @@ def test_a_static_cache_is_states(name: str) -> None:
     assert len(session.generate([1], LENGTH - 1)) == LENGTH - 1
     with pytest.raises(qsim.InputError, match=rf"not {LENGTH}"):
         session.generate([2], 2)
-        session.generate([2], 2)

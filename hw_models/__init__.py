@@ -19,7 +19,14 @@ from hw_models.concat import concat
 from hw_models.correlation import CorrelationPlan, correlation, correlation_plan
 from hw_models.dequantize import dequantize
 from hw_models.dequantize_sums import dequantize_sums
-from hw_models.errors import AccumulatorOverflowError, ContractError, NonFiniteError
+from hw_models.embedding import embedding
+from hw_models.errors import (
+    AccumulatorOverflowError,
+    CachePositionError,
+    ContractError,
+    IndexRangeError,
+    NonFiniteError,
+)
 from hw_models.extremum import maximum, minimum
 from hw_models.float_requantize import FLOAT_BIAS_KINDS, FloatBias, float_requantize
 from hw_models.floats import FLOAT32, FloatFormat, Format
@@ -67,6 +74,7 @@ from hw_models.schemes import (
 )
 from hw_models.shift import shift_right
 from hw_models.softmax import FixedSoftmax, FloatSoftmax, IbertSoftmax, TableSoftmax, softmax
+from hw_models.states.cache_write import cache_write
 from hw_models.strided_slice import strided_slice
 from hw_models.sub import sub
 from hw_models.tables import TableArithmetic, table, unit_table
@@ -83,6 +91,7 @@ __all__ = [
     "Accumulator",
     "AccumulatorOverflowError",
     "AlignedAdd",
+    "CachePositionError",
     "ContractError",
     "Converter",
     "CorrelationPlan",
@@ -103,6 +112,7 @@ __all__ = [
     "IbertExp",
     "IbertGelu",
     "IbertSoftmax",
+    "IndexRangeError",
     "IntegerNorm",
     "Ledger",
     "LinearPlan",
@@ -128,6 +138,7 @@ __all__ = [
     "argmax",
     "avg_pool",
     "bias_add",
+    "cache_write",
     "choose_qparams",
     "clamp",
     "concat",
@@ -135,6 +146,7 @@ __all__ = [
     "correlation_plan",
     "dequantize",
     "dequantize_sums",
+    "embedding",
     "float_requantize",
     "gather",
     "global_avg_pool",

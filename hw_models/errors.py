@@ -73,6 +73,43 @@ class NonFiniteError(ArithmeticError):
         )
 
 
+class IndexRangeError(IndexError):
+    """A position that comes at run time lies outside of the table that it reads.
+
+    Attributes:
+        index: of the first such position, in C order.
+        value: the position.
+    """
+
+    def __init__(self, primitive: str, index: tuple[int, ...], value: int, rows: int) -> None:
+        self.index = index
+        self.value = value
+        accepted = f"0..{rows - 1}" if rows else "none: the table is empty"
+        super().__init__(
+            f"{primitive}: an index must be a row of the table, not {value} at index {index} "
+            f"(accepted: {accepted})"
+        )
+
+
+class CachePositionError(IndexRangeError):
+    """A position that comes at run time lies outside of the cache that is written to.
+
+    Attributes:
+        index: of the first such row.
+        value: its position.
+    """
+
+    def __init__(self, value: int, index: int, length: int) -> None:
+        rule = "the cache is full: a position" if value >= length else "a position"
+        IndexError.__init__(
+            self,
+            f"cache_write: {rule} must be a row of the {length} that the cache has, not {value} of "
+            f"new row {index} (accepted: 0..{length - 1}; a ring takes any)",
+        )
+        self.index = (index,)
+        self.value = value
+
+
 def no_case(value: Never, what: str, accepted: Iterable[str]) -> str:
     """Return what to say of a value that every branch of a closed choice has passed by.
 

@@ -38,12 +38,13 @@ OP: Final = 0
     DEQUANTIZE,
     DEQUANTIZE_SUMS,
     LINEAR_GROUPS,
-) = range(26)
+    CACHE_WRITE,
+) = range(27)
 NAMES: Final = (
     "copy", "products", "depthwise", "unary", "binary", "line", "max_pool", "avg_pool", "gather",
     "wide", "sum", "matmul", "rescale", "combine", "reduce", "softmax_fixed", "softmax_float",
     "softmax_table", "argmax", "resize", "min_max", "choose", "quantize", "dequantize",
-    "dequantize_sums", "linear_groups",
+    "dequantize_sums", "linear_groups", "cache_write",
 )  # fmt: skip
 
 # Of most: operand, result, a second operand, elements.
@@ -60,6 +61,9 @@ DIMENSIONS: Final = 5
 IN_ARENA, IN_ARGUMENT, IN_CONSTANTS = range(3)
 # gather: D0 lines of D0 + 1 positions of D0 + 2 elements; S0: elements between two lines of X;
 # TABLE: int64, the first element of each position in its line.
+
+# cache_write: D0 lines of D0 + 1 rows of D0 + 4 elements; X2 has D0 + 2 new rows for each, X3 has
+# D0 + 3 positions of kind ZERO_KIND. MODE: they count modulo the rows.
 
 # products and depthwise: the padded input of a band of output rows is copied into the workspace.
 TOP, LEFT = 11, 12  # padding before

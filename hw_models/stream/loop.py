@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from hw_models.compiled import kernel
+from hw_models.stream.caches import cache_write
 from hw_models.stream.copies import copy, gather
 from hw_models.stream.depthwise import depthwise
 from hw_models.stream.dynamic import choose, dequantize, dequantize_sums, min_max, quantize
@@ -73,7 +74,7 @@ if TYPE_CHECKING:
 _COMMANDS: Final = (
     copy, products, depthwise, unary, binary, line, max_pool, avg_pool, gather, wide, sum_words,
     matmul, rescale, combine, reduce, softmax_fixed, softmax_float, softmax_table, argmax, resize,
-    min_max, choose, quantize, dequantize, dequantize_sums, grouped,
+    min_max, choose, quantize, dequantize, dequantize_sums, grouped, cache_write,
 )  # fmt: skip
 
 

@@ -167,7 +167,8 @@ def _digest(value: str) -> Text:
 
 def _boundary(lowered: Lowered) -> RenderableType:
     table = plain_table("", "name", "shape", "dtype", "scale", "zero point", "codes")
-    for side, specs in (("input", lowered.inputs), ("output", lowered.outputs)):
+    kept = tuple(state.value for state in lowered.states)
+    for side, specs in (("input", lowered.inputs), ("state", kept), ("output", lowered.outputs)):
         for spec in specs:
             value = _value(spec, lowered)
             scale = NONE if value["scale"] is None else f"{value['scale']:.9g}"
@@ -242,6 +243,7 @@ def _document(path: Path, lowered: Lowered) -> dict[str, Any]:
         "inputs": [_value(spec, lowered) for spec in lowered.inputs],
         "outputs": [_value(spec, lowered) for spec in lowered.outputs],
         **_lengths(lowered),
+        "states": [_value(state.value, lowered) for state in lowered.states],
         "programs": [
             {
                 "name": program.name,

@@ -41,6 +41,10 @@ class Pte:
         self._interpreters = {name: Interpreter(found) for name, found in self._methods.items()}
         self._accepted = {name: self.inputs_of(name) for name in self._methods}
 
+    def reset(self) -> None:
+        """Begin again: buffers that it writes into hold what they held when it was loaded."""
+        self._interpreters = {name: Interpreter(found) for name, found in self._methods.items()}
+
     @property
     def methods(self) -> tuple[str, ...]:
         """The names of its entry points."""

@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 
     from hw_models import FixedFormat
     from qsim.golden.sets import GoldenSet
-    from qsim.network import Entry, Lowered, Trace
+    from qsim.network import Entry, Lowered, Session, Trace
     from qsim.program import Array, Call, Program
     from qsim.target import Target
 
 
-def cases(lowered: Lowered, x: Any) -> Iterator[Case]:
+def cases(lowered: Lowered | Session, x: Any) -> Iterator[Case]:
     """Yield every primitive call of one run, in the order of execution.
 
     Args:
-        lowered: the network.
+        lowered: the network; or a session, of which the run is the next step.
         x: its input, an array or a torch tensor of any batch that it takes; a tuple or a list of
             them for several inputs.
 
@@ -33,16 +33,23 @@ def cases(lowered: Lowered, x: Any) -> Iterator[Case]:
     """
     inputs = tuple(x) if isinstance(x, (tuple, list)) else (x,)
     trace = lowered.trace(*inputs)
-    ran = [(program, call) for program in lowered.programs_in_order() for call in program.calls]
+    network = _network(lowered)
+    ran = [(program, call) for program in network.programs_in_order() for call in program.calls]
     taken: set[str] = set()
     for (program, call), entry in zip(ran, trace.ledger, strict=True):
         name = call.name if call.name not in taken else f"{program.name}.{call.name}"
         taken.add(name)
-        yield _case(name, program, call, entry, trace, lowered.target)
+        yield _case(name, program, call, entry, trace, network.target)
+
+
+def _network(runner: Lowered | Session) -> Lowered:
+    from qsim.network import Session
+
+    return runner.network if isinstance(runner, Session) else runner
 
 
 def record(
-    lowered: Lowered,
+    lowered: Lowered | Session,
     x: Any,
     directory: str | PathLike[str],
     *,
@@ -53,8 +60,8 @@ def record(
     """Run a network and write every primitive call as a golden set.
 
     Args:
-        lowered: the network.
-        x: as for :func:`cases`.
+        lowered: the network, or a session, as for :func:`cases`.
+        x: likewise.
         directory: the folder to make.
         model: what the manifest calls the model; the network's own name if None.
         seed: of the input, if it was drawn; only written down.
@@ -64,13 +71,14 @@ def record(
         UsageError: the folder exists and is no golden set to replace, or cannot be written.
         InputError: an input that the network does not take.
     """
-    name = lowered.model if model is None else model
+    network = _network(lowered)
+    name = network.model if model is None else model
     return write(
         cases(lowered, x),
         directory,
-        lowered.target,
+        network.target,
         model=name,
-        network=lowered.digest,
+        network=network.digest,
         seed=seed,
         force=force,
     )

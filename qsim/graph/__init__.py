@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from qsim.graph.arguments import Arguments, Batch
 from qsim.graph.batching import batch_dims, doubled, rows_of
+from qsim.graph.buffers import written_buffers
 from qsim.graph.capturing import Captured, capture, check_inputs, quiet
 from qsim.graph.elementwise import (
     CONSTANTS,
@@ -41,4 +42,5 @@ __all__ = [
     "rows_of",
     "shape",
     "with_lengths",
+    "written_buffers",
 ]

@@ -47,7 +47,7 @@ def export_batched(
         except Exception as error:
             lines = str(error).splitlines() or [type(error).__name__]
             return None, _at(place_of_error(error, model), lines[0][:200])
-    why = _why_fixed(program, taken)
+    why = _why_fixed(program, taken) or _why_kept(program)
     if why:
         return None, why
     try:
@@ -97,6 +97,14 @@ def _taken(model: torch.nn.Module) -> Iterator[list[tuple[str, str]]]:
     finally:
         logger.handlers, logger.propagate = handlers, propagate
         logger.setLevel(level)
+
+
+def _why_kept(program: ExportedProgram) -> str:
+    """Return which buffer is written to: what one batch leaves there is no other's."""
+    from qsim.graph.buffers import written_buffers, written_constants
+
+    found = (*written_buffers(program), *written_constants(program))
+    return f"its buffer {found[0]!r} keeps its size from step to step" if found else ""
 
 
 def _at(place: str, text: str) -> str:

@@ -22,6 +22,7 @@ from qsim.errors import ModelError, UsageError
 from qsim.graph.arguments import Arguments, arguments_of
 from qsim.graph.attention import batch_in_front
 from qsim.graph.batching import export_batched, is_batched
+from qsim.graph.buffers import written_constants
 from qsim.graph.packed import PACKED, packs_sequences
 from qsim.graph.places import place_of_error, source_of_error
 
@@ -182,7 +183,9 @@ def _export_static(model: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> 
     import torch
 
     try:
-        return torch.export.export(model, inputs, strict=False)
+        found = torch.export.export(model, inputs, strict=False)
+        known = not written_constants(found)
+        return found if known else torch.export.export(model, inputs, strict=True)
     except Exception as error:
         where = place_of_error(error, model) or type(model).__name__
         if "data-dependent" in str(error):

@@ -14,6 +14,7 @@ from qsim.lowering.match import Matcher, layer_of
 from qsim.lowering.merging import merge_moves
 from qsim.lowering.shapes import infer_shapes
 from qsim.lowering.sharing import share_operands
+from qsim.lowering.states import with_states
 from qsim.lowering.view import (
     NotLowerableError,
     operator_name,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from qsim.program import Json
     from qsim.quantizer import Quantized
     from qsim.quantizer.quantized import Recorded
+    from qsim.quantizer.states import Buffer
 
 
 def lower(quantized: Quantized, target: Target | None = None) -> Lowered:
@@ -67,14 +69,15 @@ def _lower(quantized: Quantized, target: Target) -> tuple[Lowered, Matcher]:
 
     graph = quantized.graph
     with torch.no_grad(), no_collection():
-        shapes = infer_shapes(graph, quantized.example_inputs, batch=quantized.batch)
+        kept = len(quantized.states)
+        shapes = infer_shapes(graph, quantized.examples, batch=quantized.batch, kept=kept)
         origins = {node.name: node for node in quantized.float_graph.graph.nodes}
         matcher = Matcher(target, graph, shapes, origins, quantized.host, quantized.why)
         matcher.run()
         if target.hash != quantized.target.hash:
             _require_own(matcher)
         arrangement = arrange(matcher)
-        lowered = Assembler(arrangement, target, quantized.example_inputs).run()
+        lowered = Assembler(arrangement, target, quantized.examples, quantized.states).run()
         fixed = (f"the batch is fixed: {quantized.fixed}",) if quantized.fixed else ()
         lowered.warnings = (
             *fixed,
@@ -128,6 +131,7 @@ class Assembler:
     arrangement: Arrangement
     target: Target
     example_inputs: tuple[torch.Tensor, ...]
+    states: tuple[Buffer, ...] = ()
     steps: list[Step] = field(default_factory=list)
     programs: list[Program] = field(default_factory=list)
     constants: dict[str, npt.NDArray[Any]] = field(default_factory=dict)
@@ -143,16 +147,18 @@ class Assembler:
             for item in items:
                 if item.kind != "integer":
                     self._host_step(item)
-        return Lowered(
-            target=self.target,
-            inputs=self._inputs(),
-            outputs=self._outputs(),
-            steps=tuple(self.steps),
-            programs=tuple(self.programs),
-            constants=self.constants,
-            host_operators=tuple(self.host),
-            structure=self._structure(),
-        )
+        made: dict[str, Any] = {
+            "target": self.target,
+            "inputs": self._inputs(),
+            "outputs": self._outputs(),
+            "steps": tuple(self.steps),
+            "programs": tuple(self.programs),
+            "constants": self.constants,
+            "host_operators": tuple(self.host),
+        }
+        if not self.states:
+            return Lowered(**made, structure=self._structure())
+        return with_states(Lowered(**made), self.states, self._structure())
 
     # -- names in the host graph -------------------------------------------------------------
 
@@ -223,8 +229,13 @@ class Assembler:
             if dynamic.source not in inside:
                 yield dynamic.values.spec, self._host_name(dynamic.source)
             return
+        plain = matcher.built[item.node].match.integers
+        for integers in plain:
+            if integers.source not in inside:
+                yield integers.spec, self._host_name(integers.source)
+        apart = {integers.source for integers in plain}
         for operand in self.arrangement.operands(item):
-            if operand.node not in inside:
+            if operand.node not in inside | apart:
                 codes = matcher.codes[operand.node]
                 p = codes.params
                 spec = TensorSpec(codes.name, codes.shape, p.format, p.scale, p.zero_point)
@@ -344,7 +355,10 @@ class Assembler:
         info = getattr(graph._codegen, "pytree_info", None)  # noqa: SLF001 - fx's one record of it
         if info is None or info.out_spec is None:
             return None
-        return from_treespec(info.out_spec, returned(list(graph.nodes)[-1]))
+        spec, leaves = info.out_spec, returned(list(graph.nodes)[-1])
+        if self.states:  # behind what the model returns
+            spec, leaves = spec.child(0), leaves[: len(leaves) - len(self.states)]
+        return from_treespec(spec, leaves)
 
     def _output(self, node: Node) -> ValueSpec:
         if node in self.arrangement.constants:

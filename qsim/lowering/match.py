@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from qsim.errors import TargetError
 from qsim.graph import nodes
 from qsim.lowering import composition
-from qsim.lowering.builder import Builder, Codes, Match
+from qsim.lowering.builder import Builder, Codes, Integers, Match
 from qsim.lowering.dynamic import dynamic_source, is_dynamic, read_dynamic
 from qsim.lowering.requantization import lower_rescale, same_params
 from qsim.lowering.schemes import SchemeError, check_activation
@@ -36,6 +36,12 @@ if TYPE_CHECKING:
     from qsim.target import Target
 
 POSITION_BITS: Final = 64  # as torch counts positions, so that the host may read them as they are
+
+# Width and sign of integers that a Program takes as a host operator or an input gives them.
+_INTEGERS: Final = {
+    **{f"int{bits}": (bits, True) for bits in (8, 16, 32, 64)},
+    "uint8": (8, False),
+}
 
 _FLOAT: Final = Reason("operand", "it does not stand between dequantize and quantize")
 
@@ -246,7 +252,9 @@ class Matcher:
             self.aliases[quantize] = _quantize_of(anchor.args[0])
             self.codes[quantize] = operands[0]
             return
-        match = Match(anchor, origin, clamps, quantize, operands, result, layer_of(anchor))
+        plain = tuple(map(self._integers, pattern.integers(anchor)))
+        layer = layer_of(anchor)
+        match = Match(anchor, origin, clamps, quantize, operands, result, layer, integers=plain)
         self._build(self._of_parts(match) if pattern.parts else match, pattern, held)
 
     def _build(self, match: Match, pattern: Pattern, held: dict[str, npt.NDArray[Any]]) -> None:
@@ -315,6 +323,19 @@ class Matcher:
                 )
             )
         return self.codes[source]
+
+    def _integers(self, source: Node) -> Integers:
+        """Return integers that a Program reads as they are, made in it or not."""
+        if source in self.built:
+            return Integers(source, self.codes[source])
+        from hw_models import FixedFormat
+
+        kind = nodes.kind(self.origins.get(source.name, source))
+        if kind not in _INTEGERS:
+            raise NotLowerableError(Reason.of_type(kind))
+        bits, signed = _INTEGERS[kind]
+        params = QParams(1.0, 0, FixedFormat(bits, signed=signed))
+        return Integers(source, Codes(f"{source.name}.integers", params, self.shapes.of(source)))
 
     def _check_formats(self, match: Match, *, positions: bool) -> None:
         for codes in match.operands:

@@ -58,14 +58,23 @@ class Shapes:
         return self.folded[node] if node in self.folded else self.of(node)
 
 
-def infer_shapes(graph: GraphModule, inputs: Sequence[torch.Tensor], *, batch: bool) -> Shapes:
-    """Return the shapes of every tensor in the graph."""
+def infer_shapes(
+    graph: GraphModule, inputs: Sequence[torch.Tensor], *, batch: bool, kept: int = 0
+) -> Shapes:
+    """Return the shapes of every tensor in the graph; of the inputs, the last ``kept`` are states.
+
+    Those keep their sizes whatever the batch is.
+    """
+    first_kept = len(inputs) - kept
     shapes = Shapes()
     if not batch:
         shapes.found = _shapes_at(graph, inputs)
         return shapes
     # Neither size is likely to be a constant dimension of the network by accident.
-    first, second = (_shapes_at(graph, [_rebatch(x, n) for x in inputs]) for n in (7, 11))
+    first, second = (
+        _shapes_at(graph, [*(_rebatch(x, n) for x in inputs[:first_kept]), *inputs[first_kept:]])
+        for n in (7, 11)
+    )
     for node, at_seven in first.items():
         at_eleven = second[node]
         moved = [i for i, (a, b) in enumerate(zip(at_seven, at_eleven, strict=True)) if a != b]

@@ -11,6 +11,8 @@ from qsim.network.lengths import points as length_points
 from qsim.network.lowered import Lowered
 from qsim.network.programs import program_from_bytes, program_to_bytes
 from qsim.network.reading import from_bytes, load
+from qsim.network.session import Session
+from qsim.network.states import State
 from qsim.network.steps import DTYPES, HostOperator, Step, ValueSpec
 from qsim.network.store import FORMAT_VERSION, parse, read_arrays, to_bytes
 from qsim.network.structure import from_treespec
@@ -23,6 +25,8 @@ __all__ = [
     "HostOperator",
     "Lengths",
     "Lowered",
+    "Session",
+    "State",
     "Step",
     "Trace",
     "ValueSpec",

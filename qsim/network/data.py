@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from qsim.memory import Space
+from qsim.network.states import in_programs
 from qsim.network.structure import plain
 from qsim.network.wiring import check_network
 from qsim.program import in_native_order
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from qsim.network.lengths import Lengths
+    from qsim.network.states import State
     from qsim.network.steps import HostOperator, Step, ValueSpec
     from qsim.program import Array, Json, Program
     from qsim.target import Target
@@ -33,6 +35,7 @@ class Network:
         model: the name of the model, for reports.
         structure: how the outputs are nested, see ``qsim.network.structure``; None for one bare
             output, or a tuple of several.
+        states: what it keeps from one step to the next; see ``qsim.network.session``.
         warnings: what lowering found that the datapath loses, in words; files do not keep it.
         lengths: where sequences may have any length within bounds, how all of this, which is that
             of the longest, follows from the length; else None.
@@ -53,11 +56,13 @@ class Network:
         host_operators: Sequence[HostOperator] = (),
         model: str = "",
         structure: Json = None,
+        states: Sequence[State] = (),
     ) -> None:
         self.target = target
         self.inputs = tuple(inputs)
         self.outputs = tuple(outputs)
         self.steps = tuple(steps)
+        self.states = tuple(states)
         memory = Space(target.memory.bytes, target.memory.alignment, target.memory.banks)
         self.programs = tuple(program.placed_in(memory) for program in programs)
         held = {name: in_native_order(array) for name, array in (constants or {}).items()}
@@ -68,6 +73,8 @@ class Network:
         self.warnings: tuple[str, ...] = ()
         self.lengths: Lengths | None = None
         check_network(self)
+        if self.states:
+            self.programs = tuple(in_programs(self.programs, self.steps, self.states))
         if memory.limited:
             for program in self.programs:
                 program.allocate()

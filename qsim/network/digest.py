@@ -38,6 +38,8 @@ def network_digest(network: Network) -> str:
     numbers: dict[str, int] = {}
     for spec in plain.inputs:
         numbers.setdefault(spec.name, len(numbers))
+    for state in plain.states:
+        numbers.setdefault(state.value.name, len(numbers))
     steps = []
     for step in plain.steps:
         for name in step.outputs:
@@ -48,13 +50,18 @@ def network_digest(network: Network) -> str:
             held = _plain(step.attributes, plain.constants, numbers)
         ends = [[numbers[name] for name in names] for names in (step.inputs, step.outputs)]
         steps.append([step.kind, *ends, held])
-    document = {
+    document: dict[str, Any] = {
         "target": plain.target.hash,
         "inputs": [_value(spec, numbers) for spec in plain.inputs],
         "outputs": [_value(spec, numbers) for spec in plain.outputs],
         "structure": plain.structure,
         "steps": steps,
     }
+    if plain.states:
+        document["states"] = [
+            [_value(state.value, numbers), numbers[state.made], _array(state.initial)]
+            for state in plain.states
+        ]
     return hashlib.sha256(canonical.text(to_json(document)).encode()).hexdigest()
 
 
@@ -94,11 +101,13 @@ def _program(program: Program) -> list[Any]:
         spec = program.tensors[name]
         form = format_to_json(spec.format)
         tensors.append([spec.shape, form, spec.scale, spec.zero_point])
+    states = [[numbers[name] for name in pair] for pair in program.states]
     return [
         [numbers[name] for name in program.inputs],
         [numbers[name] for name in program.outputs],
         tensors,
         calls,
+        *([states] if states else []),
     ]
 
 

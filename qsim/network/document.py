@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from qsim.errors import ModelError
 from qsim.network import lengths
 from qsim.network.packed_weights import pack_weights, packed_shapes, unpack_weights
+from qsim.network.states import State
 from qsim.network.steps import HostOperator, Step, ValueSpec
 from qsim.program import (
     Array,
@@ -35,6 +36,8 @@ _TENSOR: Final = ("name", "shape", "format", "scale", "zero_point")
 _STEP: Final = ("kind", "name", "inputs", "outputs", "attributes")
 _CALL: Final = ("name", "layer", "primitive", "inputs", "output", "attributes")
 PROGRAM: Final = ("name", "inputs", "outputs", "tensors", "constants", "calls")
+STATEFUL: Final = "states"  # only where there are any
+_STATE: Final = ("name", "value", "made")
 _HOST: Final = ("operator", "layer", "reason")
 _KIND: Final = ("kind", "lacks")  # older files say the words alone
 NETWORK: Final = (
@@ -51,6 +54,7 @@ def to_document(network: Network) -> tuple[dict[str, Json], dict[str, Array]]:
     for index, program in enumerate(network.programs):
         stored = pack_weights(program, network.target)
         arrays |= {f"{index}/{name}": array for name, array in stored.items()}
+    arrays |= {f"state/{index}": state.initial for index, state in enumerate(network.states)}
     document: dict[str, Any] = {
         "target": network.target.to_dict(),
         "target_hash": network.target.hash,
@@ -69,6 +73,11 @@ def to_document(network: Network) -> tuple[dict[str, Json], dict[str, Array]]:
     }
     if network.lengths is not None:
         document[LENGTHS] = lengths.to_document(network.lengths)
+    if network.states:
+        document[STATEFUL] = [
+            {"name": state.name, "value": _fields(state.value, _VALUE), "made": state.made}
+            for state in network.states
+        ]
     plain = {key: to_json(value) for key, value in document.items()}
     return plain, arrays
 
@@ -83,6 +92,7 @@ def program_item(program: Program, packed: Mapping[str, list[int]]) -> dict[str,
         "constants": sorted(program.constants),
         "calls": [_fields(call, _CALL) for call in program.calls],
         **({"packed": packed} if packed else {}),
+        **({"states": program.states} if program.states else {}),
     }
 
 
@@ -110,17 +120,19 @@ def from_document(
     Raises:
         QsimError: anything that is not as :func:`to_document` writes it.
     """
-    check_keys(document, NETWORK, (DIGEST, LENGTHS))
+    check_keys(document, NETWORK, (DIGEST, LENGTHS, STATEFUL))
     target = _target(document)
     programs = _list(document["programs"], "programs")
     taken = {f"host/{name}" for name in _names(document["constants"], "constants")}
     built = []
     for index, item in enumerate(programs):
-        check_keys(item, PROGRAM, ("packed",))
+        check_keys(item, PROGRAM, ("packed", STATEFUL))
         names = _names(item["constants"], "a program's constants")
         taken |= {f"{index}/{name}" for name in names}
         stored = {name: _array(arrays, f"{index}/{name}") for name in names}
         built.append(build_program(item, unpack_weights(stored, item.get("packed", {}), target)))
+    states = _list(document.get(STATEFUL, []), "states")
+    taken |= {f"state/{index}" for index in range(len(states))}
     if taken != set(arrays):
         odd = min(taken ^ set(arrays))
         raise ModelError.of(
@@ -136,6 +148,7 @@ def from_document(
         [_host(item) for item in _list(document["host_operators"], "host_operators")],
         document["model"],
         document["structure"],
+        [_state(item, _array(arrays, f"state/{index}")) for index, item in enumerate(states)],
     )
     if LENGTHS in document:
         network.free(lengths.from_document(document[LENGTHS]))
@@ -197,6 +210,11 @@ def _value(item: Any) -> ValueSpec:
     return ValueSpec(**{**item, "format": codes})
 
 
+def _state(item: Any, initial: Array) -> State:
+    check_keys(item, _STATE)
+    return State(item["name"], _value(item["value"]), item["made"], initial)
+
+
 def _host(item: Any) -> HostOperator:
     check_keys(item, _HOST, _KIND)
     return HostOperator(**item)
@@ -220,4 +238,5 @@ def build_program(item: Mapping[str, Any], constants: Mapping[str, Array]) -> Pr
     for entry in _list(item["calls"], "calls"):
         check_keys(entry, _CALL)
         calls.append(Call(**entry))
-    return Program(item["name"], item["inputs"], item["outputs"], tensors, constants, tuple(calls))
+    ends = item["name"], item["inputs"], item["outputs"]
+    return Program(*ends, tensors, constants, tuple(calls), states=item.get(STATEFUL, ()))

@@ -38,6 +38,7 @@ def integer_boundary(
             float.
     """
     floats = {s.name for at, s in enumerate(network.outputs) if not _named(at, outputs_at)}
+    floats |= {state.made for state in network.states}
     edge = _Boundary(network, floats)
     inputs = tuple(
         edge.input(spec) if _named(at, inputs_at) else spec
@@ -47,16 +48,19 @@ def integer_boundary(
         edge.output(spec) if _named(at, outputs_at) else edge.kept(spec)
         for at, spec in enumerate(network.outputs)
     )
+    states = [dataclasses.replace(state, made=edge.held(state.made)) for state in network.states]
+    needed = {*(spec.name for spec in outputs), *(state.made for state in states)}
     integer = type(network)(
         network.target,
         inputs,
         outputs,
-        _without_unused(edge.steps(), {spec.name for spec in outputs}),
+        _without_unused(edge.steps(), needed),
         network.programs,
         network.constants,
         network.host_operators,
         network.model,
         network.structure,
+        states,
     )
     integer.warnings = network.warnings
     integer.free(network.lengths)
@@ -154,9 +158,12 @@ class _Boundary:
 
     def kept(self, spec: ValueSpec) -> ValueSpec:
         """Return the spec of an output that stays as it is."""
-        name = self.renamed.get(spec.name, spec.name)
-        real = self.reals.get(spec.name)
-        return dataclasses.replace(spec, name=name if real is None else real.outputs[0])
+        return dataclasses.replace(spec, name=self.held(spec.name))
+
+    def held(self, name: str) -> str:
+        """Return what a value that stays as it is has become."""
+        real = self.reals.get(name)
+        return self.renamed.get(name, name) if real is None else real.outputs[0]
 
     def steps(self) -> list[Step]:
         """Return the steps, those that make inputs' values in front."""

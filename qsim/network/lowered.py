@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from hw_models import FixedFormat
     from qsim.network.recorder import HostObserver
+    from qsim.network.session import Session
 
 __all__ = ["HostOperator", "Lowered", "Step", "ValueSpec"]
 
@@ -66,7 +67,8 @@ class Lowered(Network):
     def _dying(self) -> tuple[tuple[str, ...], ...]:
         """Values that nothing needs after each step."""
         uses = [(*step.inputs, *step.outputs) for step in self.steps]
-        return last_uses(uses, {spec.name for spec in self.outputs})
+        kept = {spec.name for spec in self.outputs} | {state.made for state in self.states}
+        return last_uses(uses, kept)
 
     def __repr__(self) -> str:
         calls = sum(len(program.calls) for program in self.programs)
@@ -89,17 +91,38 @@ class Lowered(Network):
 
         Raises:
             InputError: wrong count, kind, dtype, shape or device; NaN; a code out of its format.
+
+        A network with states is called as a session that is new: from the initial values, and what
+        they become is forgotten.
         """
-        given = self._ordered(inputs, named)
+        given = self.ordered(inputs, named)
         if self.lengths is not None:
-            return self._of(given)(*given)
-        arrays, torch_in, _ = self._arrays(given)
-        values = self._execute(arrays, None)
+            return self.of(given)(*given)
+        arrays, torch_in, batch = self.arrays(given)
+        values = self.step(arrays, self._begin(batch), None)
         results = tuple(
             present(values[spec.name], spec.name, arrays, as_torch=torch_in)
             for spec in self.outputs
         )
         return build(self.structure, results)
+
+    def session(self, batch: int | None = None) -> Session:
+        """Return a new session: the network over steps, with states of its own.
+
+        Args:
+            batch: samples that run side by side, 1 if nothing is said; of a model that fixes the
+                batch of its states, only theirs.
+
+        Raises:
+            UsageError: another batch than the states have.
+        """
+        from qsim.network.session import Session
+
+        return Session(self, batch)
+
+    def _begin(self, batch: int | None) -> dict[str, Array]:
+        held = 1 if batch is None else batch
+        return {state.value.name: state.begin(held) for state in self.states}
 
     def trace(self, *inputs: Any, host: HostObserver | None = None, **named: Any) -> Trace:
         """Run and keep every tensor and ledger; arguments and errors as a call's.
@@ -109,12 +132,15 @@ class Lowered(Network):
             host: returns the context that an operator in torch runs in, from its step's name.
             named: as a call's.
         """
-        given = self._ordered(inputs, named)
+        given = self.ordered(inputs, named)
         if self.lengths is not None:
-            return self._of(given).trace(*given, host=host)
-        arrays, _, batch = self._arrays(given)
+            return self.of(given).trace(*given, host=host)
+        arrays, _, batch = self.arrays(given)
         recorder = Recorder(host)
-        values = self._execute(arrays, recorder)
+        return self.traced(self.step(arrays, self._begin(batch), recorder), recorder, batch)
+
+    def traced(self, values: Mapping[str, Any], recorder: Recorder, batch: int | None) -> Trace:
+        """Return the Trace of a run: what it recorded, and the values of its steps."""
         for name, value in values.items():
             if isinstance(value, np.ndarray) or hasattr(value, "numpy"):
                 key = f"{name}.value" if name in recorder.tensors else name
@@ -159,9 +185,10 @@ class Lowered(Network):
     def _kept(self) -> dict[int, Lowered]:
         return {}
 
-    def _of(self, inputs: tuple[Any, ...]) -> Lowered:
-        """Return the network of the length of these inputs."""
-        assert self.lengths is not None  # noqa: S101 - asked before
+    def of(self, inputs: tuple[Any, ...]) -> Lowered:
+        """Return the network of the length of these inputs; itself where lengths are fixed."""
+        if self.lengths is None:
+            return self
         self._require_count(inputs)
         shapes = [tuple(getattr(value, "shape", ())) for value in inputs]
         return self.at(self.lengths.of(shapes, self.inputs))
@@ -178,7 +205,7 @@ class Lowered(Network):
 
     # -- inputs ----------------------------------------------------------------------------------
 
-    def _ordered(self, inputs: tuple[Any, ...], named: Mapping[str, Any]) -> tuple[Any, ...]:
+    def ordered(self, inputs: tuple[Any, ...], named: Mapping[str, Any]) -> tuple[Any, ...]:
         """Return the inputs in their order."""
         if not named:
             return inputs
@@ -187,7 +214,7 @@ class Lowered(Network):
             raise InputError.of("inputs by name must be the rest", sorted(named), ", ".join(rest))
         return (*inputs, *(named[name] for name in rest))
 
-    def _arrays(self, inputs: tuple[Any, ...]) -> tuple[list[Array], bool, int | None]:
+    def arrays(self, inputs: tuple[Any, ...]) -> tuple[list[Array], bool, int | None]:
         """Return the inputs as arrays, whether they were tensors, and the batch size."""
         self._require_count(inputs)
         kinds = {is_tensor(value) for value in inputs}
@@ -213,10 +240,18 @@ class Lowered(Network):
 
     # -- execution -------------------------------------------------------------------------------
 
-    def _execute(self, arrays: list[Array], recorder: Recorder | None) -> dict[str, Any]:
-        values: dict[str, Any] = {
-            spec.name: array for spec, array in zip(self.inputs, arrays, strict=True)
-        }
+    def step(
+        self, arrays: list[Array], states: Mapping[str, Array], recorder: Recorder | None
+    ) -> dict[str, Any]:
+        """Return the values of one run of all steps, outputs and new states among them.
+
+        Args:
+            arrays: the inputs, checked by ``arrays``.
+            states: what is read of each state, by the name of its value.
+            recorder: of a traced run.
+        """
+        values: dict[str, Any] = dict(states)
+        values.update((spec.name, array) for spec, array in zip(self.inputs, arrays, strict=True))
         for index, step in enumerate(self.steps):
             operands = [values[name] for name in step.inputs]
             results = self._run(index, step, operands, values, recorder)
@@ -226,6 +261,8 @@ class Lowered(Network):
                     del values[name]
         for spec in self.outputs:
             check_output(values[spec.name], spec)
+        for state in self.states:
+            check_output(values[state.made], state.value)
         return values
 
     def _run(

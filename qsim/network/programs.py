@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from qsim.errors import FileFormatError
 from qsim.memory import Space
-from qsim.network.document import PROGRAM, build_program, program_item
+from qsim.network.document import PROGRAM, STATEFUL, build_program, program_item
 from qsim.network.store import FORMAT_VERSION, little_endian, pack, unpack
 from qsim.program import check_keys, is_int, to_json
 
@@ -42,7 +42,7 @@ def program_from_bytes(data: bytes) -> Program:
     try:
         check_keys(document, _DOCUMENT)
         item, memory = document["program"], document["memory"]
-        check_keys(item, PROGRAM)
+        check_keys(item, PROGRAM, (STATEFUL,))
         check_keys(memory, _MEMORY)
         if not all(is_int(memory[name]) for name in _MEMORY):
             raise FileFormatError.of("a memory must have integers", memory, "integers")

@@ -26,6 +26,8 @@
 | resize           | upsample nearest, linear, bilinear         | resize                      |
 | pad              | pad: constant, reflect, replicate          | pad                         |
 | argmax           | argmax, max where only positions are read  | argmax, reshape*            |
+| embedding        | embedding of a constant table              | embedding                   |
+| cache_write      | index_copy, index_put with one index       | cache_write                 |
 | lstm_cell        | lstm_cell: a step of an LSTM               | correlation, mul, lookup... |
 | gru_cell         | gru_cell                                   | the same                    |
 | rnn_cell         | rnn_tanh_cell, rnn_relu_cell               | the same                    |

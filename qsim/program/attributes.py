@@ -86,6 +86,14 @@ def check_names(value: Any, what: str) -> tuple[str, ...]:
     return tuple(check_name(name, what) for name in name_list(value, what))
 
 
+def name_pairs(value: Any, what: str) -> tuple[tuple[str, str], ...]:
+    """Return value as tuples of two names each."""
+    pairs = [check_names(pair, what) for pair in name_list(value, what)]
+    if any(len(pair) != 2 for pair in pairs):
+        raise ModelError.of(f"{what} must be pairs of names", pairs, "[input, output] each")
+    return tuple((first, second) for first, second in pairs)
+
+
 def json_object(value: Any, where: str) -> Mapping[str, Json]:
     """Return attributes as plain JSON that nobody changes any more."""
     attributes = to_json(value)

@@ -54,6 +54,7 @@ class _Checks:
                     where=self.where,
                     accepted="inputs or call outputs",
                 )
+        self._states()
         unknown = set(self.program.tensors) - self.known
         if unknown:
             raise ModelError(
@@ -61,6 +62,29 @@ class _Checks:
                 where=self.where,
                 accepted="no unused tensors",
             )
+
+    def _states(self) -> None:
+        names = [name for pair in self.program.states for name in pair]
+        if len(set(names)) != len(names):
+            raise ModelError.of(
+                "a tensor must belong to one state", names, "different names", where=self.where
+            )
+        for before, after in self.program.states:
+            if before not in self.program.inputs or after not in self.program.outputs:
+                raise ModelError.of(
+                    "a state must be an input and an output",
+                    [before, after],
+                    "names of one of each",
+                    where=self.where,
+                )
+            first, second = self.program.tensors[before], self.program.tensors[after]
+            if dataclasses.replace(second, name=before) != first:
+                raise ModelError.of(
+                    f"the state's output {after!r} must have the spec of its input",
+                    second,
+                    str(first),
+                    where=self.where,
+                )
 
     def _specs(self) -> None:
         for name, spec in self.program.tensors.items():

@@ -15,7 +15,7 @@ import numpy as np
 
 from qsim.errors import ModelError
 from qsim.memory import Space
-from qsim.program.attributes import Array, check_name, name_list
+from qsim.program.attributes import Array, check_name, name_list, name_pairs
 from qsim.program.checks import check_program
 from qsim.program.primitives import PRIMITIVES, Kernel, Operand
 
@@ -38,6 +38,9 @@ class ProgramData:
         constants: integer arrays (and fp32 scales of schemes) by name; kept read-only.
         calls: in the order of execution: every operand is made before it is used.
         memory: what the tensors of a sample must fit; no file holds it: it is the target's.
+        states: pairs of an input and an output of one spec: what a run makes of the output, the
+            next one takes as the input. Who runs the Program hands them on; in memory the input
+            has its place from the first step to the last, and the output may take it.
 
     Raises:
         ModelError: one line that names the call, the tensor or the attribute.
@@ -50,6 +53,7 @@ class ProgramData:
     constants: Mapping[str, Array]
     calls: tuple[Call, ...]
     memory: Space = field(default=Space(), repr=False)
+    states: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         set_ = object.__setattr__  # the way to normalise a frozen dataclass
@@ -60,6 +64,7 @@ class ProgramData:
         frozen = {name: _freeze(array, name) for name, array in self.constants.items()}
         set_(self, "constants", MappingProxyType(frozen))
         set_(self, "calls", tuple(self.calls))
+        set_(self, "states", name_pairs(self.states, f"program {self.name!r}: states"))
         check_program(self)
 
     def operands(self, call: Call) -> tuple[Operand, ...]:

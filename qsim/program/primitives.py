@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from qsim.program.bindings import (
+    CACHES,
     CODE_MAKERS,
     DENSE,
     DYNAMIC,
@@ -48,6 +49,7 @@ _BUILTIN: Final[dict[str, Binding]] = {
     **DYNAMIC,
     **DENSE,
     **UNITS,
+    **CACHES,
 }
 _ALL: Final[ChainMap[str, Binding]] = ChainMap(dict(_BUILTIN))
 _ALL.maps.insert(0, REGISTERED)  # type: ignore[arg-type]  # read through the proxy only

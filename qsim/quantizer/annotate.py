@@ -44,6 +44,7 @@ from qsim.quantizer.specs import (
     weight_spec,
 )
 from qsim.quantizer.stated import by_group
+from qsim.quantizer.states import pairs
 from qsim.quantizer.tensors import require_finite
 from qsim.registry import Reason
 from qsim.registry import patterns as registry
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     from qsim.lowering import Composition
     from qsim.quantizer.config import QuantizeConfig
     from qsim.quantizer.qparams import Floats
+    from qsim.quantizer.states import Buffer
     from qsim.registry import Pattern
     from qsim.target import Target
 
@@ -66,6 +68,7 @@ class TargetQuantizer(Quantizer):  # type: ignore[misc]  # torchao carries no ty
     Attributes:
         target: the contract.
         config: overrides, checked against the target.
+        states: the buffers that the model writes into.
         host: names of the operators that were left in float, and why.
         raised: tensors whose scales are larger than their values need; known after ``settle``.
         calibrates: whether any activation has parameters that data give; known after ``annotate``.
@@ -73,10 +76,13 @@ class TargetQuantizer(Quantizer):  # type: ignore[misc]  # torchao carries no ty
         hidden: the number of each mask; known after ``settle``.
     """
 
-    def __init__(self, target: Target, config: QuantizeConfig) -> None:
+    def __init__(
+        self, target: Target, config: QuantizeConfig, states: tuple[Buffer, ...] = ()
+    ) -> None:
         super().__init__()
         self.target = target
         self.config = config
+        self.states = states
         self.host: dict[str, Reason] = {}
         self.raised: tuple[Raised, ...] = ()
         self.calibrates = True
@@ -99,7 +105,8 @@ class TargetQuantizer(Quantizer):  # type: ignore[misc]  # torchao carries no ty
         self.config.check_modules(
             path for node in model.graph.nodes for path in nodes.module_paths(node)
         )
-        chosen = drop_idle(self._choose(model))
+        kept = pairs(model, self.states)
+        chosen = drop_idle(self._choose(model), kept)
         self.calibrates = bool(chosen)
         taken = {node for op in (*chosen, *self._dynamic) for node in (op.node, op.result)}
         taken |= {node for op in chosen if op.readers for node in self._composed[op.node].members}
@@ -108,8 +115,8 @@ class TargetQuantizer(Quantizer):  # type: ignore[misc]  # torchao carries no ty
             for node in model.graph.nodes
             if node.op == "call_function" and node not in taken
         }
-        roots = groups(chosen)
-        alone = lone(chosen, roots)
+        roots = groups(chosen, kept)
+        alone = lone(chosen, roots, kept)
         made_here = {roots[op.result] for op in chosen if op.result in roots}
         states = {roots[tensor] for op in chosen for tensor in op.states}
         given = by_group(model, self.config, roots)

@@ -12,30 +12,40 @@ spelled back here, and what it made is compared with the program once, on the ex
 from __future__ import annotations
 
 import copy
+import functools
 import operator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import torch
 from torch.utils import _pytree
 
 from qsim.errors import ModelError
-from qsim.graph import nodes, place
+from qsim.graph import written_buffers
 from qsim.quantizer.aliases import aliases, hidden_views
 from qsim.quantizer.passes import SharedWriteError, know_masks, simplify
+from qsim.quantizer.states import drop_unread, states_in_front
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
     from torch.fx import GraphModule
 
+    from qsim.quantizer.states import Buffer
     from qsim.target import Target
 
 _aten = torch.ops.aten
+_NO_STATES: Final = ModelError(
+    "writes into its buffers in a way that torch does not make functional",
+    accepted="assignments to slices, index_copy_, index_put_, copy_ and operators in place",
+)
 
 
 def simple_graph(
     program: ExportedProgram, target: Target, masks: frozenset[str] | None = None
-) -> GraphModule:
-    """Return the graph of an exported program after all passes; the program is left as it is.
+) -> tuple[GraphModule, tuple[Buffer, ...]]:
+    """Return the graph of an exported program after all passes, and the buffers that it writes.
+
+    Each of these is an input behind the model's own, and an output behind the model's own; see
+    ``quantizer.states``. The program is left as it is.
 
     Args:
         program: what was exported.
@@ -45,15 +55,18 @@ def simple_graph(
     Raises:
         ModelError: what the passes refuse (``passes.simplify``), or torch cannot functionalise.
     """
-    try:
-        graph = _owning(program.module(check_guards=False))
-        know_masks(graph, masks)
-        return simplify(graph, target)
-    except SharedWriteError as shared:
-        functional = _functionalized(program, shared.refusal)
+    if written_buffers(program):
+        functional, states = _functionalized(program, _NO_STATES)
+    else:
+        try:
+            graph = _owning(program.module(check_guards=False))
+            know_masks(graph, masks)
+            return simplify(graph, target), ()
+        except SharedWriteError as shared:
+            functional, states = _functionalized(program, shared.refusal)
     try:
         know_masks(functional, masks)
-        return simplify(functional, target)
+        return drop_unread(simplify(functional, target), states)
     except SharedWriteError as shared:
         raise shared.refusal from None
 
@@ -72,32 +85,40 @@ def _owning(graph: Any) -> Any:
     return graph
 
 
-def _functionalized(program: ExportedProgram, refused: ModelError) -> GraphModule:
+def _functionalized(
+    program: ExportedProgram, refused: ModelError
+) -> tuple[GraphModule, tuple[Buffer, ...]]:
     found = aliases(program.module(check_guards=False))
     known = torch.export.default_decompositions()
     table = {each: known[each] for each in hidden_views(found) if each in known}
     try:
-        graph = _plain(copy.deepcopy(program.run_decompositions(table).module(check_guards=False)))
-        same = _same(program, graph)
+        graph = copy.deepcopy(program.run_decompositions(table).module(check_guards=False))
+        states = states_in_front(graph)
+        graph = _plain(graph)
+        same = _same(program, graph, states)
     except ModelError:
         raise
     except Exception:
         raise refused from None
     if not same:
         raise refused
-    return graph
+    return graph, states
 
 
-def _same(program: ExportedProgram, graph: GraphModule) -> bool:
-    """Return whether a graph returns what a program does, for its example inputs."""
+def _same(program: ExportedProgram, graph: GraphModule, states: tuple[Buffer, ...]) -> bool:
+    """Return whether a graph returns what a program does, for its example inputs.
+
+    And, of states, what the program leaves in its buffers.
+    """
     if program.example_inputs is None:
         return False
-    original = program.module(check_guards=False)
+    original = _owning(program.module(check_guards=False))
+    inputs = copy.deepcopy(program.example_inputs[0])
     with torch.no_grad():
-        made = [
-            _pytree.tree_leaves(each(*copy.deepcopy(program.example_inputs[0])))
-            for each in (original, graph)
-        ]
+        found = _pytree.tree_leaves(original(*copy.deepcopy(inputs)))
+        found += [functools.reduce(getattr, each.name.split("."), original) for each in states]
+        begun = (each.initial.clone() for each in states)
+        made = [found, _pytree.tree_leaves(graph(*inputs, *begun))]
     return all(
         torch.equal(a, b) if isinstance(a, torch.Tensor) else a == b
         for a, b in zip(*made, strict=True)
@@ -108,6 +129,9 @@ def _plain(graph: GraphModule) -> GraphModule:
     for node in list(graph.graph.nodes):
         if node.target is _aten.copy_.default:
             _drop_writing_back(graph, node)
+        elif node.target is _aten.view.default:
+            # How a tensor lies is torch's own matter, and another one in float64.
+            node.target = _aten.reshape.default
     _batch_norms(graph)
     graph.graph.eliminate_dead_code()
     graph.recompile()
@@ -116,13 +140,7 @@ def _plain(graph: GraphModule) -> GraphModule:
 
 def _drop_writing_back(graph: GraphModule, node: torch.fx.Node) -> None:
     """Drop the copy that hands a changed input back to the caller: a network returns outputs."""
-    written, value = node.args[:2]
-    if nodes.is_parameter(written):
-        raise ModelError(
-            f"writes into its buffer {written.target!r}",  # type: ignore[union-attr]
-            where=place(value),  # type: ignore[arg-type]
-            accepted="a model without state: an accelerator starts every run alike",
-        )
+    value = node.args[1]
     node.replace_all_uses_with(value)  # type: ignore[arg-type]
     graph.graph.erase_node(node)
 

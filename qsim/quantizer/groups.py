@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from torch.fx import Node
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from qsim.quantizer.config import Override
     from qsim.registry import Pattern
@@ -78,8 +78,13 @@ def slots(chosen: list[Operator]) -> Iterator[tuple[Operator, Slot, Node]]:
         yield op, slot, tensor
 
 
-def groups(chosen: list[Operator]) -> dict[Node, Node]:
-    """Return the representative of every tensor's group."""
+def groups(chosen: list[Operator], kept: Sequence[tuple[Node, Node]] = ()) -> dict[Node, Node]:
+    """Return the representative of every tensor's group.
+
+    Args:
+        chosen: the operators.
+        kept: what a state was and what it becomes: one tensor, from step to step.
+    """
     parent: dict[Node, Node] = {}
 
     def root(tensor: Node) -> Node:
@@ -94,15 +99,21 @@ def groups(chosen: list[Operator]) -> dict[Node, Node]:
             root(tensor)
         for tensor in op.shared:
             parent[root(op.result)] = root(tensor)
+    for before, after in kept:
+        if before in parent and after in parent:
+            parent[root(after)] = root(before)
     return {tensor: root(tensor) for tensor in list(parent)}
 
 
-def lone(chosen: list[Operator], roots: dict[Node, Node]) -> set[Node]:
+def lone(
+    chosen: list[Operator], roots: dict[Node, Node], kept: Sequence[tuple[Node, Node]] = ()
+) -> set[Node]:
     """Return the tensors that alone bring values into their group.
 
-    Only those can have parameters that no data changes: a maximum puts two into one group.
+    Only those can have parameters that no data changes: a maximum puts two into one group. What a
+    state was brings nothing that it did not become before.
     """
-    shared = {op.result for op in chosen if op.shared}
+    shared = {op.result for op in chosen if op.shared} | {before for before, _ in kept}
     sources: dict[Node, list[Node]] = {}
     for tensor, root in roots.items():
         if tensor not in shared:
@@ -110,8 +121,8 @@ def lone(chosen: list[Operator], roots: dict[Node, Node]) -> set[Node]:
     return {found[0] for found in sources.values() if len(found) == 1}
 
 
-def drop_idle(chosen: list[Operator]) -> list[Operator]:
+def drop_idle(chosen: list[Operator], kept: Sequence[tuple[Node, Node]] = ()) -> list[Operator]:
     """Leave out reshapes, argmaxes and the like in groups in which nothing computes."""
-    roots = groups(chosen)
+    roots = groups(chosen, kept)
     busy = {roots[tensor] for op in chosen if not op.pattern.moving for tensor in op.tensors}
     return [op for op in chosen if not op.pattern.moving or roots[op.tensors[-1]] in busy]

@@ -39,7 +39,7 @@ def quantize(
         target: formats, scheme and derivation of every scale.
         calibration: batches whose activations give the ranges, each a tensor or a tuple of tensors.
             None calibrates on the example inputs, which is enough to look at a network but not to
-            judge its accuracy.
+            judge its accuracy. Of a model with states they are steps of one run, in their order.
         config: overrides, as ``QuantizeConfig`` or the dictionary of its TOML form.
         progress: called after each calibration batch with the number of batches done.
         lengths: the dimensions that are the length of a sequence, as ``dynamic_shapes`` of
@@ -79,7 +79,7 @@ def quantize(
         data = calibration if prepared.quantizer.calibrates else None
         with convertible():
             double = Double(prepared.graph)
-        calibrate(lambda _: (double, arguments.tensors), arguments, data, progress)
+        calibrate(lambda _: (double, arguments.tensors), arguments, data, progress, prepared.states)
         graph, float_graph = finish(prepared)
     return quantized_of(prepared, captured, (graph, float_graph), arguments.tensors)
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from qsim.quantizer.lengths import Family
     from qsim.quantizer.limits import Raised
+    from qsim.quantizer.states import Buffer
     from qsim.registry import Reason
     from qsim.target import Target
 
@@ -57,6 +58,8 @@ class Quantized:
         recorded: the digest that the file says, where it came from one; lowering compares it.
         lengths: the same network for every length of its sequences, where it has bounds for it;
             the graphs are those of the greatest.
+        states: the buffers that the model writes into. Both graphs take their values behind the
+            inputs, and return a tuple: what the model returns, and then the new values.
     """
 
     graph: GraphModule
@@ -70,6 +73,18 @@ class Quantized:
     recorded: Recorded | None = None
     fixed: str = ""
     lengths: Family | None = None
+    states: tuple[Buffer, ...] = ()
+
+    @property
+    def examples(self) -> tuple[torch.Tensor, ...]:
+        """What the graphs take: the example inputs, then the states as they begin."""
+        return (*self.example_inputs, *(state.initial.clone() for state in self.states))
+
+    def with_buffers(self, graph: GraphModule) -> GraphModule:
+        """Make buffers of the states of a copy of one of its graphs, and return it."""
+        from qsim.quantizer.states import states_as_buffers
+
+        return states_as_buffers(graph, self.states)
 
     def __repr__(self) -> str:
         shapes = ["x".join(map(str, x.shape[self.batch :])) for x in self.example_inputs]
@@ -80,7 +95,7 @@ class Quantized:
         return f"<Quantized for {self.target.name}: inputs {', '.join(shapes)} ({batch}){left}>"
 
     def __call__(self, *inputs: torch.Tensor) -> Any:
-        """Run the Q/DQ graph, without gradients.
+        """Run the Q/DQ graph, without gradients; states begin anew with every call.
 
         Raises:
             UsageError: the wrong number of inputs; a forked child in which torch has several
@@ -94,7 +109,9 @@ class Quantized:
             return self.at(self.lengths.length_of(inputs))(*inputs)
         self._check(inputs)
         with torch.no_grad():
-            return self.graph(*inputs)
+            if not self.states:
+                return self.graph(*inputs)
+            return self.graph(*inputs, *self.examples[len(self.example_inputs) :])[0]
 
     def at(self, length: int) -> Quantized:
         """Return the network of sequences of one length, with the scales of all data.

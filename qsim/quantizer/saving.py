@@ -42,6 +42,13 @@ def to_bytes(quantized: Quantized) -> bytes:
     import qsim
     from qsim.graph import quiet
 
+    if quantized.states:
+        raise ModelError(
+            "a .pt2 file has no place for states: this network keeps "
+            f"{quantized.states[0].name!r} from step to step",
+            accepted="qsim.lower and a .qsim file",
+        )
+
     with quiet():
         programs = {
             "model": _export(quantized.graph, quantized),

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from qsim.quantizer.config import QuantizeConfig
     from qsim.quantizer.double import Double
     from qsim.quantizer.lengths import Family
+    from qsim.quantizer.states import Buffer
     from qsim.target import Target
 
 
@@ -34,6 +35,7 @@ class Prepared:
         graph: PT2E's prepared graph.
         float_graph: the same nodes without observers.
         quantizer: what put them there.
+        states: the buffers that the model writes into.
         masks: names of what the graph masks with constants.
         operators: names and targets of its operators, in order.
         several: where constants stand that are more than one number.
@@ -42,6 +44,7 @@ class Prepared:
     graph: GraphModule
     float_graph: GraphModule
     quantizer: TargetQuantizer
+    states: tuple[Buffer, ...]
     masks: frozenset[str]
     operators: tuple[tuple[str, str], ...]
     several: frozenset[tuple[str, int]]
@@ -71,7 +74,7 @@ def prepare(
     from qsim.quantizer.tensors import require_tensors
 
     with no_collection():
-        simple = simple_graph(program, target, None if first is None else first.masks)
+        simple, states = simple_graph(program, target, None if first is None else first.masks)
         require_tensors(simple)
         require_host_operators(simple, ())
         require_outputs(simple)
@@ -83,14 +86,14 @@ def prepare(
                     mark_several(held)
         float_graph = copy.deepcopy(simple)
         show_states(simple)
-    quantizer = TargetQuantizer(target, config)
+    quantizer = TargetQuantizer(target, config, states)
     if first is not None:
         quantizer.join(first.quantizer)
     masks, operators = masked(simple), _operators(float_graph)
     with convertible(), no_collection():
         prepared = pt2e.prepare(simple, quantizer)
     require_host_operators(float_graph, quantizer.host)
-    return Prepared(prepared, float_graph, quantizer, masks, operators, several)
+    return Prepared(prepared, float_graph, quantizer, states, masks, operators, several)
 
 
 def finish(prepared: Prepared) -> tuple[GraphModule, GraphModule]:
@@ -177,6 +180,7 @@ def calibrate(
     arguments: Arguments,
     calibration: Iterable[Batch] | None,
     progress: Callable[[int], None] | None,
+    states: Sequence[Buffer] = (),
 ) -> None:
     """Show observers the data.
 
@@ -185,6 +189,7 @@ def calibrate(
         arguments: of the model; what is shown where there is no calibration.
         calibration: batches.
         progress: called with the number of batches done.
+        states: of the graphs; the batches are then steps of one run.
 
     Raises:
         UsageError, InputError: batches that the graph does not take, or none.
@@ -196,13 +201,16 @@ def calibrate(
 
     if isinstance(calibration, torch.Tensor):
         raise UsageError("is one tensor", where="calibration", accepted="an iterable of batches")
+    held = tuple(state.initial for state in states)
     done = 0
     for batch in _batches(arguments, calibration):
         double, examples = of(batch)
-        check_batch(batch, tuple(examples), batch=_is_symbolic(double))
+        check_batch(batch, tuple(examples), batch=_is_symbolic(double, len(batch)))
         try:
             with torch.no_grad(), float64_by_default():
-                double.run(*batch)
+                made = double.run(*batch, *held)
+                if states:
+                    held = tuple(made[1:])
         except QsimError as error:
             error.where = _running(double) or error.where
             raise
@@ -240,8 +248,8 @@ def _batches(
         yield arguments.flat(values, f"calibration[{number}]")
 
 
-def _is_symbolic(double: Double) -> bool:
-    inputs = [n.meta["val"] for n in double.graph.nodes if n.op == "placeholder"]
+def _is_symbolic(double: Double, count: int) -> bool:
+    inputs = [n.meta["val"] for n in double.graph.nodes if n.op == "placeholder"][:count]
     return all(v.dim() and not isinstance(v.shape[0], int) for v in inputs)
 
 
@@ -264,4 +272,5 @@ def quantized_of(
         quantizer.raised,
         fixed=captured.fixed,
         lengths=lengths,
+        states=prepared.states,
     )

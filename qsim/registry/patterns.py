@@ -53,6 +53,8 @@ BUILTIN: Final[tuple[str, ...]] = (
     "resize",
     "pad",
     "argmax",
+    "embedding",
+    "cache_write",
     "lstm_cell",
     "gru_cell",
     "rnn_cell",

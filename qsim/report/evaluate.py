@@ -170,6 +170,11 @@ class Evaluator:
         self.qdq_graph = getattr(quantized, "graph", None)
         self.float_graph = getattr(quantized, "float_graph", None)
         self._raised = getattr(quantized, "raised", ())
+        begun = [state.initial.numpy() for state in getattr(quantized, "states", ())]
+        self._kept = len(begun)
+        self._held = {"qdq": begun, "float": begun}
+        # Of a network with states the batches are steps of one run.
+        self._runner = lowered.session() if lowered.states else lowered
         self.layers, self._owners = group_layers(lowered.programs_in_order())
         self.samples = 0
         self.timing = Timing()
@@ -187,7 +192,7 @@ class Evaluator:
         counted = self.samples == 0 and bool(self.lowered.host_operators)
         with self.timing.measure():
             count = self._host.count if counted else None
-            trace = self.lowered.trace(*batch.hardware, host=count)
+            trace = self._runner.trace(*batch.hardware, host=count)
         if counted:
             self._per_sample = batch.size
         outputs = as_arrays(trace.outputs)
@@ -315,7 +320,7 @@ class Evaluator:
             return visit
 
         watch = {layer.node: compare(layer) for layer in self.layers if not layer.real}
-        return interpret(self.qdq_graph, inputs, watch, codes=True)
+        return self._stepped("qdq", self.qdq_graph, inputs, watch)
 
     def _compare_float(self, trace: Trace, inputs: Arrays) -> Arrays | None:
         if self.float_graph is None:
@@ -335,7 +340,20 @@ class Evaluator:
             return visit
 
         watch = {layer.node: compare(layer) for layer in self.layers if layer.node in self._scales}
-        return interpret(self.float_graph, inputs, watch, codes=False)
+        return self._stepped("float", self.float_graph, inputs, watch)
+
+    def _stepped(
+        self,
+        name: str,
+        graph: torch.fx.GraphModule,
+        inputs: Arrays,
+        watch: Mapping[str, Callable[[Array], None]],
+    ) -> Arrays:
+        """Interpret a graph, whose last inputs and outputs are its states."""
+        made = interpret(graph, (*inputs, *self._held[name]), watch, codes=name == "qdq")
+        count = len(made) - self._kept
+        self._held[name] = list(made[count:])
+        return made[:count]
 
 
 def interpret(

@@ -58,20 +58,34 @@ class Allocation:
         layouts: of every tensor, those in accumulators included.
         homes: the buffer that each tensor in memory lives in, and where in it.
         plan: where the buffers lie.
+        states: pairs of the Program's inputs and outputs that are one from run to run.
     """
 
     steps: tuple[Step, ...]
     layouts: Mapping[str, Layout]
     homes: Homes
     plan: Plan
+    states: tuple[tuple[str, str], ...] = ()
 
     def offset(self, tensor: str) -> int:
         """Return where a tensor in memory begins, in bytes from the arena's start."""
         return self.plan.offsets[self.homes.buffers[tensor]] + self.homes.starts[tensor]
 
+    def lie_alike(self, one: str, other: str) -> bool:
+        """Return whether two tensors begin at one address of one buffer."""
+        buffers, starts = self.homes.buffers, self.homes.starts
+        return (buffers[one], starts[one]) == (buffers[other], starts[other])
+
     def places(self) -> tuple[Place, ...]:
-        """Return every tensor in memory, in the order in which they are made."""
+        """Return every tensor in memory, in the order in which they are made.
+
+        A state's input is there from the first step to the last, or until its output takes its
+        place.
+        """
         ranges = live_ranges([step.uses for step in self.steps])
+        for before, after in self.states:
+            last = ranges[before][1] if self.lie_alike(before, after) else len(self.steps) - 1
+            ranges[before] = (0, last)
         found = []
         for name in self.homes.buffers:
             first, last = ranges[name]
@@ -100,27 +114,33 @@ def allocate(program: ProgramData, batch: int = 1, planner: str = "smallest") ->
     space = program.memory if batch == 1 else program.memory.open()
     found, lie = steps(program), layouts(program, batch)
     lives_in = homes(program, found, lie, space, parts=False)
-    buffers = _buffers(found, lie, lives_in)
+    kept = program.states
+    buffers = _buffers(found, lie, lives_in, kept)
     # Parts of others need no copy, but they keep the whole of what they are parts of.
     shared = homes(program, found, lie, space)
     if shared.within or shared.joined:
-        made = plan(_buffers(found, lie, shared).values(), space, planner)
+        made = plan(_buffers(found, lie, shared, kept).values(), space, planner)
         least = busiest(buffers)[1]
         if made.fits and (
             made.size <= least or made.size <= plan(buffers.values(), space, planner).size
         ):
-            return Allocation(found, lie, shared, made)
+            return Allocation(found, lie, shared, made, kept)
     _require_room(program, found, buffers, space)
     planned = plan(buffers.values(), space, planner)
     if not planned.fits:
         raise ModelError(**_too_small_for_plan(program, found, planned), accepted=_ACCEPTED)
-    return Allocation(found, lie, lives_in, planned)
+    return Allocation(found, lie, lives_in, planned, kept)
 
 
 def _buffers(
-    found: tuple[Step, ...], lie: Mapping[str, Layout], lives_in: Homes
+    found: tuple[Step, ...],
+    lie: Mapping[str, Layout],
+    lives_in: Homes,
+    states: tuple[tuple[str, str], ...],
 ) -> dict[str, Buffer]:
     ranges = live_ranges([[lives_in.buffers[name] for name in step.uses] for step in found])
+    # What a state holds between two runs, nothing else may take the place of.
+    ranges |= {lives_in.buffers[before]: (0, len(found) - 1) for before, _ in states}
     return {
         name: Buffer(name, lie[name].bytes, first, last, lie[name].dtype.itemsize)
         for name, (first, last) in ranges.items()

@@ -11,6 +11,7 @@ from qsim.memory import Buffer, plan
 from qsim.program import PRIMITIVES, live_ranges
 from qsim.registry import nothing_more
 from qsim.stream import (
+    caches,
     copies,
     dynamic,
     elements,
@@ -65,6 +66,7 @@ _ENCODERS: Final[Mapping[str, Callable[[Source, int], list[Command]]]] = {
     "dequantize": dynamic.encode_dequantize,
     "dequantize_sums": dynamic.encode_sums,
     "linear_groups": grouped.encode,
+    "cache_write": caches.encode,
 }
 
 

@@ -101,6 +101,12 @@ def test_the_numbers_alone(example: Example, capsys: pytest.CaptureFixture[str])
     assert capsys.readouterr().out == example.printed()
 
 
+@shown("docs/states.md", "class Decoder(nn.Module):")
+def test_a_decoder_writes_text(example: Example, capsys: pytest.CaptureFixture[str]) -> None:
+    example.run()
+    assert capsys.readouterr().out == example.printed()
+
+
 @shown("golden/README.md", "from qsim.golden import load, write")
 def test_the_committed_layer(example: Example) -> None:
     assert main(["golden", "record", "digits", "-o", "FULL", "--samples", "1"]) == 0

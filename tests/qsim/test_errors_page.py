@@ -116,7 +116,9 @@ def leaving() -> dict[str, BaseException]:
                 made[node.name] = getattr(module, node.name)("a rule is broken")
     made["ContractError"] = hw_models.ContractError("a rule is broken")
     made["AccumulatorOverflowError"] = hw_models.AccumulatorOverflowError("add", (0,), 9, "0..7")
+    made["CachePositionError"] = hw_models.CachePositionError(8, 0, 8)
     made["NonFiniteError"] = hw_models.NonFiniteError("choose_qparams", "the range", (0,), "inf")
+    made["IndexRangeError"] = hw_models.IndexRangeError("embedding", (0,), 9, 8)
     return made
 
 

@@ -101,4 +101,4 @@ def _marked(quantized: Quantized) -> GraphModule:
                 **(node.meta.get("custom") or {}),
                 MARK: dataclasses.asdict(reason),
             }
-    return marked
+    return quantized.with_buffers(marked)

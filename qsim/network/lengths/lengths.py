@@ -155,6 +155,7 @@ class Lengths:
             network.host_operators,
             network.model,
             network.structure,
+            network.states,
         )
         made.warnings = network.warnings
         return made

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from qsim.program.bindings.binding import Binding, Kernel, Operand, dims, pairs
+from qsim.program.bindings.caches import CACHES
 from qsim.program.bindings.codes import CODE_MAKERS
 from qsim.program.bindings.dense import DENSE
 from qsim.program.bindings.dynamic import DYNAMIC
@@ -15,6 +16,7 @@ from qsim.program.bindings.transposed import TRANSPOSED
 from qsim.program.bindings.units import UNITS
 
 __all__ = [
+    "CACHES",
     "CODE_MAKERS",
     "DENSE",
     "DYNAMIC",

@@ -73,7 +73,7 @@ class Family:
         """
         _observe_weights(self._first)
         data = calibration if self._first.quantizer.calibrates else None
-        calibrate(self._double, self._arguments, data, progress)
+        calibrate(self._double, self._arguments, data, progress, self._first.states)
         self._doubles.clear()
         most = self.bounds.most
         graphs = finish(self._first)

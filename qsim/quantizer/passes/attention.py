@@ -17,7 +17,7 @@ import torch
 
 from qsim.graph import nodes
 from qsim.quantizer.passes.constants import add_constant
-from qsim.quantizer.passes.masks import stay
+from qsim.quantizer.passes.masks import mask_values, stay, table_of
 from qsim.quantizer.rewriting import insert, replace
 from qsim.registry import Reason
 
@@ -114,6 +114,11 @@ def _weights(graph: GraphModule, node: Node, scores: Node, target: Target) -> No
     if mask is None:
         return _add(graph, node, _aten.softmax.int, (scores, -1))
     floats = nodes.is_float(mask)
+    if table_of(mask) is not None and target.has("add"):
+        values = mask_values(graph, mask)
+        if values is not None and not bool((values == float("-inf")).all(-1).any()):
+            masked = _add(graph, node, _aten.add.Tensor, (scores, mask))
+            return _add(graph, node, _aten.softmax.int, (masked, -1))
     if nodes.is_parameter(mask):
         held = nodes.attribute(graph, mask)
         values = held if floats else torch.zeros(held.shape).masked_fill(~held, float("-inf"))

@@ -32,13 +32,15 @@ _MASK: Final = "qsim_mask"
 # was decided at another length (a single token hides nothing).
 _FOUND: Final = "qsim_masks"
 _KNOWN: Final = "qsim_known_masks"
+_TABLE: Final = "qsim_rows"
+_MOVES: Final = (_aten.reshape.default, _aten.permute.default)
 # Below this a constant is a mask: exp of it is 0 in float32, however softmax shifts its scores.
 _HIDDEN: Final = -4096.0
 # What hides until the range of scores is known, far below any of them.
 _FAR: Final = -(2.0**30)
 # How far below the least score a hidden one lies: exp(-12) is 1/160000, less than a 16-bit code.
 _MARGIN: Final = 12.0
-_SOFTMAX: Final = (_aten.softmax.int, _aten._softmax.default)  # noqa: SLF001
+SOFTMAX: Final = (_aten.softmax.int, _aten._softmax.default)  # noqa: SLF001
 
 
 def stay(node: Node, reason: Reason) -> Node:
@@ -71,10 +73,33 @@ def masked(graph: GraphModule) -> frozenset[str]:
     return frozenset(graph.meta.get(_FOUND, ()))
 
 
+def in_table(node: Node) -> Node:
+    """Note that a node is rows of a constant table, of this reader alone, read at run time."""
+    node.meta[_TABLE] = True
+    return node
+
+
+def table_of(node: Any) -> Node | None:
+    """Return the operator that reads rows of a constant table, where a node is these alone."""
+    if not isinstance(node, torch.fx.Node) or not node.meta.get(_TABLE):
+        return None
+    source: Any = node
+    while source.target in _MOVES:
+        source = source.args[0]
+    return source if source.target is _aten.embedding.default else None
+
+
+def mask_values(graph: GraphModule, mask: Any) -> torch.Tensor | None:
+    """Return the values of a mask that is known: a constant, or rows of a table."""
+    rows = table_of(mask)
+    held: Any = mask if rows is None else rows.args[0]
+    return nodes.attribute(graph, held) if nodes.is_parameter(held) else None
+
+
 def finite_masks(graph: GraphModule) -> None:
     """Write masks that are constants as sums with numbers, where a softmax reads what is masked."""
     for softmax in list(graph.graph.nodes):
-        node = softmax.args[0] if softmax.target in _SOFTMAX else None
+        node = softmax.args[0] if softmax.target in SOFTMAX else None
         if isinstance(node, torch.fx.Node) and len(node.users) == 1 and nodes.is_float(node):
             _mask(graph, node)
 
@@ -93,8 +118,13 @@ def _mask(graph: GraphModule, node: Node) -> None:
         return
     graph.meta.setdefault(_FOUND, set()).add(node.name)
     held = values.masked_fill(hidden, _FAR).to(torch.float32)
-    constant = add_constant(graph, node, f"{node.name}_mask", held)
-    made = insert(graph, node, _aten.add.Tensor, scores, constant, name="mask")
+    term: Any = next((each for each in node.args if table_of(each) is not None), None)
+    rows = table_of(term)
+    if rows is None:
+        term = add_constant(graph, node, f"{node.name}_mask", held)
+    else:
+        rows.args = (add_constant(graph, rows, f"{node.name}_mask", held), *rows.args[1:])
+    made = insert(graph, node, _aten.add.Tensor, scores, term, name="mask")
     made.meta[_MASK] = True
     replace(graph, node, made)
 
@@ -104,8 +134,9 @@ def _parts(graph: GraphModule, node: Node) -> tuple[Node, torch.Tensor] | None:
     if node.target is _aten.add.Tensor and not node.kwargs:
         pairs: tuple[Any, ...] = (node.args[:2], node.args[1::-1])
         for scores, mask in pairs:
-            if nodes.is_parameter(mask) and nodes.shape(scores) and not nodes.is_parameter(scores):
-                return scores, nodes.attribute(graph, mask)
+            values = mask_values(graph, mask)
+            if values is not None and nodes.shape(scores) and not nodes.is_parameter(scores):
+                return scores, values
     name = nodes.operator_name(node)
     if name in ("masked_fill", "where") and len(node.args) == 3:
         given: tuple[Any, ...] = node.args if name == "masked_fill" else _swapped(node)
@@ -179,7 +210,9 @@ def find_masks(graph: GraphModule) -> list[Mask]:
     for node in graph.graph.nodes:
         if node.meta.get(_MASK):
             scores, term = node.args[:2]
-            found.append(Mask(node, nodes.attribute(graph, term), scores, term))
+            rows = table_of(term)
+            held: Any = term if rows is None else rows.args[0]
+            found.append(Mask(node, nodes.attribute(graph, held), scores, term))
     return found
 
 

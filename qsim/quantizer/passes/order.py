@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from qsim.errors import ModelError, QsimError
 from qsim.quantizer.passes.attention import plain_attention
 from qsim.quantizer.passes.batch_norm import fold_batch_norm
+from qsim.quantizer.passes.cache import plain_cache_writes
 from qsim.quantizer.passes.constants import fold_constants
 from qsim.quantizer.passes.difference import plain_differences
 from qsim.quantizer.passes.factories import plain_factories
@@ -28,6 +29,7 @@ from qsim.quantizer.passes.moves import plain_masks, plain_windows, sliced_parts
 from qsim.quantizer.passes.names import drop_identities, plain_names
 from qsim.quantizer.passes.parts import plain_parts
 from qsim.quantizer.passes.pools import whole_windows
+from qsim.quantizer.passes.positions import position_tables
 from qsim.quantizer.passes.products import plain_products
 from qsim.quantizer.passes.recurrent import settle_states, unroll_recurrent
 from qsim.quantizer.passes.repeated import plain_repeats
@@ -66,6 +68,7 @@ BUILTIN: Final = (
         positions_of_max,
         drop_whole_slices,
         plain_scatters,
+        plain_cache_writes,
         plain_differences,
         whole_windows,
     ),
@@ -88,6 +91,7 @@ BUILTIN: Final = (
         fold_batch_norm,
         batch_in_front,
     ),
+    Pass(position_tables.__name__, position_tables),
     Pass(plain_attention.__name__, plain_attention),
     *_builtin(finite_masks),
 )

@@ -75,6 +75,31 @@ TARGETS: dict[str, Target] = {
             "ledger": NO_LEDGER,
         },
     ),
+    "cache_write": Target(
+        hw.cache_write,
+        {
+            "cache": np.zeros((1, 4, 2), np.int8),
+            "rows": np.ones((1, 2, 2), np.int8),
+            "positions": np.array([1]),
+        },
+        {
+            "cache": [*NO_CODES, np.zeros((1, 0, 2), np.int8), np.zeros((1, 4, 2), np.int16)],
+            "rows": [*NO_CODES, np.ones((1, 2, 3), np.int8), np.ones((2, 2), np.int8)],
+            "positions": [*NO_CODES, np.array([[1]]), np.arange(3), np.array([3]), np.array([-1])],
+            "axis": [*NO_INT, 3, -4],
+            "ring": NO_FLAG,
+            "ledger": NO_LEDGER,
+        },
+    ),
+    "embedding": Target(
+        hw.embedding,
+        {"table": IMAGE, "indices": np.array([[0]])},
+        {
+            "table": [*NO_CODES, np.array(3)],
+            "indices": [*NO_CODES, np.array([-1]), np.array([[0], [99]])],
+            "ledger": NO_LEDGER,
+        },
+    ),
     "argmax": Target(
         hw.argmax,
         {"x": IMAGE},

@@ -1,8 +1,8 @@
 """Bad arguments of every public function: one line names the rule, the offender, what is accepted.
 
 Every argument of every function and value object gets every value that its kind cannot take, one at
-a time and, at random, several together. Nothing but ``ContractError``, ``NonFiniteError`` and
-``AccumulatorOverflowError`` may come out (and ``TypeError`` where an argument is missing).
+a time and, at random, several together. Nothing but ``ContractError`` and the other ``REFUSALS``
+may come out (and ``TypeError`` where an argument is missing).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from tests.hw_models.validation import (
     transposed,
     units,
 )
-from tests.hw_models.validation.target import findings, problem_of
+from tests.hw_models.validation.target import REFUSALS, findings, problem_of
 
 _FILES = (
     adders, arithmetic, averages, floats, formats, moves, requantizing, resizes, run_time,
@@ -71,7 +71,7 @@ def test_a_missing_argument_is_a_type_error(name: str) -> None:
 
 def test_every_public_function_is_here() -> None:
     left_out = {"ROUNDINGS", "FLOAT_BIAS_KINDS", "Ledger", "Register", "Requantizer"}
-    left_out |= {"AccumulatorOverflowError", "ContractError", "NonFiniteError"}
+    left_out |= {kind.__name__ for kind in REFUSALS}
     # A format without attributes, its one value, and an alias.
     left_out |= {"FloatFormat", "FLOAT32", "Format"}
     # Made by functions that are here: correlation_plan and its like.

@@ -83,7 +83,7 @@ def test_what_no_network_can_return_is_one_line(outputs: Any, message: str) -> N
     assert len(str(caught.value)) < 400
 
 
-def test_a_buffer_that_counts_is_refused() -> None:
+def test_a_buffer_that_counts_is_a_state() -> None:
     class Counting(Net):
         def __init__(self) -> None:
             super().__init__()
@@ -93,8 +93,14 @@ def test_a_buffer_that_counts_is_refused() -> None:
             self.seen += 1
             return self.fc(x) + self.seen
 
-    with pytest.raises(ModelError, match="writes into its buffer 'seen'"):
-        lower_one(Counting(), 4)
+    session = lower_one(Counting(), 4).session()
+    for _ in range(3):
+        session(torch.zeros(session.network.inputs[0].shape))
+    (state,) = session.network.states
+    seen = session.states["seen"]
+    assert state.name == "seen"
+    assert state.value.scale is not None
+    assert (seen > state.value.zero_point).all()
 
 
 def test_bfloat16_is_refused_in_one_line() -> None:

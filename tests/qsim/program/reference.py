@@ -25,6 +25,7 @@ from hw_models.linear_groups import reference as in_groups
 from hw_models.linear_pairs import reference as multiply_pairs
 from hw_models.lookup import reference as lookup_one
 from hw_models.requantize import reference as requantize_one
+from hw_models.states.cache_write import reference as write_line
 from hw_models.transposed_correlation import reference as correlate_transposed
 from qsim.program.program import Call, Program
 from qsim.program.schemes import decode_scheme
@@ -432,6 +433,21 @@ def _gather(x: Sequence[Array], a: dict[str, Any], program: Program, book: Book)
     return result
 
 
+def _cache_write(x: Sequence[Array], a: dict[str, Any], program: Program, book: Book) -> Array:
+    del program, book
+    cache, rows, at = (np.asarray(array) for array in x)
+    result, new = np.moveaxis(cache.copy(), a["axis"], -1), np.moveaxis(rows, a["axis"], -1)
+    for index in _indices(result.shape[:-1]):
+        line = write_line(result[index].tolist(), new[index].tolist(), at.tolist(), ring=a["ring"])
+        result[index] = line
+    return np.moveaxis(result, -1, a["axis"])
+
+
+def _embedding(x: Sequence[Array], a: dict[str, Any], program: Program, book: Book) -> Array:
+    del a, program, book
+    return np.array([x[0][int(i)] for i in x[1].ravel()]).reshape(*x[1].shape, *x[0].shape[1:])
+
+
 DEFINITIONS: dict[str, Callable[[Sequence[Array], dict[str, Any], Program, Book], Array]] = {
     "correlation": _correlation,
     "transposed_correlation": _transposed_correlation,
@@ -450,6 +466,8 @@ DEFINITIONS: dict[str, Callable[[Sequence[Array], dict[str, Any], Program, Book]
     "permute": _permute,
     "strided_slice": _strided_slice,
     "gather": _gather,
+    "cache_write": _cache_write,
+    "embedding": _embedding,
     **DYNAMIC_DEFINITIONS,
     **ELEMENTWISE_DEFINITIONS,
     **TABLE_DEFINITIONS,

@@ -88,7 +88,7 @@ def test_the_parts_of_attention_equal_attention(case: str) -> None:
     captured = capture(model, (x,))
     assert captured.batch, captured.fixed
     with quiet():
-        graph = simple_graph(captured.program, TFLITE)
+        graph = simple_graph(captured.program, TFLITE)[0]
     names = {str(node.target) for node in graph.graph.nodes if node.op == "call_function"}
     assert not {n for n in names if "attention" in n or "baddbmm" in n}
     for size in (1, 3, 4):

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from qsim.errors import InputError, ModelError, UsageError
+from qsim.errors import InputError, UsageError
 from tests.qsim.quantizer.graphs import Fn, Residual, calls, quantized, sqnr
 
 
@@ -95,7 +95,7 @@ def test_in_place_operators_mean_what_they_meant():
     assert not any(n.target._schema.is_mutable for n in calls(q.graph))
 
 
-def test_a_model_with_state_is_refused():
+def test_a_buffer_that_is_written_is_a_state_of_the_graphs():
     class Counter(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -105,8 +105,16 @@ def test_a_model_with_state_is_refused():
             self.seen += 1
             return x + self.seen
 
-    with pytest.raises(ModelError, match="writes into its buffer 'seen'"):
-        quantized(Counter(), torch.randn(3, 4))
+    model, x = Counter(), torch.randn(3, 4)
+    q = quantized(model, x)
+    assert [state.name for state in q.states] == ["seen"]
+    assert not q.batch
+    assert "'seen' keeps its size" in q.fixed
+    assert model.seen == 0
+    y, seen = q.float_graph(x, torch.ones(1))
+    assert torch.equal(y, x + 2)
+    assert seen == 2
+    assert q(x).shape == q(x).shape == (3, 4)
 
 
 def test_call_checks_its_inputs():

@@ -38,7 +38,7 @@ def test_the_names_are_torchaos_own() -> None:
 
     def converted(prepare: Callable[..., GraphModule], convert: Callable[..., GraphModule]) -> str:
         quantizer = TargetQuantizer(target, QuantizeConfig())
-        prepared = prepare(simple_graph(program, target), quantizer)
+        prepared = prepare(simple_graph(program, target)[0], quantizer)
         observed = prepared.code
         prepared(x)
         quantizer.settle()
@@ -50,7 +50,7 @@ def test_the_names_are_torchaos_own() -> None:
 def test_the_parameters_are_copies() -> None:
     net = _Net()
     program = capture(net, (torch.randn(2, 2, 6, 6),)).program
-    graph = simple_graph(program, Target.load("tflite"))
+    graph, _ = simple_graph(program, Target.load("tflite"))
     own = {value.data_ptr() for value in graph.state_dict().values()}
     assert own
     assert own.isdisjoint(value.data_ptr() for value in net.state_dict().values())

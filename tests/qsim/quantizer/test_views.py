@@ -28,7 +28,7 @@ def _no_gradients():
 def passed(exported: Any) -> Any:
     """Return an exported program's graph after all passes."""
     with quiet():
-        return simple_graph(exported, TFLITE)
+        return simple_graph(exported, TFLITE)[0]
 
 
 def simplified(model: nn.Module, x: torch.Tensor) -> Any:

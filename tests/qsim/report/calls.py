@@ -266,6 +266,12 @@ def _plain() -> Iterator[Case]:
     yield Case("strided_slice", "", [x],
                {"starts": [0, 1, 5], "steps": [1, 0, -2], "sizes": [-1, 3, 3]})  # fmt: skip
     yield Case("gather", "", [x], {"axis": 2}, {"operand1": np.array([5, 0, 0, 2])})
+    for ring in (False, True):
+        yield Case("cache_write", f"ring {ring}", [x, y[:, :1]], {"axis": 1, "ring": ring},
+                   {"operand2": np.array([1])})  # fmt: skip
+    rows, which = _codes(7, 3)[:7], np.arange(x[..., 0].size).reshape(x[..., 0].shape)
+    which = (which % 7).astype(np.int8)
+    yield Case("embedding", "", [which], {}, {"operand0": rows})
     yield Case("minimum", "", [x, y], {})
     yield Case("maximum", "", [x, y], {})
     yield Case("shift_right", "", [x, (y & 7).astype(np.int8) - 4],

@@ -202,6 +202,7 @@ def test_bindings_say_what_may_be_overwritten() -> None:
     assert whole == {
         *("add", "bias_add", "clamp", "interpolate", "lookup", "maximum", "minimum", "mul"),
         *("prelu", "requantize", "reshape", "shift_right", "sub", "integer_function"),
+        "cache_write",
     }
     for binding in PRIMITIVES.values():
         assert set(binding.overwrites) <= set(binding.operands) - set(binding.constant)

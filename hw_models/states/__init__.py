@@ -1,0 +1,1 @@
+"""Primitives that write into what a network keeps from one step to the next."""

@@ -1,0 +1,86 @@
+"""transformers' static caches, wrapped as its own recipe for ExecuTorch wraps them."""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+import qsim
+from tests.qsim.states.decoder import TARGET
+
+pytestmark = [
+    pytest.mark.soak,
+    pytest.mark.skipif(
+        importlib.util.find_spec("transformers") is None, reason="transformers is not installed"
+    ),
+]
+LENGTH = 12
+
+
+def model(name: str) -> Any:
+    import transformers
+
+    if name == "llama":
+        config: Any = transformers.LlamaConfig(
+            vocab_size=24, hidden_size=16, intermediate_size=24, num_hidden_layers=1,
+            num_attention_heads=2, num_key_value_heads=1, max_position_embeddings=64,
+        )  # fmt: skip
+        return transformers.LlamaForCausalLM(config)
+    config = transformers.GPT2Config(
+        vocab_size=24, n_embd=16, n_layer=1, n_head=2, n_positions=64, bos_token_id=0,
+        eos_token_id=0,
+    )  # fmt: skip
+    return transformers.GPT2LMHeadModel(config)
+
+
+class Step(nn.Module):
+    """One token at a position, by position."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, tokens: torch.Tensor, at: torch.Tensor) -> Any:
+        return self.inner(input_ids=tokens, cache_position=at)
+
+
+@pytest.mark.parametrize("name", ["llama", "gpt2"])
+def test_a_static_cache_is_states(name: str) -> None:
+    from transformers import GenerationConfig
+    from transformers.integrations.executorch import TorchExportableModuleWithStaticCache
+
+    torch.manual_seed(0)
+    inner = model(name).eval()
+    inner.generation_config = GenerationConfig(
+        use_cache=True,
+        cache_implementation="static",
+        cache_config={"batch_size": 1, "max_cache_len": LENGTH},
+    )
+    module = Step(TorchExportableModuleWithStaticCache(inner)).eval()
+    tokens = torch.randint(0, 24, (LENGTH,), generator=torch.Generator().manual_seed(1))
+    steps = [(tokens[at].reshape(1, 1), torch.tensor([at])) for at in range(LENGTH)]
+    quantized = qsim.quantize(module, steps[0], TARGET, steps)
+    lowered = qsim.lower(quantized)
+    assert lowered.host_operators == ()
+    assert [(s.name, s.value.dtype) for s in lowered.states] == [
+        ("inner.key_cache_0", "int8"),
+        ("inner.value_cache_0", "int8"),
+    ]
+    session, held = lowered.session(), [state.initial for state in quantized.states]
+    exact = list(held)
+    for tokens_, at in steps:
+        made = session(tokens_, at)
+        right, *held = quantized.graph(tokens_, at, *held)
+        real, *exact = quantized.float_graph(tokens_, at, *exact)
+        with torch.no_grad():
+            wanted = module(tokens_, at)
+        assert (made - right).abs().max() <= 0.1 * right.abs().max()
+        torch.testing.assert_close(real, wanted, rtol=1e-3, atol=1e-4)
+    session.reset()
+    assert len(session.generate([1], LENGTH - 1)) == LENGTH - 1
+    with pytest.raises(qsim.InputError, match=rf"not {LENGTH}"):
+        session.generate([2], 2)

@@ -181,15 +181,15 @@ def test_inputs_beyond_the_bounds_are_refused() -> None:
     model, target, x = Plain().eval(), Target.load("tflite"), inputs(1, 3, 4)
     dims = {"x": {1: (2, 4)}}
     for given, calibration, where in (
-        (inputs(1, 1, 4), None, r"example_inputs\[0\]"),
-        (x, [(inputs(1, 5, 4),)], r"calibration\[0\]"),
+        (inputs(1, 1, 4), None, "example_inputs, input 0"),
+        (x, [(inputs(1, 5, 4),)], "calibration, input 0"),
     ):
         with pytest.raises(InputError, match=rf"{where}: .* \(accepted: lengths 2 to 4\)"):
             qsim.quantize(model, (given,), target, calibration=calibration, lengths=dims)
     quantized = qsim.quantize(model, (x,), target, lengths=dims)
     assert repr(quantized) == "<Quantized for tflite: inputs 4x4 (any batch, lengths 2 to 4)>"
     with pytest.raises(
-        InputError, match=r"inputs\[0\]: an empty sequence .accepted: lengths 2 to 4"
+        InputError, match=r"inputs, input 0: an empty sequence .accepted: lengths 2 to 4"
     ):
         quantized(torch.zeros(1, 0, 4))
     with pytest.raises(UsageError, match=r"length is 5 .accepted: 2 to 4"):

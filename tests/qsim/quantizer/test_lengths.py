@@ -57,6 +57,21 @@ class Strided(nn.Module):
         return y, y[:, :, -1]
 
 
+class First(Plain):
+    """Reads the first element: alone, that is the whole sequence, and no element is taken."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.a(x)[:, 0]
+
+
+class Rows(Plain):
+    """Folds the sequence into the batch, as GPT-2 does: one element is not folded."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        rows = torch.addmm(self.a.bias, x.reshape(-1, 4), self.a.weight)
+        return torch.relu(rows).reshape(x.shape)
+
+
 class Fixed(Plain):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.a(x).reshape(-1, 20)
@@ -175,6 +190,21 @@ def test_a_stride_divides_the_length() -> None:
         torch.testing.assert_close(found, wanted, rtol=0, atol=0.02)
     with pytest.raises(ModelError, match=r"Not all values of length .* generated guard .* != 1"):
         qsim.quantize(Strided().eval(), (x,), target, lengths=({2: (2, 9)},))
+
+
+@pytest.mark.parametrize("model", [First, pytest.param(Rows, marks=pytest.mark.soak)])
+def test_one_element_follows_from_the_others(model: type[Plain]) -> None:
+    torch.manual_seed(0)
+    net, x = model().eval(), inputs(2, 5, 4)
+    quantized = qsim.quantize(net, (x,), Target.load("tflite"), lengths=({1: (1, 5)},))
+    lowered = qsim.lower(quantized)
+    assert lowered.lengths is not None
+    assert (lowered.lengths.least, lowered.lengths.regular) == (1, 2)
+    calls = [[call.primitive for call in lowered.at(s).programs[0].calls] for s in (1, 2)]
+    assert calls[0] == calls[1]
+    one = lowered(x[:, :1])
+    assert torch.equal(one.reshape(2, 4), lowered(x[:, :2]).reshape(2, -1)[:, :4])
+    torch.testing.assert_close(one, net(x[:, :1]).detach(), rtol=0, atol=0.05)
 
 
 def test_inputs_beyond_the_bounds_are_refused() -> None:

@@ -48,7 +48,7 @@ class Bounds:
         for index, length in found.items():
             if not self.least <= length <= self.most:
                 what = "an empty sequence" if length == 0 else f"a sequence of length {length}"
-                raise InputError(f"{what}", where=f"{where}[{index}]", accepted=f"lengths {self}")
+                raise InputError(what, where=f"{where}, input {index}", accepted=f"lengths {self}")
         if len(set(found.values())) > 1:
             raise InputError(
                 f"has sequences of lengths {', '.join(map(str, found.values()))}",

@@ -57,6 +57,21 @@ class Strided(nn.Module):
         return y, y[:, :, -1]
 
 
+class First(Plain):
+    """Reads the first element: alone, that is the whole sequence, and no element is taken."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.a(x)[:, 0]
+
+
+class Rows(Plain):
+    """Folds the sequence into the batch, as GPT-2 does: one element is not folded."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        rows = torch.addmm(self.a.bias, x.reshape(-1, 4), self.a.weight)
+        return torch.relu(rows).reshape(x.shape)
+
+
 class Fixed(Plain):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.a(x).reshape(-1, 20)
@@ -177,19 +192,34 @@ def test_a_stride_divides_the_length() -> None:
         qsim.quantize(Strided().eval(), (x,), target, lengths=({2: (2, 9)},))
 
 
+@pytest.mark.parametrize("model", [First, pytest.param(Rows, marks=pytest.mark.soak)])
+def test_one_element_follows_from_the_others(model: type[Plain]) -> None:
+    torch.manual_seed(0)
+    net, x = model().eval(), inputs(2, 5, 4)
+    quantized = qsim.quantize(net, (x,), Target.load("tflite"), lengths=({1: (1, 5)},))
+    lowered = qsim.lower(quantized)
+    assert lowered.lengths is not None
+    assert (lowered.lengths.least, lowered.lengths.regular) == (1, 2)
+    calls = [[call.primitive for call in lowered.at(s).programs[0].calls] for s in (1, 2)]
+    assert calls[0] == calls[1]
+    one = lowered(x[:, :1])
+    assert torch.equal(one.reshape(2, 4), lowered(x[:, :2]).reshape(2, -1)[:, :4])
+    torch.testing.assert_close(one, net(x[:, :1]).detach(), rtol=0, atol=0.05)
+
+
 def test_inputs_beyond_the_bounds_are_refused() -> None:
     model, target, x = Plain().eval(), Target.load("tflite"), inputs(1, 3, 4)
     dims = {"x": {1: (2, 4)}}
     for given, calibration, where in (
-        (inputs(1, 1, 4), None, r"example_inputs\[0\]"),
-        (x, [(inputs(1, 5, 4),)], r"calibration\[0\]"),
+        (inputs(1, 1, 4), None, "example_inputs, input 0"),
+        (x, [(inputs(1, 5, 4),)], "calibration, input 0"),
     ):
         with pytest.raises(InputError, match=rf"{where}: .* \(accepted: lengths 2 to 4\)"):
             qsim.quantize(model, (given,), target, calibration=calibration, lengths=dims)
     quantized = qsim.quantize(model, (x,), target, lengths=dims)
     assert repr(quantized) == "<Quantized for tflite: inputs 4x4 (any batch, lengths 2 to 4)>"
     with pytest.raises(
-        InputError, match=r"inputs\[0\]: an empty sequence .accepted: lengths 2 to 4"
+        InputError, match=r"inputs, input 0: an empty sequence .accepted: lengths 2 to 4"
     ):
         quantized(torch.zeros(1, 0, 4))
     with pytest.raises(UsageError, match=r"length is 5 .accepted: 2 to 4"):

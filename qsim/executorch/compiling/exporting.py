@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.fx import GraphModule
 
-from qsim.errors import UsageError
+from qsim.errors import ModelError, UsageError
 from qsim.executorch.compiling.quantize_io import quantize_io
 from qsim.executorch.compiling.view import MARK
 from qsim.graph import quiet
@@ -39,8 +39,8 @@ def export(
 
     Raises:
         UsageError: both sizes, a size below 1, or a size for a network that fixes its batch.
-        ModelError: with ``quantized_io``, an input that nothing quantizes, or an output that is
-            computed in float.
+        ModelError: a state that does not begin with zeros; with ``quantized_io``, an input that
+            nothing quantizes, or an output that is computed in float.
     """
     if quantized.lengths is not None:
         raise UsageError(
@@ -58,6 +58,13 @@ def export(
         raise UsageError(
             "the network fixes its batch", where="export", accepted="neither batch nor max_batch"
         )
+    for state in quantized.states:
+        if bool(state.initial.any()):
+            raise ModelError(
+                "ExecuTorch begins with zeros in every buffer that a model writes into",
+                where=f"buffer {state.name!r}",
+                accepted="a state that begins with zeros",
+            )
     examples = quantized.example_inputs
     dynamic = None
     if max_batch is not None and max_batch > 1:

@@ -192,12 +192,33 @@ def test_first_values_that_are_not_zero_are_codes_too() -> None:
     model = Shifted().eval()
     model.window[:, 1] = 1.0
     steps = [drawn(1, 1, 4)(at) for at in range(3)]
-    lowered = qsim.lower(qsim.quantize(model, steps[0], qsim.Target.load("tflite"), steps))
+    quantized = qsim.quantize(model, steps[0], qsim.Target.load("tflite"), steps)
+    lowered = qsim.lower(quantized)
     (state,) = lowered.states
     codes = lowered.session().states["window"].astype(np.float64)
     real = (codes - state.value.zero_point) * state.value.scale
     np.testing.assert_allclose(real, model.window.numpy(), atol=state.value.scale / 2)
     assert model.window[0, 1, 0] == 1.0
+    pytest.importorskip("executorch")
+    from qsim.executorch import export
+
+    with pytest.raises(qsim.ModelError, match="buffer 'window': ExecuTorch begins with zeros"):
+        export(quantized)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize(("name", "target", "kinds"), CASES)
+def test_a_pte_keeps_them_too(name: str, target: str, kinds: dict[str, str]) -> None:
+    pytest.importorskip("executorch")
+    from qsim.executorch import Pte, to_edge
+
+    del kinds
+    quantized, lowered, _ = made(name, target)
+    session, program = lowered.session(), Pte(to_edge(quantized).to_pte())
+    for at in range(COUNT):
+        step = MODELS[name][1](at)
+        for one, two in zip(leaves(session(*step)), leaves(program(*step)), strict=True):
+            assert torch.equal(one, two)
 
 
 def test_a_pt2_file_has_no_states(tmp_path: Any) -> None:

@@ -31,12 +31,13 @@ from qsim.graph import (
     nodes,
     shape,
 )
+from qsim.lowering.turns import turns
 from qsim.lowering.view import is_dequantize
 from qsim.registry import Reason
 from qsim.registry import patterns as registry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     import torch
     from torch.fx import GraphModule, Node
@@ -54,10 +55,12 @@ class Composition:
     Attributes:
         members: in the order of the graph; the last one makes the result.
         source: the tensor that they read.
+        pattern: the name of the pattern that lowers them.
     """
 
     members: tuple[Node, ...]
     source: Node
+    pattern: str = "composition"
 
     @property
     def root(self) -> Node:
@@ -81,9 +84,10 @@ def table_primitive(members: Iterable[Node], target: Target) -> str:
 
 def find(graph: Iterable[Node], target: Target) -> dict[Node, Composition]:
     """Return what is worth a table in a float graph, by the operator that makes the result."""
-    found: dict[Node, Composition] = {}
-    taken: set[Node] = set()
-    for node in reversed(list(graph)):
+    given = list(graph)
+    found = {root: Composition(*whole, "rotary") for root, whole in turns(given, target).items()}
+    taken = {node for whole in found.values() for node in whole.members}
+    for node in reversed(given):
         if node in taken or not is_float(node) or not _is_ours(node, target):
             continue
         whole = _largest(node, target)
@@ -185,13 +189,11 @@ def _gains(whole: Composition, target: Target) -> bool:
     return calls > 1 and (curved or target.input.bits <= _NARROW)
 
 
-def members_between(anchor: Node) -> tuple[Node, ...]:
+def members_between(anchor: Node, wanted: Collection[str]) -> tuple[Node, ...]:
     """Return the operators of a Q/DQ graph from one dequantized tensor to ``anchor``, in order.
 
-    Empty where there are other operators between, or codes of more than one tensor.
+    Empty where there are others than the wanted between, or codes of more than one tensor.
     """
-    if not is_elementwise(anchor):
-        return ()
     members: set[Node] = set()
     sources: set[Any] = set()
     waiting = [anchor]
@@ -205,9 +207,9 @@ def members_between(anchor: Node) -> tuple[Node, ...]:
                 continue
             if is_dequantize(read):
                 sources.add(read.args[0])
-            elif is_elementwise(read):
+            elif read.name in wanted:
                 waiting.append(read)
-            else:
+            elif is_float(read) or not nodes.is_size(read):
                 return ()
     return tuple(sorted(members)) if len(sources) == 1 else ()
 

@@ -72,7 +72,8 @@ class Matcher:
         aliases: quantize nodes that only rename another integer tensor (identity operators).
         reasons: why an operator that has a family stays on the host.
         foreign: those whose parameters are none of the target's, in order.
-        composed: operators of the float graph that one table may stand for, by the last of them.
+        composed: operators of the float graph that one call may stand for, by the last of them,
+            with the pattern that lowers them.
     tableless: why operators stay that one table would stand for, had the target such tables.
     """
 
@@ -89,13 +90,13 @@ class Matcher:
     aliases: dict[Node, Node] = field(default_factory=dict)
     reasons: dict[Node, Reason] = field(default_factory=dict)
     foreign: list[tuple[Node, SchemeError]] = field(default_factory=list)
-    composed: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    composed: dict[str, tuple[tuple[str, ...], str]] = field(default_factory=dict)
     tableless: dict[str, Reason] = field(default_factory=dict)
 
     def run(self) -> None:
         """Visit every quantize node, and every operator that makes positions."""
         self.composed = {
-            root.name: tuple(node.name for node in found.members)
+            root.name: (tuple(node.name for node in found.members), found.pattern)
             for root, found in composition.find(self.origins.values(), self.target).items()
         }
         self.tableless = composition.tableless(self.origins.values(), self.target)
@@ -147,8 +148,8 @@ class Matcher:
     def _visit_composition(self, quantize: Node) -> bool:
         """Lower several operators as one; False where there is one, or codes between them."""
         anchor: Any = quantize.args[0]
-        wanted = self.composed.get(getattr(anchor, "name", ""))
-        members = composition.members_between(anchor) if wanted else ()
+        wanted, pattern = self.composed.get(getattr(anchor, "name", ""), ((), ""))
+        members = composition.members_between(anchor, wanted) if wanted else ()
         if not members or tuple(node.name for node in members) != wanted:
             return False
         if not self.skipped.isdisjoint(wanted):
@@ -166,7 +167,7 @@ class Matcher:
                 layer_of(anchor),
                 members,
             )
-            self._build(match, registry.builtin("composition"), {})
+            self._build(match, registry.builtin(pattern), {})
         except (NotLowerableError, TargetError) as reason:
             self._refuse((anchor, members), _reason(reason))
             self._note_foreign(anchor, reason)

@@ -64,6 +64,7 @@ BUILTIN: Final[tuple[str, ...]] = (
     "move",
     "identity",
     "composition",
+    "rotary",
 )
 _registered: dict[str, Pattern] = {}
 _table: dict[Any, tuple[Pattern, ...]] = {}

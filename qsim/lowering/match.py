@@ -41,6 +41,7 @@ POSITION_BITS: Final = 64  # as torch counts positions, so that the host may rea
 _INTEGERS: Final = {
     **{f"int{bits}": (bits, True) for bits in (8, 16, 32, 64)},
     "uint8": (8, False),
+    "bool": (1, False),
 }
 
 _FLOAT: Final = Reason("operand", "it does not stand between dequantize and quantize")
@@ -149,7 +150,7 @@ class Matcher:
         """Lower several operators as one; False where there is one, or codes between them."""
         anchor: Any = quantize.args[0]
         wanted, pattern = self.composed.get(getattr(anchor, "name", ""), ((), ""))
-        members = composition.members_between(anchor, wanted) if wanted else ()
+        members = composition.members_between(anchor, wanted, self.origins) if wanted else ()
         if not members or tuple(node.name for node in members) != wanted:
             return False
         if not self.skipped.isdisjoint(wanted):
@@ -157,6 +158,7 @@ class Matcher:
         reads = (read for node in members for read in node.all_input_nodes)
         source = next(filter(is_dequantize, reads))
         try:
+            known = registry.builtin(pattern)
             match = Match(
                 anchor,
                 self.origins.get(anchor.name, anchor),
@@ -166,8 +168,9 @@ class Matcher:
                 self.codes[quantize],
                 layer_of(anchor),
                 members,
+                integers=tuple(map(self._integers, known.integers(anchor))),
             )
-            self._build(match, registry.builtin(pattern), {})
+            self._build(match, known, {})
         except (NotLowerableError, TargetError) as reason:
             self._refuse((anchor, members), _reason(reason))
             self._note_foreign(anchor, reason)

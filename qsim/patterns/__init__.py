@@ -16,6 +16,7 @@
 | unary            | gelu, silu, sin, floor, leaky_relu, ...    | lookup or interpolate       |
 | prelu            | prelu                                      | prelu                       |
 | arithmetic       | gelu, silu, exp, reciprocal, rsqrt         | integer_function            |
+| masked_softmax   | softmax, and a mask of run time before it  | masked_softmax, requantize* |
 | layer_norm, ...  | layer_norm, rms_norm, group_norm           | the same                    |
 | composition      | several element-wise operators, one tensor | lookup or interpolate       |
 | rotary           | several that turn pairs of channels        | rotary                      |

@@ -65,6 +65,7 @@ BUILTIN: Final[tuple[str, ...]] = (
     "identity",
     "composition",
     "rotary",
+    "masked_softmax",
 )
 _registered: dict[str, Pattern] = {}
 _table: dict[Any, tuple[Pattern, ...]] = {}

@@ -36,6 +36,7 @@ BUILTIN: Final[frozenset[str]] = frozenset(
         "linear_groups",
         "linear_pairs",
         "lookup",
+        "masked_softmax",
         "matmul",
         "max_pool",
         "maximum",

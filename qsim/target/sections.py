@@ -110,6 +110,7 @@ PrimitiveName: TypeAlias = Literal[
     "rotary",
     "integer_function",
     "embedding",
+    "masked_softmax",
 ]
 
 # What quantizing at run time, the product and its way back to float32 are made of.

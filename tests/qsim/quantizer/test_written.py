@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import pytest
 import torch
+from torch.fx import Node
 
 import qsim
 from qsim.graph import capture, nodes, quiet
@@ -58,21 +58,28 @@ OTHERS: dict[str, Function] = {
 }
 
 
-def _norms(function: Function, target: qsim.Target) -> list[str]:
-    """Return the names of norms in the plain graph, which computes what the function does."""
-    model = Fn(lambda _, x: function(x * 1.5)).eval()
+def _norms(target: qsim.Target) -> dict[str, list[str]]:
+    """Return the norms behind each output of a plain graph that computes what all functions do."""
+    functions = RMS | LAYER | OTHERS
+    model = Fn(lambda _, x: tuple(function(x * 1.5) for function in functions.values())).eval()
     with quiet(), torch.no_grad():
         graph = simple_graph(capture(model, (X,)).program, target)
-        torch.testing.assert_close(graph(X), model(X), rtol=1e-5, atol=1e-6)
-    names = (nodes.operator_name(node) for node in graph.graph.nodes)
-    return [name for name in names if name.endswith("_norm")]
+        for made, wanted in zip(graph(X), model(X), strict=True):
+            torch.testing.assert_close(made, wanted, rtol=1e-5, atol=1e-6)
+    outputs = list(graph.graph.nodes)[-1].args[0]
+    return {name: _behind(node) for name, node in zip(functions, outputs, strict=True)}
 
 
-@pytest.mark.parametrize("name", [*RMS, *LAYER, *OTHERS])
-def test_what_is_a_norm_of_rows_becomes_one_operator(name: str) -> None:
-    wanted = ["rms_norm"] if name in RMS else ["layer_norm"] if name in LAYER else []
-    assert _norms((RMS | LAYER | OTHERS)[name], UNITS) == wanted
+def _behind(node: Node) -> list[str]:
+    names = [name for read in node.all_input_nodes for name in _behind(read)]
+    own = nodes.operator_name(node)
+    return [*names, own] if own.endswith("_norm") else names
+
+
+def test_what_is_a_norm_of_rows_becomes_one_operator() -> None:
+    wanted = {key: ["rms_norm"] for key in RMS} | {key: ["layer_norm"] for key in LAYER}
+    assert _norms(UNITS) == wanted | {name: [] for name in OTHERS}
 
 
 def test_a_target_without_the_primitive_keeps_plain_operators() -> None:
-    assert _norms(RMS["rsqrt"], TFLITE) == _norms(LAYER["var"], TFLITE) == []
+    assert not any(_norms(TFLITE).values())

@@ -1,7 +1,7 @@
 """A pass over norms that a model writes by hand: one operator, where the target has its primitive.
 
 ``x * rsqrt(mean(x * x) + eps) * w`` is an RMS norm (LLaMA's and T5's, casts to float32 included).
-If what is normalized is ``x - mean(x)``, it is a layer norm, as it is with ``x.var(unbiased=False)``
+If what is normalized is ``x - mean(x)``, it is a layer norm, as it is with ``var(unbiased=False)``
 for the mean of squares; ``+ b`` may follow. Between codes each step would lose half a code, and the
 mean of squares most of them.
 """

@@ -137,11 +137,12 @@ def _hidden(
     if found is None:
         return None
     operator = _aten.ne.Scalar if found.nonzero else _aten.eq.Scalar
-    made = insert(graph, x, operator, found.source, 0, name="hides")
-    made = insert(graph, x, _aten.reshape.default, made, [-1, *found.sizes], name="hidden")
+    made = unmarked(insert(graph, x, operator, found.source, 0, name="hides"))
+    shape = [-1, *found.sizes]
+    made = unmarked(insert(graph, x, _aten.reshape.default, made, shape, name="hidden"))
     if bool(found.always.any()):
         always = add_constant(graph, x, f"{mask.name}_always", found.always)
-        made = insert(graph, x, _aten.logical_or.default, made, always, name="hidden")
+        made = unmarked(insert(graph, x, _aten.logical_or.default, made, always, name="hidden"))
     return made
 
 

@@ -15,6 +15,7 @@ from qsim.graph.elementwise import (
     mark_several,
 )
 from qsim.graph.free_lengths import with_lengths
+from qsim.graph.masked import Masked, read_masked
 from qsim.graph.nodes import attribute, clamp_range, is_float, is_parameter, kind, shape
 from qsim.graph.places import place
 
@@ -24,6 +25,7 @@ __all__ = [
     "Arguments",
     "Batch",
     "Captured",
+    "Masked",
     "attribute",
     "batch_dims",
     "capture",
@@ -39,6 +41,7 @@ __all__ = [
     "mark_several",
     "place",
     "quiet",
+    "read_masked",
     "rows_of",
     "shape",
     "with_lengths",

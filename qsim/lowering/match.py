@@ -41,6 +41,7 @@ POSITION_BITS: Final = 64  # as torch counts positions, so that the host may rea
 _INTEGERS: Final = {
     **{f"int{bits}": (bits, True) for bits in (8, 16, 32, 64)},
     "uint8": (8, False),
+    "bool": (1, False),
 }
 
 _FLOAT: Final = Reason("operand", "it does not stand between dequantize and quantize")
@@ -72,7 +73,8 @@ class Matcher:
         aliases: quantize nodes that only rename another integer tensor (identity operators).
         reasons: why an operator that has a family stays on the host.
         foreign: those whose parameters are none of the target's, in order.
-        composed: operators of the float graph that one table may stand for, by the last of them.
+        composed: operators of the float graph that one call may stand for, by the last of them,
+            with the pattern that lowers them.
     tableless: why operators stay that one table would stand for, had the target such tables.
     """
 
@@ -89,13 +91,13 @@ class Matcher:
     aliases: dict[Node, Node] = field(default_factory=dict)
     reasons: dict[Node, Reason] = field(default_factory=dict)
     foreign: list[tuple[Node, SchemeError]] = field(default_factory=list)
-    composed: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    composed: dict[str, tuple[tuple[str, ...], str]] = field(default_factory=dict)
     tableless: dict[str, Reason] = field(default_factory=dict)
 
     def run(self) -> None:
         """Visit every quantize node, and every operator that makes positions."""
         self.composed = {
-            root.name: tuple(node.name for node in found.members)
+            root.name: (tuple(node.name for node in found.members), found.pattern)
             for root, found in composition.find(self.origins.values(), self.target).items()
         }
         self.tableless = composition.tableless(self.origins.values(), self.target)
@@ -147,8 +149,8 @@ class Matcher:
     def _visit_composition(self, quantize: Node) -> bool:
         """Lower several operators as one; False where there is one, or codes between them."""
         anchor: Any = quantize.args[0]
-        wanted = self.composed.get(getattr(anchor, "name", ""))
-        members = composition.members_between(anchor) if wanted else ()
+        wanted, pattern = self.composed.get(getattr(anchor, "name", ""), ((), ""))
+        members = composition.members_between(anchor, wanted, self.origins) if wanted else ()
         if not members or tuple(node.name for node in members) != wanted:
             return False
         if not self.skipped.isdisjoint(wanted):
@@ -156,6 +158,7 @@ class Matcher:
         reads = (read for node in members for read in node.all_input_nodes)
         source = next(filter(is_dequantize, reads))
         try:
+            known = registry.builtin(pattern)
             match = Match(
                 anchor,
                 self.origins.get(anchor.name, anchor),
@@ -165,8 +168,9 @@ class Matcher:
                 self.codes[quantize],
                 layer_of(anchor),
                 members,
+                integers=tuple(map(self._integers, known.integers(anchor))),
             )
-            self._build(match, registry.builtin("composition"), {})
+            self._build(match, known, {})
         except (NotLowerableError, TargetError) as reason:
             self._refuse((anchor, members), _reason(reason))
             self._note_foreign(anchor, reason)

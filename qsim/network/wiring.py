@@ -50,9 +50,11 @@ def check_network(network: Network) -> None:
 
 
 def _integers(spec: ValueSpec) -> FixedFormat | None:
-    """Return what integers hold that stand for themselves; None for floats and bools."""
+    """Return what integers and bools hold that stand for themselves; None for floats."""
     from hw_models import FixedFormat
 
+    if spec.dtype == "bool":
+        return FixedFormat(1, signed=False)
     if spec.dtype.lstrip("u")[:3] != "int":
         return None
     return FixedFormat(8 * np.dtype(spec.dtype).itemsize, signed=spec.dtype[0] != "u")

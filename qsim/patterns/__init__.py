@@ -16,8 +16,10 @@
 | unary            | gelu, silu, sin, floor, leaky_relu, ...    | lookup or interpolate       |
 | prelu            | prelu                                      | prelu                       |
 | arithmetic       | gelu, silu, exp, reciprocal, rsqrt         | integer_function            |
+| masked_softmax   | softmax, and a mask of run time before it  | masked_softmax, requantize* |
 | layer_norm, ...  | layer_norm, rms_norm, group_norm           | the same                    |
 | composition      | several element-wise operators, one tensor | lookup or interpolate       |
+| rotary           | several that turn pairs of channels        | rotary                      |
 | softmax          | softmax                                    | softmax, requantize*        |
 | max_pool         | max_pool, adaptive_max_pool                | max_pool, reshape*          |
 | avg_pool         | avg_pool, adaptive_avg_pool, spatial mean  | avg_pool, reshape*          |

@@ -65,6 +65,8 @@ BUILTIN: Final[tuple[str, ...]] = (
     "move",
     "identity",
     "composition",
+    "rotary",
+    "masked_softmax",
 )
 _registered: dict[str, Pattern] = {}
 _table: dict[Any, tuple[Pattern, ...]] = {}

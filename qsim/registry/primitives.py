@@ -37,6 +37,7 @@ BUILTIN: Final[frozenset[str]] = frozenset(
         "linear_groups",
         "linear_pairs",
         "lookup",
+        "masked_softmax",
         "matmul",
         "max_pool",
         "maximum",

@@ -110,6 +110,7 @@ PrimitiveName: TypeAlias = Literal[
     "rotary",
     "integer_function",
     "embedding",
+    "masked_softmax",
     "cache_write",
 ]
 

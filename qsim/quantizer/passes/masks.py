@@ -35,7 +35,7 @@ _KNOWN: Final = "qsim_known_masks"
 _TABLE: Final = "qsim_rows"
 _MOVES: Final = (_aten.reshape.default, _aten.permute.default)
 # Below this a constant is a mask: exp of it is 0 in float32, however softmax shifts its scores.
-_HIDDEN: Final = -4096.0
+HIDDEN: Final = -4096.0
 # What hides until the range of scores is known, far below any of them.
 _FAR: Final = -(2.0**30)
 # How far below the least score a hidden one lies: exp(-12) is 1/160000, less than a 16-bit code.
@@ -109,7 +109,7 @@ def _mask(graph: GraphModule, node: Node) -> None:
     if found is None:
         return
     scores, values = found
-    hidden = values <= _HIDDEN
+    hidden = values <= HIDDEN
     known: frozenset[str] | None = graph.meta.get(_KNOWN)
     if known is not None:
         if node.name not in known:

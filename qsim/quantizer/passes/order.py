@@ -41,6 +41,7 @@ from qsim.quantizer.passes.spelling import (
     positional,
     positions_of_max,
 )
+from qsim.quantizer.passes.written import masked_softmaxes, whole_norms
 from qsim.registry import Pass, ordered
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ BUILTIN: Final = (
         fold_constants,
     ),
     Pass(plain_repeats.__name__, plain_repeats),
+    Pass(whole_norms.__name__, whole_norms),
     *_builtin(
         plain_masks,
         plain_products,
@@ -93,6 +95,7 @@ BUILTIN: Final = (
     ),
     Pass(position_tables.__name__, position_tables),
     Pass(plain_attention.__name__, plain_attention),
+    Pass(masked_softmaxes.__name__, masked_softmaxes),
     *_builtin(finite_masks),
 )
 

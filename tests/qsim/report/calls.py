@@ -242,6 +242,10 @@ def _tables() -> Iterator[Case]:
     ):
         attributes = {"scheme": encode_scheme(softmax, "s", {}), "axis": 1, "output": _OUT}
         yield Case("softmax", _kind(softmax), [x], attributes)
+        hidden = {"hides": "zero", "allowed": {"constant": "allowed"}}
+        marks = np.array([[1, 0, 2, 1, 1, 1], [0] * 6, [1] * 6], np.int8)[:, None]
+        yield Case("masked_softmax", _kind(softmax), [x, marks], attributes | hidden,
+                   {"allowed": np.tril(np.ones(x.shape[1:], np.int8))})  # fmt: skip
     for mode in ("nearest", "bilinear"):
         sized = {"size": [6, 8], "mode": mode, "align_corners": False, "half_pixel_centers": True}
         yield Case("resize", mode, [plane], sized)

@@ -55,6 +55,11 @@ def scaled(n: Any, places: Any, select: Select = if_else) -> Any:
     return (n << up) >> down
 
 
+def rounded(n: Any, places: Any) -> Any:
+    """Return ``n / 2**places``, rounded half up; places is not negative."""
+    return (n + ((n - n + 1 << places) >> 1)) >> places
+
+
 def moved(n: Any, places: int) -> Any:
     """Return ``floor(n * 2**places)`` of a number of either sign."""
     return n * (1 << places) if places >= 0 else n >> -places

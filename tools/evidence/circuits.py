@@ -29,6 +29,9 @@ SHARED: Final = {
     "strided_slice": "move",
     "permute": "move",
     "gather": "move",
+    "layer_norm": "norm",
+    "group_norm": "norm",
+    "rms_norm": "norm",
 }
 _MUTATED: Final = frozenset(SHARED.get(name, name) for name in PRIMITIVES)
 _SCALES: Final = (0.125, 0.25, 0.5)  # powers of two: every adder and every requantizer takes them

@@ -14,6 +14,7 @@ import numpy as np
 
 from qsim.cosim.explaining.definition import Definition
 from qsim.cosim.explaining.moves import move
+from qsim.cosim.explaining.norms import norm
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -212,4 +213,7 @@ _MAKERS: Final[Mapping[str, Callable[[Case], Definition]]] = {
     "strided_slice": move,
     "permute": move,
     "gather": move,
+    "layer_norm": norm,
+    "group_norm": norm,
+    "rms_norm": norm,
 }

@@ -61,7 +61,7 @@ def rows(
         low, high = max(codes.min, -most), min(codes.max, most)
         return tuple(rng.randint(low, high) for _ in range(size))
 
-    yield from _plain(codes, draw(1)[0])
+    yield from _plain(codes, draw(1)[0] if x_zero_point is None else x_zero_point)
     for size in SIZES[1:]:
         for part in range(3):
             row = draw(size, _SMALL)
@@ -79,20 +79,20 @@ def rows(
         yield Rows(f"random-{made}", made_rows, v.RANDOM)
 
 
-def _plain(codes: FixedFormat, drawn: int) -> Iterator[Rows]:
+def _plain(codes: FixedFormat, other: int) -> Iterator[Rows]:
     """Give rows of equal codes, of the ends, and of one code that differs."""
     low, high = codes.min, codes.max
     for size in SIZES:
-        flat = tuple((code,) * size for code in (low, high, drawn))
+        flat = tuple((code,) * size for code in (low, high, 0, other))
         for epsilon in (0, 1):
             yield Rows(f"equal-{size}-{epsilon}", flat, v.EQUAL, epsilon)
     for size in (24, LONG):
         one = (low,) * (size - 1) + (high,)
-        other = (high,) * (size - 1) + (low,)
+        another = (high,) * (size - 1) + (low,)
         both = (low, high) * (size // 2)
         for unit in (False, True):
             name = f"ends-{size}-{'unit' if unit else 'scaled'}"
-            yield Rows(name, (one, other[::-1], both), v.EXTREME, 0, unit)
+            yield Rows(name, (one, another[::-1], both), v.EXTREME, 0, unit)
 
 
 def _tied(

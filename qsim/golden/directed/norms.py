@@ -178,7 +178,7 @@ class _Maker:
             return [0] * size, bias, self._norm(rows, 1.0, self.base.fraction)
         if rows.unit:
             return None, None, self._norm(rows, 1.0, self.base.fraction)
-        weight = [self.rng.choice((self.rng.randint(-most, most), most, -most)) for _ in range(size)]
+        weight = [self.rng.choice((self.rng.randint(-most, most), most, -most, 0)) for _ in range(size)]
         fraction = self.base.fraction
         while replace(self.base, fraction=fraction).largest(count) * (most + 1) * 2 >= _LIMIT:
             fraction -= 1

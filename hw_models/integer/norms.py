@@ -119,25 +119,22 @@ class IntegerNorm:
 
     def inverse_root(self, variance: Any, select: Select = if_else) -> tuple[Any, Any]:
         """Return f and k of ``1 <= V < 2**63``, an integer or a bit-vector: the definition."""
-        digits = outlined(length, variance, LENGTH, select=select)
-        k = step((2 * self.root_bits - digits) >> 1, "places")
-        window = step(outlined(scaled, variance, k + k, select=select), "window")
+        window, k = self.window(variance, select)
         held = step(outlined(root, window, self.root_bits, select=select), "root")
         most = held - held + (1 << (2 * self.root_bits - 1))
         f = outlined(quotient, most, held, self.root_bits + 1, select=select)
         return step(f, "reciprocal"), k
 
+    def window(self, variance: Any, select: Select = if_else) -> tuple[Any, Any]:
+        """Return what the root of V is taken of, and k: the definition."""
+        digits = outlined(length, variance, LENGTH, select=select)
+        k = step((2 * self.root_bits - digits) >> 1, "places")
+        return step(outlined(scaled, variance, k + k, select=select), "window"), k
+
     def normalized(self, d: Any, f: Any, k: Any) -> Any:
         """Return n, of the f and k of a V of at least ``2**guard``: the definition."""
         s = step(2 * self.root_bits - 1 - self.fraction - self.guard // 2 - k, "shift")
         return rounded(d * f, s)
-
-    def variance(self, count: Any, total: Any, squares: Any, select: Select = if_else) -> Any:
-        """Return V of a row's sums, integers or bit-vectors: the definition."""
-        exact = count * squares - total * total
-        least = exact - exact + (1 << self.guard)
-        grown = (exact << self.guard) + self.epsilon
-        return step(select(grown < least, least, grown), "variance")
 
     def reference(
         self,
@@ -152,7 +149,9 @@ class IntegerNorm:
         count = len(row)
         total = step(sum(row), "total") if centred else 0
         squares = step(sum(x * x for x in row), "squares")
-        f, k = self.inverse_root(self.variance(count, total, squares, select), select)
+        f, k = self.inverse_root(
+            variance_of(count, total, squares, self.epsilon, self.guard, select), select
+        )
         distances = (step(count * x - total, "distance") for x in row)
         values = [step(self.normalized(d, f, k), "normalized") for d in distances]
         factors, addends = weight or [1] * count, bias or [0] * count
@@ -183,6 +182,16 @@ class IntegerNorm:
             ("normalized", FixedFormat(32)),
             ("accumulator", FixedFormat(32)),
         )
+
+
+def variance_of(
+    count: Any, total: Any, squares: Any, epsilon: Any, guard: int, select: Select = if_else
+) -> Any:
+    """Return V of a row's sums, integers or bit-vectors: the definition."""
+    exact = count * squares - total * total
+    least = exact - exact + (1 << guard)
+    grown = (exact << guard) + epsilon
+    return step(select(grown < least, least, grown), "variance")
 
 
 def epsilon_of(eps: float, count: int, input_scale: float, guard: int = 6) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 from hw_models import FixedFormat
 from qsim.cosim.jobs import has_rtl, job
 from qsim.errors import UsageError
-from qsim.formal import PROVABLE
+from qsim.formal import IN_PARTS, PROVABLE
 from qsim.golden import Case
 from qsim.program import encode_scheme, format_to_json
 from qsim.target import derive
@@ -57,7 +57,7 @@ def circuit(primitive: str) -> Circuit | None:
     if not has_rtl(primitive):
         return None
     module = SHARED.get(primitive, primitive)
-    proved = primitive in PROVABLE or (FORMAL / f"{module}_formal.sv").is_file()
+    proved = primitive in (*PROVABLE, *IN_PARTS) or (FORMAL / f"{module}_formal.sv").is_file()
     return Circuit(module, proved, module in _MUTATED)
 
 

@@ -18,7 +18,7 @@
 // Output: a packet of count beats, in the order of the codes. From a row's last beat until its last result
 // is in the output register s_axis_tready is low. Reset drops the row and its results.
 //
-// Latency: 2 * ROOT_BITS + 6 cycles from a row's last beat to its first result. Throughput: one beat and one
+// Latency: 2 * ROOT_BITS + 7 cycles from a row's last beat to its first result. Throughput: one beat and one
 // result per cycle, one row at a time.
 //
 // s_axis_tdata, least significant field first:

@@ -47,7 +47,7 @@ def norm(case: Case) -> Definition:
     def compute(values: Values, select: Callable[[Any, Any, Any], Any]) -> Any:
         own = replace(scheme, epsilon=values["epsilon"][0], fraction=values["fraction"][0])
         count, place = len(values["x"]), values[_PLACE][0]
-        codes = [x - values["x_zero_point"][0] for x in values["x"]]
+        codes = values["x"] if centred else [x - values["x_zero_point"][0] for x in values["x"]]
         weight, bias = ([values[name][0]] * count for name in ("weight", "bias"))
         sums = own.reference(codes, weight, bias, centred=centred, select=select)
         numbers = {n: values[n][0] for n in ("multiplier", "shift", "addend") if n in values}

@@ -177,7 +177,12 @@ class _Maker:
             bias = [self.rng.choice(signed[-24:] if i % 2 else signed) for i in range(size)]
             return [0] * size, bias, self._norm(rows, 1.0, self.base.fraction)
         if rows.unit:
-            return None, None, self._norm(rows, 1.0, self.base.fraction)
+            norm = self._norm(rows, 1.0, self.base.fraction)
+            if self.x_zero_point is not None:
+                return None, None, norm
+            # A bias brings the first row's values near 0, where codes show their last bit.
+            held = norm.reference(rows.codes[0])
+            return None, [self.rng.randint(-20, 20) - n for n in held], norm
         weight = [self.rng.choice((self.rng.randint(-most, most), most, -most, 0)) for _ in range(size)]
         fraction = self.base.fraction
         while replace(self.base, fraction=fraction).largest(count) * (most + 1) * 2 >= _LIMIT:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import cache
 from typing import Any, NamedTuple
@@ -40,6 +41,15 @@ class Fault(NamedTuple):
         if self.case is not None:
             return job(self.case(), target(self.target, **dict(self.changes)))
         return directed_job(self.primitive, self.target, self.changes)
+
+
+UNITS = "integer-transformer"  # a target whose norms have RTL of integers alone
+
+
+def named(primitive: str, name: str) -> Case:
+    """Return a directed call of the norms."""
+    cases = directed.cases(primitive, target(UNITS), seed=1, count=0)
+    return next(case for case in cases if case.name == f"{primitive}.{name}")
 
 
 def doubled(e: Element, **flaw: Any) -> int:
@@ -184,6 +194,19 @@ FAULTS = {
         "gather", "tflite", "move.sv", "taken[d*ADDRESS_W+:ADDRESS_W] = entry;",
         "taken[d*ADDRESS_W+:ADDRESS_W] = {1'b0, entry[ADDRESS_W-2:0]};",
         lambda e: f.moved(e, bits=7),
+    ),
+    "layer_norm: a normalized value halfway goes away from zero": Fault(
+        "layer_norm", UNITS, "norm_scale.sv", ".ROUNDING(4)", ".ROUNDING(6)",
+        lambda e: f.normed(e, f.half_away), case=lambda: named("layer_norm", "tie-24-1"),
+    ),
+    "rms_norm: the root of a square is one too small": Fault(
+        "rms_norm", UNITS, "root_digit.sv", "left >= part", "left > part",
+        lambda e: f.normed(e, root=lambda n: math.isqrt(n - 1)),
+        case=lambda: named("rms_norm", "tie-24-0"),
+    ),
+    "group_norm: an epsilon is left out": Fault(
+        "group_norm", UNITS, "norm_variance.sv", "{1'b0, epsilon}", "63'd0",
+        lambda e: f.normed(e, epsilon=0), case=lambda: named("group_norm", "tie-24-0"),
     ),
     "max_pool: codes taken as unsigned": Fault(
         "max_pool", "tflite", "max_pool_core.sv", "IN_SIGNED != 0 ?", "IN_SIGNED == 0 ?",

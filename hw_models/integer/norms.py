@@ -155,9 +155,7 @@ class IntegerNorm:
         distances = (step(count * x - total, "distance") for x in row)
         values = [step(self.normalized(d, f, k), "normalized") for d in distances]
         factors, addends = weight or [1] * count, bias or [0] * count
-        return [
-            step(n * w + b, "acc") for n, w, b in zip(values, factors, addends, strict=True)
-        ]
+        return [step(n * w + b, "acc") for n, w, b in zip(values, factors, addends, strict=True)]
 
     @property
     def limit(self) -> int:

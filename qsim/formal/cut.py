@@ -48,10 +48,11 @@ def cut(
     """Replace every product of the definition, and the equal one of the RTL, by a free number.
 
     Args:
-        rtl, spec: terms.
+        rtl: the term of the RTL.
+        spec: that of the definition.
         assumptions: what is known.
         timeout_ms: for each query to the solver.
-        products_too: what is known of the products: not asked of their operands, which would be slow.
+        products_too: what is known of products, and too slow to ask about operands.
 
     Returns:
         None where a product of either side has no equal on the other, or that is not proved.

@@ -1,9 +1,9 @@
 """The proof of what is combinational in norm.sv, which layer_norm, group_norm and rms_norm run on.
 
-Each module against what ``hw_models.integer`` defines: the sums of a row, its variance, the window of
-digits, every digit of the root and of its reciprocal, and the sum that is rescaled, for every shift.
-A digit is proved from any state that the digits before it may leave: by induction the digits are those
-of ``root`` and ``quotient``. The rescale at the end is requantize_core, which has a proof of its own.
+Each module against what ``hw_models.integer`` defines: the sums of a row, its variance, the window
+of digits, every digit of the root and of its reciprocal, and the sum that is rescaled, for every
+shift. A digit is proved from any state that the digits before it may leave: by induction the digits
+are those of ``root`` and ``quotient``. The rescale is requantize_core, which has its own proof.
 
 The order in which norm.sv does these things is simulated, not proved.
 """
@@ -106,14 +106,14 @@ class Part:
 
 
 def parts(primitive: str, target: Target, rtl: Path | None) -> list[Part]:
-    """Return what there is to prove of a target's norms, at the widths of its first directed vectors.
+    """Return what there is to prove of a target's norms, as wide as its first directed vectors.
 
     Raises:
         UsageError: they rescale by a scheme without RTL, or ``rtl`` holds none of their files.
     """
     unit = norm.unit(directed.cases(primitive, target, 0, 0)[0], target)
     p = unit.parameters
-    files = {shipped: path for shipped, path in zip(unit.sources, sources_of(unit, rtl), strict=True)}
+    files = dict(zip(unit.sources, sources_of(unit, rtl), strict=True))
     code = {name: p[name] for name in ("X_W", "X_SIGNED", "ZX_W", "CENTRED")}
     c_w = max(p["X_W"] + 1, p["ZX_W"]) + 1
     count_w = p["ROW_W"] + 1
@@ -164,7 +164,8 @@ def _variance(p: Mapping[str, int]) -> Iterator[Claim]:
     wide = 140
     held = {name: _wide(term, wide, signed=name == "total") for name, term in given.items()}
     both, square = held["count"] * held["squares"], held["total"] * held["total"]
-    expected = variance_of(*held.values(), p["GUARD"], z3.If)
+    count, total, squares, epsilon = held.values()
+    expected = variance_of(count, total, squares, epsilon, p["GUARD"], z3.If)
     # What is cut is a square: not below 0, which needs no assumption.
     assumed = (square >= 0, both >= square, both < 1 << (62 - p["GUARD"]))
     yield Claim("variance", "variance", given, expected, assumed)
@@ -255,9 +256,7 @@ def _scale(p: Mapping[str, int]) -> Iterator[Claim]:
         n = rounded((scaled - held["total"]) * held["reciprocal"], shift)
         acc = n * held["weight"] + held["bias"]
         known = tuple(
-            claim
-            for value in (scaled, n, acc)
-            for claim in (value >= -(1 << 31), value < 1 << 31)
+            claim for value in (scaled, n, acc) for claim in (value >= -(1 << 31), value < 1 << 31)
         )
         limit = held["reciprocal"] <= 1 << p["ROOT_BITS"]
         given = terms | {"shift": z3.BitVecVal(shift, 6)}

@@ -199,6 +199,10 @@ def _correlation(case: Case) -> Definition:
     return Definition(("x", "weight"), compute)
 
 
+def _norm(case: Case) -> Definition:
+    return norm(case, one_channel)
+
+
 _MAKERS: Final[Mapping[str, Callable[[Case], Definition]]] = {
     "requantize": _requantize,
     "clamp": _clamp,
@@ -213,7 +217,7 @@ _MAKERS: Final[Mapping[str, Callable[[Case], Definition]]] = {
     "strided_slice": move,
     "permute": move,
     "gather": move,
-    "layer_norm": norm,
-    "group_norm": norm,
-    "rms_norm": norm,
+    "layer_norm": _norm,
+    "group_norm": _norm,
+    "rms_norm": _norm,
 }

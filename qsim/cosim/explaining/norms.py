@@ -1,6 +1,6 @@
-"""The definition of layer_norm, group_norm and rms_norm: a code of a row, of which all have a part in it.
+"""The definition of layer_norm, group_norm and rms_norm: a code of a row, made of all of them.
 
-What is told are the codes of the row, and the place in it and the parameters of the one that differs.
+What is told are the codes of the row, and of the one that differs its place and its parameters.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _PLACE = "place"  # in the row
 
 
 def row_of(job: Job, beat: int) -> dict[str, list[int]]:
-    """Return the codes of an output beat's row, its place there, and the parameters of its own beat."""
+    """Return the codes of an output beat's row, its place there, and the other fields of its beat."""
     owner = packets(job.last)
     rows = np.flatnonzero(owner == owner[beat])
     held = job.unit.inputs.unpack(job.beats[rows])
@@ -34,10 +34,12 @@ def row_of(job: Job, beat: int) -> dict[str, list[int]]:
     return {"x": held["x"][:, 0].tolist(), _PLACE: [place], **own}
 
 
-def norm(case: Case) -> Definition:
-    """Return the definition of a norm on the fields of a row's beats."""
+def norm(case: Case, one_channel: Callable[..., Any]) -> Definition:
+    """Return the definition of a norm on the fields of a row's beats.
+
+    ``one_channel`` makes its rescale with the numbers of a beat.
+    """
     from hw_models.requantize import reference
-    from qsim.cosim.explaining.definitions import one_channel
     from qsim.program import decode_scheme
 
     attributes: Any = case.attributes

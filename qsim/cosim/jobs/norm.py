@@ -23,8 +23,6 @@ from qsim.cosim.jobs.unit import Unit
 from qsim.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from hw_models.layer_norm import IntegerNorm
     from qsim.cosim.jobs.scheme_fields import IntegerScheme
     from qsim.cosim.jobs.unit import Job
@@ -46,7 +44,7 @@ SOURCES: Final = (
     "norm_scale.sv",
     "norm.sv",
 )
-# Bits of the addresses of a row's memory: a few widths, so that the calls of a network share a unit.
+# Bits of the addresses of a row's memory: few widths, so that the calls of a network share a unit.
 ROW_BITS: Final = (8, 12, 16, 20, 24)
 SUM, EPSILON, FRACTION = 32, 62, 5  # bits
 _WEIGHT_BITS: Final = 16  # where the target has no units
@@ -120,9 +118,8 @@ def unit(case: Case, target: Target) -> Unit:
         Field("fraction", FRACTION, signed=False),
         *ends.inputs.fields[1:],
     )
-    return Unit(
-        case.primitive, "norm", SOURCES, parameters | ends.parameters, Layout(inputs), ends.outputs
-    )
+    parameters |= ends.parameters
+    return Unit(case.primitive, "norm", SOURCES, parameters, Layout(inputs), ends.outputs)
 
 
 def row_length(case: Case) -> int:

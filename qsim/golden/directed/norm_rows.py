@@ -1,14 +1,14 @@
 """Rows that directed norms are made of: which codes, and what is added to their variance.
 
 An epsilon may be any integer, so it can make the sum that a root is taken of (V of
-``hw_models.integer.norms``) whatever is wanted above the row's own: a power of 4, whose inverse root is
-exact, so that codes lie on ties; a square, and what lies beside one; powers of two, where the digits
-of the root begin elsewhere.
+``hw_models.integer.norms``) whatever is wanted above the row's own: a power of 4, whose inverse
+root is exact, so that codes lie on ties; a square, and what lies beside one; powers of two, where
+the digits of the root begin elsewhere.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from qsim.golden.directed import vectors as v
@@ -58,15 +58,22 @@ def rows(
     """Give the rows of a norm: directed ones, then ``count`` random codes."""
 
     def draw(size: int, most: int = 1 << 16) -> tuple[int, ...]:
-        low, high = max(codes.min, -most), min(codes.max, most)
+        near = x_zero_point or 0
+        low, high = max(codes.min, near - most), min(codes.max, near + most)
         return tuple(rng.randint(low, high) for _ in range(size))
 
     yield from _plain(codes, draw(1)[0] if x_zero_point is None else x_zero_point)
     for size in SIZES[1:]:
-        for part in range(3):
+        for kind in ("square", "power"):
             row = draw(size, _SMALL)
-            yield from _tied(f"tie-{size}-{part}", row, norm, x_zero_point)
-            yield from _rooted(f"root-{size}-{part}", row, norm, x_zero_point, rng)
+            yield from _tied(f"tie-{size}-{kind}", row, norm, x_zero_point)
+            least = spread(row, norm, x_zero_point)
+            wanted = (_square if kind == "square" else _power)(least, norm, rng)
+            for beside in (-1, 0, 1):
+                epsilon = wanted + beside - least
+                if 0 <= epsilon < 1 << 62:
+                    name, both = f"{kind}-{size}-{beside + 1}", (row, row[::-1])
+                    yield Rows(name, both, v.ROOT, epsilon, unit=beside == 0)
     row = draw(24)
     yield Rows("bits", (row, row[::-1]), v.ONE_BIT, bits=True)
     yield Rows("epsilon-largest", (row, row[::-1]), v.EXTREME, (1 << 62) - 1, unit=True)
@@ -90,9 +97,8 @@ def _plain(codes: FixedFormat, other: int) -> Iterator[Rows]:
         one = (low,) * (size - 1) + (high,)
         another = (high,) * (size - 1) + (low,)
         both = (low, high) * (size // 2)
-        for unit in (False, True):
-            name = f"ends-{size}-{'unit' if unit else 'scaled'}"
-            yield Rows(name, (one, another[::-1], both), v.EXTREME, 0, unit)
+        yield Rows(f"ends-{size}", (one, another[::-1], both), v.EXTREME, 0)
+    yield Rows("ends-unit", (both[:24], one[:23] + one[-1:]), v.EXTREME, 0, unit=True)
 
 
 def _tied(
@@ -114,19 +120,16 @@ def _tied(
         yield Rows(name, (row, row[::-1]), v.ROOT, epsilon, unit=True)
 
 
-def _rooted(
-    name: str, row: tuple[int, ...], norm: IntegerNorm, x_zero_point: int | None, rng: random.Random
-) -> Iterator[Rows]:
-    """Give a row whose V is a square or beside one, and a power of two or beside one."""
-    least = spread(row, norm, x_zero_point)
-    root, places = rng.getrandbits(norm.root_bits - 1) | 1 << (norm.root_bits - 1), 0
+def _square(least: int, norm: IntegerNorm, rng: random.Random) -> int:
+    """Return an even power of two times a square, whose root has all its bits, above ``least``."""
+    root = rng.getrandbits(norm.root_bits - 1) | 1 << (norm.root_bits - 1)
+    places = 0
     while (root * root << 2 * places) <= least:
         places += 1
-    power = least.bit_length() + rng.randrange(1, 8)
-    for wanted in (root * root << 2 * places, 1 << min(power, 61)):
-        for beside in (-1, 0, 1):
-            epsilon = wanted + beside - least
-            if 0 <= epsilon < 1 << 62:
-                kind = "square" if wanted != 1 << min(power, 61) else "power"
-                found = Rows(f"{name}-{kind}-{beside + 1}", (row, row[::-1]), v.ROOT, epsilon)
-                yield replace(found, unit=beside == 0)
+    return root * root << 2 * places
+
+
+def _power(least: int, norm: IntegerNorm, rng: random.Random) -> int:
+    """Return a power of two above ``least``: the digits beside it begin elsewhere."""
+    del norm
+    return 1 << min(least.bit_length() + rng.randrange(1, 8), 61)

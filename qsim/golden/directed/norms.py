@@ -1,8 +1,8 @@
 """Directed vectors of layer_norm, group_norm and rms_norm.
 
-What goes wrong in a norm: a row of equal codes, digits of the root that begin elsewhere, the rounding of
-a normalized value that lies halfway, a sum of squares of the largest codes, a weight or a bias that
-belongs to another element, a row that fills the memory.
+What goes wrong in a norm: a row of equal codes, digits of the root that begin elsewhere, the
+rounding of a normalized value that lies halfway, a sum of squares of the largest codes, a weight or
+a bias that belongs to another element, a row that fills the memory.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from hw_models import IntegerNorm, PowerOfTwo
-from hw_models.errors import ContractError
 from hw_models.integer.norms import epsilon_of
 from hw_models.requantize import reference
 from hw_models.rounding import splitmix64
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
 _UNITS: Final = Units(weight_bits=16, fraction=12, root_bits=16, rounding="half_up")
 _LIMIT: Final = 1 << 31  # of a sum
 _EPS: Final = 1e-5
-# Shape of a sample, and how many groups its channels have or how many dimensions a row: of 24 codes.
+# Shape of a sample of 24 codes, and how many groups its channels have, or dimensions a row.
 _GROUPS: Final = (((4, 2, 3), 2), ((24,), 3), ((3, 8), 3), ((6, 4), 1))
 _DIMS: Final = (((2, 3, 4), 2), ((24,), 1), ((2, 2, 6), 3))
 # Root bits, fraction bits and guard of the variants.
@@ -72,14 +71,16 @@ class Norm:
         rng = v.stream(self.primitive, seed, target.hash, prefix)
         codes = target.input.format
         rms = self.primitive == "rms_norm"
-        zero = v.zero_point(target.input.scheme, rng.randint(codes.min, codes.max)) if rms else None
+        quarter = (codes.max - codes.min) // 4  # codes on both sides of it
+        drawn = rng.randint(codes.min + quarter, codes.max - quarter)
+        zero = v.zero_point(target.input.scheme, drawn) if rms else None
         maker = _Maker(self.primitive, target, base, zero, rng, prefix)
         for made in norm_rows.rows(codes, base, zero, rng, count):
             if not (made.bits and rms):  # it has no bias
                 yield maker.case(made, (len(made.codes[0]),), 1)
         for number, (sample, split) in enumerate(_GROUPS if maker.grouped else _DIMS):
-            drawn = [rng.randint(codes.min, codes.max) for _ in range(48)]
-            found = (tuple(drawn[:24]), tuple(drawn[24:]))
+            many = [rng.randint(codes.min, codes.max) for _ in range(48)]
+            found = (tuple(many[:24]), tuple(many[24:]))
             yield maker.case(norm_rows.Rows(f"shape-{number}", found, v.RANDOM), sample, split)
 
 
@@ -167,13 +168,12 @@ class _Maker:
     def _numbers(
         self, rows: Rows, count: int, shape: tuple[int, ...]
     ) -> tuple[list[int] | None, list[int] | None, IntegerNorm]:
-        """Return weight, bias and norm of a call, of as many fraction bits as its sums have room for."""
+        """Return weight, bias and norm of a call; its sums have room for the fraction bits."""
         units = self.target.units or _UNITS
         most = (1 << (units.weight_bits - 1)) - 1
         size = math.prod(shape)
         if rows.bits:
-            bits = [1 << k for k in range(31)]
-            signed = [sign * b - (sign < 0) for b in bits for sign in (1, -1)]
+            signed = [sign * (1 << k) - (sign < 0) for k in range(31) for sign in (1, -1)]
             bias = [self.rng.choice(signed[-24:] if i % 2 else signed) for i in range(size)]
             return [0] * size, bias, self._norm(rows, 1.0, self.base.fraction)
         if rows.unit:
@@ -183,7 +183,8 @@ class _Maker:
             # A bias brings the first row's values near 0, where codes show their last bit.
             held = norm.reference(rows.codes[0])
             return None, [self.rng.randint(-20, 20) - n for n in held], norm
-        weight = [self.rng.choice((self.rng.randint(-most, most), most, -most, 0)) for _ in range(size)]
+        draws = (self.rng.randint(-most, most) for _ in range(size))
+        weight = [self.rng.choice((drawn, most, -most, 0)) for drawn in draws]
         fraction = self.base.fraction
         while replace(self.base, fraction=fraction).largest(count) * (most + 1) * 2 >= _LIMIT:
             fraction -= 1

@@ -197,16 +197,16 @@ FAULTS = {
     ),
     "layer_norm: a normalized value halfway goes away from zero": Fault(
         "layer_norm", UNITS, "norm_scale.sv", ".ROUNDING(4)", ".ROUNDING(6)",
-        lambda e: f.normed(e, f.half_away), case=lambda: named("layer_norm", "tie-24-1"),
+        lambda e: f.normed(e, f.half_away), case=lambda: named("layer_norm", "tie-24-square"),
     ),
     "rms_norm: the root of a square is one too small": Fault(
         "rms_norm", UNITS, "root_digit.sv", "left >= part", "left > part",
         lambda e: f.normed(e, root=lambda n: math.isqrt(n - 1)),
-        case=lambda: named("rms_norm", "tie-24-0"),
+        case=lambda: named("rms_norm", "tie-24-square"),
     ),
     "group_norm: an epsilon is left out": Fault(
         "group_norm", UNITS, "norm_variance.sv", "{1'b0, epsilon}", "63'd0",
-        lambda e: f.normed(e, epsilon=0), case=lambda: named("group_norm", "tie-24-0"),
+        lambda e: f.normed(e, epsilon=0), case=lambda: named("group_norm", "tie-24-square"),
     ),
     "max_pool: codes taken as unsigned": Fault(
         "max_pool", "tflite", "max_pool_core.sv", "IN_SIGNED != 0 ?", "IN_SIGNED == 0 ?",

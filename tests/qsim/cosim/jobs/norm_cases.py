@@ -24,7 +24,7 @@ def norm(
     plain: bool = False,
     **changes: Any,
 ) -> Case:
-    """Return a norm of drawn codes; ``split`` is its groups or its dims, ``plain`` has no weight."""
+    """Return a norm of drawn codes; ``split``: its groups or dims; ``plain``: without weight."""
     grouped = primitive == "group_norm"
     of = shape[1:2] if grouped else shape[len(shape) - split :]
     count = math.prod(shape[1:]) // split if grouped else math.prod(of)

@@ -22,7 +22,8 @@ CASES = every()
 def test_the_beats_hold_what_makes_the_result(name: str) -> None:
     case = CASES[name]
     made = job(case, UNITS)
-    assert [formulas.normed(element) for element in elements(made)] == case.expected.ravel().tolist()
+    made_of = [formulas.normed(element) for element in elements(made)]
+    assert made_of == case.expected.reshape(-1).tolist()
     assert np.array_equal(made.last, made.expected_last)
     assert made.element[:, 0].tolist() == list(range(case.size))
 

@@ -25,7 +25,7 @@ _PLACE = "place"  # in the row
 
 
 def row_of(job: Job, beat: int) -> dict[str, list[int]]:
-    """Return the codes of an output beat's row, its place there, and the other fields of its beat."""
+    """Return the codes of an output beat's row, its place, and the other fields of its beat."""
     owner = packets(job.last)
     rows = np.flatnonzero(owner == owner[beat])
     held = job.unit.inputs.unpack(job.beats[rows])

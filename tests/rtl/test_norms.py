@@ -19,6 +19,7 @@ from tests.qsim.cosim.jobs.norm_cases import every, norm
 from tests.rtl.arrays import FULL, agree, broken, first_difference, run
 from tests.rtl.broken import formulas
 from tests.rtl.broken.elements import elements, together
+from tests.rtl.broken.faults import tied
 
 UNITS = Target.load("integer-transformer")
 CASES = every()
@@ -64,8 +65,7 @@ def test_a_row_takes_its_digits_and_a_cycle_each_way() -> None:
 
 
 def test_another_rounding_is_found_at_the_first_tie(tmp_path: Path) -> None:
-    cases = directed.cases("layer_norm", UNITS, 0, 0)
-    case = next(case for case in cases if case.name == "layer_norm.tie-24-square")
+    case = tied("layer_norm")
     made = job(case, UNITS)
     wrong = [formulas.normed(element, formulas.half_down) for element in elements(made)]
     (first, *_) = np.argwhere(case.expected != np.reshape(wrong, case.expected.shape)).tolist()

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 SIZES: Final = (1, 2, 3, 24)
 LONG: Final = 256  # fills the memory of the least unit
+# Highest bits of variances that begin with four ones: of more than these little is left of a code.
+_TOPS: Final = (33, 37, 41, 45, 49, 53)
 _SMALL: Final = 100  # of codes whose ties are visible in few bits
 
 
@@ -74,6 +76,12 @@ def rows(
                 if 0 <= epsilon < 1 << 62:
                     name, both = f"{kind}-{size}-{beside + 1}", (row, row[::-1])
                     yield Rows(name, both, v.ROOT, epsilon, unit=beside == 0)
+        few = draw(size, 2)  # a short variance
+        yield Rows(f"few-{size}", (few, few[::-1]), v.ROOT, size, unit=True)
+    for top in _TOPS:
+        row = draw(24)
+        epsilon = max((15 << top - 3) - spread(row, norm, x_zero_point), 0)
+        yield Rows(f"top-{top}", (row, row[::-1]), v.ROOT, epsilon, unit=True)
     row = draw(24)
     yield Rows("bits", (row, row[::-1]), v.ONE_BIT, bits=True)
     yield Rows("epsilon-largest", (row, row[::-1]), v.EXTREME, (1 << 62) - 1, unit=True)

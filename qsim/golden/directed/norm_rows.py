@@ -89,8 +89,8 @@ def rows(
     while made < count:
         size = rng.choice(SIZES[1:])
         made += 6 * size
-        few = rng.choice((2, 20, _SMALL, 1 << 16))
-        made_rows = tuple(draw(size, few) for _ in range(6))
+        most = rng.choice((2, 20, _SMALL, 1 << 16))
+        made_rows = tuple(draw(size, most) for _ in range(6))
         yield Rows(f"random-{made}", made_rows, v.RANDOM)
 
 

@@ -49,7 +49,7 @@ UNITS = "integer-transformer"  # a target whose norms have RTL of integers alone
 
 
 def tied(primitive: str) -> Case:
-    """Return the directed call of a norm that has most ties, and so a power of 4 as its variance."""
+    """Return the directed call of a norm with most ties: its variance is a power of 4."""
     cases = directed.cases(primitive, target(UNITS), seed=1, count=0)
     return max(cases, key=lambda case: sum(case.classes.get(tie, 0) for tie in TIES))
 

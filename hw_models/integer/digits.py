@@ -32,20 +32,30 @@ def quotient(a: Any, b: Any, bits: int, select: Select = if_else) -> Any:
     """Return ``floor(a / b)`` where it lies in ``0..2**bits - 1`` and b is positive."""
     result, rest = a - a, a
     for place in reversed(range(bits)):
-        part = b * (1 << place)
-        fits = rest >= part
-        rest = select(fits, rest - part, rest)
+        fits, rest = quotient_step(rest, b, place, select)
         result = select(fits, result + (1 << place), result)
     return result
+
+
+def quotient_step(rest: Any, b: Any, place: int, select: Select = if_else) -> tuple[Any, Any]:
+    """Return whether the digit of ``2**place`` is 1, and what is left of the dividend then."""
+    part = b * (1 << place)
+    fits = rest >= part
+    return fits, select(fits, rest - part, rest)
 
 
 def root(n: Any, bits: int, select: Select = if_else) -> Any:
     """Return ``floor(sqrt(n))`` of ``0 <= n < 4**bits``."""
     result = n - n
     for place in reversed(range(bits)):
-        trial = result + (1 << place)
-        result = select(trial * trial <= n, trial, result)
+        result = root_step(result, n, place, select)
     return result
+
+
+def root_step(result: Any, n: Any, place: int, select: Select = if_else) -> Any:
+    """Return a root with its digit of ``2**place``: 1 if the root's square stays within n."""
+    trial = result + (1 << place)
+    return select(trial * trial <= n, trial, result)
 
 
 def scaled(n: Any, places: Any, select: Select = if_else) -> Any:
@@ -53,6 +63,11 @@ def scaled(n: Any, places: Any, select: Select = if_else) -> Any:
     up = select(places > 0, places, places - places)
     down = select(places < 0, -places, places - places)
     return (n << up) >> down
+
+
+def rounded(n: Any, places: Any) -> Any:
+    """Return ``n / 2**places``, rounded half up; places is not negative."""
+    return (n + ((n - n + 1 << places) >> 1)) >> places
 
 
 def moved(n: Any, places: int) -> Any:

@@ -36,7 +36,7 @@ from hw_models._pointwise import keep_ints
 from hw_models.errors import ContractError
 from hw_models.formats import FixedFormat, clamped, if_else
 from hw_models.integer.curves import CODES, ZERO_POINTS, Registers
-from hw_models.integer.digits import length, scaled
+from hw_models.integer.digits import length, rounded, scaled
 
 if TYPE_CHECKING:
     from hw_models.formats import Select
@@ -185,8 +185,3 @@ class NewtonRsqrt(_Newton):
         value = rounded(inverse_root(held, select) * self.multiplier, pairs + self.right_shift)
         code = clamped(value + self.zero_point, output.min, output.max, select)
         return select(c > 0, code, c - c + output.max)
-
-
-def rounded(product: Any, places: Any) -> Any:
-    """Return a product that is not negative, shifted right, half up."""
-    return (product + ((product - product + 1 << places) >> 1)) >> places

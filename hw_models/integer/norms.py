@@ -45,9 +45,11 @@ from hw_models.integer.digits import (
     note,
     quotient,
     root,
+    rounded,
     scaled,
 )
 from hw_models.schemes import REQUANTIZERS, FixedPoint, Requantizer
+from hw_models.tracing import outlined, step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -117,32 +119,43 @@ class IntegerNorm:
 
     def inverse_root(self, variance: Any, select: Select = if_else) -> tuple[Any, Any]:
         """Return f and k of ``1 <= V < 2**63``, an integer or a bit-vector: the definition."""
-        k = (2 * self.root_bits - length(variance, LENGTH, select)) >> 1
-        held = root(scaled(variance, k + k, select), self.root_bits, select)
+        window, k = self.window(variance, select)
+        held = step(outlined(root, window, self.root_bits, select=select), "root")
         most = held - held + (1 << (2 * self.root_bits - 1))
-        return quotient(most, held, self.root_bits + 1, select), k
+        f = outlined(quotient, most, held, self.root_bits + 1, select=select)
+        return step(f, "reciprocal"), k
+
+    def window(self, variance: Any, select: Select = if_else) -> tuple[Any, Any]:
+        """Return what the root of V is taken of, and k: the definition."""
+        digits = outlined(length, variance, LENGTH, select=select)
+        k = step((2 * self.root_bits - digits) >> 1, "places")
+        return step(outlined(scaled, variance, k + k, select=select), "window"), k
 
     def normalized(self, d: Any, f: Any, k: Any) -> Any:
         """Return n, of the f and k of a V of at least ``2**guard``: the definition."""
-        s = 2 * self.root_bits - 1 - self.fraction - self.guard // 2 - k
-        return (d * f + ((f - f + 1 << s) >> 1)) >> s
+        s = step(2 * self.root_bits - 1 - self.fraction - self.guard // 2 - k, "shift")
+        return rounded(d * f, s)
 
     def reference(
         self,
-        row: Sequence[int],
-        weight: Sequence[int] | None = None,
-        bias: Sequence[int] | None = None,
+        row: Sequence[Any],
+        weight: Sequence[Any] | None = None,
+        bias: Sequence[Any] | None = None,
         *,
         centred: bool = True,
-    ) -> list[int]:
+        select: Select = if_else,
+    ) -> list[Any]:
         """Return acc of a row, one weight and bias for each code: the definition."""
         count = len(row)
-        total = sum(row) if centred else 0
-        exact = count * sum(x * x for x in row) - total * total
-        f, k = self.inverse_root(max((exact << self.guard) + self.epsilon, 1 << self.guard))
-        values = [self.normalized(count * x - total, f, k) for x in row]
+        total = step(sum(row), "total") if centred else 0
+        squares = step(sum(x * x for x in row), "squares")
+        f, k = self.inverse_root(
+            variance_of(count, total, squares, self.epsilon, self.guard, select), select
+        )
+        distances = (step(count * x - total, "distance") for x in row)
+        values = [step(self.normalized(d, f, k), "normalized") for d in distances]
         factors, addends = weight or [1] * count, bias or [0] * count
-        return [n * w + b for n, w, b in zip(values, factors, addends, strict=True)]
+        return [step(n * w + b, "acc") for n, w, b in zip(values, factors, addends, strict=True)]
 
     @property
     def limit(self) -> int:
@@ -167,6 +180,16 @@ class IntegerNorm:
             ("normalized", FixedFormat(32)),
             ("accumulator", FixedFormat(32)),
         )
+
+
+def variance_of(
+    count: Any, total: Any, squares: Any, epsilon: Any, guard: int, select: Select = if_else
+) -> Any:
+    """Return V of a row's sums, integers or bit-vectors: the definition."""
+    exact = count * squares - total * total
+    least = exact - exact + (1 << guard)
+    grown = (exact << guard) + epsilon
+    return step(select(grown < least, least, grown), "variance")
 
 
 def epsilon_of(eps: float, count: int, input_scale: float, guard: int = 6) -> int:

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from hw_models.tracing.steps import Step, steps
-from hw_models.tracing.values import Condition, Table, Traced, choose, step
+from hw_models.tracing.values import Condition, Table, Traced, choose, outlined, step
 
-__all__ = ["Condition", "Step", "Table", "Traced", "choose", "step", "steps"]
+__all__ = ["Condition", "Step", "Table", "Traced", "choose", "outlined", "step", "steps"]

@@ -190,6 +190,20 @@ def step(value: Any, name: str, *note: object) -> Any:
     return Traced(value.value, value.parts, value.rank, name=name, note=said, reason=value.reason)
 
 
+def outlined(function: Callable[..., Any], *arguments: Any, select: Any) -> Any:
+    """Return ``function(*arguments, select)``; of traced arguments as one operation.
+
+    For loops over digits: what each of them did would be told of every one that follows.
+    """
+    if not any(type(each) is Traced for each in arguments):
+        return function(*arguments, select)
+    shown: list[Part] = [function.__name__, "("]
+    for each in arguments:
+        shown += [_part(each), ", "]
+    value = function(*(_number(each) for each in arguments))
+    return Traced(int(value), (*shown[:-1], ")"))
+
+
 def choose(condition: Any, then: Any, other: Any) -> Any:
     """Choose as Python does, and remember why: the ``select`` of a definition that is traced."""
     taken = then if condition else other

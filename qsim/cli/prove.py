@@ -26,7 +26,8 @@ _FROM_MODEL = ("add",)  # its constants are a model's, never all
 _MODEL = "digits"
 _MOVES = ("strided_slice", "permute", "gather")
 _MACHINES = ("lookup", "stream_register", *_MOVES)  # proved over time, with a scoreboard
-_FOR_ALL = ("bias_add", "clamp", *_MACHINES)  # no constants of layers
+_NORMS = ("layer_norm", "group_norm", "rms_norm")  # proved part by part
+_FOR_ALL = ("bias_add", "clamp", *_MACHINES, *_NORMS)  # no constants of layers
 DESIGNS = ("requantize", "bias_add", "add", "clamp", "lookup")  # of --dut
 
 
@@ -51,12 +52,14 @@ def prove(options: ProveOptions, output: Output) -> int:
     dut = _dut(options)
     if dut is not None:
         options = replace(options, primitive=dut.primitive)
-    _check(options, (*PROVABLE, *_MACHINES) if dut is None else DESIGNS)
+    _check(options, (*PROVABLE, *_MACHINES, *_NORMS) if dut is None else DESIGNS)
     yosys.require()
     if dut is not None and dut.primitive == "lookup":
         return _table(options, dut, output)
     if dut is None and options.primitive in _MACHINES:
         return _induct(options, output)
+    if dut is None and options.primitive in _NORMS:
+        return _parts(options, output)
     from qsim.formal import tasks
     from qsim.formal.designs import design_tasks, needs_model
 
@@ -78,17 +81,58 @@ def prove(options: ProveOptions, output: Output) -> int:
     return _print(options, model, target, title, results, output)
 
 
-def _induct(options: ProveOptions, output: Output) -> int:
-    """Prove what is proved over time: the module with its scoreboard."""
-    from qsim.formal import Result, induct, machine
+def _parts(options: ProveOptions, output: Output) -> int:
+    """Prove what is combinational in a module, part by part."""
+    from qsim.formal import Result, parts
     from qsim.target import Target
 
+    _no_vector(options)
+    target = Target.load(options.target or DEFAULT_TARGET)
+    planned = parts(options.primitive, target, options.rtl)
+    _tell_of_yosys()
+    results: list[Result] = []
+    with output.stage("proving", len(planned)) as advance:
+        for part in planned:
+            start = time.perf_counter()
+            verdicts = part.verdicts(options.timeout)
+            seconds = time.perf_counter() - start
+            facts = tuple(("assumed", text) for text in part.assumed)
+            result = Result(
+                part.module, part.parameters, facts, part.assumed, part.count, {}, verdicts, seconds
+            )
+            results.append(_with_values(result))
+            advance(1)
+            if result.found is not None:
+                break
+    title = f"what is combinational in {options.primitive} on {target.name}"
+    return _print(options, None, target, title, results, output)
+
+
+def _with_values(result: Result) -> Result:
+    """Return a result with the values of its counterexample, if it has one, as pairs for people."""
+    found = result.found
+    if found is None or found.cycles:
+        return result
+    rows = [("goal", found.goal), *((name, str(value)) for name, value in found.values.items())]
+    rows += [("expected", str(found.expected)), ("actual", str(found.actual))]
+    return replace(result, shown=tuple(rows))
+
+
+def _no_vector(options: ProveOptions) -> None:
     if options.write is not None:
         raise UsageError(
             f"the proof of {options.primitive} gives no vector",
             where="--write",
             accepted="no --write",
         )
+
+
+def _induct(options: ProveOptions, output: Output) -> int:
+    """Prove what is proved over time: the module with its scoreboard."""
+    from qsim.formal import Result, induct, machine
+    from qsim.target import Target
+
+    _no_vector(options)
     target = Target.load(options.target or DEFAULT_TARGET)
     module = "move" if options.primitive in _MOVES else options.primitive
     made = machine(module, target, options.rtl)
@@ -99,10 +143,7 @@ def _induct(options: ProveOptions, output: Output) -> int:
     facts = tuple(("claim", claim) for claim in made.claims)
     core, goals = f"{made.module}_formal", len(verdicts)
     result = Result(core, made.parameters, facts, (), goals, {}, verdicts, seconds)
-    if (found := result.found) is not None and not found.cycles:
-        rows = [("goal", found.goal), *((name, str(value)) for name, value in found.values.items())]
-        rows += [("expected", str(found.expected)), ("actual", str(found.actual))]
-        result = replace(result, shown=tuple(rows))
+    result = _with_values(result)
     title = f"{made.module} on {target.name}, in every cycle after a reset"
     return _print(options, None, target, title, [result], output)
 

@@ -45,6 +45,8 @@ _MEANINGS: Final[Mapping[str, str]] = {
     "a_shift": "right shift of a",
     "b_shift": "right shift of b",
     "out_shift": "right shift of the sum",
+    "epsilon": "added to the variance of the row, N^2 times as large, with guard bits",
+    "fraction": "fraction bits of a normalized value",
     "slopes": "code of the slope",
     "slopes_zero_point": "zero point of the slope: subtracted",
     "positive_multiplier": "multiplier of codes that are not below real 0",

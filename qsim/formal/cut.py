@@ -38,13 +38,26 @@ class Cut:
     products: int
 
 
-def cut(rtl: Any, spec: Any, assumptions: Sequence[Any], timeout_ms: int) -> Cut | None:
+def cut(
+    rtl: Any,
+    spec: Any,
+    assumptions: Sequence[Any],
+    timeout_ms: int,
+    products_too: Sequence[Any] = (),
+) -> Cut | None:
     """Replace every product of the definition, and the equal one of the RTL, by a free number.
+
+    Args:
+        rtl: the term of the RTL.
+        spec: that of the definition.
+        assumptions: what is known.
+        timeout_ms: for each query to the solver.
+        products_too: what is known of products, and too slow to ask about operands.
 
     Returns:
         None where a product of either side has no equal on the other, or that is not proved.
     """
-    known = list(assumptions)
+    known, later = list(assumptions), list(products_too)
     count = 0
     while (wanted := next(products(spec), None)) is not None:
         bounds = [_bounds(operand, known, timeout_ms) for operand in _ab(wanted)]
@@ -60,10 +73,11 @@ def cut(rtl: Any, spec: Any, assumptions: Sequence[Any], timeout_ms: int) -> Cut
         replaced = (wanted, _resize(free, wanted.size()))
         spec = z3.substitute(spec, replaced)
         known = [z3.substitute(fact, replaced) for fact in known] + ranges
+        later = [z3.substitute(fact, replaced) for fact in later]
         rtl = z3.substitute(rtl, (twin, _resize(free, twin.size())))
     if not count or next(products(rtl), None) is not None:
         return None
-    return Cut(rtl, spec, tuple(known), count)
+    return Cut(rtl, spec, (*known, *later), count)
 
 
 def products(term: Any) -> Iterator[Any]:

@@ -24,6 +24,8 @@ PROVABLE: Final[Mapping[str, str]] = {
     "bias_add": "qsim.formal.bias_add",
     "add": "qsim.formal.add",
 }
+# Of these what is combinational is proved, module by module: see ``qsim.formal.norms``.
+IN_PARTS: Final = ("layer_norm", "group_norm", "rms_norm")
 
 
 def tasks(primitive: str, target: Target, lowered: Lowered | None, rtl: Path | None) -> list[Task]:

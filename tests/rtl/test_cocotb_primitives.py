@@ -37,6 +37,7 @@ from tests.qsim.cosim.jobs import array_cases as make
 SEED = 20250
 TESTS = 6  # of each module
 MOST = 2500  # beats of a simulation, about
+NORMS = ("layer_norm", "rms_norm")
 # The primitive and the target whose scheme and widths it has.
 UNITS = [
     ("requantize", "tflite"),
@@ -58,6 +59,8 @@ UNITS = [
     ("correlation", "narrow20"),
     ("strided_slice", "tflite"),
     ("gather", "tflite"),
+    ("layer_norm", "integer-transformer"),
+    ("rms_norm", "integer-transformer"),
 ]
 # The units that Verilator compiles in every run, one for each kind of stream: a result for a beat,
 # a table that is written first, a result for a window, a result for a packet in lanes.
@@ -68,12 +71,12 @@ COMPILED = {
     ("correlation", "narrow20"),
 }
 # Their streams are of these kinds; moves have wide multiplexers: half a minute of Verilator.
-INTERPRETED = {"bias_add", "add", "max_pool", "strided_slice", "gather"}
+INTERPRETED = {"bias_add", "add", "max_pool", "strided_slice", "gather", "layer_norm", "rms_norm"}
 SIMULATED = [
     pytest.param(*unit, simulator, marks=[pytest.mark.soak] if late else [])
     for unit in UNITS
     for simulator in ("icarus", "verilator")
-    for late in [simulator == "verilator" and unit not in COMPILED]
+    for late in [unit[0] == "rms_norm" or (simulator == "verilator" and unit not in COMPILED)]
 ]
 
 
@@ -135,7 +138,8 @@ def shortened(made: Job, most: int) -> Job:
 def directed_job(primitive: str, target: str) -> Job:
     """Return the directed vectors of a unit, which both simulators play."""
     found = cases(primitive, make.target(2, 2, target), SEED, 0)
-    return together(by_unit(found, target)[0])
+    # Between two rows of a norm lie the digits of a root.
+    return together(by_unit(found, target)[0], MOST // 3 if primitive in NORMS else MOST)
 
 
 def engine() -> Job:

@@ -83,10 +83,11 @@ def expected() -> dict[str, Row]:
     """Return what the files say, by module."""
     pytest.importorskip("z3")
     from qsim.formal.induction import MACHINES
+    from qsim.formal.norms import MODULES
     from qsim.formal.provable import PROVABLE
 
     cores = [f"{name}_core" for name in PROVABLE]
-    proved = below([*cores, *(f"{name}_formal" for name in MACHINES)])
+    proved = below([*cores, *(f"{name}_formal" for name in MACHINES), *MODULES])
     mutated = below(SHARED.get(name, name) for name in PRIMITIVES) - other_adders()
     return {
         module: (kind(module), users(module), module in proved, module in mutated)

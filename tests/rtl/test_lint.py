@@ -73,6 +73,15 @@ MOVE: tuple[Parameters, ...] = (
     {"CODE_W": 2, "ADDRESS_W": 4, "TABLE_W": 4, "VALUE_W": 4},
     {"CODE_W": 32, "ADDRESS_W": 20, "DIMENSIONS": 1, "VALUE_W": 32},
 )
+NORM: tuple[Parameters, ...] = (
+    {},
+    {"CENTRED": 0, "ROOT_BITS": 30, "GUARD": 0, "ROW_W": 12, "ZX_W": 17},
+    {"X_W": 16, "X_SIGNED": 0, "W_W": 2, "ROOT_BITS": 8, "GUARD": 8, "SCHEME": 2, "ROUNDING": 8},
+    {"X_W": 1, "ZX_W": 2, "W_W": 32, "ROW_W": 24, "OUT_W": 16, "SCHEME": 1, "ACC_W": 48},
+    {"SCHEME": 2, "ROUNDING": 11},
+    {"SCHEME": 7, "ADD_W": 48, "ROUNDING": 11},
+    {"SCHEME": 4, "MUL_W": 16, "ZI_W": 34},
+)
 CONV_ENGINE: tuple[Parameters, ...] = (
     {},
     {"ROWS": 1, "X_W": 16, "X_SIGNED": 0, "SCHEME": 2, "ROUNDING": 4, "BIAS_ADD": 0,
@@ -93,6 +102,7 @@ TOPS: dict[str, tuple[str, tuple[Parameters, ...]]] = {
     "max_pool": ("pool", MAX_POOL),
     "avg_pool": ("pool", AVG_POOL),
     "move": ("move", MOVE),
+    "norm": ("norm", NORM),
     "conv_engine": ("conv_engine", CONV_ENGINE),
 }
 CASES = [

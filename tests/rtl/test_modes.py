@@ -48,7 +48,7 @@ CASES = [
     Mode("rescale_round", "ROUNDING", 12, MULTIPLY_ADD),
     *(
         mode
-        for module in ("requantize_round", "requantize_core", "requantize", "conv_codes")
+        for module in ("requantize_round", "requantize_core", "requantize", "norm", "conv_codes")
         for mode in (Mode(module, "SCHEME", 8), Mode(module, "ROUNDING", 12, POWER_OF_TWO))
     ),
     Mode("conv_codes", "SUM_RULE", 3),

@@ -10,7 +10,7 @@ import numpy as np
 from hw_models import FixedFormat
 from qsim.cosim.jobs import has_rtl, job
 from qsim.errors import UsageError
-from qsim.formal import PROVABLE
+from qsim.formal import IN_PARTS, PROVABLE
 from qsim.golden import Case
 from qsim.program import encode_scheme, format_to_json
 from qsim.target import derive
@@ -29,6 +29,9 @@ SHARED: Final = {
     "strided_slice": "move",
     "permute": "move",
     "gather": "move",
+    "layer_norm": "norm",
+    "group_norm": "norm",
+    "rms_norm": "norm",
 }
 _MUTATED: Final = frozenset(SHARED.get(name, name) for name in PRIMITIVES)
 _SCALES: Final = (0.125, 0.25, 0.5)  # powers of two: every adder and every requantizer takes them
@@ -54,7 +57,7 @@ def circuit(primitive: str) -> Circuit | None:
     if not has_rtl(primitive):
         return None
     module = SHARED.get(primitive, primitive)
-    proved = primitive in PROVABLE or (FORMAL / f"{module}_formal.sv").is_file()
+    proved = primitive in (*PROVABLE, *IN_PARTS) or (FORMAL / f"{module}_formal.sv").is_file()
     return Circuit(module, proved, module in _MUTATED)
 
 

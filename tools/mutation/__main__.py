@@ -28,9 +28,13 @@ PRIMITIVES: Final = (
     "avg_pool",
     "correlation",
     "move",
+    "norm",
 )
 # Of a module that several primitives run on: what one leaves of it, another one uses.
-SETS: Final[Mapping[str, tuple[str, ...]]] = {"move": ("strided_slice", "gather")}
+SETS: Final[Mapping[str, tuple[str, ...]]] = {
+    "move": ("strided_slice", "gather"),
+    "norm": ("layer_norm", "group_norm"),
+}
 COUNT, SEED = 64, 1
 GOLDEN: Final = Path(__file__).resolve().parents[2] / "golden"
 

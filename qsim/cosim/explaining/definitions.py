@@ -14,6 +14,7 @@ import numpy as np
 
 from qsim.cosim.explaining.definition import Definition
 from qsim.cosim.explaining.moves import move
+from qsim.cosim.explaining.norms import norm
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -198,6 +199,10 @@ def _correlation(case: Case) -> Definition:
     return Definition(("x", "weight"), compute)
 
 
+def _norm(case: Case) -> Definition:
+    return norm(case, one_channel)
+
+
 _MAKERS: Final[Mapping[str, Callable[[Case], Definition]]] = {
     "requantize": _requantize,
     "clamp": _clamp,
@@ -212,4 +217,7 @@ _MAKERS: Final[Mapping[str, Callable[[Case], Definition]]] = {
     "strided_slice": move,
     "permute": move,
     "gather": move,
+    "layer_norm": _norm,
+    "group_norm": _norm,
+    "rms_norm": _norm,
 }

@@ -147,7 +147,7 @@ def _hints(
         return
     said = list(outputs.found(seen))
     defined = _definition(cases[0], job) if len(cases) == 1 else None
-    if not said and defined is not None and job.unit.module != "move":
+    if not said and defined is not None and job.unit.module not in ("move", "norm"):
         said = list(inputs.found(seen, defined))
     for text in said:
         yield f"one explanation of all {seen.differing:,} differences: {text}"

@@ -83,17 +83,20 @@ def rows_end(shape: tuple[int, ...], count: int) -> Flags:
     return np.asarray(np.arange(1, count + 1) % row == 0, np.bool_)
 
 
-def one_beat_each(case: Case, unit: Unit, values: Mapping[str, Array | int]) -> Job:
+def one_beat_each(
+    case: Case, unit: Unit, values: Mapping[str, Array | int], row: int | None = None
+) -> Job:
     """Return the job that sends one beat for each element of the result, in C order.
 
     Args:
         case: the call.
         unit: what serves it; its output has one field.
         values: what the input fields hold, as ``Layout.pack`` takes it.
+        row: beats of a packet; unless given, the last dimension.
     """
     shape, count = case.expected.shape, case.expected.size
     (field,) = unit.outputs.fields
-    last = rows_end(shape, count)
+    last = rows_end(shape if row is None else (row,), count)
     return Job(
         name=case.name,
         layer=case.layer,

@@ -35,9 +35,14 @@ _MAKERS: Final[Mapping[str, tuple[str, str]]] = {
     "strided_slice": ("move", "job"),
     "permute": ("move", "job"),
     "gather": ("move", "job"),
+    "layer_norm": ("norm", "job"),
+    "group_norm": ("norm", "job"),
+    "rms_norm": ("norm", "job"),
 }
-# RTL of somebody else gets the codes alone: what is written into move.sv is that module's own.
-_PACKETS: Final = frozenset({"strided_slice", "permute", "gather"})
+# RTL of somebody else gets the codes alone: what is written into move.sv is that module's own. Of a
+# norm it gets our beats, as packets of rows.
+_MOVES: Final = ("strided_slice", "permute", "gather")
+_PACKETS: Final = frozenset({*_MOVES, "layer_norm", "group_norm", "rms_norm"})
 
 
 def has_rtl(primitive: str) -> bool:
@@ -72,8 +77,8 @@ def job(case: Case, target: Target) -> Job:
 def bindable(case: Case, target: Target) -> Job:
     """Return the beats of one call for RTL that is not the repository's.
 
-    They are those of the repository's RTL, where it has any for the call; of moves a packet of
-    codes that goes in and one that comes out.
+    They are those of the repository's RTL, where it has any for the call; of moves and norms a
+    packet that goes in and one that comes out.
 
     Raises:
         UsageError: there are no beats for the call; see ``generic``.

@@ -38,6 +38,9 @@ _MODULES: Final = {
     "avg_pool": ("pools", "AvgPool"),
     "strided_slice": ("moves", "StridedSlice"),
     "gather": ("moves", "Gather"),
+    "layer_norm": ("norms", "LayerNorm"),
+    "group_norm": ("norms", "GroupNorm"),
+    "rms_norm": ("norms", "RmsNorm"),
 }
 PRIMITIVES: Final = tuple(_MODULES)
 

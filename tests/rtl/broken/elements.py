@@ -41,7 +41,9 @@ def elements(made: Job) -> list[Element]:
         return list(_reads(fields))
     if made.unit.module == "move":
         return list(_moves(made, fields))
-    if made.unit.module in ("max_pool", "avg_pool"):
+    if made.unit.module == "norm":
+        found = _rows(made, fields)
+    elif made.unit.module in ("max_pool", "avg_pool"):
         found = _windows(made, fields["x"])
     elif made.unit.module == "correlation":
         found = _sums(made, fields)
@@ -99,6 +101,15 @@ def _windows(made: Job, x: Any) -> Iterator[Element]:
     for packet, used in zip(_packets(made), made.element >= 0, strict=True):
         for lane in np.flatnonzero(used).tolist():
             yield {"taps": x[packet, lane].tolist()}
+
+
+def _rows(made: Job, fields: dict[str, Any]) -> Iterator[Element]:
+    """Give the codes of an element's row, less their zero point, and the fields of its own beat."""
+    for packet in _packets(made):
+        codes = (fields["x"] - fields["x_zero_point"])[packet, 0].tolist()
+        for beat in range(packet.start, packet.stop):
+            own = {name: int(held[beat, 0]) for name, held in fields.items()}
+            yield {**own, "codes": codes, "c": codes[beat - packet.start]}
 
 
 def _sums(made: Job, fields: dict[str, Any]) -> Iterator[Element]:

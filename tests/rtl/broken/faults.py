@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import cache
 from typing import Any, NamedTuple
@@ -9,6 +10,7 @@ from typing import Any, NamedTuple
 from qsim.cosim.jobs.makers import job
 from qsim.cosim.jobs.unit import Job
 from qsim.golden import Case, directed
+from qsim.golden.directed import vectors as v
 from tests.qsim.cosim.jobs import array_cases as make
 from tests.rtl.broken import formulas as f
 from tests.rtl.broken.elements import Element, together
@@ -40,6 +42,16 @@ class Fault(NamedTuple):
         if self.case is not None:
             return job(self.case(), target(self.target, **dict(self.changes)))
         return directed_job(self.primitive, self.target, self.changes)
+
+
+TIES = (v.TIE_UP, v.TIE_DOWN)
+UNITS = "integer-transformer"  # a target whose norms have RTL of integers alone
+
+
+def tied(primitive: str) -> Case:
+    """Return the directed call of a norm with most ties: its variance is a power of 4."""
+    cases = directed.cases(primitive, target(UNITS), seed=1, count=0)
+    return max(cases, key=lambda case: sum(case.classes.get(tie, 0) for tie in TIES))
 
 
 def doubled(e: Element, **flaw: Any) -> int:
@@ -184,6 +196,19 @@ FAULTS = {
         "gather", "tflite", "move.sv", "taken[d*ADDRESS_W+:ADDRESS_W] = entry;",
         "taken[d*ADDRESS_W+:ADDRESS_W] = {1'b0, entry[ADDRESS_W-2:0]};",
         lambda e: f.moved(e, bits=7),
+    ),
+    "layer_norm: a normalized value halfway goes away from zero": Fault(
+        "layer_norm", UNITS, "norm_scale.sv", ".ROUNDING(4)", ".ROUNDING(6)",
+        lambda e: f.normed(e, f.half_away), case=lambda: tied("layer_norm"),
+    ),
+    "rms_norm: the root of a square is one too small": Fault(
+        "rms_norm", UNITS, "root_digit.sv", "left >= part", "left > part",
+        lambda e: f.normed(e, root=lambda n: math.isqrt(n - 1)),
+        case=lambda: tied("rms_norm"),
+    ),
+    "group_norm: an epsilon is left out": Fault(
+        "group_norm", UNITS, "norm_variance.sv", "{1'b0, epsilon}", "63'd0",
+        lambda e: f.normed(e, epsilon=0), case=lambda: tied("group_norm"),
     ),
     "max_pool: codes taken as unsigned": Fault(
         "max_pool", "tflite", "max_pool_core.sv", "IN_SIGNED != 0 ?", "IN_SIGNED == 0 ?",

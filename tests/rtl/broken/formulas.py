@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 
 from tests.rtl.broken.elements import Element
@@ -114,6 +115,23 @@ def accumulated(e: Element, step: Callable[[int], int], bits: int = 64) -> int:
     for dx, dw in zip(e["dx"], e["dw"], strict=True):
         total = step(total + wrap(dx, bits) * dw)
     return total
+
+
+def normed(
+    e: Element, halves: Round = half_up, root: Callable[[int], int] = math.isqrt, **flaw: int
+) -> int:
+    """Return the code of a norm whose rescale is `double`."""
+    e = e | flaw
+    p, row, half_guard = e["ROOT_BITS"], e["codes"], e["GUARD"] // 2
+    total = sum(row) if e["CENTRED"] else 0
+    exact = len(row) * sum(c * c for c in row) - total * total
+    variance = max((exact << e["GUARD"]) + e["epsilon"], 1 << e["GUARD"])
+    places = (2 * p - variance.bit_length()) // 2
+    held = root(variance << 2 * places if places > 0 else variance >> -2 * places)
+    product = (len(row) * e["c"] - total) * ((1 << 2 * p - 1) // held)
+    n = halves(product, 2 * p - 1 - half_guard - e["fraction"] - places)
+    acc = n * e["weight"] + e["bias"]
+    return codes(e, double(acc, e["multiplier"], e["shift"], e["MUL_W"]))
 
 
 def moved(e: Element, base: int | None = None, stride_bits: int = 64, bits: int = 64) -> int:

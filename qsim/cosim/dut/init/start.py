@@ -47,6 +47,9 @@ _WORDS: Final = {
     "gather": "gather roll shuffle",
     "strided_slice": "slice flip crop strided",
     "prelu": "prelu",
+    "layer_norm": "layernorm",
+    "group_norm": "groupnorm instancenorm",
+    "rms_norm": "rmsnorm",
 }
 
 

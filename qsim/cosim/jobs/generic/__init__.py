@@ -44,6 +44,9 @@ _MAKERS: Final[Mapping[str, tuple[str, str]]] = {
     "strided_slice": ("frames", "move_job"),
     "gather": ("frames", "move_job"),
     "reshape": ("frames", "move_job"),
+    "layer_norm": ("norms", "job"),
+    "group_norm": ("norms", "job"),
+    "rms_norm": ("norms", "job"),
 }
 PRIMITIVES: Final = tuple(_MAKERS)
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hw_models import Accumulator, FixedFormat
+from hw_models import Accumulator, FixedFormat, IntegerNorm
 from hw_models.add import AlignedAdd, MultiplierAdd, ShiftedAdd
 from hw_models.rounding import DETERMINISTIC, DIVISIONS, ROUNDINGS
 from hw_models.schemes import (
@@ -27,6 +27,7 @@ from qsim.cosim.jobs.makers import _MAKERS, job
 from qsim.golden import Case
 from tests.qsim.cosim.jobs import array_cases as arrays
 from tests.qsim.cosim.jobs import elementwise_cases as one
+from tests.qsim.cosim.jobs.norm_cases import every, norm
 
 TARGET = arrays.target(2, 2)
 ACC = np.array([-90_001, -777, -6, -1, 0, 1, 3, 48, 1000, 65_537]).reshape(1, 2, 5)
@@ -93,6 +94,13 @@ def others() -> Iterator[tuple[str, Case]]:
         yield f"avg_pool {rounding}", pooled
 
 
+def norms() -> Iterator[tuple[str, Case]]:
+    yield from every().items()
+    draws = IntegerNorm(PowerOfTwo(2, "stochastic", 5), 3, 8)
+    yield "draws", norm("layer_norm", (2, 5), 1, draws, plain=True)
+    yield "converter", norm("rms_norm", (1, 4), 1, IntegerNorm(Converter(3, 300, 12), 1, 6))
+
+
 def moves() -> Iterator[tuple[str, Case]]:
     x = (arrays.codes(one.INT8, (2, 3, 4)), one.INT8)
     pick = {"starts": [0, 2, 3], "steps": [1, -2, -1], "sizes": [-1, 2, 3]}
@@ -105,7 +113,7 @@ def moves() -> Iterator[tuple[str, Case]]:
 
 CASES = {
     f"{case.primitive}: {name}": case
-    for maker in (requantizations, additions, products, others, moves)
+    for maker in (requantizations, additions, products, others, moves, norms)
     for name, case in maker()
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections import Counter
+from collections.abc import Iterable
 from fractions import Fraction
 from functools import cache
 from typing import Any
@@ -39,6 +40,9 @@ CLASSES = {
     "avg_pool": {v.TIE_UP, v.TIE_DOWN, v.BESIDE, v.EDGE, v.MULTIPLE, v.WINDOW},
     "strided_slice": {v.WHOLE, v.PART, v.STEP, v.BACKWARD, v.REPEATED, v.END},
     "gather": {v.WHOLE, v.PART, v.BACKWARD, v.REPEATED, v.END},
+    "layer_norm": {v.TIE_UP, v.TIE_DOWN, v.EQUAL, v.ROOT, v.ONE_BIT},
+    "group_norm": {v.TIE_UP, v.TIE_DOWN, v.EQUAL, v.ROOT, v.ONE_BIT},
+    "rms_norm": {v.TIE_UP, v.TIE_DOWN, v.EQUAL, v.ROOT},
 }
 MOVES = ("strided_slice", "gather")  # what they read is a class, not which codes
 
@@ -63,8 +67,20 @@ def altered(target: str, **sections: dict[str, Any]) -> Target:
     return Target.from_dict(document)
 
 
-@pytest.mark.parametrize("target", TARGETS)
-@pytest.mark.parametrize("primitive", directed.PRIMITIVES)
+NORMS = ("layer_norm", "group_norm", "rms_norm")
+
+
+def pairs(targets: Iterable[str], own: tuple[str, ...]) -> list[Any]:
+    """Return each primitive with each target; norms, which one maker makes, with their own few."""
+    return [
+        pytest.param(primitive, name, marks=[pytest.mark.soak] if late else [])
+        for primitive in directed.PRIMITIVES
+        for name in targets
+        for late in [primitive in NORMS and name not in own]
+    ]
+
+
+@pytest.mark.parametrize(("primitive", "target"), pairs(TARGETS, ("tflite", "q7")))
 def test_the_kernels_equal_the_definitions(primitive: str, target: str) -> None:
     cases = made(primitive, target)
     assert len({case.name for case in cases}) == len(cases)
@@ -149,8 +165,7 @@ OTHERS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", OTHERS)
-@pytest.mark.parametrize("primitive", directed.PRIMITIVES)
+@pytest.mark.parametrize(("primitive", "name"), pairs(OTHERS, ("16 bits", "1 bit", "stochastic")))
 def test_unusual_targets(primitive: str, name: str) -> None:
     cases = directed.cases(primitive, OTHERS[name], 3, 60)
     assert cases

@@ -37,6 +37,9 @@ DIRECTED = {
     "lookup": ("tflite", 256),
     "strided_slice": ("tflite", 256),
     "gather": ("tflite", 256),
+    "layer_norm": ("integer-transformer", 64),
+    "group_norm": ("integer-transformer", 64),
+    "rms_norm": ("integer-transformer", 64),
 }
 
 

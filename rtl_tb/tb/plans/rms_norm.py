@@ -1,0 +1,7 @@
+"""What is to be covered of rms_norm."""
+
+from __future__ import annotations
+
+from rtl_tb.tb.plans.norms import PLAN
+
+__all__ = ["PLAN"]

@@ -35,6 +35,9 @@ _MAKERS: Final[Mapping[str, tuple[str, str]]] = {
     "strided_slice": ("move", "job"),
     "permute": ("move", "job"),
     "gather": ("move", "job"),
+    "softmax": ("softmax", "job"),
+    "integer_function": ("integer_function", "job"),
+    "rotary": ("rotary", "job"),
 }
 # RTL of somebody else gets the codes alone: what is written into move.sv is that module's own.
 _PACKETS: Final = frozenset({"strided_slice", "permute", "gather"})

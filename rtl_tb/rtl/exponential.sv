@@ -14,12 +14,12 @@ module exponential (
     input  logic        [12:0] ln2,
     input  logic        [14:0] b,
     input  logic        [27:0] one,
-    output logic signed [28:0] value
+    output logic signed [29:0] value
 );
   wire [5:0] places = left_shift < 0 ? -left_shift : left_shift;
   wire signed [31:0] wide = 32'(x);
   wire signed [31:0] lifted = left_shift < 0 ? wide >>> places : wide <<< places;
-  wire signed [18:0] lowest = -(19'(ln2) * 19'sd30);
+  wire signed [18:0] lowest = (19'(ln2) << 1) - (19'(ln2) << 5);  // -30 * ln2
   wire signed [18:0] v = lifted < 32'(lowest) ? lowest : lifted[18:0];
   wire [18:0] distance = -v;
   wire [4:0] z;
@@ -40,7 +40,6 @@ module exponential (
   wire signed [15:0] sum = 16'(r) + $signed({1'b0, b});
   wire signed [29:0] product = sum * r;
   wire signed [29:0] polynomial = product + $signed({2'b0, one});
-  wire signed [29:0] shifted = polynomial >>> z;
-  wire unused = &{1'b0, distance[18], shifted[29]};
-  assign value = shifted[28:0];
+  wire unused = &{1'b0, distance[18]};
+  assign value = polynomial >>> z;
 endmodule

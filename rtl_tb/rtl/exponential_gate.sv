@@ -15,14 +15,14 @@ module exponential_gate (
     output logic        [15:0] gate
 );
   wire negative = c < 0;
-  wire signed [28:0] value;
+  wire signed [29:0] value;
 
   exponential exp (
       .x(negative ? c : -c),
       .*
   );
 
-  wire [28:0] term = value >> drop;
+  wire [29:0] term = value >> drop;
   wire [27:0] unit = one >> drop;
   wire [16:0] whole = {1'b0, unit[15:0]} + {1'b0, term[15:0]};
   wire [15:0] quotient;
@@ -39,6 +39,6 @@ module exponential_gate (
       .rest(rest)
   );
 
-  wire unused = &{1'b0, term[28:16], unit[27:16], rest};
+  wire unused = &{1'b0, term[29:16], unit[27:16], rest};
   assign gate = negative ? 16'h8000 - quotient : quotient;
 endmodule

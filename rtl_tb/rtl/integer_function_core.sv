@@ -29,7 +29,7 @@ module integer_function_core #(
   wire signed [16:0] c = 17'(wide) - 17'(origin);
 
   if (KIND == 0) begin : g_exp
-    wire signed [28:0] narrow;
+    wire signed [29:0] narrow;
 
     exponential exp (
         .x(c > 0 ? '0 : c),

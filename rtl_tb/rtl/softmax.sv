@@ -63,8 +63,8 @@ module softmax #(
   wire taken = s_axis_tvalid && s_axis_tready;
   wire [IN_W-1:0] held = codes[index];
   wire signed [IN_W:0] leaving = {IN_SIGNED != 0 && held[IN_W-1], held};
-  wire signed [28:0] value;
-  wire [28:0] shifted = value >> numbers[65:62];
+  wire signed [29:0] value;
+  wire [29:0] shifted = value >> numbers[65:62];
   wire [15:0] term = shifted[15:0];
   wire [30:0] divisor = step == DIVIDE ? total : 31'b1;
   wire [32:0] quotient;
@@ -72,7 +72,7 @@ module softmax #(
   wire [OUT_W-1:0] y;
   wire free = !m_axis_tvalid || m_axis_tready;
   wire at_end = index == last;
-  wire unused = &{1'b0, shifted[28:16], rest};
+  wire unused = &{1'b0, shifted[29:16], rest};
 
   exponential exp (
       .x(17'(leaving) - 17'(top)),

@@ -68,8 +68,7 @@ def reference(
     """Turn one pair of integers or bit-vectors: the definition."""
     a, b = a - x_zero_point, b - x_zero_point
     first, second = (
-        requantized(acc, rescale, zero_point, output, select=select)
-        for acc in sums(a, b, cos, sin)
+        requantized(acc, rescale, zero_point, output, select=select) for acc in sums(a, b, cos, sin)
     )
     return first, second
 

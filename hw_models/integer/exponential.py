@@ -76,9 +76,7 @@ class Exponential:
 
     def reference(self, x: Any, select: Select = if_else) -> Any:
         """Return the value of ``-2**17 < x <= 0``, an integer or a bit-vector: the definition."""
-        return exponential(
-            x, x - x + self.ln2, self.b, self.one, self.left_shift, select
-        )
+        return exponential(x, x - x + self.ln2, self.b, self.one, self.left_shift, select)
 
 
 def exponential(

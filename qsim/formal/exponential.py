@@ -79,9 +79,7 @@ class ExponentialProblem:
 
     def formula(self, inputs: Mapping[str, Any], goal: Goal) -> Formula:
         """Return the goal over these inputs."""
-        x, _, ln2, b, one = (
-            wide(inputs[field.name], field, _WIDTH) for field in _INPUTS.fields
-        )
+        x, _, ln2, b, one = (wide(inputs[field.name], field, _WIDTH) for field in _INPUTS.fields)
         expected = exponential(x, ln2, b, one, goal.fixed["left_shift"], z3.If)
         least = goal.fixed["ln2"]
         return Formula((x > -(1 << 16), x <= 0, b >= least, b * least <= one), expected)
@@ -123,15 +121,17 @@ def task(
     problem = ExponentialProblem(primitive, sources)
     if layers is None:
         layers = [("", Exponential.from_scale(scale)) for scale in octaves()]
-    users: dict[tuple[int, int], dict[str, None]] = {}
+    users: dict[tuple[int, int], list[tuple[str, Exponential]]] = {}
     for layer, made in layers:
-        users.setdefault((made.left_shift, made.ln2), {})[layer] = None
-    goals = tuple(
-        Goal(
-            f"left shift {shift}, ln2 {ln2}", {"left_shift": shift, "ln2": ln2}, (),
-            tuple(filter(None, names)),
-        )
-        for (shift, ln2), names in sorted(users.items())
-    )  # fmt: skip
+        users.setdefault((made.left_shift, made.ln2), []).append((layer, made))
+    goals = tuple(_goal(shift, ln2, held) for (shift, ln2), held in sorted(users.items()))
     named = tuple(dict.fromkeys(name for goal in goals for name in goal.layers))
     return Task(problem, "exponential", sources_of(problem.unit, rtl), goals, named)
+
+
+def _goal(shift: int, ln2: int, users: list[tuple[str, Exponential]]) -> Goal:
+    """Return one goal; a counterexample is looked for with the constants of real scales first."""
+    layers = tuple(dict.fromkeys(name for name, _ in users if name))
+    hints = tuple({"b": made.b, "one": made.one} for _, made in users[:1])
+    fixed = {"left_shift": shift, "ln2": ln2}
+    return Goal(f"left shift {shift}, ln2 {ln2}", fixed, hints, layers)

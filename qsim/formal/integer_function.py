@@ -1,9 +1,9 @@
 """The proof of integer_function: the exponential, and the curves that are made of it or of erf.
 
-``rtl_tb/rtl/integer_function_core.sv`` against ``hw_models.integer.curves``: one goal for each unit,
-whose constants are fixed: of a target a scale in every fourth octave, of a program those of its layers.
-Code and origin are free. A rescale is that of requantize, which has its own proof; reciprocals are
-not proved.
+``rtl_tb/rtl/integer_function_core.sv`` against ``hw_models.integer.curves``: one goal for each
+unit, whose constants are fixed: of a target a scale in every fourth octave, of a program those of
+its layers. Code and origin are free. A rescale is that of requantize, which has its own proof;
+reciprocals are not proved.
 """
 
 from __future__ import annotations

@@ -58,6 +58,9 @@ UNITS = [
     ("correlation", "narrow20"),
     ("strided_slice", "tflite"),
     ("gather", "tflite"),
+    ("softmax", "integer-transformer"),
+    ("integer_function", "integer-transformer"),
+    ("rotary", "integer-transformer"),
 ]
 # The units that Verilator compiles in every run, one for each kind of stream: a result for a beat,
 # a table that is written first, a result for a window, a result for a packet in lanes.
@@ -68,7 +71,10 @@ COMPILED = {
     ("correlation", "narrow20"),
 }
 # Their streams are of these kinds; moves have wide multiplexers: half a minute of Verilator.
-INTERPRETED = {"bias_add", "add", "max_pool", "strided_slice", "gather"}
+INTERPRETED = {
+    *("bias_add", "add", "max_pool", "strided_slice", "gather"),
+    *("softmax", "integer_function", "rotary"),
+}
 SIMULATED = [
     pytest.param(*unit, simulator, marks=[pytest.mark.soak] if late else [])
     for unit in UNITS
@@ -86,7 +92,8 @@ def by_unit(found: Sequence[Case], target: str) -> list[list[Job]]:
             made = job(case, small)
         except UsageError:  # a scheme without RTL
             continue
-        groups.setdefault(repr(made.unit), []).append(made)
+        unit = replace(made.unit, packet=0)  # rows of any length
+        groups.setdefault(repr(unit), []).append(replace(made, unit=unit))
     return sorted(groups.values(), key=lambda jobs: -sum(len(made.beats) for made in jobs))
 
 

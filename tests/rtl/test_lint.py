@@ -73,6 +73,21 @@ MOVE: tuple[Parameters, ...] = (
     {"CODE_W": 2, "ADDRESS_W": 4, "TABLE_W": 4, "VALUE_W": 4},
     {"CODE_W": 32, "ADDRESS_W": 20, "DIMENSIONS": 1, "VALUE_W": 32},
 )
+SOFTMAX: tuple[Parameters, ...] = (
+    {},
+    {"IN_W": 16, "OUT_W": 16, "HALF_UP": 0, "LENGTH_W": 4},
+    {"IN_W": 1, "IN_SIGNED": 0, "OUT_W": 1, "LENGTH_W": 1},
+)
+INTEGER_FUNCTION: tuple[Parameters, ...] = (
+    *({"KIND": kind} for kind in range(6)),
+    {"KIND": 2, "IN_W": 16, "IN_SIGNED": 0, "OUT_W": 32, "SCHEME": 2, "ROUNDING": 11},
+    {"KIND": 3, "IN_W": 1, "OUT_W": 1, "SCHEME": 7, "ZI_W": 2},
+)
+ROTARY: tuple[Parameters, ...] = (
+    {},
+    {"SCHEME": 0, "OUT_W": 32, "TURN_W": 2, "ZX_W": 2, "IN_W": 1},
+    {"IN_W": 16, "IN_SIGNED": 0, "ZX_W": 18, "TURN_W": 32, "ROUNDING": 11, "ZI_W": 34},
+)
 CONV_ENGINE: tuple[Parameters, ...] = (
     {},
     {"ROWS": 1, "X_W": 16, "X_SIGNED": 0, "SCHEME": 2, "ROUNDING": 4, "BIAS_ADD": 0,
@@ -93,6 +108,9 @@ TOPS: dict[str, tuple[str, tuple[Parameters, ...]]] = {
     "max_pool": ("pool", MAX_POOL),
     "avg_pool": ("pool", AVG_POOL),
     "move": ("move", MOVE),
+    "softmax": ("softmax", SOFTMAX),
+    "integer_function": ("integer_function", INTEGER_FUNCTION),
+    "rotary": ("rotary", ROTARY),
     "conv_engine": ("conv_engine", CONV_ENGINE),
 }
 CASES = [

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from qsim.cosim.explaining import units
 from qsim.cosim.explaining.definition import Definition
 from qsim.cosim.explaining.moves import move
 
@@ -212,4 +213,7 @@ _MAKERS: Final[Mapping[str, Callable[[Case], Definition]]] = {
     "strided_slice": move,
     "permute": move,
     "gather": move,
+    "softmax": units.softmax,
+    "integer_function": units.integer_function,
+    "rotary": units.rotary,
 }

@@ -8,6 +8,7 @@ import numpy as np
 
 from qsim.cosim.explaining.explanation import Operand
 from qsim.cosim.explaining.moves import index_of
+from qsim.cosim.explaining.units import PLACE, row_of
 from qsim.cosim.jobs import lanes_of, owners, packets
 
 if TYPE_CHECKING:
@@ -20,28 +21,34 @@ def values_of(job: Job, beat: int, lane: int) -> dict[str, list[int]]:
     """Return what each field held of which a lane of an output beat was made, beat after beat."""
     if job.unit.module == "move":
         return index_of(job, beat)
+    if job.unit.module == "softmax":
+        return row_of(job, beat)
     if job.unit.packet:  # a result of such a packet may be made of all of it
         packet = packets(job.expected_last)[beat]
         rows = np.flatnonzero(packets(job.last) == packet)
     else:
         rows = np.flatnonzero(owners(job) == beat)
     held = job.unit.inputs.unpack(job.beats[rows])
-    return {
+    values: dict[str, list[int]] = {
         field.name: held[field.name][:, lanes_of(job, field, lane)].reshape(-1).tolist()
         for field in job.unit.inputs.fields
     }
+    return values | {PLACE: [lane]} if job.unit.module == "rotary" else values
 
 
 def operands(job: Job, values: dict[str, list[int]]) -> tuple[Operand, ...]:
     """Return the values with their names: a parameter once, if it does not change in a packet."""
     # An index is no field: it is as wide as the addresses that are made of it.
-    address = job.unit.parameters.get("ADDRESS_W", 0)
+    address = job.unit.parameters.get("ADDRESS_W", job.unit.parameters.get("LENGTH_W", 1))
     bits = dict.fromkeys(values, address) | {f.name: f.bits for f in job.unit.inputs.fields}
-    single = {name for name, held in values.items() if len(set(held)) == 1 and len(held) != 1}
     taps = max(len(held) for held in values.values())
     if taps == 1:
         return tuple(Operand(name, held[0], bits[name]) for name, held in values.items())
-    single = {name for name in single if name.endswith("zero_point")}
+    single = {
+        name
+        for name, held in values.items()
+        if len(held) == 1 or (len(set(held)) == 1 and name.endswith("zero_point"))
+    }
     listed = [
         Operand(f"{name}[{index}]", values[name][index], bits[name])
         for index in range(taps)

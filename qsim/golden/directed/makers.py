@@ -38,6 +38,9 @@ _MODULES: Final = {
     "avg_pool": ("pools", "AvgPool"),
     "strided_slice": ("moves", "StridedSlice"),
     "gather": ("moves", "Gather"),
+    "softmax": ("units", "Softmax"),
+    "integer_function": ("units", "IntegerFunction"),
+    "rotary": ("units", "Rotary"),
 }
 PRIMITIVES: Final = tuple(_MODULES)
 

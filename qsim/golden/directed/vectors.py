@@ -42,6 +42,8 @@ STEP: Final = "step above 1"
 BACKWARD: Final = "step below 0"
 REPEATED: Final = "read again"
 END: Final = "first or last position"
+EQUAL: Final = "row of equal codes"
+MASKED: Final = "masked codes"
 RANDOM: Final = "random"
 POSITION: Final = FixedFormat(32)  # of a table of positions
 

@@ -45,9 +45,9 @@ def unit(kind: Any, scale: float, form: FixedFormat = INT8, zero: int = 0) -> An
 @pytest.mark.parametrize("kind", make.UNITS)
 def test_every_code_of_8_bits(kind: Any) -> None:
     exp = kind is hw.IbertExp
-    for index, (scale, zero) in enumerate(((0.05, -7), (2.0**-20, 127), (16.0, -128))):
+    for scale, zero in ((0.05, -7), (2.0**-20, 127), (16.0, -128)):
         made = unit(kind, scale, zero=0 if exp else zero)
-        agree(job(make.function(EVERY, made), TARGET), "verilator" if exp and index == 0 else "icarus")
+        assert run(job(make.function(EVERY, made), TARGET), FULL).agrees
     made = unit(kind, 0.0371, UINT8, 0 if exp else 19)
     agree(job(make.function(EVERY + 128, made, UINT8), TARGET))
 

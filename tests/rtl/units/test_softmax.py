@@ -17,12 +17,13 @@ from tests.qsim.cosim.jobs import unit_cases as make
 from tests.rtl.arrays import FULL, agree, broken, first_difference, run
 
 TARGET = Target.load("integer-transformer")
-UINT8, INT16 = FixedFormat(8, signed=False), FixedFormat(16)
+INT8, INT16 = FixedFormat(8), FixedFormat(16)
+UINT8, UINT16 = (FixedFormat(bits, signed=False) for bits in (8, 16))
 
 
-def rows(length: int, count: int, form: FixedFormat = FixedFormat(8), seed: int = 1) -> np.ndarray:
+def rows(length: int, count: int, form: FixedFormat = INT8) -> np.ndarray:
     """Return rows of codes: drawn, all equal, one far above the others, one masked to the end."""
-    x = np.random.default_rng(seed).integers(form.min, form.max, (count, length), endpoint=True)
+    x = np.random.default_rng(1).integers(form.min, form.max, (count, length), endpoint=True)
     x[1 % count] = form.max
     x[2 % count] = form.min
     x[2 % count, -1] = form.max
@@ -39,7 +40,7 @@ def test_rows_of_8_bits(rounding: str, scale: float, length: int) -> None:
 
 def test_codes_of_16_bits() -> None:
     scheme = IbertSoftmax.from_scale(2.0**-12, 1.0, "half_up")
-    made = job(make.softmax(rows(11, 5, INT16), scheme, INT16, FixedFormat(16, signed=False)), TARGET)
+    made = job(make.softmax(rows(11, 5, INT16), scheme, INT16, UINT16), TARGET)
     assert made.unit.parameters["OUT_W"] == 16
     agree(made)
 

@@ -225,10 +225,10 @@ def test_every_primitive_has_rtl_or_is_said_to_have_none() -> None:
     assert none == {
         *("reshape", "concat", "pad", "argmax"),
         *("sub", "mul", "prelu", "minimum", "maximum", "shift_right", "mean"),
-        *("transposed_correlation", "resize", "resize_scaled", "interpolate", "softmax"),
+        *("transposed_correlation", "resize", "resize_scaled", "interpolate"),
         *("min_max", "choose_scale", "choose_zero_point", "quantize", "dequantize"),
         *("dequantize_sums", "linear_pairs", "linear_groups"),
-        *("layer_norm", "group_norm", "rms_norm", "rotary", "integer_function"),
+        *("layer_norm", "group_norm", "rms_norm"),
     }
 
 

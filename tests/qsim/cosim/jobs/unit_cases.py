@@ -14,6 +14,8 @@ from qsim.program.attributes import format_to_json
 from qsim.program.schemes import encode_scheme
 from tests.qsim.cosim.jobs.elementwise_cases import INT8, made
 
+INT16 = FixedFormat(16)
+
 UNITS = (
     hw.IbertExp, hw.ExpSigmoid, hw.ExpSilu, hw.IbertGelu, hw.NewtonReciprocal, hw.NewtonRsqrt
 )  # fmt: skip
@@ -38,7 +40,7 @@ def softmax(
 
 def rotary(
     x: Any, cos: Any, sin: Any, scheme: Any, form: FixedFormat = INT8, output: FixedFormat = INT8,
-    turn: FixedFormat = FixedFormat(16), points: tuple[int, int] = (0, 0), pairing: str = "half",
+    turn: FixedFormat = INT16, points: tuple[int, int] = (0, 0), pairing: str = "half",
 ) -> Case:  # fmt: skip
     attributes = {
         "scheme": encode_scheme(scheme, "scheme", {}),

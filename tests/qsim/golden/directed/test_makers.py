@@ -39,6 +39,9 @@ CLASSES = {
     "avg_pool": {v.TIE_UP, v.TIE_DOWN, v.BESIDE, v.EDGE, v.MULTIPLE, v.WINDOW},
     "strided_slice": {v.WHOLE, v.PART, v.STEP, v.BACKWARD, v.REPEATED, v.END},
     "gather": {v.WHOLE, v.PART, v.BACKWARD, v.REPEATED, v.END},
+    "softmax": {v.EQUAL, v.MASKED, v.BESIDE, v.ZERO},
+    "integer_function": {v.ZERO, v.EVERY},
+    "rotary": {v.TIE_UP, v.TIE_DOWN, v.BESIDE},
 }
 MOVES = ("strided_slice", "gather")  # what they read is a class, not which codes
 

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 _MEANINGS: Final[Mapping[str, str]] = {
     "code": "code of the operand",
     "origin": "code that is subtracted: of real 0, or the largest that occurs where exp is 1",
-    "left_shift": "left shift of the code; below 0 a right shift",
     "ln2": "ln 2 in steps of the shifted code",
     "one": "the exponential of 0",
     "drop": "right shift that leaves few bits of an exponential or of a gate",
@@ -92,7 +91,7 @@ _OWN: Final[Mapping[tuple[str, str], str]] = {
     ("argmax", "y"): "position of the first of the largest codes; of the last with select_last",
     ("argmax", "select_last"): "1: of equal codes the last counts; absent where the first does",
     ("softmax", "x"): "code of a row",
-    ("softmax", "b"): "second coefficient of the exponential's polynomial",
+    ("integer_function", "left_shift"): "left shift of the code; below 0 a right shift",
     ("integer_function", "b"): "second coefficient of the exponential's polynomial",
     ("rotary", "a"): "first code of the pair",
     ("rotary", "b"): "second code of the pair",

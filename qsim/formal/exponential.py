@@ -15,8 +15,7 @@ import z3
 
 from hw_models.formats import FixedFormat
 from hw_models.integer.exponential import SCALES, Exponential, exponential
-from qsim.cosim.jobs.beats import Field, Layout
-from qsim.cosim.jobs.unit import Unit
+from qsim.cosim.jobs import Field, Layout, Unit
 from qsim.formal.goal import Formula, Goal
 from qsim.formal.provable import sources_of
 from qsim.formal.run import Task

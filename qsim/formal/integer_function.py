@@ -18,8 +18,7 @@ from hw_models.integer.exponential import Exponential
 from hw_models.integer_function import ExpSigmoid, ExpSilu, IbertExp, IbertGelu
 from hw_models.schemes import PowerOfTwo
 from qsim.cosim.jobs import integer_function as jobs
-from qsim.cosim.jobs.beats import Field, Layout
-from qsim.cosim.jobs.unit import Unit
+from qsim.cosim.jobs import Field, Layout, Unit
 from qsim.errors import UsageError
 from qsim.formal import exponential
 from qsim.formal.goal import Formula, Goal
@@ -102,7 +101,8 @@ class CurveProblem:
         values = {name: numbers[name] for name in self.numbers if name != "drop"}
         if self.kind == jobs.KINDS.index("IbertGelu"):
             return IbertGelu(rescale=_AS_IS, **values)
-        return CURVES[self.kind - 1](Exponential(**values), _AS_IS)
+        gated = ExpSilu if self.kind == jobs.KINDS.index("ExpSilu") else ExpSigmoid
+        return gated(Exponential(**values), _AS_IS)
 
     def case(self, values: Mapping[str, int]) -> Case:
         """Return integers as a golden vector: the curve as it is, in 32 bits."""

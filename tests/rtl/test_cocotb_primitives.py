@@ -92,8 +92,7 @@ def by_unit(found: Sequence[Case], target: str) -> list[list[Job]]:
             made = job(case, small)
         except UsageError:  # a scheme without RTL
             continue
-        unit = replace(made.unit, packet=0)  # rows of any length
-        groups.setdefault(repr(unit), []).append(replace(made, unit=unit))
+        groups.setdefault(repr(made.unit), []).append(made)
     return sorted(groups.values(), key=lambda jobs: -sum(len(made.beats) for made in jobs))
 
 

@@ -39,8 +39,9 @@ _MAKERS: Final[Mapping[str, tuple[str, str]]] = {
     "integer_function": ("integer_function", "job"),
     "rotary": ("rotary", "job"),
 }
-# RTL of somebody else gets the codes alone: what is written into move.sv is that module's own.
-_PACKETS: Final = frozenset({"strided_slice", "permute", "gather"})
+# RTL of somebody else gets the codes alone: what is written into move.sv is that module's own. Of
+# softmax it gets the numbers of every scheme by their own names.
+_PACKETS: Final = frozenset({"strided_slice", "permute", "gather", "softmax"})
 
 
 def has_rtl(primitive: str) -> bool:

@@ -52,6 +52,7 @@ class Rescaled:
         Raises:
             UsageError: a scheme without RTL.
         """
+        from hw_models.schemes import Converter, PowerOfTwo
         from qsim.cosim.jobs import scheme_fields as schemes
 
         if not isinstance(scheme, schemes.INTEGER_SCHEMES):
@@ -60,7 +61,7 @@ class Rescaled:
         output = case.codes["output"]
         out_w = code_width(max(target.output.bits, output.bits), zero_point)
         offset = schemes.scheme_offset(scheme)
-        zi_w = _OFFSET if isinstance(scheme, schemes.Converter) else _NO_OFFSET
+        zi_w = _OFFSET if isinstance(scheme, Converter) else _NO_OFFSET
         numbers = schemes.scheme_parameters(scheme, target)
         self.parameters |= {"OUT_W": out_w, "ZI_W": zi_w} | numbers
         held = schemes.scheme_numbers(scheme)
@@ -70,6 +71,6 @@ class Rescaled:
         self.fields += code_fields(out_w)
         ends = (zero_point, output.min, output.max)
         self.values |= dict(zip(("zero_point", "low", "high"), ends, strict=True))
-        if schemes.draws_numbers(scheme):
+        if isinstance(scheme, PowerOfTwo) and schemes.draws_numbers(scheme):
             self.fields.append(Field("draw", 64, signed=False, lanes=lanes))
             self.values["draw"] = draws(scheme.seed, case.expected.size)

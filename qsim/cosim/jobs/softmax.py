@@ -45,7 +45,7 @@ def job(case: Case, target: Target) -> Job:
     output = case.codes["output"]
     made = unit(target, scheme.rounding, case.codes["x"], output, length)
     numbers = exponential_numbers(scheme.exponential) | {"drop": scheme.term_shift}
-    values = {"x": np.moveaxis(x, axis, -1).reshape(-1), **numbers}
+    values: dict[str, Any] = {"x": np.moveaxis(x, axis, -1).reshape(-1), **numbers}
     values |= {"low": output.min, "high": output.max}
     order = np.moveaxis(np.arange(x.size).reshape(x.shape), axis, -1).reshape(-1)
     ends = rows_end((length,), x.size)
@@ -89,4 +89,4 @@ def unit(
     fields += [Field(name, out_w + 1, signed=True) for name in ("low", "high")]
     outputs = Layout((Field("y", out_w, signed=output.signed),))
     inputs = Layout(tuple(fields))
-    return Unit("softmax", "softmax", SOURCES, parameters, inputs, outputs, packet=length)
+    return Unit("softmax", "softmax", SOURCES, parameters, inputs, outputs)

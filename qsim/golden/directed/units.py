@@ -51,9 +51,7 @@ class Softmax(_Maker):
             scheme, output = softmax_of(target, scale)
             rows = _rows(form, 10, -(-count // 20), rng)
             found.append(_softmax(name, scheme, form, output, rows))
-            one = [[(code, v.EXTREME if code in (form.min, form.max) else v.ZERO)]
-                   for code in sorted({form.min, form.max, (form.min + form.max + 1) // 2})]  # fmt: skip
-            found.append(_softmax(f"{name}-one", scheme, form, output, one))
+            found.append(_softmax(f"{name}-one", scheme, form, output, _single(form)))
         if target.units is not None:
             found.append(_ties(target, form))
         return found
@@ -71,6 +69,13 @@ def softmax_of(target: Target, scale: float) -> tuple[Any, FixedFormat]:
     if target.requantize.scheme == "float_scale" or target.requantize.rounding == "double-half-up":
         return FloatSoftmax(scale, 2.0**-output.bits, output.min), output
     return FixedSoftmax.from_scale(scale), output
+
+
+def _single(form: FixedFormat) -> Rows:
+    """Return rows of one code: the ends and the middle."""
+    ends = form.min, form.max
+    middle = sorted({*ends, (form.min + form.max + 1) // 2})
+    return [[(code, v.EXTREME if code in ends else v.ZERO)] for code in middle]
 
 
 def _rows(form: FixedFormat, length: int, drawn: int, rng: random.Random) -> Rows:
@@ -163,8 +168,9 @@ def _units(target: Target, rng: random.Random) -> Iterator[Any]:
         )
 
     step, most = 8.0 / (1 << codes.bits), 1 << output.bits
-    top = math.exp(step * codes.max) / most
-    yield IbertExp.from_scales(step, top, 0, points()[1], codes.max, rescale)
+    top = max(codes.max - 3, codes.min)  # what is larger counts as it
+    largest = math.exp(step * top) / most
+    yield IbertExp.from_scales(step, largest, 0, points()[1], top, rescale)
     yield ExpSigmoid.from_scales(step, 1 / most, *points(), rescale)
     yield ExpSilu.from_scales(step, 8 / most, *points(), rescale)
     yield IbertGelu.from_scales(step, 8 / most, *points(), rescale)
@@ -214,7 +220,8 @@ def _one(unit: Any, code: int, output: FixedFormat, index: int) -> int:
         return int(unit.reference(code, output))
     draw = _draw(unit.rescale, index)
     value = unit.curve(code)
-    return requantized(value, unit.rescale, unit.zero_point, output, draw=draw)
+    code: int = requantized(value, unit.rescale, unit.zero_point, output, draw=draw)
+    return code
 
 
 def _draw(scheme: Any, index: int) -> int:
@@ -293,7 +300,7 @@ def _pairs(
     ends = (form.min, form.max)
     for a in ends:
         for b in ends:
-            for cos, sin in ((one, 0), (0, one), (-one, 0), (half, -half)):
+            for cos, sin in ((one, 0), (0, one), (-one, 0), (one, one), (half, -one)):
                 yield a, b, cos, sin, v.EXTREME
     for _ in range(8):
         a, b = (rng.randint(form.min, form.max) for _ in range(2))

@@ -37,6 +37,9 @@ DIRECTED = {
     "lookup": ("tflite", 256),
     "strided_slice": ("tflite", 256),
     "gather": ("tflite", 256),
+    "softmax-integer-transformer": ("integer-transformer", 1),
+    "integer_function-integer-transformer": ("integer-transformer", 1),
+    "rotary-integer-transformer": ("integer-transformer", 1),
 }
 
 

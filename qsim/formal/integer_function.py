@@ -17,8 +17,8 @@ from hw_models.formats import FixedFormat
 from hw_models.integer.exponential import Exponential
 from hw_models.integer_function import ExpSigmoid, ExpSilu, IbertExp, IbertGelu
 from hw_models.schemes import PowerOfTwo
-from qsim.cosim.jobs import integer_function as jobs
 from qsim.cosim.jobs import Field, Layout, Unit
+from qsim.cosim.jobs import integer_function as jobs
 from qsim.errors import UsageError
 from qsim.formal import exponential
 from qsim.formal.goal import Formula, Goal

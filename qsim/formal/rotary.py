@@ -15,8 +15,8 @@ import z3
 from hw_models.formats import FixedFormat
 from hw_models.rotary import sums
 from hw_models.schemes import PowerOfTwo
-from qsim.cosim.jobs import rotary as jobs
 from qsim.cosim.jobs import Field, Layout, Unit
+from qsim.cosim.jobs import rotary as jobs
 from qsim.formal.goal import Formula, Goal
 from qsim.formal.provable import calls_of, sources_of
 from qsim.formal.run import Task

@@ -79,7 +79,10 @@ SIMULATED = [
     pytest.param(*unit, simulator, marks=[pytest.mark.soak] if late else [])
     for unit in UNITS
     for simulator in ("icarus", "verilator")
-    for late in [simulator == "verilator" and unit not in COMPILED]
+    for late in [
+        unit[0] in ("integer_function", "rotary")
+        or (simulator == "verilator" and unit not in COMPILED)
+    ]
 ]
 
 

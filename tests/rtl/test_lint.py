@@ -75,7 +75,7 @@ MOVE: tuple[Parameters, ...] = (
 )
 SOFTMAX: tuple[Parameters, ...] = (
     {},
-    {"IN_W": 16, "OUT_W": 16, "HALF_UP": 0, "LENGTH_W": 4},
+    {"HALF_UP": 0, "IN_W": 16, "OUT_W": 16, "LENGTH_W": 4},
     {"IN_W": 1, "IN_SIGNED": 0, "OUT_W": 1, "LENGTH_W": 1},
 )
 INTEGER_FUNCTION: tuple[Parameters, ...] = (
@@ -85,7 +85,6 @@ INTEGER_FUNCTION: tuple[Parameters, ...] = (
 )
 ROTARY: tuple[Parameters, ...] = (
     {},
-    {"SCHEME": 0, "OUT_W": 32, "TURN_W": 2, "ZX_W": 2, "IN_W": 1},
     {"IN_W": 16, "IN_SIGNED": 0, "ZX_W": 18, "TURN_W": 32, "ROUNDING": 11, "ZI_W": 34},
 )
 CONV_ENGINE: tuple[Parameters, ...] = (

@@ -28,17 +28,9 @@ PRIMITIVES: Final = (
     "avg_pool",
     "correlation",
     "move",
-    "softmax",
-    "integer_function",
-    "rotary",
 )
 # Of a module that several primitives run on: what one leaves of it, another one uses.
-SETS: Final[Mapping[str, tuple[str, ...]]] = {
-    "move": ("strided_slice", "gather"),
-    **{
-        name: (f"{name}-integer-transformer",) for name in ("softmax", "integer_function", "rotary")
-    },
-}
+SETS: Final[Mapping[str, tuple[str, ...]]] = {"move": ("strided_slice", "gather")}
 COUNT, SEED = 64, 1
 GOLDEN: Final = Path(__file__).resolve().parents[2] / "golden"
 

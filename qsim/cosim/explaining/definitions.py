@@ -15,6 +15,7 @@ import numpy as np
 from qsim.cosim.explaining import units
 from qsim.cosim.explaining.definition import Definition
 from qsim.cosim.explaining.moves import move
+from qsim.cosim.explaining.schemes import NUMBERS, one_channel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -44,29 +45,13 @@ def _requantize(case: Case) -> Definition:
     one = functools.lru_cache(maxsize=1 << 12)(functools.partial(one_channel, scheme))
 
     def compute(values: Values, select: Callable[[Any, Any, Any], Any]) -> Any:
-        numbers = {name: values[name][0] for name in _NUMBERS if name in values}
+        numbers = {name: values[name][0] for name in NUMBERS if name in values}
         return reference(
             values["acc"][0], one(**numbers), values["zero_point"][0], output, _limits(values),
             values["input_zero_point"][0], draw=values.get("draw", (0,))[0], select=select,
         )  # fmt: skip
 
     return Definition(("acc", "draw"), compute)
-
-
-_NUMBERS: Final = ("multiplier", "shift", "addend")
-
-
-def one_channel(scheme: Any, shift: int, multiplier: int = 0, addend: int = 0) -> Any:
-    """Return a scheme with the numbers of one beat; a beat has a converter's offset elsewhere."""
-    from hw_models.schemes import Converter, FixedPoint, MulAddShift
-
-    if isinstance(scheme, FixedPoint):
-        return replace(scheme, multiplier=multiplier, right_shift=shift)
-    if isinstance(scheme, Converter):
-        return replace(scheme, offset=0, scale=multiplier, right_shift=shift)
-    if isinstance(scheme, MulAddShift):
-        return replace(scheme, mul=multiplier, add=addend, right_shift=shift)
-    return replace(scheme, right_shift=shift)
 
 
 def _clamp(case: Case) -> Definition:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from qsim.cosim.explaining.definition import Definition
+from qsim.cosim.explaining.schemes import NUMBERS, one_channel
 from qsim.cosim.jobs import packets
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     Select = Callable[[Any, Any, Any], Any]
 
 PLACE: Final = "place"  # of a code in its row or pair: no field has it
-_NUMBERS: Final = ("multiplier", "shift", "addend")
 
 
 def row_of(job: Job, beat: int) -> dict[str, list[int]]:
@@ -69,7 +69,6 @@ def integer_function(case: Case) -> Definition:
     """Return the definition of a function of a code on the fields of a beat."""
     from hw_models.requantize import reference
     from hw_models.tracing import step
-    from qsim.cosim.explaining.definitions import one_channel
     from qsim.cosim.jobs.integer_function import KINDS
     from qsim.program import decode_scheme
 
@@ -85,7 +84,7 @@ def integer_function(case: Case) -> Definition:
         if not hasattr(unit, "rescale"):
             return step(_told(kind, own.reference(int(code), output), c), "y")
         value = step(_told(kind, own.curve(int(code)), c), "curve")
-        numbers = {name: values[name][0] for name in _NUMBERS if name in values}
+        numbers = {name: values[name][0] for name in NUMBERS if name in values}
         rescale = one_channel(unit.rescale, **numbers)
         limits = values["low"][0], values["high"][0]
         return reference(
@@ -101,7 +100,6 @@ def rotary(case: Case) -> Definition:
     from hw_models.requantize import reference
     from hw_models.rotary import sums
     from hw_models.tracing import step
-    from qsim.cosim.explaining.definitions import one_channel
     from qsim.program import decode_scheme
 
     attributes: Any = case.attributes
@@ -112,7 +110,7 @@ def rotary(case: Case) -> Definition:
         zero = values["x_zero_point"][0]
         a, b = (step(values[name][0] - zero, name.upper()) for name in ("a", "b"))
         total = sums(a, b, values["cos"][0], values["sin"][0])[values[PLACE][0]]
-        numbers = {name: values[name][0] for name in _NUMBERS if name in values}
+        numbers = {name: values[name][0] for name in NUMBERS if name in values}
         limits = values["low"][0], values["high"][0]
         return reference(
             step(total, "sum"), one_channel(scheme, **numbers), values["zero_point"][0], output,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from qsim.cosim.jobs import rescaled
 from qsim.cosim.jobs.beats import Field, Layout
 from qsim.cosim.jobs.elementwise import one_beat_each
-from qsim.cosim.jobs.generic.numbers import code_field
+from qsim.cosim.jobs.operands import code_width_of
 from qsim.cosim.jobs.unit import Unit
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def job(case: Case, target: Target) -> Job:
     unit = decode_scheme(attributes["scheme"], case.constants)
     kind = KINDS.index(type(unit).__name__)
     made = rescaled.Rescaled()
-    code = code_field("code", target, case.codes["x"])
+    code = code_width_of(target, case.codes["x"])
     made.parameters = {"IN_W": code.bits, "IN_SIGNED": int(code.signed), "KIND": kind}
     made.add("code", code.bits, case.operands["x"].reshape(-1), signed=code.signed)
     made.add("origin", code.bits + 1, unit.top if kind == 0 else unit.input_zero_point)

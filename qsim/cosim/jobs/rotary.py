@@ -9,8 +9,7 @@ import numpy as np
 from qsim.cosim.jobs import rescaled
 from qsim.cosim.jobs.beats import Field, Layout
 from qsim.cosim.jobs.elementwise import code_width, rows_end
-from qsim.cosim.jobs.generic.numbers import code_field
-from qsim.cosim.jobs.operands import width_of
+from qsim.cosim.jobs.operands import code_width_of, width_of
 from qsim.cosim.jobs.unit import Job, Unit
 
 if TYPE_CHECKING:
@@ -73,12 +72,12 @@ def parts(
     target: Target, codes: FixedFormat, zero_point: int, turn: int
 ) -> tuple[dict[str, int], list[Field]]:
     """Return the parameters and the fields of the core: two codes, a turn, a zero point."""
-    x = code_field("a", target, codes)
+    x = code_width_of(target, codes)
     zx_w = code_width(x.bits, zero_point) + 1
     parameters = {
         "IN_W": x.bits, "IN_SIGNED": int(x.signed), "ZX_W": zx_w, "TURN_W": turn, "ACC_W": ACC,
     }  # fmt: skip
-    fields = [x, Field("b", x.bits, x.signed)]
+    fields = [Field(name, x.bits, x.signed) for name in ("a", "b")]
     fields += [Field(name, turn, signed=True) for name in ("cos", "sin")]
     return parameters, [*fields, Field("x_zero_point", zx_w, signed=True)]
 

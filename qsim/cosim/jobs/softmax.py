@@ -8,12 +8,12 @@ import numpy as np
 
 from qsim.cosim.jobs.beats import Field, Layout, bits_for
 from qsim.cosim.jobs.elementwise import no_rtl, rows_end
-from qsim.cosim.jobs.generic.numbers import code_field
 from qsim.cosim.jobs.integer_function import (
     EXPONENTIAL_SOURCES,
     exponential_numbers,
     number_widths,
 )
+from qsim.cosim.jobs.operands import code_width_of
 from qsim.cosim.jobs.unit import Job, Unit
 from qsim.errors import UsageError
 
@@ -76,7 +76,7 @@ def unit(
         output: of the probabilities, whose steps are ``2**-bits``.
         length: of a row.
     """
-    x, out_w = code_field("x", target, codes), output.bits
+    x, out_w = code_width_of(target, codes), output.bits
     parameters = {
         "IN_W": x.bits,
         "IN_SIGNED": int(x.signed),
@@ -85,7 +85,8 @@ def unit(
         "LENGTH_W": max(_LENGTH, bits_for(max(length - 1, 1))),
     }
     widths = number_widths(dict.fromkeys(("left_shift", "ln2", "b", "one", "drop"), 0))
-    fields = [x, *(Field(name, bits, signed) for name, (bits, signed) in widths.items())]
+    fields = [Field("x", x.bits, x.signed)]
+    fields += [Field(name, bits, signed) for name, (bits, signed) in widths.items()]
     fields += [Field(name, out_w + 1, signed=True) for name in ("low", "high")]
     outputs = Layout((Field("y", out_w, signed=output.signed),))
     inputs = Layout(tuple(fields))

@@ -220,8 +220,7 @@ def _one(unit: Any, code: int, output: FixedFormat, index: int) -> int:
         return int(unit.reference(code, output))
     draw = _draw(unit.rescale, index)
     value = unit.curve(code)
-    code: int = requantized(value, unit.rescale, unit.zero_point, output, draw=draw)
-    return code
+    return int(requantized(value, unit.rescale, unit.zero_point, output, draw=draw))
 
 
 def _draw(scheme: Any, index: int) -> int:
@@ -276,7 +275,8 @@ def _rotary(pairing: str, target: Target, rng: random.Random, count: int) -> Cas
     }
     half = (shape[0], depth // 2)
     tables = {
-        name: v.array((p[k] for p in pairs), half, turn) for name, k in (("cos", 2), ("sin", 3))
+        "cos": v.array([cos for _, _, cos, _, _ in pairs], half, turn),
+        "sin": v.array([sin for _, _, _, sin, _ in pairs], half, turn),
     }
     return v.make_case(
         "rotary", pairing, attributes, {"x": v.array(codes, shape, form), **tables},

@@ -48,11 +48,21 @@ def test_every_code_of_8_bits(kind: Any) -> None:
     for scale, zero in ((0.05, -7), (2.0**-20, 127), (16.0, -128)):
         made = unit(kind, scale, zero=0 if exp else zero)
         assert run(job(make.function(EVERY, made), TARGET), FULL).agrees
-    made = unit(kind, 0.0371, UINT8, 0 if exp else 19)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("kind", make.UNITS)
+def test_every_unsigned_code(kind: Any) -> None:
+    made = unit(kind, 0.0371, UINT8, 0 if kind is hw.IbertExp else 19)
     agree(job(make.function(EVERY + 128, made, UINT8), TARGET))
 
 
-@pytest.mark.parametrize("kind", make.UNITS)
+SOME = (hw.IbertGelu, hw.NewtonRsqrt)
+
+
+@pytest.mark.parametrize(
+    "kind", [pytest.param(k, marks=[] if k in SOME else [pytest.mark.soak]) for k in make.UNITS]
+)
 def test_codes_of_16_bits(kind: Any) -> None:
     for scale, zero in ((2.0**-9, 3), (2.0**-14 * 1.3, -(1 << 15)), (2.0**-40, (1 << 15) - 1)):
         made = unit(kind, scale, INT16, 0 if kind is hw.IbertExp else zero)
@@ -63,8 +73,8 @@ def test_codes_of_16_bits(kind: Any) -> None:
     "scheme",
     [
         PowerOfTwo(21, "stochastic", seed=5),
-        FixedPoint.from_scale(2.0**-21, 32, "single"),
-        MulAddShift(3, 5, 23, "half_even"),
+        pytest.param(FixedPoint.from_scale(2.0**-21, 32, "single"), marks=pytest.mark.soak),
+        pytest.param(MulAddShift(3, 5, 23, "half_even"), marks=pytest.mark.soak),
         Converter(-99, 77, 27),
     ],
     ids=lambda scheme: type(scheme).__name__,
@@ -75,11 +85,9 @@ def test_every_rescale(scheme: Any) -> None:
 
 
 def test_infinity_is_the_largest_code_whatever_the_zero_point() -> None:
-    for kind in (hw.NewtonReciprocal, hw.NewtonRsqrt):
-        made = kind(1 << 15, 0, 5, -(1 << 31))
-        case = make.function([5, 4, 6], made)
-        assert case.expected[0] == 127
-        agree(job(case, TARGET))
+    case = make.function([5, 4, 6], hw.NewtonReciprocal(1 << 15, 0, 5, -(1 << 31)))
+    assert case.expected[0] == 127
+    assert run(job(case, TARGET), FULL).agrees
 
 
 def test_one_beat_a_cycle() -> None:

@@ -68,10 +68,14 @@ def reference(
     """Turn one pair of integers or bit-vectors: the definition."""
     a, b = a - x_zero_point, b - x_zero_point
     first, second = (
-        requantized(acc, rescale, zero_point, output, select=select)
-        for acc in (a * cos - b * sin, b * cos + a * sin)
+        requantized(acc, rescale, zero_point, output, select=select) for acc in sums(a, b, cos, sin)
     )
     return first, second
+
+
+def sums(a: Any, b: Any, cos: Any, sin: Any) -> tuple[Any, Any]:
+    """Return what is rescaled of a pair whose zero points are taken off: the definition."""
+    return a * cos - b * sin, b * cos + a * sin
 
 
 @kernel

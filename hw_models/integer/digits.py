@@ -30,11 +30,16 @@ def length(n: Any, bits: int, select: Select = if_else) -> Any:
 
 def quotient(a: Any, b: Any, bits: int, select: Select = if_else) -> Any:
     """Return ``floor(a / b)`` where it lies in ``0..2**bits - 1`` and b is positive."""
+    return division(a, b, bits, select)[0]
+
+
+def division(a: Any, b: Any, bits: int, select: Select = if_else) -> tuple[Any, Any]:
+    """Return ``floor(a / b)``, as :func:`quotient`, and what is left of a."""
     result, rest = a - a, a
     for place in reversed(range(bits)):
         fits, rest = quotient_step(rest, b, place, select)
         result = select(fits, result + (1 << place), result)
-    return result
+    return result, rest
 
 
 def quotient_step(rest: Any, b: Any, place: int, select: Select = if_else) -> tuple[Any, Any]:

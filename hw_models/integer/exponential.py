@@ -29,7 +29,7 @@ from hw_models._pointwise import keep_ints
 from hw_models.compiled import kernel
 from hw_models.errors import ContractError
 from hw_models.formats import if_else
-from hw_models.integer.digits import compiled_scaled, moved, quotient
+from hw_models.integer.digits import compiled_scaled, division, moved
 
 if TYPE_CHECKING:
     from hw_models.formats import Select
@@ -76,12 +76,20 @@ class Exponential:
 
     def reference(self, x: Any, select: Select = if_else) -> Any:
         """Return the value of ``-2**17 < x <= 0``, an integer or a bit-vector: the definition."""
-        lowest = -OCTAVES * self.ln2
-        v = moved(x, self.left_shift)
-        v = select(v < lowest, v - v + lowest, v)
-        z = quotient(-v, v - v + self.ln2, 5, select)
-        r = v + z * self.ln2
-        return ((r + self.b) * r + self.one) >> z
+        return exponential(x, x - x + self.ln2, self.b, self.one, self.left_shift, select)
+
+
+def exponential(
+    x: Any, ln2: Any, b: Any, one: Any, left_shift: int, select: Select = if_else
+) -> Any:
+    """Return the value of ``-2**17 < x <= 0`` under these constants: the definition.
+
+    The constants may be bit-vectors too, but for the shift.
+    """
+    lowest = (ln2 << 1) - (ln2 << 5)  # -30 ln 2, without a product for a prover to cut
+    v = moved(x, left_shift)
+    z, rest = division(-select(v < lowest, lowest, v), ln2, 5, select)
+    return ((b - rest) * -rest + one) >> z  # r is what is left, below 0
 
 
 def lifted(scale: float) -> tuple[float, int]:

@@ -66,9 +66,13 @@ class IbertSoftmax:
         """Compute a row: the definition."""
         terms = [self.term(code - max(row)) for code in row]
         factor = (1 << MAX_BIT) // sum(terms)
+        return [self.share(term, factor, output) for term in terms]
+
+    def share(self, term: Any, factor: Any, output: FixedFormat) -> Any:
+        """Return the probability of a term before the clamp, of the quotient of the row's sum."""
         places = MAX_BIT - output.bits
         nudge = 1 << (places - 1) if self.rounding == "half_up" else 0
-        return [output.min + ((term * factor + nudge) >> places) for term in terms]
+        return output.min + ((term * factor + nudge) >> places)
 
 
 @kernel

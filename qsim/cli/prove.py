@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _FROM_MODEL = ("add",)  # its constants are a model's, never all
 _MODEL = "digits"
+# Of these a target's proof has some constants of each size, which stand for those of every scale.
+_SCALES = {"softmax": "a scale in every octave", "integer_function": "scales of every size"}
 _MOVES = ("strided_slice", "permute", "gather")
 _MACHINES = ("lookup", "stream_register", *_MOVES)  # proved over time, with a scoreboard
 _NORMS = ("layer_norm", "group_norm", "rms_norm")  # proved part by part
@@ -73,7 +75,8 @@ def prove(options: ProveOptions, output: Output) -> int:
         else:
             planned = design_tasks(dut, target, lowered)
         results = _prove(planned, target, options, output)
-    constants = f"the constants of {model}" if model else "all constants"
+    every = _SCALES.get(options.primitive, "all constants")
+    constants = f"the constants of {model}" if model else every
     if dut is not None and dut.fixed:
         constants += ", those of [fixed] as set"
     which = "" if dut is None else f"{dut.top} of {dut.where}: "

@@ -17,6 +17,14 @@ if TYPE_CHECKING:
 
 # What a field means, for every primitive that has it, unless the next table says otherwise.
 _MEANINGS: Final[Mapping[str, str]] = {
+    "code": "code of the operand",
+    "origin": "code that is subtracted: of real 0, or the largest that occurs where exp is 1",
+    "ln2": "ln 2 in steps of the shifted code",
+    "one": "the exponential of 0",
+    "drop": "right shift that leaves few bits of an exponential or of a gate",
+    "offset": "subtracted before the rescale",
+    "cos": "code of the cosine, one for each pair",
+    "sin": "code of the sine, one for each pair",
     "acc": "the accumulator",
     "a": "code of the first operand",
     "b": "code of the second operand",
@@ -84,6 +92,11 @@ _OWN: Final[Mapping[tuple[str, str], str]] = {
     ("shift_right", "x"): "the value that is shifted",
     ("argmax", "y"): "position of the first of the largest codes; of the last with select_last",
     ("argmax", "select_last"): "1: of equal codes the last counts; absent where the first does",
+    ("softmax", "x"): "code of a row",
+    ("integer_function", "left_shift"): "left shift of the code; below 0 a right shift",
+    ("integer_function", "b"): "second coefficient of the exponential's polynomial",
+    ("rotary", "a"): "first code of the pair",
+    ("rotary", "b"): "second code of the pair",
     ("max_pool", "x"): "a tap of each plane",
     ("avg_pool", "x"): "a tap of each plane",
     ("correlation", "x"): "codes of the columns",

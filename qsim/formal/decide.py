@@ -106,7 +106,8 @@ def _counterexample(
         for field in problem.unit.inputs.fields
     }
     actual = integer(_word(model, rtl), problem.result)
-    expected = int(problem.case(values).expected.reshape(-1)[0])
+    element = getattr(problem, "element", 0)
+    expected = int(problem.case(values).expected.reshape(-1)[element])
     if actual == expected:
         raise AssertionError(f"{goal.name}: bit-vectors and integers disagree at {values}")
     seconds = time.perf_counter() - start

@@ -70,9 +70,10 @@ class Problem(Protocol):
         """Return the goal over these inputs: bit-vectors of their fields' widths."""
 
     def case(self, values: Mapping[str, int]) -> Case:
-        """Return integers as a golden vector of one element: the fields, by name.
+        """Return integers as a golden vector: the fields, by name.
 
-        Its expected code is by the definition, on integers.
+        Its expected code is by the definition, on integers. It has one element, or the attribute
+        ``element`` of the problem says which one is the core's output.
         """
 
 

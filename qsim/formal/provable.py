@@ -23,6 +23,9 @@ PROVABLE: Final[Mapping[str, str]] = {
     "requantize": "qsim.formal.requantize",
     "bias_add": "qsim.formal.bias_add",
     "add": "qsim.formal.add",
+    "softmax": "qsim.formal.softmax",
+    "integer_function": "qsim.formal.integer_function",
+    "rotary": "qsim.formal.rotary",
 }
 # Of these what is combinational is proved, module by module: see ``qsim.formal.norms``.
 IN_PARTS: Final = ("layer_norm", "group_norm", "rms_norm")

@@ -61,6 +61,9 @@ UNITS = [
     ("gather", "tflite"),
     ("layer_norm", "integer-transformer"),
     ("rms_norm", "integer-transformer"),
+    ("softmax", "integer-transformer"),
+    ("integer_function", "integer-transformer"),
+    ("rotary", "integer-transformer"),
 ]
 # The units that Verilator compiles in every run, one for each kind of stream: a result for a beat,
 # a table that is written first, a result for a window, a result for a packet in lanes.
@@ -71,12 +74,18 @@ COMPILED = {
     ("correlation", "narrow20"),
 }
 # Their streams are of these kinds; moves have wide multiplexers: half a minute of Verilator.
-INTERPRETED = {"bias_add", "add", "max_pool", "strided_slice", "gather", "layer_norm", "rms_norm"}
+INTERPRETED = {
+    *("bias_add", "add", "max_pool", "strided_slice", "gather"),
+    *("layer_norm", "rms_norm", "softmax", "integer_function", "rotary"),
+}
 SIMULATED = [
     pytest.param(*unit, simulator, marks=[pytest.mark.soak] if late else [])
     for unit in UNITS
     for simulator in ("icarus", "verilator")
-    for late in [unit[0] == "rms_norm" or (simulator == "verilator" and unit not in COMPILED)]
+    for late in [
+        unit[0] in ("rms_norm", "integer_function", "rotary")
+        or (simulator == "verilator" and unit not in COMPILED)
+    ]
 ]
 
 

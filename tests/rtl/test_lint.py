@@ -82,6 +82,20 @@ NORM: tuple[Parameters, ...] = (
     {"SCHEME": 7, "ADD_W": 48, "ROUNDING": 11},
     {"SCHEME": 4, "MUL_W": 16, "ZI_W": 34},
 )
+SOFTMAX: tuple[Parameters, ...] = (
+    {},
+    {"HALF_UP": 0, "IN_W": 16, "OUT_W": 16, "LENGTH_W": 4},
+    {"IN_W": 1, "IN_SIGNED": 0, "OUT_W": 1, "LENGTH_W": 1},
+)
+INTEGER_FUNCTION: tuple[Parameters, ...] = (
+    *({"KIND": kind} for kind in range(6)),
+    {"KIND": 2, "IN_W": 16, "IN_SIGNED": 0, "OUT_W": 32, "SCHEME": 2, "ROUNDING": 11},
+    {"KIND": 3, "IN_W": 1, "OUT_W": 1, "SCHEME": 7, "ZI_W": 2},
+)
+ROTARY: tuple[Parameters, ...] = (
+    {},
+    {"IN_W": 16, "IN_SIGNED": 0, "ZX_W": 18, "TURN_W": 32, "ROUNDING": 11, "ZI_W": 34},
+)
 CONV_ENGINE: tuple[Parameters, ...] = (
     {},
     {"ROWS": 1, "X_W": 16, "X_SIGNED": 0, "SCHEME": 2, "ROUNDING": 4, "BIAS_ADD": 0,
@@ -103,6 +117,9 @@ TOPS: dict[str, tuple[str, tuple[Parameters, ...]]] = {
     "avg_pool": ("pool", AVG_POOL),
     "move": ("move", MOVE),
     "norm": ("norm", NORM),
+    "softmax": ("softmax", SOFTMAX),
+    "integer_function": ("integer_function", INTEGER_FUNCTION),
+    "rotary": ("rotary", ROTARY),
     "conv_engine": ("conv_engine", CONV_ENGINE),
 }
 CASES = [

@@ -14,7 +14,7 @@ import pytest
 from qsim.cosim.simulators.wrapper import RTL
 from tests.rtl.test_lint import TOPS, Parameters, icarus, sources, verilator
 
-MODES = ("SCHEME", "ROUNDING", "OVERFLOW", "SUM_RULE", "AT")
+MODES = ("SCHEME", "ROUNDING", "OVERFLOW", "SUM_RULE", "AT", "KIND")
 # SCHEME of requantize.sv, and of add.sv.
 POWER_OF_TWO, MULTIPLY_ADD = 2, 7
 ALIGNED, MULTIPLIER = 2, 3
@@ -51,6 +51,13 @@ CASES = [
         for module in ("requantize_round", "requantize_core", "requantize", "norm", "conv_codes")
         for mode in (Mode(module, "SCHEME", 8), Mode(module, "ROUNDING", 12, POWER_OF_TWO))
     ),
+    *(
+        mode
+        for module in ("integer_function", "rotary")
+        for mode in (Mode(module, "SCHEME", 8), Mode(module, "ROUNDING", 12, POWER_OF_TWO))
+    ),
+    Mode("integer_function_core", "KIND", 6),
+    Mode("integer_function", "KIND", 6),
     Mode("conv_codes", "SUM_RULE", 3),
     Mode("add_shifted", "SCHEME", 2),
     Mode("add_aligned", "OVERFLOW", 3),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -12,6 +12,7 @@ from qsim.cosim.jobs import has_rtl, job
 from qsim.errors import UsageError
 from qsim.formal import IN_PARTS, PROVABLE
 from qsim.golden import Case
+from qsim.golden.directed.units import softmax_of
 from qsim.program import encode_scheme, format_to_json
 from qsim.target import derive
 from tools.evidence.claims import ROOT
@@ -71,6 +72,7 @@ def serves(primitive: str, target: Target) -> bool:
         "requantize_linear": _requantize,
         "add": _add,
         "avg_pool": _avg_pool,
+        "softmax": _softmax,
     }.get(primitive)
     if make is None:  # one formula on every target
         return True
@@ -102,6 +104,13 @@ def _requantize(target: Target, row: str) -> Case:
 def _add(target: Target, row: str) -> Case:
     scheme = encode_scheme(derive.adder(target, *_SCALES), "probe", {})
     return _case(row, target, "a b", {"scheme": scheme, "a_zero_point": 0, "b_zero_point": 0})
+
+
+def _softmax(target: Target, row: str) -> Case:
+    case = _case(row, target, "x", {"axis": 1})
+    scheme, output = softmax_of(target, _SCALES[0])
+    given = case.attributes | {"scheme": encode_scheme(scheme, "probe", {})}
+    return replace(case, attributes=given, formats={**case.formats, "output": output})
 
 
 def _avg_pool(target: Target, row: str) -> Case:

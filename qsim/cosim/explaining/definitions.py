@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from qsim.cosim.explaining import units
 from qsim.cosim.explaining.definition import Definition
 from qsim.cosim.explaining.moves import move
 from qsim.cosim.explaining.norms import norm
+from qsim.cosim.explaining.schemes import NUMBERS, one_channel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -44,29 +46,13 @@ def _requantize(case: Case) -> Definition:
     one = functools.lru_cache(maxsize=1 << 12)(functools.partial(one_channel, scheme))
 
     def compute(values: Values, select: Callable[[Any, Any, Any], Any]) -> Any:
-        numbers = {name: values[name][0] for name in _NUMBERS if name in values}
+        numbers = {name: values[name][0] for name in NUMBERS if name in values}
         return reference(
             values["acc"][0], one(**numbers), values["zero_point"][0], output, _limits(values),
             values["input_zero_point"][0], draw=values.get("draw", (0,))[0], select=select,
         )  # fmt: skip
 
     return Definition(("acc", "draw"), compute)
-
-
-_NUMBERS: Final = ("multiplier", "shift", "addend")
-
-
-def one_channel(scheme: Any, shift: int, multiplier: int = 0, addend: int = 0) -> Any:
-    """Return a scheme with the numbers of one beat; a beat has a converter's offset elsewhere."""
-    from hw_models.schemes import Converter, FixedPoint, MulAddShift
-
-    if isinstance(scheme, FixedPoint):
-        return replace(scheme, multiplier=multiplier, right_shift=shift)
-    if isinstance(scheme, Converter):
-        return replace(scheme, offset=0, scale=multiplier, right_shift=shift)
-    if isinstance(scheme, MulAddShift):
-        return replace(scheme, mul=multiplier, add=addend, right_shift=shift)
-    return replace(scheme, right_shift=shift)
 
 
 def _clamp(case: Case) -> Definition:
@@ -220,4 +206,7 @@ _MAKERS: Final[Mapping[str, Callable[[Case], Definition]]] = {
     "layer_norm": _norm,
     "group_norm": _norm,
     "rms_norm": _norm,
+    "softmax": units.softmax,
+    "integer_function": units.integer_function,
+    "rotary": units.rotary,
 }

@@ -8,30 +8,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from qsim.cosim.explaining.definition import Definition
-from qsim.cosim.jobs import packets
+from qsim.cosim.explaining.rows import PLACE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from qsim.cosim.jobs import Job
     from qsim.golden import Case
 
     Values = Mapping[str, Sequence[Any]]
-
-_PLACE = "place"  # in the row
-
-
-def row_of(job: Job, beat: int) -> dict[str, list[int]]:
-    """Return the codes of an output beat's row, its place, and the other fields of its beat."""
-    owner = packets(job.last)
-    rows = np.flatnonzero(owner == owner[beat])
-    held = job.unit.inputs.unpack(job.beats[rows])
-    place = int(np.flatnonzero(rows == beat)[0])
-    own = {name: [int(values[place, 0])] for name, values in held.items() if name != "x"}
-    return {"x": held["x"][:, 0].tolist(), _PLACE: [place], **own}
 
 
 def norm(case: Case, one_channel: Callable[..., Any]) -> Definition:
@@ -48,7 +33,7 @@ def norm(case: Case, one_channel: Callable[..., Any]) -> Definition:
 
     def compute(values: Values, select: Callable[[Any, Any, Any], Any]) -> Any:
         own = replace(scheme, epsilon=values["epsilon"][0], fraction=values["fraction"][0])
-        count, place = len(values["x"]), values[_PLACE][0]
+        count, place = len(values["x"]), values[PLACE][0]
         codes = values["x"] if centred else [x - values["x_zero_point"][0] for x in values["x"]]
         weight, bias = ([values[name][0]] * count for name in ("weight", "bias"))
         sums = own.reference(codes, weight, bias, centred=centred, select=select)

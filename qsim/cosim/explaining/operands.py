@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from qsim.cosim.explaining.explanation import Operand
 from qsim.cosim.explaining.moves import index_of
-from qsim.cosim.explaining.norms import row_of
+from qsim.cosim.explaining.rows import PLACE, row_of
 from qsim.cosim.jobs import lanes_of, owners, packets
 
 if TYPE_CHECKING:
@@ -16,12 +16,15 @@ if TYPE_CHECKING:
     from qsim.cosim.explaining.definition import Definition
     from qsim.cosim.jobs import Job
 
+# Parameters that say how wide the place of an element is.
+_PLACES: Final = ("ADDRESS_W", "ROW_W", "LENGTH_W")
+
 
 def values_of(job: Job, beat: int, lane: int) -> dict[str, list[int]]:
     """Return what each field held of which a lane of an output beat was made, beat after beat."""
     if job.unit.module == "move":
         return index_of(job, beat)
-    if job.unit.module == "norm":
+    if job.unit.module in ("norm", "softmax"):
         return row_of(job, beat)
     if job.unit.packet:  # a result of such a packet may be made of all of it
         packet = packets(job.expected_last)[beat]
@@ -29,16 +32,18 @@ def values_of(job: Job, beat: int, lane: int) -> dict[str, list[int]]:
     else:
         rows = np.flatnonzero(owners(job) == beat)
     held = job.unit.inputs.unpack(job.beats[rows])
-    return {
+    values: dict[str, list[int]] = {
         field.name: held[field.name][:, lanes_of(job, field, lane)].reshape(-1).tolist()
         for field in job.unit.inputs.fields
     }
+    return values | {PLACE: [lane]} if job.unit.module == "rotary" else values
 
 
 def operands(job: Job, values: dict[str, list[int]]) -> tuple[Operand, ...]:
     """Return the values with their names: a parameter once, if it does not change in a packet."""
     # An index is no field: it is as wide as the addresses that are made of it.
-    address = job.unit.parameters.get("ADDRESS_W", job.unit.parameters.get("ROW_W", 0))
+    widths = (job.unit.parameters[name] for name in _PLACES if name in job.unit.parameters)
+    address = next(widths, 1)
     bits = dict.fromkeys(values, address) | {f.name: f.bits for f in job.unit.inputs.fields}
     taps = max(len(held) for held in values.values())
     if taps == 1:

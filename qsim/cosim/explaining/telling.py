@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeAlias, cast
+from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
 import numpy as np
 
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from qsim.target import Target
 
     Call: TypeAlias = Case | jobs.Prepared
+
+
+# Of these a result is made of more than its own beat or lane.
+_OF_SEVERAL: Final = ("move", "norm", "softmax", "rotary")
 
 
 def explain(
@@ -147,7 +151,7 @@ def _hints(
         return
     said = list(outputs.found(seen))
     defined = _definition(cases[0], job) if len(cases) == 1 else None
-    if not said and defined is not None and job.unit.module not in ("move", "norm"):
+    if not said and defined is not None and job.unit.module not in _OF_SEVERAL:
         said = list(inputs.found(seen, defined))
     for text in said:
         yield f"one explanation of all {seen.differing:,} differences: {text}"

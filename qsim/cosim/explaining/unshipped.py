@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from qsim.cosim.explaining.definition import Definition
-from qsim.cosim.explaining.definitions import one_adder, one_channel
+from qsim.cosim.explaining.definitions import one_adder
+from qsim.cosim.explaining.schemes import one_channel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -38,11 +38,15 @@ _MAKERS: Final[Mapping[str, tuple[str, str]]] = {
     "layer_norm": ("norm", "job"),
     "group_norm": ("norm", "job"),
     "rms_norm": ("norm", "job"),
+    "softmax": ("softmax", "job"),
+    "integer_function": ("integer_function", "job"),
+    "rotary": ("rotary", "job"),
 }
 # RTL of somebody else gets the codes alone: what is written into move.sv is that module's own. Of a
-# norm it gets our beats, as packets of rows.
+# norm it gets our beats, as packets of rows; of softmax the numbers of every scheme by their own
+# names.
 _MOVES: Final = ("strided_slice", "permute", "gather")
-_PACKETS: Final = frozenset({*_MOVES, "layer_norm", "group_norm", "rms_norm"})
+_PACKETS: Final = frozenset({*_MOVES, "layer_norm", "group_norm", "rms_norm", "softmax"})
 
 
 def has_rtl(primitive: str) -> bool:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from hw_models import FixedFormat
     from qsim.program import Array
+    from qsim.target import Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,11 @@ class Width:
         if self.signed:
             return -(1 << (self.bits - 1)) <= low and high < 1 << (self.bits - 1)
         return low >= 0 and high < 1 << self.bits
+
+
+def code_width_of(target: Target, form: FixedFormat) -> Width:
+    """Return the width of the target's activations, or of a format that they do not hold."""
+    return width_of((target.input.format, form), [form.min, form.max])
 
 
 def width_of(formats: Iterable[FixedFormat], codes: Iterable[Array | int]) -> Width:

@@ -41,6 +41,9 @@ _MODULES: Final = {
     "layer_norm": ("norms", "LayerNorm"),
     "group_norm": ("norms", "GroupNorm"),
     "rms_norm": ("norms", "RmsNorm"),
+    "softmax": ("units", "Softmax"),
+    "integer_function": ("units", "IntegerFunction"),
+    "rotary": ("units", "Rotary"),
 }
 PRIMITIVES: Final = tuple(_MODULES)
 

@@ -44,6 +44,7 @@ REPEATED: Final = "read again"
 END: Final = "first or last position"
 EQUAL: Final = "row of equal codes"
 ROOT: Final = "edge of a root"
+MASKED: Final = "masked codes"
 RANDOM: Final = "random"
 POSITION: Final = FixedFormat(32)  # of a table of positions
 

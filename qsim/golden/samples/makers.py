@@ -24,7 +24,6 @@ _MODULES: Final = {
     "shift_right": "pairs",
     "mean": "rows",
     "argmax": "rows",
-    "softmax": "rows",
     "concat": "moves",
     "pad": "moves",
     "permute": "moves",

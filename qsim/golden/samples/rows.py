@@ -12,7 +12,6 @@ from qsim.target import derive
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hw_models import FixedFormat
     from qsim.program import Array, Json
     from qsim.target import Target
 
@@ -60,31 +59,3 @@ def argmax(codes: Codes, count: int) -> Iterator[Call]:
     x[::3, 7] = x[::3, 2]  # of equal codes the first counts
     attributes: dict[str, Json] = {"axis": 1, "keepdims": False, "output": format_to_json(INDEX)}
     yield Call("of-10", attributes, {"x": x}, {"x": form})
-
-
-def softmax(codes: Codes, count: int) -> Iterator[Call]:
-    """Give rows of 10 codes, at a fine and at a coarse scale."""
-    target = codes.target
-    form = target.input.format
-    for name, scale in (("coarse", 0.125), ("fine", 0.015625)):
-        scheme, output = _softmax(target, scale)
-        constants: dict[str, Array] = {}
-        attributes: dict[str, Json] = {
-            "scheme": encode_scheme(scheme, "scheme", constants),
-            "axis": 1,
-            "output": format_to_json(output),
-        }
-        shape = (-(-count // 20), 10)
-        yield Call(name, attributes, {"x": codes.array(form, shape)}, {"x": form}, constants)
-
-
-def _softmax(target: Target, scale: float) -> tuple[Any, FixedFormat]:
-    """Return what computes a row, and the format of what it makes, as the lowering does."""
-    from hw_models.softmax import FixedSoftmax, FloatSoftmax, TableSoftmax
-
-    output = target.output.format
-    if target.input.bits > 8:
-        return TableSoftmax.from_scale(scale), output
-    if target.requantize.scheme == "float_scale" or target.requantize.rounding == "double-half-up":
-        return FloatSoftmax(scale, 2.0**-output.bits, output.min), output
-    return FixedSoftmax.from_scale(scale), output

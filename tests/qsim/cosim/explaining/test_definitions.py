@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import hw_models as hw
 from hw_models import Accumulator, FixedFormat, IntegerNorm
 from hw_models.add import AlignedAdd, MultiplierAdd, ShiftedAdd
 from hw_models.rounding import DETERMINISTIC, DIVISIONS, ROUNDINGS
@@ -20,6 +21,7 @@ from hw_models.schemes import (
     PowerOfTwo,
 )
 from hw_models.schemes.fixed_point import TOSA
+from hw_models.softmax import IbertSoftmax
 from qsim.cosim.explaining.definitions import definition
 from qsim.cosim.explaining.telling import _element
 from qsim.cosim.jobs import conv_engine
@@ -27,9 +29,11 @@ from qsim.cosim.jobs.makers import _MAKERS, job
 from qsim.golden import Case
 from tests.qsim.cosim.jobs import array_cases as arrays
 from tests.qsim.cosim.jobs import elementwise_cases as one
+from tests.qsim.cosim.jobs import unit_cases as units
 from tests.qsim.cosim.jobs.norm_cases import every, norm
 
 TARGET = arrays.target(2, 2)
+HALVED = FixedPoint.from_scale(0.5 / (1 << 14))
 ACC = np.array([-90_001, -777, -6, -1, 0, 1, 3, 48, 1000, 65_537]).reshape(1, 2, 5)
 NARROW = Accumulator(12, "saturate", "mac", "channel_last")
 
@@ -111,9 +115,27 @@ def moves() -> Iterator[tuple[str, Case]]:
     yield "gather", one.made("gather", {"axis": -1}, picked, one.INT8, (2, 3, 3))
 
 
+def without_floats() -> Iterator[tuple[str, Case]]:
+    x = np.array([[-128, -90, -3, 0, 1, 77, 126, 127]])
+    for kind in units.UNITS:
+        exp = kind is hw.IbertExp
+        unit = kind.from_scales(0.05, 0.01, 0 if exp else 5, **({"top": 127} if exp else {}))
+        yield kind.__name__, units.function(x, unit)
+    converted = hw.ExpSilu(hw.Exponential.from_scale(0.05), Converter(-99, 77, 27), 7, -3)
+    yield "converter", units.function(x, converted)
+    for rounding in ("floor", "half_up"):
+        scheme = IbertSoftmax.from_scale(0.06, 1.0, rounding)
+        yield f"softmax {rounding}", units.softmax(x.reshape(2, 4), scheme)
+    yield "one code", units.softmax([[5]], IbertSoftmax.from_scale(0.06))
+    cos, sin = hw.rotary_tables(2, 4)
+    for pairing, scheme in (("half", PowerOfTwo(14, "stochastic", 3)), ("interleaved", HALVED)):
+        x = x.reshape(2, 4)
+        yield pairing, units.rotary(x, cos, sin, scheme, points=(3, -4), pairing=pairing)
+
+
 CASES = {
     f"{case.primitive}: {name}": case
-    for maker in (requantizations, additions, products, others, moves, norms)
+    for maker in (*(requantizations, additions, products, others, moves, norms, without_floats),)
     for name, case in maker()
 }
 

@@ -225,12 +225,11 @@ def test_every_primitive_has_rtl_or_is_said_to_have_none() -> None:
     assert none == {
         *("reshape", "concat", "pad", "argmax"),
         *("sub", "mul", "prelu", "minimum", "maximum", "shift_right", "mean"),
-        *("transposed_correlation", "resize", "resize_scaled", "interpolate", "softmax"),
+        *("transposed_correlation", "resize", "resize_scaled", "interpolate"),
         *("min_max", "choose_scale", "choose_zero_point", "quantize", "dequantize"),
         *("dequantize_sums", "linear_pairs", "linear_groups"),
         "cache_write",
         *("embedding", "masked_softmax"),
-        *("rotary", "integer_function"),
     }
 
 

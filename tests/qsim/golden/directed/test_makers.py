@@ -43,6 +43,9 @@ CLASSES = {
     "layer_norm": {v.TIE_UP, v.TIE_DOWN, v.EQUAL, v.ROOT, v.ONE_BIT},
     "group_norm": {v.TIE_UP, v.TIE_DOWN, v.EQUAL, v.ROOT, v.ONE_BIT},
     "rms_norm": {v.TIE_UP, v.TIE_DOWN, v.EQUAL, v.ROOT},
+    "softmax": {v.EQUAL, v.MASKED, v.BESIDE, v.ZERO},
+    "integer_function": {v.ZERO, v.EVERY},
+    "rotary": {v.TIE_UP, v.TIE_DOWN, v.BESIDE},
 }
 MOVES = ("strided_slice", "gather")  # what they read is a class, not which codes
 

@@ -40,6 +40,9 @@ DIRECTED = {
     "layer_norm": ("integer-transformer", 64),
     "group_norm": ("integer-transformer", 64),
     "rms_norm": ("integer-transformer", 64),
+    "softmax-integer-transformer": ("integer-transformer", 1),
+    "integer_function-integer-transformer": ("integer-transformer", 1),
+    "rotary-integer-transformer": ("integer-transformer", 1),
 }
 
 

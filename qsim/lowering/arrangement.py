@@ -78,9 +78,9 @@ class Arrangement:
         match item.kind:
             case "integer":
                 match = self.matcher.built[item.node].match
-                if match.dynamic is not None:
-                    made = self.producer(match.dynamic.source)
-                    return [] if made is None else [made]
+                if match.floats:
+                    makers = (self.producer(source) for source, _ in match.floats)
+                    return [made for made in makers if made is not None]
                 read = (node for each in match.readers for node in operand_quantizers(each, self))
                 return list(dict.fromkeys(map(self.codes, (*read, *match.read))))
             case "dequantize":

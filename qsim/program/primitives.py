@@ -16,6 +16,7 @@ from qsim.program.bindings import (
     DENSE,
     DYNAMIC,
     ELEMENTWISE,
+    FLOATS,
     MOVES,
     PICKS,
     SUMS,
@@ -48,6 +49,7 @@ _BUILTIN: Final[dict[str, Binding]] = {
     **DYNAMIC,
     **DENSE,
     **UNITS,
+    **FLOATS,
 }
 _ALL: Final[ChainMap[str, Binding]] = ChainMap(dict(_BUILTIN))
 _ALL.maps.insert(0, REGISTERED)  # type: ignore[arg-type]  # read through the proxy only

@@ -1,6 +1,6 @@
 """erf and GELU in float32: the polynomial of Abramowitz and Stegun that ATen's vectors compute.
 
-Real-number meaning: ``erf(x)``, within 1.5e-7; ``gelu(x) = x * (1 + erf(x / sqrt(2))) / 2``.
+Real-number meaning: ``erf(x)``, within 6e-7; ``gelu(x) = x * (1 + erf(x / sqrt(2))) / 2``.
 
 Formula; every step is rounded to float32, ``fma`` once, a = abs(x)::
 
@@ -10,7 +10,7 @@ Formula; every step is rounded to float32, ``fma`` once, a = abs(x)::
     erf(x) = sign(x) * fma(-exp(-(x * x)) * t, r, 1)
     gelu(x) = (x * 0.5) * (1 + erf(x * 0.70710678))
 
-Corners: erf(+-0) is +-1e-9 or so, as the polynomial has it; GELU of -infinity is NaN, as 0 times
+Corners: erf(+-0) is +-0. GELU of -infinity is NaN, as 0 times
 infinity is. NaN stays NaN.
 
 Source: ATen's Vectorized<float>::erf and its own GELU, which torch computes where oneDNN is off

@@ -267,7 +267,8 @@ def float_layer_norm(
         )
     if weight is None and bias is not None:
         raise ContractError(
-            "bias must be None without a weight (accepted: both, a weight, or none)"
+            f"bias must be None without a weight, not the shape {np.shape(bias)} "
+            "(accepted: both, a weight, or none)"
         )
     tables = [
         np.zeros(0 if weight is None else size, np.float32) if table is None

@@ -13,6 +13,7 @@ which is not fused, where a matrix takes fewer than 400 products (LinearAlgebra.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -85,7 +86,12 @@ def float_matmul(
             "(accepted: [..., M, K] by [..., K, N])"
         )
     y = np.empty((*batch, left.shape[-2], right.shape[-1]), np.float32)
-    products(_stacked(left, batch), _stacked(right, batch), y.reshape(-1, *y.shape[-2:]), fused)
+    products(
+        _stacked(left, batch),
+        _stacked(right, batch),
+        y.reshape(math.prod(batch), *y.shape[-2:]),
+        fused,
+    )
     if ledger is not None:
         ledger.fill(y.size, ends_of(y), "float_matmul", "float32, sums in order")
     return y
@@ -93,4 +99,4 @@ def float_matmul(
 
 def _stacked(x: npt.NDArray[np.float32], batch: tuple[int, ...]) -> npt.NDArray[np.float32]:
     wide = np.broadcast_to(x, (*batch, *x.shape[-2:]))
-    return np.ascontiguousarray(wide).reshape(-1, *x.shape[-2:])
+    return np.ascontiguousarray(wide).reshape(math.prod(batch), *x.shape[-2:])

@@ -133,7 +133,7 @@ def float_softmax(
         raise ContractError(
             f"x must have values to sum, not the shape {values.shape} (accepted: [..., C], C >= 1)"
         )
-    table = np.ascontiguousarray(values).reshape(-1, values.shape[-1])
+    table = np.ascontiguousarray(values).reshape(math.prod(values.shape[:-1]), values.shape[-1])
     y = np.empty_like(table)
     rows(table, y, count, np.empty(count, np.float32))
     if ledger is not None:

@@ -228,6 +228,8 @@ def test_every_primitive_has_rtl_or_is_said_to_have_none() -> None:
         *("transposed_correlation", "resize", "resize_scaled", "interpolate", "softmax"),
         *("min_max", "choose_scale", "choose_zero_point", "quantize", "dequantize"),
         *("dequantize_sums", "linear_pairs", "linear_groups"),
+        *("float_add", "float_mul", "float_function", "float_softmax", "float_layer_norm"),
+        *("float_matmul", "dynamic_matmul"),
         *("layer_norm", "group_norm", "rms_norm", "rotary", "integer_function"),
     }
 

@@ -94,7 +94,7 @@ def float_matmul(
     )
     if ledger is not None:
         ledger.fill(y.size, ends_of(y), "float_matmul", "float32, sums in order")
-    return y
+    return y.reshape(*batch, *y.shape[-2:])
 
 
 def _stacked(x: npt.NDArray[np.float32], batch: tuple[int, ...]) -> npt.NDArray[np.float32]:

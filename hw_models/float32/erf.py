@@ -14,7 +14,8 @@ Corners: erf(+-0) is +-0. GELU of -infinity is NaN, as 0 times
 infinity is. NaN stays NaN.
 
 Source: ATen's Vectorized<float>::erf and its own GELU, which torch computes where oneDNN is off
-(torch.backends.mkldnn); torch.erf calls another library.
+(torch.backends.mkldnn), in whole vectors: up to 31 values at the end of a thread's share have the
+erf of the C library. torch.erf calls another one.
 """
 
 from __future__ import annotations

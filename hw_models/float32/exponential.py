@@ -61,7 +61,7 @@ def exp_reference(x: float) -> float:
     return f32(f32(u * 2.0**half) * 2.0 ** (int(q) - half))
 
 
-@part(inline="always")
+@part(inline="always", error_model="numpy")
 def exp(x: Any) -> Any:
     """Return exp of one value; without a branch, so that loops of it become vectors."""
     inside = min(max(x, _LOW), _HIGH)
@@ -81,7 +81,7 @@ def exp(x: Any) -> Any:
     return y if x == x else x  # NaN alone differs from itself
 
 
-@part(inline="always")
+@part(inline="always", error_model="numpy")
 def _power(exponent: Any) -> Any:
     """Return 2**exponent, of a normal float32 number."""
     return np.int32((exponent + np.int32(127)) << np.int32(23)).view(np.float32)

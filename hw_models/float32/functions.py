@@ -47,13 +47,13 @@ REFERENCES: Final[Mapping[Function, Callable[[float], float]]] = {
 }
 
 
-@part(inline="always")
+@part(inline="always", error_model="numpy")
 def relu(x: Any) -> Any:
     """Return one value without its negative part."""
     return x if x > 0 or x != x else np.float32(0)
 
 
-@kernel(nogil=True)
+@kernel(nogil=True, error_model="numpy")
 def apply(number: Any, x: Any, y: Any) -> None:
     """Compute a function, by its number in FUNCTIONS, of 1-D float32 values."""
     if number == 0:

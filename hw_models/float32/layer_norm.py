@@ -124,7 +124,7 @@ def reference(
     ]
 
 
-@part
+@part(error_model="numpy")
 def _join(stack: Any, counts: Any, level: Any, count: Any, mean: Any, m2: Any) -> None:
     """Join moments of all lanes into a level of the stack."""
     together = counts[level] + count
@@ -141,7 +141,7 @@ def _join(stack: Any, counts: Any, level: Any, count: Any, mean: Any, m2: Any) -
     counts[level] = together
 
 
-@part
+@part(error_model="numpy")
 def _lanes(row: Any, count: Any, stack: Any, counts: Any, work: Any) -> None:
     """Leave the moments of every lane, of ``count`` values each, in the stack's first level."""
     lanes, blocks = work.shape[1], (count + BLOCK - 1) // BLOCK
@@ -175,7 +175,7 @@ def _lanes(row: Any, count: Any, stack: Any, counts: Any, work: Any) -> None:
         _join(stack, counts, 0, counts[level], stack[level, 0], stack[level, 1])
 
 
-@kernel(nogil=True)
+@kernel(nogil=True, error_model="numpy")
 def rows(
     x: Any, y: Any, weight: Any, bias: Any, eps: Any, stack: Any, counts: Any, work: Any
 ) -> None:

@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from hw_models._arguments import require_flag, require_ledger
 from hw_models._pointwise import ends_of, require_floats
-from hw_models.compiled import kernel
+from hw_models.compiled import kernel, part
 from hw_models.compiled.fused import fused_multiply_add
 from hw_models.errors import ContractError
 from hw_models.float32.steps import f32
@@ -42,20 +42,41 @@ def reference(row: Sequence[float], column: Sequence[float], *, fused: bool) -> 
     return total
 
 
+@part
+def _eight(f: Any, b: Any, y: Any) -> None:
+    """Add eight fused products to each sum: f [8], b [8, N], y [N]; sums stay in registers."""
+    f0, f1, f2, f3, f4, f5, f6, f7 = f[0], f[1], f[2], f[3], f[4], f[5], f[6], f[7]
+    b0, b1, b2, b3, b4, b5, b6, b7 = b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]
+    for n in range(y.size):
+        s = fused_multiply_add(f0, b0[n], y[n])
+        s = fused_multiply_add(f1, b1[n], s)
+        s = fused_multiply_add(f2, b2[n], s)
+        s = fused_multiply_add(f3, b3[n], s)
+        s = fused_multiply_add(f4, b4[n], s)
+        s = fused_multiply_add(f5, b5[n], s)
+        s = fused_multiply_add(f6, b6[n], s)
+        y[n] = fused_multiply_add(f7, b7[n], s)
+
+
 @kernel(nogil=True)
 def products(a: Any, b: Any, y: Any, fused: Any) -> None:
     """Multiply a [P, M, K] by b [P, K, N] into y [P, M, N], each sum in its order."""
+    depth = a.shape[2]
+    whole = depth // 8 * 8 if fused else 0
     for p in range(a.shape[0]):
         for m in range(a.shape[1]):
-            y[p, m, :] = 0
-            for k in range(a.shape[2]):
+            row = y[p, m]
+            row[:] = 0
+            for k in range(0, whole, 8):
+                _eight(a[p, m, k : k + 8], b[p, k : k + 8], row)
+            for k in range(whole, depth):
                 factor = a[p, m, k]
                 if fused:
-                    for n in range(b.shape[2]):
-                        y[p, m, n] = fused_multiply_add(factor, b[p, k, n], y[p, m, n])
+                    for n in range(row.size):
+                        row[n] = fused_multiply_add(factor, b[p, k, n], row[n])
                 else:
-                    for n in range(b.shape[2]):
-                        y[p, m, n] += factor * b[p, k, n]
+                    for n in range(row.size):
+                        row[n] += factor * b[p, k, n]
 
 
 def float_matmul(

@@ -65,7 +65,7 @@ def reference(row: Sequence[float], lanes: int) -> list[float]:
     return [f32(power * factor) for power in powers]
 
 
-@part
+@part(error_model="numpy")
 def total(row: Any, lanes: Any, held: Any) -> Any:
     """Return the sum of a row in lanes; ``held`` has room for them."""
     size = row.size
@@ -90,7 +90,7 @@ def total(row: Any, lanes: Any, held: Any) -> Any:
     return held[0]
 
 
-@kernel(nogil=True)
+@kernel(nogil=True, error_model="numpy")
 def rows(x: Any, y: Any, lanes: Any, held: Any) -> None:
     """Compute the softmax of each row of x [N, C] into y; ``held``: float32 [lanes]."""
     for n in range(x.shape[0]):

@@ -51,7 +51,7 @@ def tanh_reference(x: float) -> float:
         return nearest32(Fraction((power - 1) / (power + 1)))
 
 
-@part
+@part(error_model="numpy")
 def tanh64(a: Any) -> Any:
     """Return tanh of a binary64 number of 2**-12 to 9.011, within 2**-48 of it."""
     if a < 1.0:
@@ -69,7 +69,7 @@ def tanh64(a: Any) -> Any:
     return 1.0 - 2.0 / (power + 1.0)
 
 
-@part
+@part(error_model="numpy")
 def tanh(x: Any) -> Any:
     """Return tanh of one float32 value."""
     a = abs(np.float64(x))

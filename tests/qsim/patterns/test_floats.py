@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 import qsim
+from qsim.golden import check, record
 from qsim.network import load
 from qsim.target import Target
 
@@ -106,6 +107,12 @@ def test_stream_samples_files_and_empty_batches(tmp_path: Path) -> None:
             part = all_of_them[sample * rows : (sample + 1) * rows]
             assert np.array_equal(bits(one), bits(part))
     assert [len(y) for y in lowered()(*(array[:0] for array in arrays))] == [0] * len(made)
+
+
+def test_golden_sets(tmp_path: Path) -> None:
+    """Numbers and parameters among the operands are float32 too."""
+    record(lowered(), inputs(), tmp_path / "set")
+    assert check(tmp_path / "set").ok
 
 
 def test_a_configuration_keeps_operators_on_the_host() -> None:

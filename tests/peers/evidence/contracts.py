@@ -228,5 +228,9 @@ TARGETS: dict[str, Callable[[Target, hw.FixedFormat], Contract]] = {
     "min_max": _rule,
     "choose_scale": _rule,
     "choose_zero_point": _rule,
+    # Of sums, where products of two activations are quantized at run time.
+    "dequantize": lambda t, _: container(
+        t.correlation.accumulator.format if t.floats is not None else t.input.format
+    ),
     "dequantize_sums": lambda t, _: ("fused", _dynamic(t).fused),
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+
 import numpy as np
 import pytest
 import torch
@@ -128,3 +130,38 @@ def test_a_whole_encoder(engine: str, reduced: bool) -> None:
             # tanh is rounded correctly here; MKL's is next to it now and then.
             apart = ours.view(np.int32).astype(np.int64) - theirs.numpy().view(np.int32)
             assert np.abs(apart).max() <= 1
+
+
+@pytest.mark.soak
+@pytest.mark.skipif(
+    importlib.util.find_spec("transformers") is None, reason="transformers is not installed"
+)
+@pytest.mark.parametrize("engine", ["fbgemm"], indirect=True)
+def test_bert_of_transformers(engine: str) -> None:
+    """Embeddings, encoder and pooler's product; the look-up of words alone is on the host."""
+    from transformers import BertConfig, BertModel
+
+    class Bert(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            config = BertConfig(
+                vocab_size=100, hidden_size=64, num_hidden_layers=2, num_attention_heads=2,
+                intermediate_size=128, attn_implementation="eager",
+            )  # fmt: skip
+            self.bert = BertModel(config, add_pooling_layer=False)
+
+        def forward(self, words: torch.Tensor) -> torch.Tensor:
+            made: torch.Tensor = self.bert(words).last_hidden_state
+            return made
+
+    torch.manual_seed(0)
+    model, words = Bert().eval(), torch.randint(0, 100, (3, 7))
+    config = {"default": {"activation_bits": 7}}
+    lowered = qsim.lower(qsim.quantize(model, words, target(), config=config))
+    assert [item.operator for item in lowered.host_operators] == ["aten.embedding.default"]
+    (program,) = lowered.programs
+    peer = quantized_by_torch(model, program, reduced=True)
+    for batch in (3, 1):
+        with torch.no_grad(), torch.backends.mkldnn.flags(enabled=False):  # type: ignore[no-untyped-call]
+            wanted = peer(words[:batch])
+        assert differing(np.asarray(lowered(words[:batch].numpy())), wanted) == 0

@@ -28,6 +28,12 @@ from hw_models.errors import (
     NonFiniteError,
 )
 from hw_models.extremum import maximum, minimum
+from hw_models.float32.arithmetic import float_add, float_mul
+from hw_models.float32.dynamic_matmul import dynamic_matmul
+from hw_models.float32.functions import float_function
+from hw_models.float32.layer_norm import float_layer_norm
+from hw_models.float32.matmul import float_matmul
+from hw_models.float32.softmax import float_softmax
 from hw_models.float_requantize import FLOAT_BIAS_KINDS, FloatBias, float_requantize
 from hw_models.floats import FLOAT32, FloatFormat, Format
 from hw_models.formats import Accumulator, FixedFormat
@@ -146,8 +152,15 @@ __all__ = [
     "correlation_plan",
     "dequantize",
     "dequantize_sums",
+    "dynamic_matmul",
     "embedding",
+    "float_add",
+    "float_function",
+    "float_layer_norm",
+    "float_matmul",
+    "float_mul",
     "float_requantize",
+    "float_softmax",
     "gather",
     "global_avg_pool",
     "global_max_pool",

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from os import PathLike
 
-    from hw_models import FixedFormat
+    from hw_models import Format
     from qsim.golden.sets import GoldenSet
     from qsim.network import Entry, Lowered, Session, Trace
     from qsim.program import Array, Call, Program
@@ -108,13 +108,15 @@ def _case(
     )
 
 
-def _constant_format(slot: str, array: Array, target: Target) -> FixedFormat:
+def _constant_format(slot: str, array: Array, target: Target) -> Format:
     """Return the target's format of a constant, or that of its container where it does not fit.
 
     The width of a register that holds weights is the target's, not that of the NumPy dtype.
     """
-    from hw_models import FixedFormat
+    from hw_models import FLOAT32, FixedFormat
 
+    if array.dtype == FLOAT32.dtype:
+        return FLOAT32
     stated = {"weight": target.weight.format, "bias": target.bias.format}
     wanted = stated.get(slot, target.input.format)
     if wanted.fits(array):

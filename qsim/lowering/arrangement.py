@@ -78,8 +78,8 @@ class Arrangement:
         match item.kind:
             case "integer":
                 match = self.matcher.built[item.node].match
-                if match.dynamic is not None:
-                    return self._producers([match.dynamic.source])
+                if match.floats:
+                    return self._producers([source for source, _ in match.floats])
                 read = (node for each in match.readers for node in operand_quantizers(each, self))
                 found = [*map(self.codes, (*read, *match.read))]
                 found += self._producers([each.source for each in match.integers])

@@ -224,10 +224,11 @@ class Assembler:
     def _read(self, item: Item, inside: set[Node]) -> Iterator[tuple[TensorSpec, str]]:
         """Give what an item reads from outside its Program, with its name in the host graph."""
         matcher = self.arrangement.matcher
-        dynamic = matcher.built[item.node].match.dynamic
-        if dynamic is not None:
-            if dynamic.source not in inside:
-                yield dynamic.values.spec, self._host_name(dynamic.source)
+        floats = matcher.built[item.node].match.floats
+        if floats:
+            for source, values in floats:
+                if source not in inside:
+                    yield values.spec, self._host_name(source)
             return
         plain = matcher.built[item.node].match.integers
         for integers in plain:

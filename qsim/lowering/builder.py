@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from qsim.lowering.view import NotLowerableError, Reals
 from qsim.program import Call, TensorSpec
+from qsim.registry import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,7 +68,8 @@ class Match:
         part: which of the operator's results, where it has several.
         others: the results that are codes already, by their number.
         read: the quantize nodes of those.
-        dynamic: the operand that is quantized at run time, where there is one.
+        dynamic: the operands that are quantized at run time.
+        floats: the float32 values that it reads, each with the node that has them.
         integers: the operands without a scale.
     """
 
@@ -79,7 +81,8 @@ class Match:
     made: Codes | Reals
     layer: str
     members: tuple[Node, ...] = ()
-    dynamic: Dynamic | None = None
+    dynamic: tuple[Dynamic, ...] = ()
+    floats: tuple[tuple[Node, Reals], ...] = ()
 
     part: int | None = None
     others: Mapping[int, Codes] = field(default_factory=dict)
@@ -96,6 +99,28 @@ class Match:
         if isinstance(self.made, Reals):
             raise NotLowerableError("its result is float32, not codes")
         return self.made
+
+    @property
+    def spec(self) -> TensorSpec:
+        """What a Program knows of a float32 result.
+
+        Raises:
+            NotLowerableError: it is codes.
+        """
+        if not isinstance(self.made, Reals):
+            raise NotLowerableError("its result is codes, not float32")
+        return self.made.spec
+
+    def real(self, node: object) -> Reals:
+        """Return the float32 values of a node that it reads.
+
+        Raises:
+            NotLowerableError: it reads no such values there.
+        """
+        for source, values in self.floats:
+            if source is node:
+                return values
+        raise NotLowerableError(Reason("operand", "an operand is no float32 tensor of run time"))
 
     @property
     def readers(self) -> tuple[Node, ...]:

@@ -23,15 +23,16 @@ from qsim.lowering.view import (
     is_quantize,
     tensor_params,
 )
-from qsim.registry import Pattern, Reason, needs
+from qsim.registry import Pattern, Reason, form_of, needs
 from qsim.registry import patterns as registry
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import numpy.typing as npt
     from torch.fx import GraphModule, Node
 
+    from qsim.lowering.dynamic import Dynamic
     from qsim.lowering.shapes import Shapes
     from qsim.target import Target
 
@@ -106,6 +107,7 @@ class Matcher:
             if not is_quantize(node):
                 self._visit_positions(node)
                 self._visit_dynamic(node)
+                self._visit_floats(node)
                 if node in self.reals:
                     taken.add(node.name)
                 continue
@@ -206,15 +208,44 @@ class Matcher:
             self._note_foreign(anchor, error)
 
     def _lower_dynamic(self, anchor: Node, pattern: Pattern, read: tuple[Node, ...]) -> None:
-        if pattern.dynamic is None or len(read) > 1:
+        if pattern.dynamic is None or not all(map(is_dynamic, read)):
             text = "it has no form whose operands are quantized at run time"
             raise NotLowerableError(Reason("operand", text))
-        dynamic = read_dynamic(read[0], self._values(dynamic_source(read[0])), self.target)
+        dynamic = tuple(
+            read_dynamic(node, self._values(dynamic_source(node)), self.target) for node in read
+        )
+        floats = tuple((each.source, each.values) for each in dynamic)
+        self._build_floats(anchor, pattern.dynamic, floats, dynamic)
+
+    def _visit_floats(self, anchor: Node) -> None:
+        """Lower an operator of float32 values, where the target has them and nothing else did."""
+        form = form_of(anchor.target) if self.target.floats is not None else None
+        why = self.why.get(anchor.name)
+        if form is None or anchor in self.built or why is None or why.kind == "config":
+            return
+        read = [node for node in form.operands(anchor) if not nodes.is_parameter(node)]
+        if not read:
+            return
+        try:
+            floats = tuple((node, self._values(node)) for node in dict.fromkeys(read))
+            self._build_floats(anchor, form.lower, floats)
+        except (NotLowerableError, TargetError) as error:
+            self.reasons[anchor] = _reason(error)
+
+    def _build_floats(
+        self,
+        anchor: Node,
+        lower: Callable[[Builder], None],
+        floats: tuple[tuple[Node, Reals], ...],
+        dynamic: tuple[Dynamic, ...] = (),
+    ) -> None:
         made = Reals(anchor.name, self.shapes.of(anchor))
         origin = self.origins.get(anchor.name, anchor)
-        match = Match(anchor, origin, (), anchor, (), made, layer_of(anchor), dynamic=dynamic)
+        match = Match(
+            anchor, origin, (), anchor, (), made, layer_of(anchor), dynamic=dynamic, floats=floats
+        )
         builder = Builder(self.target, self.graph, self.shapes, match)
-        pattern.dynamic(builder)
+        lower(builder)
         self._check_available(builder)
         self.built[anchor], self.reals[anchor] = builder, made
 

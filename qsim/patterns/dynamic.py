@@ -15,7 +15,7 @@ from hw_models import FLOAT32, FixedFormat, QParamsRule
 from qsim.graph import attribute
 from qsim.lowering import NotLowerableError
 from qsim.patterns.matrix import emit_linear, matrix
-from qsim.program import TensorSpec, format_to_json
+from qsim.program import accumulator_to_json, format_to_json
 from qsim.target import shown
 
 if TYPE_CHECKING:
@@ -32,9 +32,10 @@ def lower_dynamic(builder: Builder, weights: Weights) -> None:
         builder: takes the calls; its match has the operand.
         weights: matrix and bias; where ``axis`` is 1 the matrix is stored transposed.
     """
-    section, operand = builder.target.dynamic, builder.match.dynamic
-    if section is None or operand is None:
+    section, operands = builder.target.dynamic, builder.match.dynamic
+    if section is None or len(operands) != 1:
         raise NotLowerableError("its operand is not quantized at run time")
+    (operand,) = operands
     weight = matrix(builder, weights, operand.values.shape)
     codes, scale, zero_point = _quantize(builder, section, operand)
     acc = emit_linear(builder, codes, weight, zero_point=0)
@@ -46,8 +47,34 @@ def lower_dynamic(builder: Builder, weights: Weights) -> None:
         "bias": None if bias is None else {"constant": bias},
         "fused": section.fused,
     }
-    made = TensorSpec(builder.match.made.name, builder.match.made.shape, FLOAT32)
-    builder.call("dequantize_sums", (acc, scale, zero_point), made, attributes)
+    builder.call("dequantize_sums", (acc, scale, zero_point), builder.match.spec, attributes)
+
+
+def lower_products(builder: Builder) -> None:
+    """Emit a product of two activations that are both quantized at run time.
+
+    The sums of products of codes, their zero points taken off, become float32 values and are
+    multiplied by the product of the scales: MatMulInteger, Cast and Mul.
+    """
+    section, operands = builder.target.dynamic, builder.match.dynamic
+    floats = builder.target.floats
+    if section is None or floats is None or floats.products != "dynamic" or len(operands) != 2:
+        raise NotLowerableError("both operands are computed at run time")
+    made, spec = builder.match.spec, builder.intermediate
+    (a, a_scale, a_point), (b, b_scale, b_point) = (
+        _quantize(builder, section, each) for each in operands
+    )
+    accumulator = builder.target.correlation.accumulator
+    acc = builder.call(
+        "dynamic_matmul",
+        (a, b, a_point, b_point),
+        spec("dynamic_matmul", made.shape, accumulator.format),
+        {"accumulator": accumulator_to_json(accumulator)},
+    )
+    one = (1,) * len(made.shape)
+    scale = builder.call("float_mul", (a_scale, b_scale), spec("float_mul", one, FLOAT32), {})
+    zero = builder.constant("zero", np.zeros(one, np.int8))
+    builder.call("dequantize", (acc, scale, zero), made, {"formula": "onnx"})
 
 
 def _quantize(builder: Builder, section: Dynamic, operand: Operand) -> tuple[str, str, str]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from qsim.graph import nodes
-from qsim.lowering import NotLowerableError, clamp_codes, emit_requantize, warn_of_factors
-from qsim.patterns.dynamic import lower_dynamic
+from qsim.lowering import clamp_codes, emit_requantize, warn_of_factors
+from qsim.patterns.dynamic import lower_dynamic, lower_products
 from qsim.patterns.linear import lower_linear
 from qsim.program import accumulator_to_json
 from qsim.registry import Pattern, Weights
@@ -59,8 +59,9 @@ def _lower(builder: Builder) -> None:
 def _lower_dynamic(builder: Builder) -> None:
     weights = _weights(builder.match.anchor)
     if weights is None:
-        raise NotLowerableError("both operands are computed at run time")
-    lower_dynamic(builder, weights)
+        lower_products(builder)
+    else:
+        lower_dynamic(builder, weights)
 
 
 def _lower_activations(builder: Builder) -> None:

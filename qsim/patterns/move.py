@@ -181,7 +181,7 @@ def _with_ranks(lengths: tuple[int, ...], positions: Any) -> Way:
     return way
 
 
-def _way(node: Node) -> Way:
+def way(node: Node) -> Way:
     """Return the primitives of a node of a float graph.
 
     Raises:
@@ -228,7 +228,7 @@ def _pads_constant(node: Node) -> bool:
 
 def _check(node: Node) -> bool:
     try:
-        _way(node)
+        way(node)
     except NotLowerableError:
         return False
     return True
@@ -236,7 +236,7 @@ def _check(node: Node) -> bool:
 
 def _why(node: Node) -> str | Reason:
     try:
-        _way(node)
+        way(node)
     except NotLowerableError as error:
         return error.reason
     return "no primitive computes it with these arguments"
@@ -244,7 +244,7 @@ def _why(node: Node) -> str | Reason:
 
 def _primitives(node: Node, target: Target) -> tuple[str, ...]:
     del target
-    return tuple(dict.fromkeys(move.primitive for move in _way(node)))
+    return tuple(dict.fromkeys(move.primitive for move in way(node)))
 
 
 def _lower(builder: Builder) -> None:
@@ -253,19 +253,19 @@ def _lower(builder: Builder) -> None:
     source, result = match.operands[0], match.result
     if (source.shape[:1] == (-1,)) != (result.shape[:1] == (-1,)):
         raise NotLowerableError(_BATCH)
-    way = _way(match.origin)
-    if not way:
+    found = way(match.origin)
+    if not found:
         _lower_clamp(builder)
         return
     batch = source.shape[:1] if source.shape[:1] == (-1,) else ()
-    for number, move in enumerate(way):
+    for number, move in enumerate(found):
         shape = (*batch, *move.shape)
         attributes = move.written(batch)
         inputs: tuple[str, ...] = (source.name,)
         if move.primitive == "gather":
             table = np.array(move.indices, np.int32)
             inputs = (source.name, builder.constant(f"indices{number}", table))
-        if number == len(way) - 1:
+        if number == len(found) - 1:
             move_or_rescale(builder, move.primitive, source, attributes, inputs)
             return
         spec = builder.intermediate(move.primitive, shape, source.params.format)

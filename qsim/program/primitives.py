@@ -17,6 +17,7 @@ from qsim.program.bindings import (
     DENSE,
     DYNAMIC,
     ELEMENTWISE,
+    FLOATS,
     MOVES,
     PICKS,
     SUMS,
@@ -50,6 +51,7 @@ _BUILTIN: Final[dict[str, Binding]] = {
     **DENSE,
     **UNITS,
     **CACHES,
+    **FLOATS,
 }
 _ALL: Final[ChainMap[str, Binding]] = ChainMap(dict(_BUILTIN))
 _ALL.maps.insert(0, REGISTERED)  # type: ignore[arg-type]  # read through the proxy only

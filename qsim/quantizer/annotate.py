@@ -18,7 +18,7 @@ constants as activations, broadcasting adds: see `qsim.patterns`).
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import torch
 from torch.fx import Node
@@ -46,7 +46,7 @@ from qsim.quantizer.specs import (
 from qsim.quantizer.stated import by_group
 from qsim.quantizer.states import pairs
 from qsim.quantizer.tensors import require_finite
-from qsim.registry import Reason
+from qsim.registry import Reason, form_of
 from qsim.registry import patterns as registry
 
 if TYPE_CHECKING:
@@ -60,6 +60,8 @@ if TYPE_CHECKING:
     from qsim.quantizer.states import Buffer
     from qsim.registry import Pattern
     from qsim.target import Target
+
+SKIPPED: Final = Reason("config", "the configuration leaves it in float")
 
 
 class TargetQuantizer(Quantizer):  # type: ignore[misc]  # torchao carries no types
@@ -214,7 +216,7 @@ class TargetQuantizer(Quantizer):  # type: ignore[misc]  # torchao carries no ty
             if settings.skip or _odd(inputs, pattern) or stays(node):
                 continue
             if at_run_time(self.target, settings):
-                if has_dynamic_form(node, pattern):
+                if has_dynamic_form(node, pattern, self.target):
                     self._dynamic.append(Operator(node, pattern, settings, inputs, node))
                 continue
             if self._lacks(node, pattern):
@@ -259,6 +261,9 @@ class TargetQuantizer(Quantizer):  # type: ignore[misc]  # torchao carries no ty
         kept = stays(node)
         if kept is not None:
             return kept
+        form = form_of(node.target) if self.target.floats is not None else None
+        if form is not None and self.config.settings(form.name, nodes.module_paths(node)).skip:
+            return SKIPPED
         pattern = registry.choose(node, self.target)
         if pattern is None:
             return registry.why_none(node)
@@ -275,7 +280,7 @@ class TargetQuantizer(Quantizer):  # type: ignore[misc]  # torchao carries no ty
                 return Reason("arguments", text)
             return Reason.of_type(nodes.kind(tensor))
         if settings.skip:
-            return Reason("config", "the configuration leaves it in float")
+            return SKIPPED
         if in_float:
             return IN_FLOAT
         if pattern.positions:

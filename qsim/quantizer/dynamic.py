@@ -34,9 +34,15 @@ def at_run_time(target: Target, settings: Override) -> bool:
     return target.dynamic is not None and settings.dynamic is not False
 
 
-def has_dynamic_form(node: Node, pattern: Pattern) -> bool:
-    """Return whether an operator is a product of rows of an activation with a constant matrix."""
+def has_dynamic_form(node: Node, pattern: Pattern, target: Target) -> bool:
+    """Return whether an operator is a product that is quantized at run time.
+
+    That is a product of rows of an activation with a constant matrix, and one of two activations
+    where the target says so.
+    """
     weights = pattern.weights(node)
+    if weights is None and pattern.dynamic is not None:
+        return target.floats is not None and target.floats.products == "dynamic"
     if pattern.dynamic is None or weights is None or not nodes.is_parameter(weights.weight):
         return False
     operands = pattern.operands(node)
@@ -51,8 +57,10 @@ def dynamic_inputs(model: GraphModule, target: Target, op: Operator) -> dict[Nod
         ModelError: weight or bias holds a NaN or an infinity.
     """
     weights, section = op.pattern.weights(op.node), target.dynamic
-    if weights is None or section is None:
+    if section is None:
         return {}
+    if weights is None:
+        return {tensor: dynamic_spec(section, op) for tensor in op.inputs}
     for constant, what in ((weights.weight, "weight"), (weights.bias, "bias")):
         if constant is not None:
             require_finite(nodes.attribute(model, constant), what, op.node)

@@ -16,6 +16,7 @@ from qsim.registry.binding import (
     nothing_more,
 )
 from qsim.registry.entry_points import add_pattern, add_primitive, check_name, has_primitive, load
+from qsim.registry.forms import Form, form_of
 from qsim.registry.passes import Pass, ordered
 from qsim.registry.pattern import Pattern, Weights, needs
 from qsim.registry.primitives import REGISTERED
@@ -27,6 +28,7 @@ __all__ = [
     "REGISTERED",
     "Attributes",
     "Binding",
+    "Form",
     "Kernel",
     "Kind",
     "Operand",
@@ -38,6 +40,7 @@ __all__ = [
     "add_primitive",
     "check_name",
     "codes_of",
+    "form_of",
     "has_primitive",
     "load",
     "needs",

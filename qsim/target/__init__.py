@@ -6,6 +6,7 @@ from qsim.target.contract import Target
 from qsim.target.fields import shown
 from qsim.target.sections import (
     DYNAMIC_PRIMITIVES,
+    FLOAT_PRIMITIVES,
     Add,
     Array,
     At,
@@ -16,6 +17,7 @@ from qsim.target.sections import (
     DeterministicRounding,
     DivisionRounding,
     Dynamic,
+    Floats,
     Formula,
     Granularity,
     Input,
@@ -39,6 +41,7 @@ from qsim.target.sections import (
 
 __all__ = [
     "DYNAMIC_PRIMITIVES",
+    "FLOAT_PRIMITIVES",
     "Add",
     "Array",
     "At",
@@ -49,6 +52,7 @@ __all__ = [
     "DeterministicRounding",
     "DivisionRounding",
     "Dynamic",
+    "Floats",
     "Formula",
     "Granularity",
     "Input",

@@ -25,6 +25,7 @@ from qsim.target.sections import (
     Bias,
     Correlation,
     Dynamic,
+    Floats,
     Input,
     Memory,
     Output,
@@ -65,6 +66,7 @@ class Target:
         recurrent: whose order of roundings recurrent cells have; None for TFLite-Micro's.
         dynamic: products whose activations are quantized at run time; None where there are none.
         units: widths of norms and I-BERT's softmax; None where there are none, and tables.
+        floats: what computes in float32 around ``dynamic``; None where that is the host's.
         schema: version of the contract's form.
         checked: which release of that system was compared, and how; empty where nobody says. It
             describes a target's file: nothing that holds a target carries it, and targets that
@@ -96,6 +98,7 @@ class Target:
     recurrent: Recurrent | None = None
     dynamic: Dynamic | None = None
     units: Units | None = None
+    floats: Floats | None = None
     schema: int = SCHEMA
     checked: str = field(default="", compare=False)
 

@@ -6,12 +6,13 @@ Each rule is one line of a table: it holds, or the field named is in contradicti
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, NamedTuple, assert_never, cast, get_args
+from typing import TYPE_CHECKING, Final, assert_never, cast, get_args
 
 from qsim.errors import TargetError
 from qsim.target.fields import shown
+from qsim.target.rule import Rule
+from qsim.target.run_time import run_time
 from qsim.target.sections import (
-    DYNAMIC_PRIMITIVES,
     OPTIONAL,
     SCHEMA,
     SECTIONS,
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from qsim.target.contract import Target
     from qsim.target.sections import (
         AddFormula,
-        Dynamic,
         Input,
         Output,
         Requantize,
@@ -39,13 +39,6 @@ _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _FIXED: Final = tuple(get_args(FixedRounding))
 _SHIFTS: Final = tuple(get_args(ShiftRounding))
 _DETERMINISTIC: Final = tuple(get_args(DeterministicRounding))
-
-
-class _Rule(NamedTuple):
-    holds: bool
-    where: str
-    message: str
-    accepted: str
 
 
 def check(target: Target) -> None:
@@ -143,7 +136,7 @@ def _fixed_widths(rounding: FixedRounding) -> Sequence[int]:
             assert_never(rounding)
 
 
-def _rules(t: Target) -> Iterator[_Rule]:
+def _rules(t: Target) -> Iterator[Rule]:
     for codes in (t.input, t.weight, t.output):
         yield from _codes(codes)
     yield from _chain(t)
@@ -153,20 +146,19 @@ def _rules(t: Target) -> Iterator[_Rule]:
     yield from _power_of_two(t)
     yield from _add(t)
     yield from _primitives(t)
-    if t.dynamic is not None:
-        yield from _dynamic(t, t.dynamic)
+    yield from run_time(t)
 
 
-def _codes(codes: Input | Weight | Output) -> Iterator[_Rule]:
+def _codes(codes: Input | Weight | Output) -> Iterator[Rule]:
     s = codes.section
-    yield _Rule(
+    yield Rule(
         not codes.narrow or (codes.signed and codes.bits > 1),
         f"{s}.narrow",
         f"is true, but {s} is {'' if codes.signed else 'un'}signed with {codes.bits} bits and has "
         "no most negative code to leave out",
         f"narrow = false, or signed = true with {s}.bits of 2 or more",
     )
-    yield _Rule(
+    yield Rule(
         codes.signed or codes.scheme == "asymmetric",
         f"{s}.scheme",
         f"is {codes.scheme!r}, whose zero point is 0, but {s}.signed is false: no code is negative",
@@ -174,10 +166,10 @@ def _codes(codes: Input | Weight | Output) -> Iterator[_Rule]:
     )
 
 
-def _chain(t: Target) -> Iterator[_Rule]:
+def _chain(t: Target) -> Iterator[Rule]:
     low, high = _range(t.input)
     out_low, out_high = _range(t.output)
-    yield _Rule(
+    yield Rule(
         low <= out_low and out_high <= high,
         "output.bits",
         f"gives codes {out_low}..{out_high}, but an output is the next input and input takes "
@@ -185,7 +177,7 @@ def _chain(t: Target) -> Iterator[_Rule]:
         f"bits, signed and narrow with codes within {low}..{high}",
     )
     within = schemes_within(t.input.scheme)
-    yield _Rule(
+    yield Rule(
         t.output.scheme in within,
         "output.scheme",
         f"is {t.output.scheme!r}, but an output is the next input and input.scheme is "
@@ -200,8 +192,8 @@ def _range(codes: Input | Output) -> tuple[int, int]:
     return -(1 << (codes.bits - 1)) + codes.narrow, (1 << (codes.bits - 1)) - 1
 
 
-def _requantize(t: Target, r: Requantize) -> Iterator[_Rule]:
-    yield _Rule(
+def _requantize(t: Target, r: Requantize) -> Iterator[Rule]:
+    yield Rule(
         r.rounding in _roundings(r.scheme),
         f"{r.section}.rounding",
         f"is {r.rounding!r}, which the scheme {r.scheme!r} does not have",
@@ -209,26 +201,26 @@ def _requantize(t: Target, r: Requantize) -> Iterator[_Rule]:
     )
     widths = _widths(r)
     multiplies = len(widths) > 0
-    yield _Rule(
+    yield Rule(
         multiplies or r.multiplier_bits == 0,
         f"{r.section}.multiplier_bits",
         f"is {r.multiplier_bits}, but the scheme {r.scheme!r} has no integer multiplier",
         "0, or scheme = 'fixed_point'",
     )
     name = r.rounding if r.scheme == "fixed_point" else r.scheme
-    yield _Rule(
+    yield Rule(
         not multiplies or r.multiplier_bits in widths,
         f"{r.section}.multiplier_bits",
         f"is {r.multiplier_bits}, but {name!r} multiplies by a signed integer",
         "an integer from 2 to 32" if len(widths) > 2 else " or ".join(map(str, widths)),
     )
-    yield _Rule(
+    yield Rule(
         r.scheme == "mul_add_shift" or r.right_shift == 0,
         f"{r.section}.right_shift",
         f"is {r.right_shift}, but the scheme {r.scheme!r} has a shift for each layer",
         "0, or scheme = 'mul_add_shift'",
     )
-    yield _Rule(
+    yield Rule(
         r.rounding == "stochastic" or r.seed == 0,
         f"{r.section}.seed",
         f"is {r.seed}, but the rounding {r.rounding!r} draws nothing",
@@ -236,7 +228,7 @@ def _requantize(t: Target, r: Requantize) -> Iterator[_Rule]:
     )
     register = _register(r)
     for section in () if r is t.requantize_mul else (t.correlation, t.sum):
-        yield _Rule(
+        yield Rule(
             register is None or section.bits <= register,
             f"{section.section}.bits",
             f"is {section.bits}, but {r.section}.rounding {r.rounding!r} is defined on a "
@@ -261,16 +253,16 @@ def _register(r: Requantize) -> int | None:
             assert_never(rounding)
 
 
-def _power_of_two(t: Target) -> Iterator[_Rule]:
+def _power_of_two(t: Target) -> Iterator[Rule]:
     for codes in (t.input, t.weight, t.output):
-        yield _Rule(
+        yield Rule(
             t.requantize.scheme != "power_of_two" or codes.scheme == "power_of_two",
             f"{codes.section}.scheme",
             f"is {codes.scheme!r}, but requantize.scheme 'power_of_two' only shifts",
             "power_of_two, or another requantize.scheme",
         )
     for codes in (t.input, t.weight):
-        yield _Rule(
+        yield Rule(
             t.bias.scale != "power_of_two" or codes.scheme == "power_of_two",
             "bias.scale",
             "is 'power_of_two', but an own scale can be shifted into the accumulator only if "
@@ -279,23 +271,23 @@ def _power_of_two(t: Target) -> Iterator[_Rule]:
         )
 
 
-def _add(t: Target) -> Iterator[_Rule]:
+def _add(t: Target) -> Iterator[Rule]:
     shifted = t.add.formula == "shifted"
     most = 31 - t.input.bits
-    yield _Rule(
+    yield Rule(
         shifted or t.add.left_shift == 0,
         "add.left_shift",
         f"is {t.add.left_shift}, but the formula {t.add.formula!r} does not shift",
         "0, or formula = 'shifted'",
     )
-    yield _Rule(
+    yield Rule(
         not shifted or 0 < t.add.left_shift <= most,
         "add.left_shift",
         f"is {t.add.left_shift}: a difference of {t.input.bits}-bit codes, shifted, must fit "
         "32 bits",
         f"an integer from 1 to {most}" if most > 0 else "another formula, or fewer input.bits",
     )
-    yield _Rule(
+    yield Rule(
         not shifted or t.add.rounding != "requantize" or t.requantize.scheme == "fixed_point",
         "add.formula",
         f"is 'shifted', which rescales by integer multipliers, but requantize.scheme is "
@@ -304,13 +296,13 @@ def _add(t: Target) -> Iterator[_Rule]:
         "requantize.scheme = 'fixed_point'",
     )
     for codes in (t.input, t.output):
-        yield _Rule(
+        yield Rule(
             t.add.formula != "aligned" or codes.scheme == "power_of_two",
             "add.formula",
             f"is 'aligned', which only shifts, but {codes.section}.scheme is {codes.scheme!r}",
             "shifted, float_torch, float_onnxruntime, or schemes that are power_of_two",
         )
-    yield _Rule(
+    yield Rule(
         t.add.formula != "aligned"
         or t.add.rounding != "requantize"
         or t.requantize.scheme == "power_of_two",
@@ -321,7 +313,7 @@ def _add(t: Target) -> Iterator[_Rule]:
     )
     yield from _add_rounding(t)
     for name in ("add", "sub"):
-        yield _Rule(
+        yield Rule(
             t.add.formula != "none" or name not in t.primitives.available,
             "add.formula",
             f"is 'none', but primitives.available has {name!r}",
@@ -329,24 +321,24 @@ def _add(t: Target) -> Iterator[_Rule]:
         )
 
 
-def _add_rounding(t: Target) -> Iterator[_Rule]:
+def _add_rounding(t: Target) -> Iterator[Rule]:
     accepted = _add_roundings(t.add.formula)
     stated = t.add.rounding != "requantize"
-    yield _Rule(
+    yield Rule(
         bool(accepted) or not stated,
         "add.rounding",
         f"is {t.add.rounding!r}, but the formula {t.add.formula!r} rounds in its own way",
         "requantize",
     )
     rounding = t.add.rounding if stated else t.requantize.rounding
-    yield _Rule(
+    yield Rule(
         not accepted or rounding in accepted,
         "add.rounding",
         f"is {rounding!r}, which the formula {t.add.formula!r} does not have",
         ", ".join(accepted),
     )
     multiplies = t.add.formula == "multiplier"
-    yield _Rule(
+    yield Rule(
         t.add.multiplier_bits >= 2 if multiplies else t.add.multiplier_bits == 0,
         "add.multiplier_bits",
         f"is {t.add.multiplier_bits}, but the formula {t.add.formula!r} "
@@ -355,41 +347,25 @@ def _add_rounding(t: Target) -> Iterator[_Rule]:
     )
 
 
-def _primitives(t: Target) -> Iterator[_Rule]:
+def _primitives(t: Target) -> Iterator[Rule]:
     available = t.primitives.available
     for source in ("correlation", "matmul", "bias_add"):
-        yield _Rule(
+        yield Rule(
             source not in available or "requantize" in available,
             "primitives.available",
             f"has {source!r}, whose accumulator only 'requantize' turns into codes, and no "
             "'requantize'",
             f"a list with 'requantize', or without {source!r}",
         )
-    yield _Rule(
+    yield Rule(
         "bias_add" not in available or "correlation" in available or "matmul" in available,
         "primitives.available",
         "has 'bias_add', but neither 'correlation' nor 'matmul' to make an accumulator",
         "a list with 'correlation' or 'matmul', or without 'bias_add'",
     )
-    yield _Rule(
+    yield Rule(
         len(available) > 0,
         "primitives.available",
         "is empty: nothing of a network would run here",
         "at least one primitive",
     )
-
-
-def _dynamic(t: Target, dynamic: Dynamic) -> Iterator[_Rule]:
-    yield _Rule(
-        not dynamic.symmetric or dynamic.formula in ("torch", "power-of-two"),
-        "dynamic.symmetric",
-        f"is true, but the formula {dynamic.formula!r} always has a zero point",
-        "false, or formula = 'torch' or 'power-of-two'",
-    )
-    for name in DYNAMIC_PRIMITIVES:
-        yield _Rule(
-            name in t.primitives.available,
-            "primitives.available",
-            f"has no {name!r}, which [dynamic] is made of",
-            f"a list with {', '.join(DYNAMIC_PRIMITIVES)}; or no section [dynamic]",
-        )

@@ -62,6 +62,7 @@ Choice: TypeAlias = Literal[
     "torch", "fbgemm", "executorch", "onnx", "power-of-two", "torch-per-token", "no-clipping"
 ]
 Granularity: TypeAlias = Literal["tensor", "token"]
+FloatProducts: TypeAlias = Literal["float", "dynamic"]
 RecurrentKernel: TypeAlias = Literal["tflite-micro", "cmsis-nn", "litert"]
 SoftmaxRounding: TypeAlias = Literal["floor", "half_up"]
 AddFormula: TypeAlias = Literal[
@@ -112,7 +113,23 @@ PrimitiveName: TypeAlias = Literal[
     "embedding",
     "masked_softmax",
     "cache_write",
+    "float_add",
+    "float_mul",
+    "float_function",
+    "float_softmax",
+    "float_layer_norm",
+    "float_matmul",
+    "dynamic_matmul",
 ]
+
+# What [floats] is made of, beside the products.
+FLOAT_PRIMITIVES: Final[tuple[PrimitiveName, ...]] = (
+    "float_add",
+    "float_mul",
+    "float_function",
+    "float_softmax",
+    "float_layer_norm",
+)
 
 # What quantizing at run time, the product and its way back to float32 are made of.
 DYNAMIC_PRIMITIVES: Final[tuple[PrimitiveName, ...]] = (
@@ -459,6 +476,25 @@ class Units(Section):
 
 
 @dataclass(frozen=True, slots=True)
+class Floats(Section):
+    """Operators between dynamically quantized products, in float32 and a stated order of steps.
+
+    Attributes:
+        softmax_lanes: lanes of a softmax's sum; see ``hw_models.float32.softmax``.
+        norm_lanes: lanes of a layer norm's moments; see ``hw_models.float32.layer_norm``.
+        fused_from: products of float32 matrices multiply and add with one rounding where a matrix
+            takes so many multiplications or more, with two where fewer.
+        products: of two activations: ``float`` as they are, ``dynamic`` quantized at run time.
+    """
+
+    softmax_lanes: Annotated[int, Range(1, 64, power_of_two=True)]
+    norm_lanes: Annotated[int, Range(1, 64, power_of_two=True)]
+    fused_from: Annotated[int, Range(0, 1 << 31)]
+    products: FloatProducts
+    section: ClassVar[str] = "floats"
+
+
+@dataclass(frozen=True, slots=True)
 class Primitives(Section):
     """What the accelerator can do; the rest of a network stays in the host graph.
 
@@ -522,9 +558,10 @@ SECTIONS: Final[dict[str, type[Section]]] = {
         Recurrent,
         Dynamic,
         Units,
+        Floats,
     )
 }
 # Sections that a target leaves out where it has nothing to say there.
 OPTIONAL: Final[frozenset[str]] = frozenset(
-    {"requantize_linear", "requantize_mul", "recurrent", "dynamic", "units"}
+    {"requantize_linear", "requantize_mul", "recurrent", "dynamic", "units", "floats"}
 )

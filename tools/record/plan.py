@@ -19,9 +19,10 @@ MODELS: Final = (
 )
 OWN: Final = ("tiny", "mixed")  # of tools.record.networks
 TARGETS: Final = (
-    *("asic-example", "cmsis-nn", "deeploy-like", "fbgemm-dynamic", "int4", "integer-transformer"),
+    *("asic-example", "cmsis-nn", "deeploy-like", "fbgemm-dynamic", "fbgemm-dynamic-whole"),
+    *("int4", "integer-transformer"),
     *("litert-optimized", "litert-reference", "narrow20", "nvdla-like", "onnxruntime"),
-    *("onnxruntime-dynamic", "pytorch", "q15", "q7", "tflite"),
+    *("onnxruntime-dynamic", "onnxruntime-dynamic-whole", "pytorch", "q15", "q7", "tflite"),
     *("tflite-int16x8", "tflite-single", "tosa", "xnnpack"),
 )
 _SIMULATED: Final = ("requantize", "bias_add", "add", "correlation", "max_pool", "avg_pool")

@@ -143,7 +143,7 @@ def _at_run_time(match: Match) -> Iterator[Node]:
 
 
 def _outside(match: Match) -> tuple[Node, ...]:
-    return () if match.dynamic is None else (match.dynamic.source,)
+    return tuple(each.source for each in match.dynamic)
 
 
 def _renamed(matcher: Matcher) -> Iterator[_Unit]:

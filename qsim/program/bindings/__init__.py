@@ -8,6 +8,7 @@ from qsim.program.bindings.codes import CODE_MAKERS
 from qsim.program.bindings.dense import DENSE
 from qsim.program.bindings.dynamic import DYNAMIC
 from qsim.program.bindings.elementwise import ELEMENTWISE
+from qsim.program.bindings.floats import FLOATS
 from qsim.program.bindings.moves import MOVES
 from qsim.program.bindings.picks import PICKS
 from qsim.program.bindings.sums import SUMS
@@ -21,6 +22,7 @@ __all__ = [
     "DENSE",
     "DYNAMIC",
     "ELEMENTWISE",
+    "FLOATS",
     "MOVES",
     "PICKS",
     "SUMS",

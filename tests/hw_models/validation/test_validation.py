@@ -15,6 +15,7 @@ from tests.hw_models.validation import (
     adders,
     arithmetic,
     averages,
+    float32,
     floats,
     formats,
     moves,
@@ -32,7 +33,7 @@ from tests.hw_models.validation import (
 from tests.hw_models.validation.target import REFUSALS, findings, problem_of
 
 _FILES = (
-    adders, arithmetic, averages, floats, formats, moves, requantizing, resizes, run_time,
+    adders, arithmetic, averages, float32, floats, formats, moves, requantizing, resizes, run_time,
     schemes, softmaxes, sums, table_units, tables, transposed, units,
 )  # fmt: skip
 TARGETS = {name: target for file in _FILES for name, target in file.TARGETS.items()}

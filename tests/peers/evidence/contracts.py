@@ -19,7 +19,7 @@ from qsim.lowering import QParams
 from qsim.lowering.tables import arithmetic
 from qsim.patterns import softmax as softmaxes
 from qsim.target import Target, derive
-from qsim.target.sections import Dynamic
+from qsim.target.sections import Dynamic, Floats
 
 Contract: TypeAlias = tuple[Any, ...]
 Arguments: TypeAlias = Mapping[str, Any]
@@ -129,6 +129,13 @@ CALLS: dict[str, tuple[str, Callable[[Arguments], Contract]]] = {
     "dequantize": ("dequantize", lambda a: of_codes(a["q"])),
     "choose_qparams": ("choose_qparams", lambda a: of_rule(a["rule"])),
     "dequantize_sums": ("dequantize_sums", lambda a: ("fused", a["fused"])),
+    "float_add": ("float_add", lambda _: ("float32",)),
+    "float_mul": ("float_mul", lambda _: ("float32",)),
+    "float_function": ("float_function", lambda _: ("float32",)),
+    "float_softmax": ("float_softmax", lambda a: ("lanes", a["lanes"])),
+    "float_layer_norm": ("float_layer_norm", lambda a: ("lanes", a["lanes"])),
+    "float_matmul": ("float_matmul", lambda a: ("fused", a["fused"])),
+    "dynamic_matmul": ("dynamic_matmul", lambda a: register(a["accumulator"])),
     "float_requantize": ("float_requantize", lambda a: of_scheme(a["scheme"])),
 }
 
@@ -193,7 +200,21 @@ def _quantize(target: Target, _: hw.FixedFormat) -> Contract:
     return d.quantize, of_format(d.format)
 
 
+def _floats(target: Target) -> Floats:
+    if target.floats is None:
+        raise KeyError(f"{target.name} computes nothing in float32")
+    return target.floats
+
+
 TARGETS: dict[str, Callable[[Target, hw.FixedFormat], Contract]] = {
+    **{
+        name: lambda t, _: ("float32",) if _floats(t) else ()
+        for name in ("float_add", "float_mul", "float_function")
+    },
+    "float_softmax": lambda t, _: ("lanes", _floats(t).softmax_lanes),
+    "float_layer_norm": lambda t, _: ("lanes", _floats(t).norm_lanes),
+    "float_matmul": lambda t, _: ("fused", _floats(t).products == "float"),
+    "dynamic_matmul": lambda t, _: register(t.correlation.accumulator),
     "requantize": _requantizer(""),
     "requantize_linear": _requantizer("linear"),
     "mul": _requantizer("mul"),
@@ -212,5 +233,9 @@ TARGETS: dict[str, Callable[[Target, hw.FixedFormat], Contract]] = {
     "min_max": _rule,
     "choose_scale": _rule,
     "choose_zero_point": _rule,
+    # Of sums, where products of two activations are quantized at run time.
+    "dequantize": lambda t, _: container(
+        t.correlation.accumulator.format if t.floats is not None else t.input.format
+    ),
     "dequantize_sums": lambda t, _: ("fused", _dynamic(t).fused),
 }

@@ -38,6 +38,7 @@ from tests.hw_models.registers import (
 )
 from tests.qsim.program.dynamic_reference import DYNAMIC_DEFINITIONS
 from tests.qsim.program.elementwise_reference import DEFINITIONS as ELEMENTWISE_DEFINITIONS
+from tests.qsim.program.float_reference import FLOAT_DEFINITIONS
 from tests.qsim.program.reading import fixed_format
 from tests.qsim.program.table_reference import DEFINITIONS as TABLE_DEFINITIONS
 from tests.qsim.program.unit_reference import DEFINITIONS as UNIT_DEFINITIONS
@@ -470,6 +471,7 @@ DEFINITIONS: dict[str, Callable[[Sequence[Array], dict[str, Any], Program, Book]
     "embedding": _embedding,
     **DYNAMIC_DEFINITIONS,
     **ELEMENTWISE_DEFINITIONS,
+    **FLOAT_DEFINITIONS,
     **TABLE_DEFINITIONS,
     **UNIT_DEFINITIONS,
 }

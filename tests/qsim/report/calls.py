@@ -15,6 +15,7 @@ import numpy as np
 
 import hw_models as hw
 from hw_models.choose_qparams import CHOICES
+from hw_models.float32.functions import FUNCTIONS as FLOAT_FUNCTIONS
 from hw_models.formats import ATS, OVERFLOWS
 from hw_models.quantize import Formula
 from hw_models.schemes.fixed_point import FIXED_ROUNDINGS
@@ -357,6 +358,33 @@ def _floats() -> Iterator[Case]:
                        end | rest, groups, (INT8, *parameters))  # fmt: skip
 
 
+def _neighbours() -> Iterator[Case]:
+    """Give operators on float32 values, and products of codes with zero points of run time."""
+    rng = np.random.default_rng(9)
+    x, y = (rng.standard_normal((SAMPLES, 2, 37)).astype(np.float32) for _ in range(2))
+    for primitive in ("float_add", "float_mul"):
+        yield Case(primitive, "", [x, y], {}, form=hw.FLOAT32)
+        number = {"operand1": np.array([-0.7], np.float32)}
+        yield Case(primitive, "of a constant", [x], {}, number, hw.FLOAT32)
+    for function in FLOAT_FUNCTIONS:
+        yield Case("float_function", function, [x * 4], {"function": function}, form=hw.FLOAT32)
+    yield Case("float_softmax", "", [x], {"lanes": 16}, form=hw.FLOAT32)
+    row = {"w": x[0, 0].copy(), "b": y[0, 0].copy()}
+    tables = {"weight": {"constant": "w"}, "bias": {"constant": "b"}}
+    for given, held in ((tables, row), ({"weight": None, "bias": None}, {})):
+        norm = {"dims": 1, "eps": 1e-12, "lanes": 8, **given}
+        yield Case("float_layer_norm", str(bool(held)), [x], norm, held, hw.FLOAT32)
+    for fused in (True, False):
+        right = y[:, :, :10].reshape(SAMPLES, 10, 2).copy()
+        pair = [x[:, :, :10].copy(), right]
+        yield Case("float_matmul", f"fused {fused}", pair, {"fused": fused}, form=hw.FLOAT32)
+    points = {"operand2": np.array([[3]], np.int8), "operand3": np.array([[-5]], np.int8)}
+    codes = [_codes(SAMPLES, 4, 6), _codes(SAMPLES, 6, 5, seed=2)]
+    for name, register, over in _accumulators():
+        yield Case("dynamic_matmul", name, codes, {"accumulator": register}, points, overflows=over)
+
+
 def cases() -> list[Case]:
     """Every call."""
-    return [*_sums(), *_rescaled(), *_added(), *_tables(), *_plain(), *_units(), *_floats()]
+    integers = (*_sums(), *_rescaled(), *_added(), *_tables(), *_plain(), *_units())
+    return [*integers, *_floats(), *_neighbours()]

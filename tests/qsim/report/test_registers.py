@@ -104,6 +104,8 @@ def test_the_page_has_them_all() -> None:
 def test_floats_have_a_report_without_registers() -> None:
     """What results in float32: its values, then its layer in JSON, table and page."""
     made = {"min_max", "choose_scale", "dequantize", "dequantize_sums", "linear_groups"}
+    made |= {"float_add", "float_mul", "float_function", "float_softmax", "float_layer_norm"}
+    made |= {"float_matmul"}
     assert {case.primitive for case in FLOATS} == made
     for case in FLOATS:
         arrays = tuple(case.arrays)

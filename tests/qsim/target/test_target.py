@@ -28,6 +28,9 @@ HASHES = {
     "cmsis-nn": "sha256:c57ac337722e518dc6745bfff8b1765f8cbaca080553f55a427ba9892164bbd7",
     "deeploy-like": "sha256:ecc11edc0ce1fa37b41a328a0c0123a621845c2dbc5035eaeebca719067f7876",
     "fbgemm-dynamic": "sha256:d04f6e1f6bfd26b21106248cc2f4f57bb6fab11d32d81ceb4abd6b8a29820454",
+    "fbgemm-dynamic-whole": (
+        "sha256:01653a0ec58d111be2ea650258ad30802f788f66a48989db8756fc13926a5a4c"
+    ),
     "int4": "sha256:701a32a28a378ceb0202a89d37aa4773e769fdfaec4c06d48884e45826d1f1aa",
     "integer-transformer": (
         "sha256:9c46d2f2c3e5e4529be105f98b5e4119eab86f34a0ab07c0c4cbd639e507d56a"
@@ -38,6 +41,9 @@ HASHES = {
     "nvdla-like": "sha256:755219fdbce2fa3f20ee451a453b127fef4a46e947b25930ed5a0a909757fc10",
     "onnxruntime": "sha256:637ba04f61cf319d9569ba9cb975796acc829d20d90267b2f50b1940c72f0840",
     "onnxruntime-dynamic": "sha256:f319788b43ab4337f75c010669c8aebf440e5ca8e98bd0ee9821e2f4c345e481",  # noqa: E501
+    "onnxruntime-dynamic-whole": (
+        "sha256:75accae7a3e8503886ab333766641f2f7ce8db8db6579085c7ea8dd93fc9b1f7"
+    ),
     "pytorch": "sha256:5de7ee6d47fdaa920bde4017132af98cc23e1cd688229d5c545bc9ef42927197",
     "q15": "sha256:fdf57a6a62be2c84569038b9318c793cb94ce047530922203e77560c252edc99",
     "q7": "sha256:81a2a9de6653561d4a26b4dec13b38a0f268b7ab127900f0ca9cc3e4285b82b5",
@@ -129,13 +135,14 @@ def test_hash_covers_every_field() -> None:
     units = Target.load("integer-transformer").units
     target = dataclasses.replace(target, requantize_linear=linear, units=units)
     object.__setattr__(target, "dynamic", Target.load("fbgemm-dynamic").dynamic)
+    object.__setattr__(target, "floats", Target.load("fbgemm-dynamic-whole").floats)
     seen = {target.hash}
     fields = 0
     for section, cls in sections.SECTIONS.items():
         for field in dataclasses.fields(cls):
             seen.add(with_field(target, section, field.name, "another").hash)
             fields += 1
-    assert fields == 65
+    assert fields == 69
     assert len(seen) == 1 + fields
 
 

@@ -7,11 +7,13 @@ from qsim.graph.batching import batch_dims, doubled, rows_of
 from qsim.graph.capturing import Captured, capture, check_inputs, quiet
 from qsim.graph.elementwise import CONSTANTS, FUNCTIONS, is_elementwise, is_single, jumps
 from qsim.graph.nodes import attribute, clamp_range, is_float, is_parameter, kind, shape
+from qsim.graph.packed import PACKED
 from qsim.graph.places import place
 
 __all__ = [
     "CONSTANTS",
     "FUNCTIONS",
+    "PACKED",
     "Arguments",
     "Batch",
     "Captured",

@@ -36,8 +36,12 @@ def quantize(
 ) -> Quantized:
     """Quantize a float module for a target: post-training, by PT2E.
 
+    What is quantized already keeps its codes, scales and zero points: modules of torch's
+    ``quantize_dynamic``, weights of torchao's ``quantize_``, graphs that PT2E converted. Nothing is
+    calibrated then.
+
     Args:
-        model: the float module, or a float program from ``load_pt2``; it is not changed.
+        model: the module, or a program from ``load_pt2``; it is not changed.
         example_inputs: one tensor per argument of forward, or a dict of keyword arguments; None,
             numbers, bools and text among them are fixed. Where the model allows it, dimension 0 is
             taken as the batch and may have any size afterwards.
@@ -59,13 +63,34 @@ def quantize(
         InputError: calibration data of the wrong shape, or that leads to NaN or infinity.
     """
     from qsim.graph import capture, check_inputs, quiet
+    from qsim.quantizer.prequantized import holds_codes, in_float, spelled
 
     Target.require(target)
     entry_points.load()
     arguments = check_inputs(model, example_inputs)
     checked = _config(config)
     checked.check(target)
-    captured = capture(model, arguments)
+    with spelled(model) as found:
+        captured = capture(model, arguments)
+    if found.modules or holds_codes(captured.program.graph):
+        if checked != QuantizeConfig():
+            raise UsageError(
+                "the model is quantized already, and its codes are taken as they are",
+                where="config",
+                accepted="no configuration",
+            )
+        with quiet(), one_torch_thread():
+            graph, float_graph = _taken(captured.program, target, per_token=found.per_token)
+        return Quantized(
+            graph,
+            float_graph,
+            target,
+            captured.batch,
+            arguments.tensors,
+            why={} if target.dynamic is None else in_float(graph),
+            fixed=captured.fixed,
+            prequantized=True,
+        )
     with quiet(), one_torch_thread():
         graph, float_graph, quantizer = _convert(
             captured.program, target, checked, arguments, calibration, progress
@@ -136,6 +161,29 @@ def _convert(
         raise ModelError(**_unconvertible(error)) from error
     finally:
         _forget_graphs()
+
+
+def _taken(
+    program: ExportedProgram, target: Target, *, per_token: bool
+) -> tuple[GraphModule, GraphModule]:
+    """Return the Q/DQ graph of a program that holds codes already, and its float graph."""
+    from qsim.quantizer.functionalizing import simple_graph
+    from qsim.quantizer.host_operators import require_host_operators
+    from qsim.quantizer.passes import drop_unused
+    from qsim.quantizer.per_token import per_token as in_rows
+    from qsim.quantizer.prequantized import without_codes
+    from qsim.quantizer.results import in_order, require_outputs
+    from qsim.quantizer.tensors import require_tensors
+
+    with no_collection():
+        graph = simple_graph(program, target)
+        float_graph = without_codes(copy.deepcopy(graph))
+        require_tensors(float_graph)
+        require_host_operators(float_graph, ())
+        require_outputs(float_graph)
+        if per_token:
+            graph = in_rows(graph)
+        return in_order(drop_unused(graph)), in_order(drop_unused(float_graph))
 
 
 def _forget_graphs() -> None:

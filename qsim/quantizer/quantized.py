@@ -53,6 +53,7 @@ class Quantized:
         raised: tensors whose scales were raised so that codes fit the target's registers, and by
             how much.
         fixed: what fixes the batch, in words, where it is fixed.
+        prequantized: codes and scales are those that the model came with.
         recorded: the digest that the file says, where it came from one; lowering compares it.
     """
 
@@ -66,6 +67,7 @@ class Quantized:
     raised: tuple[Raised, ...] = ()
     recorded: Recorded | None = None
     fixed: str = ""
+    prequantized: bool = False
 
     def __repr__(self) -> str:
         shapes = ["x".join(map(str, x.shape[self.batch :])) for x in self.example_inputs]

@@ -123,7 +123,7 @@ CALLS: dict[str, tuple[str, Callable[[Arguments], Contract]]] = {
     "quantize": ("quantize", lambda a: (a["formula"], of_format(a["output"]))),
     "dequantize": ("dequantize", lambda a: of_codes(a["q"])),
     "choose_qparams": ("choose_qparams", lambda a: of_rule(a["rule"])),
-    "dequantize_sums": ("dequantize_sums", lambda a: ("fused", a["fused"])),
+    "dequantize_sums": ("dequantize_sums", lambda a: ("fused", a["fused"], a["order"])),
     "float_requantize": ("float_requantize", lambda a: of_scheme(a["scheme"])),
 }
 
@@ -207,5 +207,5 @@ TARGETS: dict[str, Callable[[Target, hw.FixedFormat], Contract]] = {
     "min_max": _rule,
     "choose_scale": _rule,
     "choose_zero_point": _rule,
-    "dequantize_sums": lambda t, _: ("fused", _dynamic(t).fused),
+    "dequantize_sums": lambda t, _: ("fused", _dynamic(t).fused, _dynamic(t).order),
 }

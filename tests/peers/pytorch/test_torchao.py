@@ -20,8 +20,6 @@ import qsim
 from qsim.target import Target
 from tests.peers.evidence.observed import compared
 
-CHAIN = ["min_max", "choose_scale", "choose_zero_point", "quantize", "linear", "dequantize_sums"]
-
 
 def taken(**settings: Any) -> nn.Module:
     torch.manual_seed(0)
@@ -46,7 +44,11 @@ def require_same(network: qsim.Lowered, model: nn.Module) -> None:
         np.testing.assert_array_equal(found.view(np.int32), wanted.view(np.int32))
 
 
-@pytest.mark.peer("torchao", CHAIN, ["torchao-int8"])
+@pytest.mark.peer(
+    "torchao",
+    ["min_max", "choose_scale", "choose_zero_point", "quantize", "linear", "dequantize_sums"],
+    ["torchao-int8"],
+)
 @pytest.mark.parametrize("reduce_range", [False, True])
 def test_every_bit(reduce_range: bool) -> None:
     model = taken(reduce_range=reduce_range)

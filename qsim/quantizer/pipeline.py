@@ -63,8 +63,9 @@ def quantize(
         InputError: calibration data of the wrong shape, or that leads to NaN or infinity.
     """
     from qsim.graph import capture, check_inputs, quiet
-    from qsim.quantizer.prequantized import holds_codes, in_float, spelled
 
+    with quiet():  # torchao tells of what it cannot load
+        from qsim.quantizer.prequantized import holds_codes, in_float, spelled
     Target.require(target)
     entry_points.load()
     arguments = check_inputs(model, example_inputs)
@@ -87,7 +88,7 @@ def quantize(
             target,
             captured.batch,
             arguments.tensors,
-            why={} if target.dynamic is None else in_float(graph),
+            why=in_float(graph),
             fixed=captured.fixed,
             prequantized=True,
         )

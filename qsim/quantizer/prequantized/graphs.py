@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from qsim.graph import attribute, is_parameter
-from qsim.quantizer.dynamic import IN_FLOAT
+from qsim.registry import Reason
 
 if TYPE_CHECKING:
     import torch
     from torch.fx import Graph, GraphModule, Node
 
-    from qsim.registry import Reason
-
+_LEFT: Final = Reason("", "it reads no codes: who quantized the model left it in float32")
 _LIBRARY: Final = "quantized_decomposed."
 
 
@@ -24,7 +23,7 @@ def holds_codes(graph: Graph) -> bool:
 def in_float(graph: GraphModule) -> dict[str, Reason]:
     """Return why the operators that read no codes compute in float32, by their names."""
     return {
-        node.name: IN_FLOAT
+        node.name: _LEFT
         for node in graph.graph.nodes
         if node.op == "call_function" and not any(map(_dequantizes, node.all_input_nodes))
     }

@@ -21,6 +21,9 @@ ACCEPTED: Final = (
     "Int8DynamicActivationInt8WeightConfig, and Int8DynamicActivationIntxWeightConfig with "
     "intx_packing_format='unpacked_to_int8'"
 )
+_ALONE: Final = (
+    "its weight alone is quantized: a product of float activations, which no integer unit computes"
+)
 
 
 def is_torchao(module: nn.Module) -> bool:
@@ -84,7 +87,7 @@ def _int8_codes(weight: Any, where: str) -> WeightCodes:
 def _int8_operand(weight: Any, where: str) -> Operand:
     given = weight.act_quant_kwargs
     if given is None:
-        raise _weights_alone(where)
+        raise ModelError(_ALONE, where=where, accepted=ACCEPTED)
     if weight.act_quant_scale is not None or weight.act_pre_scale is not None:
         what = "a scale before it" if weight.act_quant_scale is None else "a scale of its own"
         raise ModelError(f"its operand has {what}", where=where, accepted=ACCEPTED)
@@ -111,15 +114,6 @@ def _intx_codes(weight: Any, where: str) -> WeightCodes:
 
 def _intx_operand(weight: Any, where: str) -> Operand:
     if weight.activation_quantization is None:
-        raise _weights_alone(where)
+        raise ModelError(_ALONE, where=where, accepted=ACCEPTED)
     eps = torch.finfo(torch.float32).smallest_normal
     return Operand(-128, 127, granularity="token", eps=eps)
-
-
-def _weights_alone(where: str) -> ModelError:
-    return ModelError(
-        "its weight alone is quantized: a product of float activations, which no integer unit "
-        "computes",
-        where=where,
-        accepted=ACCEPTED,
-    )

@@ -12,25 +12,32 @@ Formula, for row r and output o; ``f32`` rounds to float32, halves to even, and 
     y = f32(f32(f32(t) * m) + bias[o])                       not fused
     y = fma(f32(t), m, bias[o])                              fused
 
+That is the order ``product``. In the order ``row_first`` the row's scale is taken first, and the
+zero point's share is float32 as well, each step rounded:
+
+    p = f32(f32(x_scale[r] * x_zero_point[r]) * f32(weight_sum[o]))
+    y = f32(f32(f32(f32(acc[r, o]) * x_scale[r]) - p) * weight_scale[o])   (+ bias[o], rounded)
+
 ``weight_sum[o]`` is the sum of the weights that output o multiplies, their zero point taken off.
 
 Corners: ``f32(t)`` rounds beyond 2**24. A product beyond float32 is infinite. The exact ``t`` must
 fit 64 bits, which sums of up to 32 bits and codes of up to 16 always do.
 
 Source: pytorch/FBGEMM QuantUtilsAvx2.cc, the epilogue ReQuantizeForFloat of
-quantized::linear_dynamic, which compilers contract to the fused form.
+quantized::linear_dynamic, which compilers contract to the fused form. Order ``row_first``:
+pytorch/ao torchao/quantization/quantize_/workflows/int8/int8_tensor.py, ``linear``.
 """
 
 from __future__ import annotations
 
 import math
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
 
 import numpy as np
 import numpy.typing as npt
 
-from hw_models._arguments import require_flag, require_ledger
+from hw_models._arguments import require_flag, require_ledger, require_name
 from hw_models._pointwise import ends_of, require_floats, require_signed
 from hw_models.compiled import kernel
 from hw_models.compiled.fused import fused_multiply_add
@@ -40,6 +47,10 @@ from hw_models.floats import nearest32
 if TYPE_CHECKING:
     from hw_models.formats import FloatArray, IntArray
     from hw_models.ledger import Ledger
+
+
+Order: TypeAlias = Literal["product", "row_first"]
+ORDERS: Final[tuple[Order, ...]] = get_args(Order)
 
 
 def reference(
@@ -57,6 +68,35 @@ def reference(
         return nearest32(product + Fraction(bias))
     rounded = nearest32(product)
     return rounded if math.isinf(rounded) else nearest32(Fraction(rounded) + Fraction(bias))
+
+
+def reference_row_first(
+    acc: int,
+    x_zero_point: int,
+    weight_sum: int,
+    x_scale: float,
+    weight_scale: float,
+    bias: float | None,
+) -> float:
+    """Dequantize one sum in the order ``row_first``, finite at every step: the definition."""
+    share = nearest32(Fraction(x_scale) * x_zero_point)
+    share = nearest32(Fraction(share) * Fraction(nearest32(Fraction(weight_sum))))
+    scaled = nearest32(Fraction(nearest32(Fraction(acc))) * Fraction(x_scale))
+    y = nearest32(Fraction(nearest32(Fraction(scaled) - Fraction(share))) * Fraction(weight_scale))
+    return y if bias is None else nearest32(Fraction(y) + Fraction(bias))
+
+
+@kernel
+def _row_first(
+    acc: Any, y: Any, scales: Any, points: Any, factors: Any, sums: Any, bias: Any, has_bias: Any
+) -> None:
+    for r in range(acc.shape[0]):
+        scale = scales[r]
+        point = scale * np.float32(points[r])
+        for o in range(acc.shape[1]):
+            share = point * np.float32(sums[o])
+            value = (np.float32(acc[r, o]) * scale - share) * factors[o]
+            y[r, o] = value + bias[o] if has_bias else value
 
 
 @kernel
@@ -85,6 +125,7 @@ def dequantize_sums(
     bias: FloatArray | None = None,
     *,
     fused: bool = True,
+    order: Order = "product",
     ledger: Ledger | None = None,
 ) -> npt.NDArray[np.float32]:
     """Return the float32 values of sums of products [..., O].
@@ -97,7 +138,8 @@ def dequantize_sums(
         weight_scale: float32 [O], or [1].
         weight_sum: integers [O]: the sums of weights.
         bias: float32 [O], or None.
-        fused: multiply and add the bias with one rounding.
+        fused: multiply and add the bias with one rounding; under ``product`` alone.
+        order: ``product`` or ``row_first``: when the row's scale is taken.
         ledger: filled with the extremes of the result.
 
     Returns:
@@ -108,6 +150,11 @@ def dequantize_sums(
     """
     require_ledger(ledger)
     require_flag(fused, "fused")
+    require_name(order, "order", ORDERS)
+    if fused and order == "row_first":
+        raise ContractError(
+            "fused must be False in the order 'row_first', not True (accepted: False)"
+        )
     sums = require_signed(acc, "acc")
     if sums.ndim == 0:
         raise ContractError(
@@ -124,16 +171,14 @@ def dequantize_sums(
     rows = np.ascontiguousarray(sums).reshape(math.prod(sums.shape[:-1]), outputs)
     _require_exact(rows, points, weights)
     y = np.empty(rows.shape, np.float32)
-    _dequantize_sums(
-        rows,
-        y,
-        scales,
-        points.astype(np.int64, copy=False),
-        factors,
-        weights.astype(np.int64, copy=False),
-        added,
-        0 if bias is None else 2 if fused else 1,
-    )
+    tables = (
+        scales, points.astype(np.int64, copy=False), factors,
+        weights.astype(np.int64, copy=False), added,
+    )  # fmt: skip
+    if order == "row_first":
+        _row_first(rows, y, *tables, bias is not None)
+    else:
+        _dequantize_sums(rows, y, *tables, 0 if bias is None else 2 if fused else 1)
     if ledger is not None:
         ledger.fill(y.size, ends_of(y), "dequantize_sums", "float32, step by step")
     return y.reshape(sums.shape)

@@ -49,6 +49,7 @@ from hw_models.stream.floats import (
     FUSED,
     ONCE,
     PLAIN,
+    ROW_FIRST,
     added_8,
     added_16,
     away_8,
@@ -209,7 +210,10 @@ def dequantize_sums(d, arena, constants, _arguments, work, _parts, thread, threa
             for i in range(count):
                 o = begin + i
                 t, m = np.float32(acc[i] - point * sums[o]), scale * factors[o]
-                if way == PLAIN:
+                if way >= ROW_FIRST:
+                    shift = scale * np.float32(point) * np.float32(sums[o])
+                    t, m = np.float32(acc[i]) * scale - shift, factors[o]
+                if way in (PLAIN, ROW_FIRST):
                     y[i] = t * m
                 elif way == ONCE:
                     y[i] = fused_multiply_add(t, m, bias[o])

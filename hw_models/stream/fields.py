@@ -104,7 +104,9 @@ WAY, ROWS_FLOATS = 53, 54
 # ``group_floats``; TABLE has [PARTS, PITCH] float32 scales and int32 sums of weights, float32
 # biases; INIT: zeros; TOTALS: bytes from the start of the workspace.
 # SUMS_APART: bytes between the sums of two groups.
-PARTS, PART_STEPS, TOTALS, END_WAY, SUMS_APART = 56, 57, 58, 59, 36
+# POINTED: as TOTALS; [PARTS, IMAGES] rows of 64 bytes, a group's codes and behind them four times
+# the zero point, whose share a last step of weights takes off; 0: there is none.
+PARTS, PART_STEPS, TOTALS, END_WAY, SUMS_APART, POINTED = 56, 57, 58, 59, 36, 37
 # choose: MODE is the formula's number; TABLE: int64 least, largest and middle code, whether it is
 # symmetric, and the bits of the least scale.
 # quantize: MODE is one of FUSED, ADDED, EVEN, AWAY of ``floats``; LEAST and MOST are codes.

@@ -23,7 +23,7 @@ _I1, _I32, _I64, _F32 = ir.IntType(1), ir.IntType(32), ir.IntType(64), ir.FloatT
 _REST: Final = 0x7FFFFFFF  # all bits but the sign
 # How a quotient becomes whole (quantize), and what follows a product (dequantize).
 FUSED, ADDED, EVEN, AWAY = range(4)
-PLAIN, TWICE, ONCE = range(3)
+PLAIN, TWICE, ONCE, ROW_FIRST, ROW_FIRST_ADDED = range(5)
 
 
 def _vector(element: Any, lanes: int) -> Any:
@@ -156,8 +156,8 @@ def dequantize_16(  # type: ignore[no-untyped-def]
     Arguments are int64: address of int32 sums and bytes between two rows; address of the
     values and bytes between two rows; address of the outputs' float32 scales, of their int32 sums
     of weights and of their float32 biases; address of the rows' float32 scales and of their int32
-    zero points; rows; the way, PLAIN to ONCE. The sums less the zero point's share are below
-    2**31.
+    zero points; rows; the way, PLAIN to ROW_FIRST_ADDED. The sums less the zero point's share are
+    below 2**31.
     """
     signature = types.void(*(types.int64,) * 11)
 
@@ -173,16 +173,22 @@ def dequantize_16(  # type: ignore[no-untyped-def]
                 scale = splat(b, load(b, b.add(scales, four), _F32), values)
                 point = splat(b, load(b, b.add(points, four), _I32), whole)
                 total = load(b, b.add(sums, b.mul(loop.index, pitch)), whole)
-                t = b.sitofp(b.sub(total, b.mul(point, weight)), values)
-                m = b.fmul(scale, factor)
+                if number in (ROW_FIRST, ROW_FIRST_ADDED):
+                    share = b.fmul(b.fmul(scale, b.sitofp(point, values)), b.sitofp(weight, values))
+                    t = b.fsub(b.fmul(b.sitofp(total, values), scale), share)
+                    m = factor
+                else:
+                    t = b.sitofp(b.sub(total, b.mul(point, weight)), values)
+                    m = b.fmul(scale, factor)
                 if number == ONCE:
                     made = _call(b, "fma", t, m, added)
                 else:
                     made = b.fmul(t, m)
-                    made = b.fadd(made, added) if number == TWICE else made
+                    again = number in (TWICE, ROW_FIRST_ADDED)
+                    made = b.fadd(made, added) if again else made
                 store(b, made, b.add(y, b.mul(loop.index, step)))
 
-        choose(b, way, 3, body)
+        choose(b, way, 5, body)
         return context.get_dummy_value()
 
     return signature, codegen

@@ -16,7 +16,7 @@ from hw_models.requantization.modes import LANES, splat
 from hw_models.stream.emit import choose, load, store, word
 
 _I32, _F32 = ir.IntType(32), ir.FloatType()
-_VALUES, _WHOLE = ir.VectorType(_F32, LANES), ir.VectorType(_I32, LANES)
+FLOATS, WHOLE = ir.VectorType(_F32, LANES), ir.VectorType(_I32, LANES)
 _BYTES: Final = 4 * LANES
 # When the row's scale is taken, and how a product is added.
 BY_ROW, BY_ROW_FUSED, BY_GROUP, BY_GROUP_FUSED = range(4)
@@ -28,16 +28,22 @@ SCALED, SCALED_ADDED, SCALED_FUSED, KEPT, ADDED = range(5)
 def _add(b: Any, left: Any, right: Any, total: Any, *, fused: bool) -> Any:
     if not fused:
         return b.fadd(b.fmul(left, right), total)
-    kind = ir.FunctionType(_VALUES, [_VALUES] * 3)
+    kind = ir.FunctionType(FLOATS, [FLOATS] * 3)
     name = f"llvm.fma.v{LANES}f32"
     return b.call(b.module.declare_intrinsic(name, (), kind), [left, right, total])
 
 
-def _sum(b: Any, address: Any, point: Any, weight: Any) -> Any:
+def total_of(b: Any, address: Any, point: Any, weight: Any) -> Any:
     """Return sums less the zero point's share, as float32."""
     name = "llvm.x86.avx512.vpdpwssd.512"
-    made = instructions.call(b, name, load(b, address, _WHOLE), point, weight)
-    return b.sitofp(made, _VALUES)
+    made = instructions.call(b, name, load(b, address, WHOLE), point, weight)
+    return b.sitofp(made, FLOATS)
+
+
+def added(b: Any, number: int, t: Any, scale: Any, factor: Any, total: Any) -> Any:
+    """Return the total with a group's sum added, by the way of a number."""
+    m = b.fmul(scale, factor) if number in (BY_GROUP, BY_GROUP_FUSED) else factor
+    return _add(b, t, m, total, fused=number in (BY_ROW_FUSED, BY_GROUP_FUSED))
 
 
 def _adder(vectors: int, groups: int = 1) -> Any:
@@ -64,7 +70,7 @@ def _adder(vectors: int, groups: int = 1) -> Any:
             factor, weight = (
                 [[load(b, b.add(b.add(where, at), start), kind) for start in starts]
                  for at in tables]
-                for where, kind in ((factors, _VALUES), (weights, _WHOLE))
+                for where, kind in ((factors, FLOATS), (weights, WHOLE))
             )  # fmt: skip
             parts = [b.add(sums, b.mul(apart, each)) for each in numbers]
 
@@ -72,18 +78,14 @@ def _adder(vectors: int, groups: int = 1) -> Any:
                 with cgutils.for_range(b, rows) as loop:
                     four = b.mul(loop.index, word(4))
                     there = b.mul(loop.index, pitch)
-                    point = splat(b, load(b, b.add(points, four), _I32), _WHOLE)
-                    scale = splat(b, load(b, b.add(scales, four), _F32), _VALUES)
+                    point = splat(b, load(b, b.add(points, four), _I32), WHOLE)
+                    scale = splat(b, load(b, b.add(scales, four), _F32), FLOATS)
                     for v, start in enumerate(starts):
                         at = b.add(there, start)
-                        total = load(b, b.add(totals, at), _VALUES)
+                        total = load(b, b.add(totals, at), FLOATS)
                         for group, part in enumerate(parts):
-                            t = _sum(b, b.add(part, at), point, weight[group][v])
-                            m = factor[group][v]
-                            if number in (BY_GROUP, BY_GROUP_FUSED):
-                                m = b.fmul(scale, m)
-                            fused = number in (BY_ROW_FUSED, BY_GROUP_FUSED)
-                            total = _add(b, t, m, total, fused=fused)
+                            t = total_of(b, b.add(part, at), point, weight[group][v])
+                            total = added(b, number, t, scale, factor[group][v], total)
                         store(b, total, b.add(totals, at))
 
             choose(b, way, 4, body)
@@ -123,13 +125,13 @@ def end_16(  # type: ignore[no-untyped-def]
 
     def codegen(context, b, _signature, args):  # type: ignore[no-untyped-def]
         totals, pitch, y, step, biases, scales, rows, way = args
-        bias = load(b, biases, _VALUES)
+        bias = load(b, biases, FLOATS)
 
         def body(number: int) -> None:
             with cgutils.for_range(b, rows) as loop:
                 four = b.mul(loop.index, word(4))
-                scale = splat(b, load(b, b.add(scales, four), _F32), _VALUES)
-                total = load(b, b.add(totals, b.mul(loop.index, pitch)), _VALUES)
+                scale = splat(b, load(b, b.add(scales, four), _F32), FLOATS)
+                total = load(b, b.add(totals, b.mul(loop.index, pitch)), FLOATS)
                 made = _end(b, number, total, scale, bias)
                 store(b, made, b.add(y, b.mul(loop.index, step)))
 

@@ -29,6 +29,7 @@ from hw_models.stream.fields import (
     PART_STEPS,
     PARTS,
     PITCH,
+    POINTED,
     ROWS_FLOATS,
     SHARES,
     STEPS,
@@ -45,7 +46,14 @@ from hw_models.stream.fields import (
 )
 from hw_models.stream.finish import BLOCK, SUM_BYTES
 from hw_models.stream.group_floats import TOGETHER, add_16, add_64, end_16
-from hw_models.stream.matrix import COLUMNS, ROWS_AT_ONCE, begin, end
+from hw_models.stream.group_rows import (
+    AT_ONCE,
+    WIDTH,
+    add_groups,
+    add_whole_groups,
+    begin_pointed,
+)
+from hw_models.stream.matrix import COLUMNS, NATIVE, ROWS_AT_ONCE, begin, end
 from hw_models.stream.matrix import STEPS as MATRIX_ROW
 from hw_models.stream.matrix_rows import begin_halves, multiply_rows
 from hw_models.stream.memory import float32_at, int32_at, int64_at, take
@@ -54,6 +62,8 @@ from hw_models.stream.tiles import ROUND
 
 # Rows whose sums and totals stay in the first cache: whole blocks of the matrix unit, whole rounds.
 CHUNKS: Final = (32, 48)
+ROW: Final = 64  # bytes of a group's codes and zero point
+HALF: Final = 32  # bytes of codes among them, at most
 
 
 @part
@@ -99,6 +109,54 @@ def _add(d, constants, work, width, column, group, groups, scales, points, rows)
 
 
 @part
+def _lay_out(d, constants, work, points, pixels):  # type: ignore[no-untyped-def]
+    """Copy the rows of a band, group by group, four times their zero point behind each."""
+    offsets = int64_at(constants + d[OFFSETS], d[PARTS] * d[PART_STEPS])
+    zeros = int32_at(points, pixels)
+    for group in range(d[PARTS]):
+        source, to = work + offsets[group * d[PART_STEPS]], work + d[POINTED]
+        to += group * d[IMAGES] * ROW
+        for p in range(pixels):
+            codes, copied = int64_at(source + p * d[C], 4), int64_at(to + p * ROW, 4)
+            for i in range(4):
+                copied[i] = codes[i]
+            int32_at(to + p * ROW + HALF, 1)[0] = np.int32(-zeros[p]) * np.int32(0x01010101)
+
+
+@part
+def _together(d, constants, work, start, weights, column, scales, points):  # type: ignore[no-untyped-def]
+    """Add all groups to the totals of 32 rows and 64 outputs."""
+    step, next_weights = d[PITCH] * 4, d[PART_STEPS] * WIDTH * 4
+    factors = constants + d[TABLE] + column * 4
+    parts = factors + d[PARTS] * step
+    at, rows = scales + start * 4, points + start * 4
+    sums, totals = work + d[SUMS], work + d[TOTALS]
+    if d[POINTED]:
+        add_whole_groups(
+            d[WAY] - 1, work + d[POINTED] + start * ROW, np.int64(ROW), d[IMAGES] * ROW, weights,
+            next_weights, d[PARTS], sums, d[SUMS_APART], totals, factors, parts, step, at, rows,
+        )  # fmt: skip
+        return
+    offsets = int64_at(constants + d[OFFSETS], d[PARTS] * d[PART_STEPS])
+    apart = offsets[d[PART_STEPS]] - offsets[0] if d[PARTS] > 1 else np.int64(0)
+    add_groups(
+        d[WAY] - 1, work + start * d[C], d[C], apart, weights, next_weights, d[PARTS], sums,
+        d[SUMS_APART], totals, factors, parts, step, at, rows,
+    )  # fmt: skip
+
+
+@part
+def _take_unit(d, whole):  # type: ignore[no-untyped-def]
+    """Tell the matrix unit its shapes, of ``_together`` with zero points or of ``_group``."""
+    if whole:
+        begin_pointed()
+    elif d[PART_STEPS] < MATRIX_ROW:
+        begin_halves()
+    else:
+        begin()
+
+
+@part
 def _end(d, constants, work, y, width, column, scales, rows):  # type: ignore[no-untyped-def]
     """Write the values of a block's outputs."""
     pitch, step = width * SUM_BYTES, d[O] * 4
@@ -130,10 +188,7 @@ def grouped(d, arena, constants, _arguments, work, parts, _thread, threads):  # 
     points = scales + 4 * d[IMAGES]
     unit_used = MATRIX and d[MATRIX_STEPS] > 0
     chunk = CHUNKS[0] if unit_used else CHUNKS[1]
-    if unit_used and d[PART_STEPS] < MATRIX_ROW:
-        begin_halves()
-    elif unit_used:
-        begin()
+    pointed, told = NATIVE and unit_used and d[POINTED] > 0, np.int64(-1)
     while part < d[BANDS] * shares:
         band, share = part // shares, part % shares
         image, images, first, rows = place(d, band)
@@ -144,6 +199,8 @@ def grouped(d, arena, constants, _arguments, work, parts, _thread, threads):  # 
             zeros = int32_at(points, pixels)
             for p in range(pixels):
                 zeros[p] = -zeros[p] - d[FLIP]
+            if pointed:
+                _lay_out(d, constants, work, points, pixels)
             copied = band
         for k in range(share * d[BLOCK_COUNT] // shares, (share + 1) * d[BLOCK_COUNT] // shares):
             width, column, at = blocks[3 * k], blocks[3 * k + 1], blocks[3 * k + 2]
@@ -151,7 +208,15 @@ def grouped(d, arena, constants, _arguments, work, parts, _thread, threads):  # 
                 count = min(chunk, pixels - start)
                 weights = constants + d[WEIGHTS] + at
                 float32_at(work + d[TOTALS], count * width)[:] = 0
-                for group in range(0, d[PARTS], TOGETHER):
+                fits = width == WIDTH and count == AT_ONCE and d[PART_STEPS] <= MATRIX_ROW
+                together = NATIVE and unit_used and fits
+                shapes = np.int64(together and pointed)
+                if unit_used and told != shapes:
+                    _take_unit(d, shapes)
+                    told = shapes
+                if together:
+                    _together(d, constants, work, start, weights, column, scales, points)
+                for group in range(0, np.int64(0) if together else d[PARTS], TOGETHER):
                     groups = min(TOGETHER, d[PARTS] - group)
                     for number in range(groups):
                         sums = work + d[SUMS] + number * d[SUMS_APART]

@@ -82,17 +82,16 @@ def load(b: Any, register: int, where: Any, pitch: Any) -> None:
     call(b, "tileloadd64", number_of(register), where, pitch)
 
 
-def shape(b: Any, *, halves: bool = False) -> Any:
+def shape(b: Any, steps: int = STEPS) -> Any:
     """Return the address of what the unit is told: 8 registers of 16 rows of 64 bytes.
 
-    ``halves``: codes have rows of 32 bytes, and weights 8 rows.
+    ``steps`` of four bytes are the rows of codes, and the number of rows of weights.
     """
     bytes_, rows = [64] * _REGISTERS, [ROWS] * _REGISTERS
-    if halves:
-        bytes_[4:6], rows[6:] = [32] * 2, [ROWS // 2] * 2
+    bytes_[4:6], rows[6:] = [4 * steps] * 2, [steps] * 2
     lengths = [byte for each in bytes_ for byte in (each, 0)]
     told = [1, *[0] * 15, *lengths, *[0] * 16, *rows, *[0] * 8]
-    name = "matrix_halves" if halves else "matrix_shape"
+    name = f"matrix_shape_{steps}"
     held = b.module.globals.get(name)
     if held is None:
         kind = ir.ArrayType(_I8, len(told))

@@ -38,7 +38,7 @@ def begin_halves(_typing):  # type: ignore[no-untyped-def]
 
     def codegen(context, builder, _signature, _args):  # type: ignore[no-untyped-def]
         if NATIVE:
-            call(builder, "ldtilecfg", shape(builder, halves=True))
+            call(builder, "ldtilecfg", shape(builder, STEPS // 2))
         return context.get_dummy_value()
 
     return types.void(), codegen

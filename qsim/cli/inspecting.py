@@ -92,6 +92,7 @@ def _inspect_target(path: Path, output: Output) -> None:
 
 def _inspect_pt2(path: Path, output: Output) -> None:
     from qsim.quantizer import Quantized, load_pt2
+    from qsim.quantizer.prequantized import holds_codes
 
     with quiet(output):
         loaded: Any = load_pt2(path)
@@ -99,7 +100,8 @@ def _inspect_pt2(path: Path, output: Output) -> None:
         operators = Counter(
             str(node.target) for node in loaded.graph.nodes if node.op == "call_function"
         )
-        _print_graph(path, "float graph", None, operators, output)
+        kind = "Q/DQ graph" if holds_codes(loaded.graph) else "float graph"
+        _print_graph(path, kind, None, operators, output)
         return
     operators = Counter(
         str(node.target) for node in loaded.graph.graph.nodes if node.op == "call_function"

@@ -17,11 +17,13 @@ from qsim.graph.elementwise import (
 from qsim.graph.free_lengths import with_lengths
 from qsim.graph.masked import Masked, read_masked
 from qsim.graph.nodes import attribute, clamp_range, is_float, is_parameter, kind, shape
+from qsim.graph.packed import PACKED
 from qsim.graph.places import place
 
 __all__ = [
     "CONSTANTS",
     "FUNCTIONS",
+    "PACKED",
     "Arguments",
     "Batch",
     "Captured",

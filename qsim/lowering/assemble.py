@@ -74,8 +74,8 @@ def _lower(quantized: Quantized, target: Target) -> tuple[Lowered, Matcher]:
         origins = {node.name: node for node in quantized.float_graph.graph.nodes}
         matcher = Matcher(target, graph, shapes, origins, quantized.host, quantized.why)
         matcher.run()
-        if target.hash != quantized.target.hash:
-            _require_own(matcher)
+        if target.hash != quantized.target.hash or quantized.prequantized:
+            _require_own(matcher, "elsewhere" if quantized.prequantized else "for another target")
         arrangement = arrange(matcher)
         lowered = Assembler(arrangement, target, quantized.examples, quantized.states).run()
         fixed = (f"the batch is fixed: {quantized.fixed}",) if quantized.fixed else ()
@@ -102,11 +102,11 @@ def _check_recorded(recorded: Recorded | None, lowered: Lowered) -> None:
     )
 
 
-def _require_own(matcher: Matcher) -> None:
-    """Refuse a graph that was quantized for another target and has what this one has not."""
+def _require_own(matcher: Matcher, made: str) -> None:
+    """Refuse a graph that was quantized elsewhere and has what this target has not."""
     for anchor, reason in matcher.foreign:
         raise ModelError(
-            f"{reason.found}, as it was quantized for another target",
+            f"{reason.found}, as it was quantized {made}",
             where=place(anchor),
             accepted=reason.accepted,
         )

@@ -26,6 +26,8 @@ _GRANULARITIES: Final[dict[str, Granularity]] = {
     "quantized_decomposed.dequantize_per_token.default": "token",
 }
 
+_PER_TOKEN: Final = frozenset(name for name, of in _GRANULARITIES.items() if of == "token")
+
 
 @dataclass(frozen=True, slots=True)
 class Dynamic:
@@ -64,6 +66,17 @@ def dynamic_source(node: Node) -> Node:
     raise NotLowerableError(Reason("operand", "an operand is not quantized where it is read"))
 
 
+def _is_symmetric(node: Node) -> bool | None:
+    """Return whether the zero point is the middle code, as far as the graph says."""
+    zero = node.args[2]
+    if not isinstance(zero, Node):
+        return None
+    if operator_name(node) in _PER_TOKEN:
+        return operator_name(zero) == "aten.full_like.default"
+    chosen = zero.args[0] if zero.args else None
+    return isinstance(chosen, Node) and "symmetric" in operator_name(chosen)
+
+
 def read_dynamic(node: Node, values: Reals, target: Target) -> Dynamic:
     """Return the operand that a dequantize node stands for, checked against the target.
 
@@ -82,6 +95,12 @@ def read_dynamic(node: Node, values: Reals, target: Target) -> Dynamic:
         raise SchemeError(
             f"{values.name} has codes {codes.min}..{codes.max} at run time",
             f"the target's [dynamic] has {have.min}..{have.max}",
+        )
+    symmetric = _is_symmetric(node)
+    if symmetric is not None and symmetric != section.symmetric:
+        raise SchemeError(
+            f"{values.name} has {'no' if symmetric else 'a'} zero point of its own at run time",
+            f"the target's [dynamic] has symmetric = {str(section.symmetric).lower()}",
         )
     granularity = _GRANULARITIES[operator_name(node)]
     if granularity != section.granularity:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from qsim.graph import attribute
 from qsim.registry import Reason
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from qsim.program import TensorSpec
 
     FloatLike: TypeAlias = float | npt.NDArray[np.float64]
+
+
+_GROUPED: Final = "quantized_decomposed.dequantize_per_channel_group.default"
 
 
 class NotLowerableError(Exception):
@@ -62,7 +65,8 @@ class Constant:
 
     Attributes:
         codes: integers, in the layout of the graph.
-        scale: real value of one code; one per channel along ``axis``, or a scalar.
+        scale: real value of one code; one per channel along ``axis``, or a scalar; or [outputs,
+            groups], one for every group of inputs.
         zero_point: likewise.
         axis: the channel axis, or None per tensor.
         format: the codes' range.
@@ -119,7 +123,8 @@ def constant(graph: GraphModule, node: object) -> Constant:
     """Return the constant codes behind a dequantize node, or raise NotLowerableError."""
     from torch.fx import Node
 
-    if not isinstance(node, Node) or not is_dequantize(node):
+    grouped = isinstance(node, Node) and operator_name(node) == _GROUPED
+    if not isinstance(node, Node) or not (grouped or is_dequantize(node)):
         raise NotLowerableError(
             Reason("operand", "an operand that must be constant codes is not quantized")
         )
@@ -132,11 +137,12 @@ def constant(graph: GraphModule, node: object) -> Constant:
     if operator_name(node).endswith("per_tensor.default"):
         params = tensor_params(node)
         return Constant(codes, params.scale, params.zero_point, None, params.format)
-    _, scales, zero_points, axis, low, high = node.args[:6]
+    args: Any = node.args
+    _, scales, zero_points, axis, low, high = (*args[:3], 0, *args[3:5]) if grouped else args[:6]
     return Constant(
         codes,
-        attribute(graph, scales).double().numpy(),  # type: ignore[arg-type]
-        attribute(graph, zero_points).long().numpy(),  # type: ignore[arg-type]
-        int(axis) % codes.ndim,  # type: ignore[arg-type]
-        code_format(int(low), int(high)),  # type: ignore[arg-type]
+        attribute(graph, scales).double().numpy(),
+        attribute(graph, zero_points).long().numpy(),
+        int(axis) % codes.ndim,
+        code_format(int(low), int(high)),
     )

@@ -38,6 +38,9 @@ def lower_dynamic(builder: Builder, weights: Weights) -> None:
     (operand,) = operands
     weight = matrix(builder, weights, operand.values.shape)
     codes, scale, zero_point = _quantize(builder, section, operand)
+    if np.ndim(weight.scale) == 2 or section.order == "row_last":
+        _emit_groups(builder, weights, section, weight, (codes, scale, zero_point))
+        return
     acc = emit_linear(builder, codes, weight, zero_point=0)
     bias = None if weights.bias is None else builder.constant("bias", _bias(builder, weights))
     sums = weight.codes.astype(np.int64) - np.asarray(weight.zero_point).reshape(-1, 1)
@@ -47,6 +50,8 @@ def lower_dynamic(builder: Builder, weights: Weights) -> None:
         "bias": None if bias is None else {"constant": bias},
         "fused": section.fused,
     }
+    if section.order != "product":
+        attributes["order"] = section.order
     builder.call("dequantize_sums", (acc, scale, zero_point), builder.match.spec, attributes)
 
 
@@ -77,13 +82,52 @@ def lower_products(builder: Builder) -> None:
     builder.call("dequantize", (acc, scale, zero), made, {"formula": "onnx"})
 
 
+def _emit_groups(
+    builder: Builder,
+    weights: Weights,
+    section: Dynamic,
+    weight: Constant,
+    operand: tuple[str, str, str],
+) -> None:
+    """Emit a product whose weights have a scale for every group of inputs."""
+    if section.order == "row_first":
+        raise NotLowerableError("weights in groups have no order 'row_first', as the target asks")
+    outputs = weight.codes.shape[0]
+    scales, points = (
+        np.broadcast_to(np.asarray(each).reshape(outputs, -1) if np.ndim(each) else each, shape)
+        for each in (weight.scale, weight.zero_point)
+        for shape in [np.shape(weight.scale) if np.ndim(weight.scale) == 2 else (outputs, 1)]
+    )
+    codes, scale, zero_point = operand
+    bias = None if weights.bias is None else builder.constant("bias", _bias(builder, weights))
+    table = builder.constant("weight_scale", np.ascontiguousarray(scales, np.float32))
+    zeros = None
+    if points.any():
+        held = np.ascontiguousarray(points, np.int32)
+        zeros = {"constant": builder.constant("weight_zero_point", held)}
+    builder.call(
+        "linear_groups",
+        (codes, builder.constant("weight", weight.codes), scale, zero_point),
+        builder.match.spec,
+        {
+            "weight_scale": {"constant": table},
+            "weight_zero_point": zeros,
+            "bias": None if bias is None else {"constant": bias},
+            "order": "row" if section.order == "row_last" else "group",
+            "fused": section.fused,
+        },
+    )
+
+
 def _quantize(builder: Builder, section: Dynamic, operand: Operand) -> tuple[str, str, str]:
     """Emit the choice of parameters and the codes; return codes, scale and zero point."""
     x, codes = operand.values, operand.codes
     rank = len(x.shape)
     axes = list(range(rank)) if operand.granularity == "tensor" else [rank - 1]
     rows = tuple(1 if axis in axes else size for axis, size in enumerate(x.shape))
-    rule = QParamsRule(section.formula, codes.min, codes.max, section.symmetric)
+    rule = QParamsRule(
+        section.formula, codes.min, codes.max, section.symmetric, 2.0**section.eps_exponent
+    )
     chosen = {
         "formula": rule.formula,
         "low": rule.low,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from qsim.errors import UsageError
 from qsim.quantizer.config import QuantizeConfig
+from qsim.quantizer.quantized import Quantized
 from qsim.registry import entry_points
 from qsim.target import Target
 from qsim.torch_threads import one_torch_thread
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
 
     from qsim.graph import Batch
     from qsim.quantizer.lengths import Lengths
-    from qsim.quantizer.quantized import Quantized
 
 
 def quantize(
@@ -31,8 +32,12 @@ def quantize(
 ) -> Quantized:
     """Quantize a float module for a target: post-training, by PT2E.
 
+    What is quantized already keeps its codes, scales and zero points: modules of torch's
+    ``quantize_dynamic``, weights of torchao's ``quantize_``, graphs that PT2E converted. Nothing is
+    calibrated then.
+
     Args:
-        model: the float module, or a float program from ``load_pt2``; it is not changed.
+        model: the module, or a program from ``load_pt2``; it is not changed.
         example_inputs: one tensor per argument of forward, or a dict of keyword arguments; None,
             numbers, bools and text among them are fixed. Where the model allows it, dimension 0 is
             taken as the batch and may have any size afterwards.
@@ -60,8 +65,17 @@ def quantize(
     from qsim.graph import capture, check_inputs, quiet
     from qsim.quantizer.double import Double
     from qsim.quantizer.lengths import Family, bounds_of
-    from qsim.quantizer.stages import calibrate, convertible, finish, prepare, quantized_of
+    from qsim.quantizer.stages import (
+        calibrate,
+        convertible,
+        finish,
+        prepare,
+        quantized_of,
+        take,
+    )
 
+    with quiet():  # torchao tells of what it cannot load
+        from qsim.quantizer.prequantized import holds_codes, in_float, require_floats, spelled
     Target.require(target)
     entry_points.load()
     arguments = check_inputs(model, example_inputs)
@@ -69,10 +83,32 @@ def quantize(
     checked.check(target)
     bounds = bounds_of(lengths, model, arguments)
     if bounds is not None:
+        require_floats(model)
         with quiet(), one_torch_thread():
             family = Family(bounds, model, arguments, target, checked)
             return family.quantized(calibration, progress)
-    captured = capture(model, arguments)
+    with spelled(model) as found:
+        captured = capture(model, arguments)
+    if found.modules or holds_codes(captured.program.graph):
+        if checked != QuantizeConfig():
+            raise UsageError(
+                "the model is quantized already, and its codes are taken as they are",
+                where="config",
+                accepted="no configuration",
+            )
+        with quiet(), one_torch_thread():
+            graph, float_graph, states = take(captured.program, target, per_token=found.per_token)
+        return Quantized(
+            graph,
+            float_graph,
+            target,
+            captured.batch,
+            arguments.tensors,
+            why=in_float(graph),
+            fixed=captured.fixed,
+            prequantized=True,
+            states=states,
+        )
     with quiet(), one_torch_thread():
         prepared = prepare(captured.program, target, checked)
         # Scales of run time need no data; weights are observed in any run.

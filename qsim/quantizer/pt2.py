@@ -55,12 +55,12 @@ def load_pt2(path: str | os.PathLike[str]) -> Quantized | ExportedProgram:
     """Read a ``.pt2`` file. Nothing in it is executed, and nothing is unpickled but tensors.
 
     Returns:
-        A ``Quantized`` for a file of ``save_pt2``, bit-identical to what was saved; for a float
-        network its exported program, which ``qsim.quantize`` takes as a model.
+        A ``Quantized`` for a file of ``save_pt2``, bit-identical to what was saved; for another
+        its exported program, float or converted by PT2E, which ``qsim.quantize`` takes as a model.
 
     Raises:
-        FileFormatError: the file is missing, damaged, of another version, needs code to be loaded,
-            or holds a network quantized by another program.
+        FileFormatError: the file is missing, damaged, of another version, or needs code to be
+            loaded.
     """
     return _read(path, str(path))
 
@@ -83,11 +83,6 @@ def _read(source: str | os.PathLike[str] | bytes, where: str) -> Quantized | Exp
         if extra is not None:
             return _quantized(programs, table(json.loads(extra)), where)
         program = programs["model"]
-        require(
-            not any("quantized_decomposed" in str(node.target) for node in program.graph.nodes),
-            f"is quantized, but not by qsim: it has no {EXTRA}",
-            "a float network, or a file that qsim wrote",
-        )
     except FileFormatError as error:
         raise FileFormatError(error.message, where=where, accepted=error.accepted) from None
     except QsimError as error:

@@ -55,6 +55,7 @@ class Quantized:
         raised: tensors whose scales were raised so that codes fit the target's registers, and by
             how much.
         fixed: what fixes the batch, in words, where it is fixed.
+        prequantized: codes and scales are those that the model came with.
         recorded: the digest that the file says, where it came from one; lowering compares it.
         lengths: the same network for every length of its sequences, where it has bounds for it;
             the graphs are those of the greatest.
@@ -85,6 +86,8 @@ class Quantized:
         from qsim.quantizer.states import states_as_buffers
 
         return states_as_buffers(graph, self.states)
+
+    prequantized: bool = False
 
     def __repr__(self) -> str:
         shapes = ["x".join(map(str, x.shape[self.batch :])) for x in self.example_inputs]

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     import torch
+    from torch.export import ExportedProgram
     from torch.fx import GraphModule, Node
 
     from qsim.graph import Arguments, Batch, Captured
@@ -115,6 +116,29 @@ def finish(prepared: Prepared) -> tuple[GraphModule, GraphModule]:
         if dynamic is not None and dynamic.granularity == "token":
             converted = per_token(converted)
         return converted, in_order(drop_unused(prepared.float_graph))
+
+
+def take(
+    program: ExportedProgram, target: Target, *, per_token: bool
+) -> tuple[GraphModule, GraphModule, tuple[Buffer, ...]]:
+    """Return the Q/DQ graph of a program that holds codes already, its float graph, its buffers."""
+    from qsim.quantizer.functionalizing import simple_graph
+    from qsim.quantizer.host_operators import require_host_operators
+    from qsim.quantizer.passes import drop_unused
+    from qsim.quantizer.per_token import per_token as in_rows
+    from qsim.quantizer.prequantized import without_codes
+    from qsim.quantizer.results import in_order, require_outputs
+    from qsim.quantizer.tensors import require_tensors
+
+    with no_collection():
+        graph, states = simple_graph(program, target)
+        float_graph = without_codes(copy.deepcopy(graph))
+        require_tensors(float_graph)
+        require_host_operators(float_graph, ())
+        require_outputs(float_graph)
+        if per_token:
+            graph = in_rows(graph)
+        return in_order(drop_unused(graph)), in_order(drop_unused(float_graph)), states
 
 
 def _require_same(first: Prepared, graph: GraphModule) -> None:

@@ -37,7 +37,7 @@ class Reason:
             next to it computes in integers. ``batch``: samples would not be computed apart.
             ``values``: the function has no value for some codes. ``scheme``: the
             datapath has not the scales, zero points or codes. ``operand``: an operand has no codes.
-            Empty: a file says the words alone.
+            Empty: there is nothing to do about it, or a file says the words alone.
         text: in words, about an ``it`` that the report names.
         lacks: the primitives that the target has not.
     """

@@ -204,7 +204,11 @@ def tables(source: Source, call: Call, columns: int) -> Tables:
             made[:outputs] = value
         return made
 
-    way = floats.PLAIN if a["bias"] is None else floats.ONCE if a["fused"] else floats.TWICE
+    given = a["bias"] is not None
+    if a.get("order") == "row_first":
+        way = floats.ROW_FIRST_ADDED if given else floats.ROW_FIRST
+    else:
+        way = floats.PLAIN if not given else floats.ONCE if a["fused"] else floats.TWICE
     return Tables(
         table("weight_scale", np.float32),
         table("weight_sum", np.int64),

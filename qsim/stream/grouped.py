@@ -45,7 +45,7 @@ def encode(source: Source, index: int) -> list[Command]:
     from hw_models.products.geometry import Geometry
     from hw_models.stream import fields as f
     from hw_models.stream.group_floats import TOGETHER
-    from hw_models.stream.grouped import CHUNKS
+    from hw_models.stream.grouped import CHUNKS, ROW
     from hw_models.stream.tiles import padded
 
     call = source.program.calls[index]
@@ -70,14 +70,18 @@ def encode(source: Source, index: int) -> list[Command]:
     totals = -(-work // 64) * 64
     apart = int(padded(max(CHUNKS))) * widest * 4
     sums = totals + apart
-    floats = sums + TOGETHER * apart
+    pointed = sums + TOGETHER * apart
+    laid_out = MATRIX and packed.words[f.PART_STEPS] == _POINTED and rows >= _FEWEST
+    room = packed.words[f.PARTS] * cut[f.IMAGES] * ROW if laid_out else 0
+    floats = pointed + room
     words |= cut | packed.words | {
         f.PAD: 0, f.SIGNED: f.INT8 if signed else f.UINT8, f.FLIP: 0x80 if signed else 0,
         f.OFFSETS: keep(packed.offsets), f.INIT: keep(np.zeros(packed.sums.shape[1], np.int32)),
         f.BLOCKS: keep(packed.blocks), f.BLOCK_COUNT: len(packed.blocks), f.O: outputs,
         f.MATRIX_STEPS: packed.words[f.PART_STEPS] if MATRIX and rows >= _FEWEST else 0,
         f.SHARES: min(len(packed.blocks), -(-_ITEMS // cut[f.BANDS])),
-        f.TOTALS: totals, f.SUMS: sums, f.SUMS_APART: apart, f.ROWS_FLOATS: floats,
+        f.POINTED: pointed if laid_out else 0, f.TOTALS: totals, f.SUMS: sums,
+        f.SUMS_APART: apart, f.ROWS_FLOATS: floats,
     }  # fmt: skip
     work = floats + 16 * cut[f.IMAGES] + 64
     command = Command(
@@ -88,6 +92,8 @@ def encode(source: Source, index: int) -> list[Command]:
 
 
 _FEWEST: Final = 8  # rows that are worth a block of the matrix unit
+_HALF: Final = 8  # steps of half a row of the unit
+_POINTED: Final = _HALF + 1  # with one for the zero point's share
 
 
 def _pack(source: Source, _index: int, call: Call) -> _Packed:
@@ -116,10 +122,15 @@ def _pack(source: Source, _index: int, call: Call) -> _Packed:
         raise NotInStream("the weights of a group add up to more than 16 bits")
     size = split.shape[2]
     steps = -(-size // 4)
-    half = 8 if steps <= 8 else 16  # steps of the matrix unit's rows
+    half = _HALF if steps <= _HALF else 2 * _HALF  # steps of the matrix unit's rows
     whole = -(-steps // half) * half if MATRIX else steps
+    share = _shares(-split.sum(axis=2)) if MATRIX and steps <= _HALF else None
+    if share is not None:
+        whole = _POINTED
     filled = np.zeros((outputs, groups, 4 * whole), np.int64)
     filled[:, :, :size] = split
+    if share is not None:
+        filled[:, :, 4 * _HALF :] = share
     geometry = Geometry.of((outputs, groups * 4 * whole, 1, 1), 1, 0, 1, 1)
     made = gemm.pack(filled.reshape(outputs, -1, 1, 1), geometry, "int8")
     sums = np.zeros((groups, made.columns), np.int64)
@@ -147,3 +158,11 @@ def _pack(source: Source, _index: int, call: Call) -> _Packed:
         f.TABLE: keep(np.concatenate([part.reshape(-1).view(np.uint8) for part in table])),
     }  # fmt: skip
     return _Packed(words, made.blocks, sums, offsets.reshape(-1).astype(np.int64))
+
+
+def _shares(sums: Array) -> Array | None:
+    """Return four weights of 8 bits that add up to each of some sums; None where one is larger."""
+    shares = np.zeros((*sums.shape, 4), np.int64)
+    for place in range(4):
+        shares[..., place] = np.clip(sums - shares.sum(axis=-1), -128, 127)
+    return shares if (shares.sum(axis=-1) == sums).all() else None

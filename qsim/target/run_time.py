@@ -29,6 +29,18 @@ def _dynamic(t: Target, dynamic: Dynamic) -> Iterator[Rule]:
         f"is true, but the formula {dynamic.formula!r} always has a zero point",
         "false, or formula = 'torch' or 'power-of-two'",
     )
+    yield Rule(
+        not (dynamic.fused and dynamic.order == "row_first"),
+        "dynamic.fused",
+        "is true, but order = 'row_first' rounds each step",
+        "false, or another order",
+    )
+    yield Rule(
+        dynamic.order != "row_last" or "linear_groups" in t.primitives.available,
+        "dynamic.order",
+        "is 'row_last', but the target has no 'linear_groups', whose order it is",
+        "product or row_first, or 'linear_groups' in primitives.available",
+    )
     for name in DYNAMIC_PRIMITIVES:
         yield Rule(
             name in t.primitives.available,

@@ -61,6 +61,7 @@ Formula: TypeAlias = Literal[
 Choice: TypeAlias = Literal[
     "torch", "fbgemm", "executorch", "onnx", "power-of-two", "torch-per-token", "no-clipping"
 ]
+RowOrder: TypeAlias = Literal["product", "row_first", "row_last"]
 Granularity: TypeAlias = Literal["tensor", "token"]
 FloatProducts: TypeAlias = Literal["float", "dynamic"]
 RecurrentKernel: TypeAlias = Literal["tflite-micro", "cmsis-nn", "litert"]
@@ -438,6 +439,10 @@ class Dynamic(Section):
             for each row of its last dimension.
         quantize: from float to code, as in hw_models.quantize.
         fused: the bias is added to the scaled sum with one rounding; false rounds in between.
+        order: when the row's scale is taken: ``product`` multiplies it with the weight's first;
+            ``row_first`` takes it before the weight's, as hw_models.dequantize_sums has it;
+            ``row_last`` behind the sum of all groups of weights, as hw_models.linear_groups.
+        eps_exponent: a scale is at least 2 to this power, where the formula has such a bound.
     """
 
     formula: Choice
@@ -447,6 +452,8 @@ class Dynamic(Section):
     granularity: Granularity
     quantize: Formula
     fused: bool
+    order: RowOrder = "product"
+    eps_exponent: Annotated[int, Range(-126, 0)] = -23
     section: ClassVar[str] = "dynamic"
 
     @property

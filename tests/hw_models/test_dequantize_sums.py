@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import hw_models as hw
-from hw_models.dequantize_sums import reference
+from hw_models.dequantize_sums import reference, reference_row_first
 
 BIG = float(np.finfo(np.float32).max)
 SUMS = (0, 1, -1, 255, -(1 << 24) - 1, (1 << 24) + 1, (1 << 25) + 3, (1 << 31) - 1, -(1 << 31))
@@ -76,3 +76,29 @@ def test_arguments_outside_the_contract_are_refused() -> None:
     ):
         with pytest.raises(hw.ContractError, match=said):
             call()
+
+
+@pytest.mark.parametrize("given", [False, True])
+def test_row_first_follows_the_definition(given: bool) -> None:
+    """Ties of every step: sums and shares beyond 24 bits, scales that are no powers of two."""
+    scales, zeros = np.float32([1.0, 0.1, 3e-39]), np.array([0, -128, 127])
+    factors = np.float32([1.0, 0.3, 7e18, 1e-30, 0.1])
+    weights = np.array([0, -1, (1 << 24) + 1, 777, -(1 << 20) - 1])
+    bias = np.float32([0.0, 0.3, -255.0, 1e-45, 1e30]) if given else None
+    for acc in SUMS:
+        held = np.full((3, 5), acc)
+        made = hw.dequantize_sums(
+            held, scales[:, None], zeros[:, None], factors, weights, bias,
+            fused=False, order="row_first",
+        )  # fmt: skip
+        for (r, o), value in np.ndenumerate(made):
+            point, total = int(zeros[r]), int(weights[o])
+            added = None if bias is None else float(bias[o])
+            numbers = float(scales[r]), float(factors[o]), added
+            assert value == reference_row_first(acc, point, total, *numbers)
+
+
+def test_row_first_is_not_fused() -> None:
+    one = np.ones(1, np.float32)
+    with pytest.raises(hw.ContractError, match="fused must be False in the order 'row_first'"):
+        hw.dequantize_sums(np.ones((1, 1), np.int32), one, [0], one, [0], order="row_first")

@@ -23,7 +23,7 @@ TARGETS: Final = (
     *("int4", "integer-transformer"),
     *("litert-optimized", "litert-reference", "narrow20", "nvdla-like", "onnxruntime"),
     *("onnxruntime-dynamic", "onnxruntime-dynamic-whole", "pytorch", "q15", "q7", "tflite"),
-    *("tflite-int16x8", "tflite-single", "tosa", "xnnpack"),
+    *("tflite-int16x8", "tflite-single", "torchao-int8", "torchao-intx", "tosa", "xnnpack"),
 )
 _SIMULATED: Final = ("requantize", "bias_add", "add", "correlation", "max_pool", "avg_pool")
 _STALLS: Final = ("--stall", "0.25", "--seed", "5")

@@ -230,8 +230,12 @@ def _prepare_sums(
             raise ModelError.of(
                 f"{name} must have one value per output", table.shape, f"[{outputs}] or [1]"
             )
-    fused = attributes["fused"]
-    return lambda arrays, ledger: dequantize_sums(*arrays, **tables, fused=fused, ledger=ledger)
+    fused, order = attributes["fused"], attributes.get("order", "product")
+    if fused and order == "row_first":
+        raise ModelError.of("fused must be false in the order 'row_first'", fused, "false")
+    return lambda arrays, ledger: dequantize_sums(
+        *arrays, **tables, fused=fused, order=order, ledger=ledger
+    )
 
 
 def _constant(kinds: str, accepted: str) -> check.Check:
@@ -320,9 +324,11 @@ DYNAMIC: Final[Mapping[str, Binding]] = {
             "weight_sum": _constant("iu", "integers, one per output"),
             "bias": check.optional(_FLOATS),
             "fused": check.boolean,
+            "order": check.one_of("product", "row_first"),
         },
         _infer_sums,
         _prepare_sums,
+        optional=("order",),
         require=_prepare_sums,
         floats=("x_scale",),
     ),

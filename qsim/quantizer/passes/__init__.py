@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qsim.quantizer.passes.constants import drop_unused
+from qsim.quantizer.passes.constants import add_constant, drop_unused
 from qsim.quantizer.passes.functional import SharedWriteError
 from qsim.quantizer.passes.masks import Mask, find_masks, know_masks, masked, stays
 from qsim.quantizer.passes.order import simplify
@@ -11,6 +11,7 @@ from qsim.quantizer.passes.recurrent import show_states
 __all__ = [
     "Mask",
     "SharedWriteError",
+    "add_constant",
     "drop_unused",
     "find_masks",
     "know_masks",

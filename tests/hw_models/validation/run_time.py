@@ -121,6 +121,7 @@ TARGETS: dict[str, Target] = {
             "weight_sum": [*NO_CODES, np.int8(1), np.zeros(2, np.int8), np.zeros((3, 1), np.int8)],
             "bias": [*_NO_FLOATS_OR_NONE, *_NO_OUTPUTS],
             "fused": NO_FLAG,
+            "order": [*NO_NAME, "row_first"],
             "ledger": NO_LEDGER,
         },
     ),

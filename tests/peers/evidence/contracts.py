@@ -128,7 +128,7 @@ CALLS: dict[str, tuple[str, Callable[[Arguments], Contract]]] = {
     "quantize": ("quantize", lambda a: (a["formula"], of_format(a["output"]))),
     "dequantize": ("dequantize", lambda a: of_codes(a["q"])),
     "choose_qparams": ("choose_qparams", lambda a: of_rule(a["rule"])),
-    "dequantize_sums": ("dequantize_sums", lambda a: ("fused", a["fused"])),
+    "dequantize_sums": ("dequantize_sums", lambda a: ("fused", a["fused"], a["order"])),
     "float_add": ("float_add", lambda _: ("float32",)),
     "float_mul": ("float_mul", lambda _: ("float32",)),
     "float_function": ("float_function", lambda _: ("float32",)),
@@ -237,5 +237,5 @@ TARGETS: dict[str, Callable[[Target, hw.FixedFormat], Contract]] = {
     "dequantize": lambda t, _: container(
         t.correlation.accumulator.format if t.floats is not None else t.input.format
     ),
-    "dequantize_sums": lambda t, _: ("fused", _dynamic(t).fused),
+    "dequantize_sums": lambda t, _: ("fused", _dynamic(t).fused, _dynamic(t).order),
 }

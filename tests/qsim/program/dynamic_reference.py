@@ -11,6 +11,7 @@ from hw_models.choose_qparams import QParamsRule
 from hw_models.choose_qparams import reference as choose_one
 from hw_models.dequantize import reference as dequantize_one
 from hw_models.dequantize_sums import reference as dequantize_sum
+from hw_models.dequantize_sums import reference_row_first as row_first
 from hw_models.min_max import reference as ends_of
 from hw_models.quantize import reference as quantize_one
 from qsim.program.program import Program
@@ -78,6 +79,10 @@ def _sums(x: Sequence[Array], a: dict[str, Any], program: Program, book: Any) ->
         total = int(x[0][index]) - int(zeros[index]) * int(sums[o])
         bias = None if added is None else float(added[o])
         scale, factor = float(scales[index]), float(factors[o])
+        if a.get("order") == "row_first":
+            zero, numbers = int(zeros[index]), (scale, factor, bias)
+            result[index] = row_first(int(x[0][index]), zero, int(sums[o]), *numbers)
+            continue
         result[index] = dequantize_sum(total, scale, factor, bias, fused=a["fused"])
     return result
 

@@ -32,6 +32,7 @@ def layer(
     formula: str = "fbgemm",
     bias: bool = True,
     fused: bool = True,
+    order: str = "product",
     early: bool = False,
     inner: tuple[int, ...] = (),
 ) -> Program:
@@ -49,7 +50,7 @@ def layer(
     }  # fmt: skip
     sums = {
         "weight_scale": {"constant": "ws"}, "weight_sum": {"constant": "sum"},
-        "bias": {"constant": "b"} if bias else None, "fused": fused,
+        "bias": {"constant": "b"} if bias else None, "fused": fused, "order": order,
     }  # fmt: skip
     accumulator = {"bits": 32, "overflow": "wrap"}
     products = {"x_zero_point": 0, "weight_zero_point": 0, "accumulator": accumulator}
@@ -134,6 +135,21 @@ def test_products_that_come_before_their_scale(monkeypatch: pytest.MonkeyPatch) 
     assert all(command.op is not None for command in commands)
     assert (0,) in [command.calls for command in commands]
     check(program, values(program, 3))
+
+
+@pytest.mark.parametrize("early", [False, True])
+@pytest.mark.parametrize("bias", [False, True])
+def test_a_scale_of_rows_that_is_taken_first(
+    early: bool, bias: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Behind the products in registers, and from the arena."""
+    monkeypatch.setattr("qsim.stream.stream._PARALLEL", 0)
+    program = layer(bias=bias, fused=False, order="row_first", early=early)
+    commands = program.stream(3).compiled.commands
+    assert all(command.op is not None for command in commands)
+    arrays = values(program, 3)
+    other = layer(bias=bias, fused=False, early=early)
+    assert not np.array_equal(check(program, arrays), ran(other, arrays))
 
 
 def test_halves_and_ends_of_codes() -> None:

@@ -82,6 +82,24 @@ def test_every_bit(order: str, fused: bool, monkeypatch: pytest.MonkeyPatch) -> 
             check(program, batch)
 
 
+@pytest.mark.parametrize(("order", "fused"), [*itertools.product(("row", "group"), (False, True))])
+def test_whole_blocks_of_the_matrix_unit(order: str, fused: bool) -> None:
+    """32 rows and 64 outputs at once, what is left of both, and a zero point among the products."""
+    for depth, size, weights in (
+        (96, 32, (-8, 8)),  # with the zero point's share as a product
+        (60, 20, (0, 16)),
+        (96, 32, (-128, -60)),  # whose share is beyond four weights
+        (128, 64, (-8, 8)),  # a whole row of the unit
+        (32, 32, (-8, 8)),  # one group
+    ):
+        for signed in (True, False):
+            program = layer(
+                depth, 80, depth // size, order=order, fused=fused, signed=signed, plain=size != 20,
+                weights=weights,
+            )  # fmt: skip
+            check(program, 73)
+
+
 def test_weights_beyond_a_byte_are_the_interpreters() -> None:
     program = layer(8, 4, 2, weights=(0, 256))
     reason = program.stream(1).compiled.commands[3].reason

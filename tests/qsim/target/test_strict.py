@@ -207,6 +207,8 @@ CONTRADICTIONS: list[tuple[str, dict[str, str], str, str]] = [
         "primitives.available",
         "has no 'choose_scale', which [dynamic] is made of",
     ),
+    ("torchao-int8", {"dynamic__fused": "true"}, "dynamic.fused", "rounds each step"),
+    ("torchao-int8", {"dynamic__order": '"row_last"'}, "dynamic.order", "no 'linear_groups'"),
 ]
 
 

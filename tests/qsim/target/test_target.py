@@ -50,6 +50,8 @@ HASHES = {
     "tflite": "sha256:950d75de9bd1693b98774e4b3032ff15a32b4fe86916260fbfc3b634035ad11b",
     "tflite-int16x8": "sha256:6a524b310beeb4af61fc8cd51cf4025ffd3529c306c365d1bd681e23a7592df1",
     "tflite-single": "sha256:8536c747450a4ce4f468c3e59fe307ffddae9562a7e197dd458f31d7e7811cc9",
+    "torchao-int8": "sha256:f6072f87eaa9efc2c44d77f8c9cb41b969a0ce81eef3053fa5c0a3964b1fd533",
+    "torchao-intx": "sha256:af3c3fe0af0e5a3550e480350130b0ac09e7acf6387fa5cec48238c2ac923ab6",
     "tosa": "sha256:b83969f89b0b2124c391b935dff6d3bab3fae89bb82e4326b8f6117851942353",
     "xnnpack": "sha256:cdc68450e29b721e700e9e6480a7a37ce8e4a66734a341b36bc11b4e54aa5ad4",
 }
@@ -142,7 +144,7 @@ def test_hash_covers_every_field() -> None:
         for field in dataclasses.fields(cls):
             seen.add(with_field(target, section, field.name, "another").hash)
             fields += 1
-    assert fields == 69
+    assert fields == 71
     assert len(seen) == 1 + fields
 
 

@@ -13,8 +13,8 @@ from qsim.target import Target
 # The targets on which every operator has codes, unless a configuration says otherwise.
 STATIC = tuple(name for name in Target.names() if Target.load(name).dynamic is None)
 
-# What takes images or sound; what takes tokens has tests of its own, and needs transformers.
-IMAGES = tuple(known for known in builtin() if known.extra != "transformers")
+# What takes images or sound; what takes tokens has tests of its own, and needs more packages.
+IMAGES = tuple(known for known in builtin() if known.extra in ("", "models"))
 
 
 @cache

@@ -69,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     from qsim.models import builtin
 
-    models = options.models or [k.name for k in builtin() if k.extra != "transformers"]
+    models = options.models or [k.name for k in builtin() if k.extra in ("", "models")]
     wanted = [part for part in options.settings.split(",") if part]
     chosen = [s for s in SETTINGS if not wanted or any(s.name.startswith(w) for w in wanted)]
     if not chosen:

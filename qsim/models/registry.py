@@ -90,6 +90,13 @@ _BUILTINS: Final = (
         "qsim.models.language:llama_tiny",
         extra="transformers",
     ),
+    Builtin(
+        "minilm",
+        "sentence embeddings of all-MiniLM-L6-v2, trained: 6 blocks of BERT, 384 wide, 32 tokens",
+        22_565_376,
+        "qsim.models.minilm:minilm",
+        extra="minilm",
+    ),
 )
 
 

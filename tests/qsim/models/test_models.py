@@ -79,8 +79,8 @@ def refused(spec: str) -> str:
 def test_names() -> None:
     seeded = ["resnet8", "mobilenet_v1", "ds_cnn", "autoencoder", "resnet18", "mobilenet_v2"]
     assert NAMES == ["digits", *seeded] == ["digits", *SEEDED]
-    tiny = ["bert-tiny", "gpt2-tiny", "llama-tiny"]
-    assert [known.name for known in models.builtin()] == [*NAMES, *tiny]
+    words = ["bert-tiny", "gpt2-tiny", "llama-tiny", "minilm"]
+    assert [known.name for known in models.builtin()] == [*NAMES, *words]
     assert all(known.description and "\n" not in known.description for known in models.builtin())
 
 

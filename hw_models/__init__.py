@@ -19,7 +19,13 @@ from hw_models.concat import concat
 from hw_models.correlation import CorrelationPlan, correlation, correlation_plan
 from hw_models.dequantize import dequantize
 from hw_models.dequantize_sums import dequantize_sums
-from hw_models.errors import AccumulatorOverflowError, ContractError, NonFiniteError
+from hw_models.embedding import embedding
+from hw_models.errors import (
+    AccumulatorOverflowError,
+    ContractError,
+    IndexRangeError,
+    NonFiniteError,
+)
 from hw_models.extremum import maximum, minimum
 from hw_models.float_requantize import FLOAT_BIAS_KINDS, FloatBias, float_requantize
 from hw_models.floats import FLOAT32, FloatFormat, Format
@@ -103,6 +109,7 @@ __all__ = [
     "IbertExp",
     "IbertGelu",
     "IbertSoftmax",
+    "IndexRangeError",
     "IntegerNorm",
     "Ledger",
     "LinearPlan",
@@ -135,6 +142,7 @@ __all__ = [
     "correlation_plan",
     "dequantize",
     "dequantize_sums",
+    "embedding",
     "float_requantize",
     "gather",
     "global_avg_pool",

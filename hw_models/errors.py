@@ -73,6 +73,24 @@ class NonFiniteError(ArithmeticError):
         )
 
 
+class IndexRangeError(IndexError):
+    """A position that comes at run time lies outside of the table that it reads.
+
+    Attributes:
+        index: of the first such position, in C order.
+        value: the position.
+    """
+
+    def __init__(self, primitive: str, index: tuple[int, ...], value: int, rows: int) -> None:
+        self.index = index
+        self.value = value
+        accepted = f"0..{rows - 1}" if rows else "none: the table is empty"
+        super().__init__(
+            f"{primitive}: an index must be a row of the table, not {value} at index {index} "
+            f"(accepted: {accepted})"
+        )
+
+
 def no_case(value: Never, what: str, accepted: Iterable[str]) -> str:
     """Return what to say of a value that every branch of a closed choice has passed by.
 

@@ -27,6 +27,10 @@ Integer formula: with ``d = x - max(x)`` in each row, one of
 
 Then the clamp to the output format, which a probability next to 1 reaches.
 
+With a mask (``shown``), a row is what it shows: maximum, sum and quotients are those of the shown
+elements alone, whatever codes the hidden ones have, and a hidden element is the code of
+probability 0, as is every element of a row that shows none.
+
 Corners: a difference below ``min_difference`` makes ``output.min``. The sum's register has 32 bits,
 a larger one (4096 equal codes, 65549 in 16 bits, of ``IbertSoftmax`` 32768 or more) is refused: C++
 leaves it undefined. So does it a right shift of 32 and more (``FixedSoftmax``, a sum of 512 and
@@ -83,10 +87,19 @@ _INT8 = FixedFormat(8)
 _NAMES = tuple(kind.__name__ for kind in get_args(SoftmaxScheme))
 
 
-def reference(row: Sequence[int], scheme: SoftmaxScheme, output: FixedFormat = _INT8) -> list[int]:
+def reference(
+    row: Sequence[int],
+    scheme: SoftmaxScheme,
+    output: FixedFormat = _INT8,
+    shown: Sequence[bool] | None = None,
+) -> list[int]:
     """Compute one row of codes: the definition. The schemes' own ``reference`` do not clamp."""
     low, high = _range(scheme, output)
-    return [min(max(value, low), high) for value in scheme.reference(row, output)]
+    marks = [True] * len(row) if shown is None else shown
+    read = [code for code, mark in zip(row, marks, strict=True) if mark]
+    made = iter(scheme.reference(read, output) if read else ())
+    nothing = _nothing(scheme, output)
+    return [min(max(next(made), low), high) if mark else nothing for mark in marks]
 
 
 def softmax(
@@ -96,6 +109,7 @@ def softmax(
     input: FixedFormat = _INT8,  # noqa: A002  # the contract's name
     output: FixedFormat = _INT8,
     ledger: Ledger | None = None,
+    shown: npt.NDArray[np.bool_] | None = None,
 ) -> IntArray:
     """Compute softmax along a dimension.
 
@@ -107,6 +121,8 @@ def softmax(
         output: format of the result: up to 16 bits, for FloatSoftmax to 32.
         ledger: filled with the extremes of the values before the clamp, with what it changed, and
             with the register of the sums, unless these are floats.
+        shown: true for the elements that count, of a shape that broadcasts to that of x; all by
+            default.
 
     Returns:
         Codes in ``output.dtype``, the shape of x.
@@ -126,7 +142,11 @@ def softmax(
     rows = np.ascontiguousarray(moved, np.int64).reshape(_count(moved.shape), moved.shape[-1])
     values = np.empty(rows.shape, np.int64)
     sums = np.zeros(len(rows) if rows.size else 0, np.int64)
-    wrong = _run(scheme, rows, values, sums, output) if rows.size else -1
+    if shown is None:
+        wrong = _run(scheme, rows, values, sums, output) if rows.size else -1
+    else:
+        marks = np.moveaxis(_marks(shown, codes.shape), axis, -1).reshape(rows.shape)
+        wrong = _masked(scheme, rows, np.ascontiguousarray(marks), (values, sums), output)
     if wrong >= 0:
         raise ContractError(
             f"a row's sum of exponentials must fit 32 bits, not {rows.shape[1]} codes in row "
@@ -160,6 +180,46 @@ def require_softmax(scheme: SoftmaxScheme, codes: FixedFormat, output: FixedForm
 
 def _count(shape: tuple[int, ...]) -> int:
     return int(np.prod(shape[:-1], dtype=np.int64))
+
+
+def _nothing(scheme: SoftmaxScheme, output: FixedFormat) -> int:
+    """Return the code of probability 0."""
+    return scheme.zero_point if isinstance(scheme, FloatSoftmax) else _range(scheme, output)[0]
+
+
+def _marks(shown: Any, shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
+    """Return which elements count, one mark for each."""
+    marks = np.asarray(shown)
+    try:
+        if marks.dtype == np.bool_:
+            return np.broadcast_to(marks, shape)
+    except ValueError:
+        pass
+    raise ContractError(
+        f"shown must have one bool per element, not {marks.dtype} {marks.shape} (accepted: bools "
+        f"of what broadcasts to {shape})"
+    )
+
+
+def _masked(
+    scheme: SoftmaxScheme, x: Any, marks: Any, made: tuple[Any, Any], output: FixedFormat
+) -> int:
+    """As ``_run``, of the elements that are marked: rows that show as many go together."""
+    values, sums = made
+    values[:] = _nothing(scheme, output)
+    counts = np.count_nonzero(marks, -1) if x.size else np.zeros(0, np.int64)
+    for count in np.unique(counts[counts > 0]):
+        (rows,) = np.nonzero(counts == count)
+        where = marks[rows]
+        y = np.empty((rows.size, count), np.int64)
+        totals = np.zeros(rows.size, np.int64)
+        wrong = _run(scheme, x[rows][where].reshape(y.shape), y, totals, output)
+        if wrong >= 0:
+            return int(rows[wrong])
+        part = values[rows]
+        part[where] = y.reshape(-1)
+        values[rows], sums[rows] = part, totals
+    return -1
 
 
 def _range(scheme: SoftmaxScheme, output: FixedFormat) -> tuple[int, int]:

@@ -109,8 +109,8 @@ def _is_contract_error(error: BaseException) -> bool:
     module = sys.modules.get("hw_models.errors")
     if module is None:
         return False
-    kinds = module.ContractError, module.AccumulatorOverflowError, module.NonFiniteError
-    return isinstance(error, kinds)
+    kinds = ("ContractError", "AccumulatorOverflowError", "NonFiniteError", "IndexRangeError")
+    return isinstance(error, tuple(getattr(module, name) for name in kinds))
 
 
 def one_line(text: object) -> str:

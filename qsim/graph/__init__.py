@@ -6,6 +6,7 @@ from qsim.graph.arguments import Arguments, Batch
 from qsim.graph.batching import batch_dims, doubled, rows_of
 from qsim.graph.capturing import Captured, capture, check_inputs, quiet
 from qsim.graph.elementwise import CONSTANTS, FUNCTIONS, is_elementwise, is_single, jumps
+from qsim.graph.masked import Masked, read_masked
 from qsim.graph.nodes import attribute, clamp_range, is_float, is_parameter, kind, shape
 from qsim.graph.places import place
 
@@ -15,6 +16,7 @@ __all__ = [
     "Arguments",
     "Batch",
     "Captured",
+    "Masked",
     "attribute",
     "batch_dims",
     "capture",
@@ -29,6 +31,7 @@ __all__ = [
     "kind",
     "place",
     "quiet",
+    "read_masked",
     "rows_of",
     "shape",
 ]

@@ -86,6 +86,11 @@ def is_constant(node: object) -> bool:
     return is_parameter(node)
 
 
+def is_size(node: Node) -> bool:
+    """Return whether a node is a size of a tensor."""
+    return operator_name(node) == "sym_size"
+
+
 def attribute(graph: GraphModule, node: Node) -> torch.Tensor:
     """Return the parameter or buffer that a get_attr node reads."""
     import torch

@@ -24,6 +24,7 @@ from qsim.lowering.requantization import (
 from qsim.lowering.schemes import check_activation, check_bias, check_weight
 from qsim.lowering.shapes import Shapes
 from qsim.lowering.tables import lower_table
+from qsim.lowering.turns import turn_of
 from qsim.lowering.view import (
     Constant,
     NotLowerableError,
@@ -73,6 +74,7 @@ __all__ = [
     "operator_name",
     "same_params",
     "table_primitive",
+    "turn_of",
     "warn_of_factors",
     "weight_zero_points",
 ]

@@ -79,10 +79,11 @@ class Arrangement:
             case "integer":
                 match = self.matcher.built[item.node].match
                 if match.dynamic is not None:
-                    made = self.producer(match.dynamic.source)
-                    return [] if made is None else [made]
+                    return self._producers([match.dynamic.source])
                 read = (node for each in match.readers for node in operand_quantizers(each, self))
-                return list(dict.fromkeys(map(self.codes, (*read, *match.read))))
+                found = [*map(self.codes, (*read, *match.read))]
+                found += self._producers([each.source for each in match.integers])
+                return list(dict.fromkeys(found))
             case "dequantize":
                 return [self.codes(item.node)]
             case "quantize":
@@ -91,8 +92,11 @@ class Arrangement:
                 nodes_in = item.node.all_input_nodes
             case _:
                 assert_never(item.kind)
-        found = [self.producer(node) for node in nodes_in]
-        return [made for made in found if made is not None]
+        return self._producers(nodes_in)
+
+    def _producers(self, read: list[Node]) -> list[Item]:
+        """Return the items that compute nodes' values."""
+        return [made for made in map(self.producer, read) if made is not None]
 
 
 def _only(node: Node) -> Node:

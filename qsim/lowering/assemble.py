@@ -215,8 +215,13 @@ class Assembler:
             if dynamic.source not in inside:
                 yield dynamic.values.spec, self._host_name(dynamic.source)
             return
+        plain = matcher.built[item.node].match.integers
+        for integers in plain:
+            if integers.source not in inside:
+                yield integers.spec, self._host_name(integers.source)
+        apart = {integers.source for integers in plain}
         for operand in self.arrangement.operands(item):
-            if operand.node not in inside:
+            if operand.node not in inside | apart:
                 codes = matcher.codes[operand.node]
                 p = codes.params
                 spec = TensorSpec(codes.name, codes.shape, p.format, p.scale, p.zero_point)

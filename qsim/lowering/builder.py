@@ -32,6 +32,24 @@ class Codes:
 
 
 @dataclass(frozen=True, slots=True)
+class Integers:
+    """Integers without a scale that an operator reads at run time, such as indices.
+
+    Attributes:
+        source: the node of the graph that makes them: an input, a host operator, positions.
+        codes: the tensor in a Program.
+    """
+
+    source: Node
+    codes: Codes
+
+    @property
+    def spec(self) -> TensorSpec:
+        """What a Program knows of it."""
+        return TensorSpec(self.codes.name, self.codes.shape, self.codes.params.format)
+
+
+@dataclass(frozen=True, slots=True)
 class Match:
     """One operator between dequantize and quantize.
 
@@ -50,6 +68,7 @@ class Match:
         others: the results that are codes already, by their number.
         read: the quantize nodes of those.
         dynamic: the operand that is quantized at run time, where there is one.
+        integers: the operands without a scale.
     """
 
     anchor: Node
@@ -65,6 +84,7 @@ class Match:
     part: int | None = None
     others: Mapping[int, Codes] = field(default_factory=dict)
     read: tuple[Node, ...] = ()
+    integers: tuple[Integers, ...] = ()
 
     @property
     def result(self) -> Codes:

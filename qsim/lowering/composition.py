@@ -29,14 +29,16 @@ from qsim.graph import (
     is_single,
     jumps,
     nodes,
+    read_masked,
     shape,
 )
+from qsim.lowering.turns import turns
 from qsim.lowering.view import is_dequantize
 from qsim.registry import Reason
 from qsim.registry import patterns as registry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     import torch
     from torch.fx import GraphModule, Node
@@ -54,10 +56,12 @@ class Composition:
     Attributes:
         members: in the order of the graph; the last one makes the result.
         source: the tensor that they read.
+        pattern: the name of the pattern that lowers them.
     """
 
     members: tuple[Node, ...]
     source: Node
+    pattern: str = "composition"
 
     @property
     def root(self) -> Node:
@@ -81,9 +85,11 @@ def table_primitive(members: Iterable[Node], target: Target) -> str:
 
 def find(graph: Iterable[Node], target: Target) -> dict[Node, Composition]:
     """Return what is worth a table in a float graph, by the operator that makes the result."""
-    found: dict[Node, Composition] = {}
-    taken: set[Node] = set()
-    for node in reversed(list(graph)):
+    given = list(graph)
+    found = {root: Composition(*whole, "rotary") for root, whole in turns(given, target).items()}
+    found |= _masked(given, target)
+    taken = {node for whole in found.values() for node in whole.members}
+    for node in reversed(given):
         if node in taken or not is_float(node) or not _is_ours(node, target):
             continue
         whole = _largest(node, target)
@@ -91,6 +97,17 @@ def find(graph: Iterable[Node], target: Target) -> dict[Node, Composition]:
             found[node] = whole
             taken.update(whole.members)
     return found
+
+
+def _masked(graph: list[Node], target: Target) -> dict[Node, Composition]:
+    """Return each softmax of what a mask shows, with the operator that hides."""
+    known = target.has("masked_softmax")
+    read = {node: found for node in graph if known and (found := read_masked(node)) is not None}
+    return {
+        node: Composition((found.fill, node), found.scores, "masked_softmax")
+        for node, found in read.items()
+        if len(found.fill.users) == 1 and not is_parameter(found.scores)
+    }
 
 
 def tableless(graph: Iterable[Node], target: Target) -> dict[str, Reason]:
@@ -185,13 +202,14 @@ def _gains(whole: Composition, target: Target) -> bool:
     return calls > 1 and (curved or target.input.bits <= _NARROW)
 
 
-def members_between(anchor: Node) -> tuple[Node, ...]:
+def members_between(
+    anchor: Node, wanted: Collection[str], origins: Mapping[str, Node]
+) -> tuple[Node, ...]:
     """Return the operators of a Q/DQ graph from one dequantized tensor to ``anchor``, in order.
 
-    Empty where there are other operators between, or codes of more than one tensor.
+    Empty where there are others than the wanted between, or codes of more than one tensor; sizes,
+    integers and bools may come from elsewhere. ``origins`` are the nodes of the float graph.
     """
-    if not is_elementwise(anchor):
-        return ()
     members: set[Node] = set()
     sources: set[Any] = set()
     waiting = [anchor]
@@ -205,9 +223,9 @@ def members_between(anchor: Node) -> tuple[Node, ...]:
                 continue
             if is_dequantize(read):
                 sources.add(read.args[0])
-            elif is_elementwise(read):
+            elif read.name in wanted:
                 waiting.append(read)
-            else:
+            elif is_float(origins.get(read.name, read)):
                 return ()
     return tuple(sorted(members)) if len(sources) == 1 else ()
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from qsim.errors import TargetError
 from qsim.graph import nodes
 from qsim.lowering import composition
-from qsim.lowering.builder import Builder, Codes, Match
+from qsim.lowering.builder import Builder, Codes, Integers, Match
 from qsim.lowering.dynamic import dynamic_source, is_dynamic, read_dynamic
 from qsim.lowering.requantization import lower_rescale, same_params
 from qsim.lowering.schemes import SchemeError, check_activation
@@ -36,6 +36,13 @@ if TYPE_CHECKING:
     from qsim.target import Target
 
 POSITION_BITS: Final = 64  # as torch counts positions, so that the host may read them as they are
+
+# Width and sign of integers that a Program takes as a host operator or an input gives them.
+_INTEGERS: Final = {
+    **{f"int{bits}": (bits, True) for bits in (8, 16, 32, 64)},
+    "uint8": (8, False),
+    "bool": (1, False),
+}
 
 _FLOAT: Final = Reason("operand", "it does not stand between dequantize and quantize")
 
@@ -66,7 +73,8 @@ class Matcher:
         aliases: quantize nodes that only rename another integer tensor (identity operators).
         reasons: why an operator that has a family stays on the host.
         foreign: those whose parameters are none of the target's, in order.
-        composed: operators of the float graph that one table may stand for, by the last of them.
+        composed: operators of the float graph that one call may stand for, by the last of them,
+            with the pattern that lowers them.
     tableless: why operators stay that one table would stand for, had the target such tables.
     """
 
@@ -83,13 +91,13 @@ class Matcher:
     aliases: dict[Node, Node] = field(default_factory=dict)
     reasons: dict[Node, Reason] = field(default_factory=dict)
     foreign: list[tuple[Node, SchemeError]] = field(default_factory=list)
-    composed: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    composed: dict[str, tuple[tuple[str, ...], str]] = field(default_factory=dict)
     tableless: dict[str, Reason] = field(default_factory=dict)
 
     def run(self) -> None:
         """Visit every quantize node, and every operator that makes positions."""
         self.composed = {
-            root.name: tuple(node.name for node in found.members)
+            root.name: (tuple(node.name for node in found.members), found.pattern)
             for root, found in composition.find(self.origins.values(), self.target).items()
         }
         self.tableless = composition.tableless(self.origins.values(), self.target)
@@ -141,8 +149,8 @@ class Matcher:
     def _visit_composition(self, quantize: Node) -> bool:
         """Lower several operators as one; False where there is one, or codes between them."""
         anchor: Any = quantize.args[0]
-        wanted = self.composed.get(getattr(anchor, "name", ""))
-        members = composition.members_between(anchor) if wanted else ()
+        wanted, pattern = self.composed.get(getattr(anchor, "name", ""), ((), ""))
+        members = composition.members_between(anchor, wanted, self.origins) if wanted else ()
         if not members or tuple(node.name for node in members) != wanted:
             return False
         if not self.skipped.isdisjoint(wanted):
@@ -150,6 +158,7 @@ class Matcher:
         reads = (read for node in members for read in node.all_input_nodes)
         source = next(filter(is_dequantize, reads))
         try:
+            known = registry.builtin(pattern)
             match = Match(
                 anchor,
                 self.origins.get(anchor.name, anchor),
@@ -159,8 +168,9 @@ class Matcher:
                 self.codes[quantize],
                 layer_of(anchor),
                 members,
+                integers=tuple(map(self._integers, known.integers(anchor))),
             )
-            self._build(match, registry.builtin("composition"), {})
+            self._build(match, known, {})
         except (NotLowerableError, TargetError) as reason:
             self._refuse((anchor, members), _reason(reason))
             self._note_foreign(anchor, reason)
@@ -246,7 +256,9 @@ class Matcher:
             self.aliases[quantize] = _quantize_of(anchor.args[0])
             self.codes[quantize] = operands[0]
             return
-        match = Match(anchor, origin, clamps, quantize, operands, result, layer_of(anchor))
+        plain = tuple(map(self._integers, pattern.integers(anchor)))
+        layer = layer_of(anchor)
+        match = Match(anchor, origin, clamps, quantize, operands, result, layer, integers=plain)
         self._build(self._of_parts(match) if pattern.parts else match, pattern, held)
 
     def _build(self, match: Match, pattern: Pattern, held: dict[str, npt.NDArray[Any]]) -> None:
@@ -315,6 +327,19 @@ class Matcher:
                 )
             )
         return self.codes[source]
+
+    def _integers(self, source: Node) -> Integers:
+        """Return integers that a Program reads as they are, made in it or not."""
+        if source in self.built:
+            return Integers(source, self.codes[source])
+        from hw_models import FixedFormat
+
+        kind = nodes.kind(self.origins.get(source.name, source))
+        if kind not in _INTEGERS:
+            raise NotLowerableError(Reason.of_type(kind))
+        bits, signed = _INTEGERS[kind]
+        params = QParams(1.0, 0, FixedFormat(bits, signed=signed))
+        return Integers(source, Codes(f"{source.name}.integers", params, self.shapes.of(source)))
 
     def _check_formats(self, match: Match, *, positions: bool) -> None:
         for codes in match.operands:

@@ -229,6 +229,7 @@ class Lowered(Network):
         arrays = [to_numpy(values[name], name) for name in step.inputs]
         if step.kind == "program":
             program = self.programs[_index(step)]
+            arrays = [x.view(np.uint8) if x.dtype == np.bool_ else x for x in arrays]
             observe = None if recorder is None else recorder.observe(program, arrays)
             return program.run(*arrays, trace=observe)
         return [_convert(step, step.kind, arrays[0], self._codes_of_steps[index])]

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from hw_models import FixedFormat
     from qsim.network.data import Network
+    from qsim.network.steps import ValueSpec
     from qsim.program import Program
 
 
@@ -31,7 +32,7 @@ def check_network(network: Network) -> None:
     _check_constants(network)
     known: dict[str, FixedFormat | None] = {}
     for spec in network.inputs:
-        _add(known, spec.name, spec.format, f"input {spec.name!r}")
+        _add(known, spec.name, spec.format or _integers(spec), f"input {spec.name!r}")
     names: set[str] = set()
     for step in network.steps:
         if step.name in names:
@@ -41,6 +42,17 @@ def check_network(network: Network) -> None:
     _check_outputs(network, known)
     if len({program.name for program in network.programs}) != len(network.programs):
         raise ModelError("two programs have one name", accepted="unique names")
+
+
+def _integers(spec: ValueSpec) -> FixedFormat | None:
+    """Return what integers and bools hold that stand for themselves; None for floats."""
+    from hw_models import FixedFormat
+
+    if spec.dtype == "bool":
+        return FixedFormat(1, signed=False)
+    if spec.dtype.lstrip("u")[:3] != "int":
+        return None
+    return FixedFormat(8 * np.dtype(spec.dtype).itemsize, signed=spec.dtype[0] != "u")
 
 
 def _check_constants(network: Network) -> None:
@@ -150,6 +162,7 @@ def _check_program(
     if not is_int(index) or not 0 <= index < len(network.programs):
         raise ModelError.of("program must be an index", index, f"0..{len(network.programs) - 1}")
     program: Program = network.programs[index]
+    made_in_torch = {n for each in network.steps if each.kind == "torch" for n in each.outputs}
     wanted = (len(program.inputs), len(program.outputs))
     if (len(step.inputs), len(step.outputs)) != wanted:
         raise ModelError.of(
@@ -162,6 +175,8 @@ def _check_program(
                 raise ModelError.of(
                     f"{name!r} must hold float32 values, as the program's input", found, "float32"
                 )
+        elif found is None and name in made_in_torch and program.tensors[inner].scale is None:
+            continue  # integers that the Program checks when it runs
         elif found is None or found.min < wanted_form.min or found.max > wanted_form.max:
             raise ModelError.of(
                 f"{name!r} must hold codes of the program's input", found, str(wanted_form)

@@ -16,8 +16,10 @@
 | unary            | gelu, silu, sin, floor, leaky_relu, ...    | lookup or interpolate       |
 | prelu            | prelu                                      | prelu                       |
 | arithmetic       | gelu, silu, exp, reciprocal, rsqrt         | integer_function            |
+| masked_softmax   | softmax, and a mask of run time before it  | masked_softmax, requantize* |
 | layer_norm, ...  | layer_norm, rms_norm, group_norm           | the same                    |
 | composition      | several element-wise operators, one tensor | lookup or interpolate       |
+| rotary           | several that turn pairs of channels        | rotary                      |
 | softmax          | softmax                                    | softmax, requantize*        |
 | max_pool         | max_pool, adaptive_max_pool                | max_pool, reshape*          |
 | avg_pool         | avg_pool, adaptive_avg_pool, spatial mean  | avg_pool, reshape*          |
@@ -26,6 +28,7 @@
 | resize           | upsample nearest, linear, bilinear         | resize                      |
 | pad              | pad: constant, reflect, replicate          | pad                         |
 | argmax           | argmax, max where only positions are read  | argmax, reshape*            |
+| embedding        | embedding of a constant table              | embedding                   |
 | lstm_cell        | lstm_cell: a step of an LSTM               | correlation, mul, lookup... |
 | gru_cell         | gru_cell                                   | the same                    |
 | rnn_cell         | rnn_tanh_cell, rnn_relu_cell               | the same                    |

@@ -11,6 +11,8 @@ from qsim.program import TensorSpec, encode_scheme, format_to_json
 from qsim.registry import Pattern, Reason, needs
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from torch.fx import Node
 
     from qsim.lowering import Builder
@@ -27,6 +29,13 @@ def _why(node: Node) -> str:
 
 
 def _lower(builder: Builder) -> None:
+    emit(builder, "softmax", (builder.match.operands[0].name,), {})
+
+
+def emit(
+    builder: Builder, primitive: str, inputs: tuple[str, ...], further: Mapping[str, Any]
+) -> None:
+    """Write the call of a softmax, and the rescale behind it where its result has other codes."""
     from hw_models import ContractError
 
     match = builder.match
@@ -43,13 +52,14 @@ def _lower(builder: Builder) -> None:
         "scheme": encode_scheme(scheme, f"{match.anchor.name}.softmax", builder.constants),
         "axis": axis,
         "output": format_to_json(made.format),
+        **further,
     }
     if made == result.params:
-        builder.call("softmax", (source.name,), builder.result(), attributes)
+        builder.call(primitive, inputs, builder.result(), attributes)
         return
     name = f"{match.anchor.name}.softmax"
     spec = TensorSpec(name, result.shape, made.format, made.scale, made.zero_point)
-    emit_rescale(builder, builder.call("softmax", (source.name,), spec, attributes), made)
+    emit_rescale(builder, builder.call(primitive, inputs, spec, attributes), made)
 
 
 def _scheme(target: Target, x: QParams, y: QParams) -> tuple[Any, QParams]:

@@ -189,13 +189,18 @@ class Program(ProgramData):
 
 
 def _compute(call: Call, kernel: Kernel, arrays: list[Array], ledger: Ledger | None) -> Array:
-    from hw_models import AccumulatorOverflowError, ContractError, NonFiniteError
+    from hw_models import (
+        AccumulatorOverflowError,
+        ContractError,
+        IndexRangeError,
+        NonFiniteError,
+    )
 
     try:
         return kernel(arrays, ledger)
     except AccumulatorOverflowError as error:
         raise InputError(str(error), where=call.where) from None
-    except NonFiniteError as error:
+    except (NonFiniteError, IndexRangeError) as error:
         layer = f"layer {call.layer!r}, " if call.layer else ""
         raise InputError(str(error), where=f"{layer}{call.where}") from None
     except ContractError as error:

@@ -210,7 +210,7 @@ class TargetQuantizer(Quantizer):  # type: ignore[misc]  # torchao carries no ty
         """Return the operators that one table stands for, but where the configuration says skip."""
 
         def kept(whole: Composition) -> bool:
-            folded = ("composition",) if len(whole.members) > 1 else ()
+            folded = (whole.pattern,) if len(whole.members) > 1 else ()
             settings = [
                 self.config.settings(family, nodes.module_paths(node))
                 for node in whole.members
@@ -222,7 +222,7 @@ class TargetQuantizer(Quantizer):  # type: ignore[misc]  # torchao carries no ty
         return {root: whole for root, whole in found.items() if kept(whole)}
 
     def _folded(self, whole: Composition) -> Operator:
-        pattern, root = registry.builtin("composition"), whole.root
+        pattern, root = registry.builtin(whole.pattern), whole.root
         alone = registry.choose(root, self.target)
         if alone is not None and alone.fixed is not None:
             pattern = dataclasses.replace(pattern, fixed=alone.fixed)

@@ -67,6 +67,12 @@ def no_matrices(node: Node) -> tuple[tuple[Node, int], ...]:
     return ()
 
 
+def no_integers(node: Node) -> tuple[Any, ...]:
+    """Return none: see ``Pattern.integers``."""
+    del node
+    return ()
+
+
 def no_tensors(node: Node, result: Node) -> tuple[Node, ...]:
     """Return none: see ``Pattern.shared`` and ``Pattern.states``."""
     del node, result
@@ -99,6 +105,8 @@ class Pattern:
         fixed: scale and zero point of the result, from its smallest and largest code and the
             scheme (``asymmetric``, ...), where they do not depend on data.
         positions: the result is not codes but positions (int64, no scale): nothing quantizes it.
+        integers: of the arguments, those that are integers without a scale, such as indices: the
+            lowering finds them in the match's ``integers``.
         instead: it stands in another pattern's place where the target has its primitives; where
             it has not, that one's are what is lacking.
         parts: the operator has several results, each read through a getitem of its own.
@@ -127,6 +135,7 @@ class Pattern:
     takes_clamps: bool = False
     fixed: Fixed | None = None
     positions: bool = False
+    integers: Callable[[Node], tuple[Any, ...]] = no_integers
     instead: bool = False
     parts: bool = False
     matrices: Callable[[Node], tuple[tuple[Node, int], ...]] = no_matrices

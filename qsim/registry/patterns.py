@@ -53,6 +53,7 @@ BUILTIN: Final[tuple[str, ...]] = (
     "resize",
     "pad",
     "argmax",
+    "embedding",
     "lstm_cell",
     "gru_cell",
     "rnn_cell",
@@ -63,6 +64,8 @@ BUILTIN: Final[tuple[str, ...]] = (
     "move",
     "identity",
     "composition",
+    "rotary",
+    "masked_softmax",
 )
 _registered: dict[str, Pattern] = {}
 _table: dict[Any, tuple[Pattern, ...]] = {}

@@ -109,6 +109,8 @@ PrimitiveName: TypeAlias = Literal[
     "rms_norm",
     "rotary",
     "integer_function",
+    "embedding",
+    "masked_softmax",
 ]
 
 # What quantizing at run time, the product and its way back to float32 are made of.

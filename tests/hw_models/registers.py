@@ -164,6 +164,12 @@ def of_interpolation(
             Held("result", entries.bits, "wrap", y, entries.signed)]  # fmt: skip
 
 
+def no_sum(scheme: Any) -> list[Held]:
+    """Return the register of a row that shows nothing."""
+    floats = isinstance(scheme, hw.FloatSoftmax)
+    return [] if floats else [Held("sum of exponentials", 32, "error", 0)]
+
+
 def of_softmax(scheme: Any, row: Sequence[int]) -> list[Held]:
     top = max(row)
     match scheme:

@@ -117,6 +117,7 @@ def leaving() -> dict[str, BaseException]:
     made["ContractError"] = hw_models.ContractError("a rule is broken")
     made["AccumulatorOverflowError"] = hw_models.AccumulatorOverflowError("add", (0,), 9, "0..7")
     made["NonFiniteError"] = hw_models.NonFiniteError("choose_qparams", "the range", (0,), "inf")
+    made["IndexRangeError"] = hw_models.IndexRangeError("embedding", (0,), 9, 8)
     return made
 
 

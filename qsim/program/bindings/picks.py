@@ -1,4 +1,4 @@
-"""Bindings of the primitives that read codes at positions known beforehand."""
+"""Bindings of the primitives that read codes at positions, known beforehand or at run time."""
 
 from __future__ import annotations
 
@@ -104,6 +104,40 @@ def _prepare_gather(
     return lambda arrays, ledger: gather(container(arrays[0], kind), arrays[1], axis, ledger)
 
 
+def _infer_embedding(
+    operands: Sequence[Operand], attributes: Attributes
+) -> tuple[tuple[int, ...], Format]:
+    del attributes
+    table, indices = operands
+    if not table.shape or 0 in table.shape:
+        raise ModelError.of("the table must have rows", list(table.shape), "1 row or more")
+    if indices.codes.max < 0:
+        raise ModelError.of("indices must count rows", str(indices.codes), "codes of 0 and more")
+    return _bounded((*indices.shape, *table.shape[1:])), table.format
+
+
+def _prepare_embedding(
+    operands: Sequence[Operand], attributes: Attributes, constants: Constants
+) -> Kernel:
+    from hw_models.embedding import embedding
+
+    del attributes, constants
+    kind = operands[0].format.dtype
+    return lambda arrays, ledger: embedding(container(arrays[0], kind), arrays[1], ledger)
+
+
+def _rows(operands: Sequence[Operand], attributes: Attributes, constants: Constants) -> None:
+    """Ask of indices that are constants what a run asks of others."""
+    del attributes, constants
+    table, indices = operands
+    if indices.constant is None or not indices.constant.size:
+        return
+    ends = int(indices.constant.min()), int(indices.constant.max())
+    wrong = [end for end in ends if not 0 <= end < table.shape[0]]
+    if wrong:
+        raise ModelError.of("an index must be a row", wrong[0], f"0..{table.shape[0] - 1}")
+
+
 _POSITIONS: Final = check.integers(-_LIMIT, _LIMIT)
 
 PICKS: Final[Mapping[str, Binding]] = {
@@ -121,5 +155,14 @@ PICKS: Final[Mapping[str, Binding]] = {
         _prepare_gather,
         constant=("indices",),
         floats=("x",),
+    ),
+    "embedding": Binding(
+        ("table", "indices"),
+        {},
+        _infer_embedding,
+        _prepare_embedding,
+        constant=("table",),
+        require=_rows,
+        floats=("table",),
     ),
 }

@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from qsim.errors import ModelError
 from qsim.program import attributes as check
+from qsim.program import shapes
 from qsim.program.bindings.binding import AXIS, Attributes, Binding, Kernel, Operand
 from qsim.program.schemes import SOFTMAXES, decode_scheme, scheme_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from hw_models import FixedFormat
+    from hw_models import FixedFormat, Ledger
     from hw_models.resize import Resize
-    from qsim.program.attributes import Constants
+    from qsim.program.attributes import Array, Constants
 
 _LENGTHS: Final = tuple((1 << bits) + 1 for bits in range(17))
 
@@ -94,6 +95,45 @@ def _prepare_softmax(
     return lambda arrays, ledger: softmax(arrays[0], scheme, axis, codes, output, ledger)
 
 
+def _infer_masked(
+    operands: Sequence[Operand], attributes: Attributes
+) -> tuple[tuple[int, ...], FixedFormat]:
+    x, mask = operands
+    if shapes.broadcast(x.shape, mask.shape) != x.shape:
+        raise ModelError.of("mask must broadcast to x", mask.shape, f"{x.shape}")
+    return _infer_softmax((x,), attributes)
+
+
+def _allowed(operands: Sequence[Operand], attributes: Attributes, constants: Constants) -> Any:
+    """Return which elements a constant allows; None where all are."""
+    import numpy as np
+
+    if attributes["allowed"] is None:
+        return None
+    held, shape = check.resolve(attributes["allowed"], constants), operands[0].shape
+    if held.ndim > len(shape) or shapes.broadcast(shape, held.shape) != shape:
+        raise ModelError.of("allowed must broadcast to x", held.shape, f"{shape}")
+    return np.asarray(held) != 0
+
+
+def _prepare_masked(
+    operands: Sequence[Operand], attributes: Attributes, constants: Constants
+) -> Kernel:
+    from hw_models.softmax import softmax
+
+    scheme = decode_scheme(attributes["scheme"], constants)
+    allowed = _allowed(operands, attributes, constants)
+    axis, codes = attributes["axis"], operands[0].codes
+    output, hides_zero = check.format_from_json(attributes["output"]), attributes["hides"] == "zero"
+
+    def run(arrays: Sequence[Array], ledger: Ledger | None) -> Array:
+        shown = arrays[1] != 0 if hides_zero else arrays[1] == 0
+        shown = shown if allowed is None else shown & allowed
+        return softmax(arrays[0], scheme, axis, codes, output, ledger, shown)
+
+    return run
+
+
 def _resized(attributes: Attributes) -> Resize:
     """Return the scheme of a call: ``size`` or ``scale`` says which."""
     from hw_models import ContractError
@@ -158,6 +198,19 @@ TABLES: Final[Mapping[str, Binding]] = {
         {"scheme": scheme_of(*SOFTMAXES), "axis": AXIS, "output": check.output_format},
         _infer_softmax,
         _prepare_softmax,
+    ),
+    "masked_softmax": Binding(
+        ("x", "mask"),
+        {
+            "scheme": scheme_of(*SOFTMAXES),
+            "axis": AXIS,
+            "output": check.output_format,
+            "hides": check.one_of("zero", "nonzero"),
+            "allowed": check.optional(check.constant),
+        },
+        _infer_masked,
+        _prepare_masked,
+        require=_allowed,
     ),
     "resize": Binding(
         ("x",),

@@ -29,12 +29,12 @@ _aten = torch.ops.aten
 _HOST: Final = "qsim_stays"
 _MASK: Final = "qsim_mask"
 # Below this a constant is a mask: exp of it is 0 in float32, however softmax shifts its scores.
-_HIDDEN: Final = -4096.0
+HIDDEN: Final = -4096.0
 # What hides until the range of scores is known, far below any of them.
 _FAR: Final = -(2.0**30)
 # How far below the least score a hidden one lies: exp(-12) is 1/160000, less than a 16-bit code.
 _MARGIN: Final = 12.0
-_SOFTMAX: Final = (_aten.softmax.int, _aten._softmax.default)  # noqa: SLF001
+SOFTMAX: Final = (_aten.softmax.int, _aten._softmax.default)  # noqa: SLF001
 
 
 def stay(node: Node, reason: Reason) -> Node:
@@ -59,7 +59,7 @@ def unmarked(node: Node) -> Node:
 def finite_masks(graph: GraphModule) -> None:
     """Write masks that are constants as sums with numbers, where a softmax reads what is masked."""
     for softmax in list(graph.graph.nodes):
-        node = softmax.args[0] if softmax.target in _SOFTMAX else None
+        node = softmax.args[0] if softmax.target in SOFTMAX else None
         if isinstance(node, torch.fx.Node) and len(node.users) == 1 and nodes.is_float(node):
             _mask(graph, node)
 
@@ -69,7 +69,7 @@ def _mask(graph: GraphModule, node: Node) -> None:
     if found is None:
         return
     scores, values = found
-    hidden = values <= _HIDDEN
+    hidden = values <= HIDDEN
     if not bool(hidden.any()) or bool(hidden.all(-1).any()):
         return
     held = values.masked_fill(hidden, _FAR).to(torch.float32)

@@ -39,6 +39,7 @@ from qsim.quantizer.passes.spelling import (
     positional,
     positions_of_max,
 )
+from qsim.quantizer.passes.written import masked_softmaxes, whole_norms
 from qsim.registry import Pass, ordered
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ BUILTIN: Final = (
         fold_constants,
     ),
     Pass(plain_repeats.__name__, plain_repeats),
+    Pass(whole_norms.__name__, whole_norms),
     *_builtin(
         plain_masks,
         plain_products,
@@ -89,6 +91,7 @@ BUILTIN: Final = (
         batch_in_front,
     ),
     Pass(plain_attention.__name__, plain_attention),
+    Pass(masked_softmaxes.__name__, masked_softmaxes),
     *_builtin(finite_masks),
 )
 

@@ -75,6 +75,15 @@ TARGETS: dict[str, Target] = {
             "ledger": NO_LEDGER,
         },
     ),
+    "embedding": Target(
+        hw.embedding,
+        {"table": IMAGE, "indices": np.array([[0]])},
+        {
+            "table": [*NO_CODES, np.array(3)],
+            "indices": [*NO_CODES, np.array([-1]), np.array([[0], [99]])],
+            "ledger": NO_LEDGER,
+        },
+    ),
     "argmax": Target(
         hw.argmax,
         {"x": IMAGE},

@@ -38,6 +38,7 @@ TARGETS: dict[str, Target] = {
                 "input": [*NO_FORMAT, hw.FixedFormat(too_wide)],
                 "output": [*NO_FORMAT, hw.FixedFormat(too_large)],
                 "ledger": NO_LEDGER,
+                "shown": [np.ones(IMAGE.shape, int), np.ones(7, bool), "all", 1.0],
             },
         )
         for i, (scheme, too_wide, too_large) in enumerate(_SCHEMES)

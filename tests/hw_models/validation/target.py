@@ -11,6 +11,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
+REFUSALS = (
+    hw.ContractError,
+    hw.AccumulatorOverflowError,
+    hw.IndexRangeError,
+    hw.NonFiniteError,
+)
+
+
 @dataclass(frozen=True)
 class Target:
     """A callable, arguments that it accepts, and what each must refuse."""
@@ -24,7 +32,7 @@ def problem_of(target: Target, arguments: dict[str, Any], *, must_refuse: bool) 
     """Call, and say what is wrong with what comes out."""
     try:
         target.call(**arguments)
-    except (hw.ContractError, hw.AccumulatorOverflowError, hw.NonFiniteError) as error:
+    except REFUSALS as error:
         text = str(error)
         if "\n" in text or len(text) > 600:
             return f"not one short line: {text!r:.200}"

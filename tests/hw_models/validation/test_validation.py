@@ -71,7 +71,7 @@ def test_a_missing_argument_is_a_type_error(name: str) -> None:
 
 def test_every_public_function_is_here() -> None:
     left_out = {"ROUNDINGS", "FLOAT_BIAS_KINDS", "Ledger", "Register", "Requantizer"}
-    left_out |= {"AccumulatorOverflowError", "ContractError", "NonFiniteError"}
+    left_out |= {"AccumulatorOverflowError", "ContractError", "NonFiniteError", "IndexRangeError"}
     # A format without attributes, its one value, and an alias.
     left_out |= {"FloatFormat", "FLOAT32", "Format"}
     # Made by functions that are here: correlation_plan and its like.

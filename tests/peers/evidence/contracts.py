@@ -27,7 +27,10 @@ Arguments: TypeAlias = Mapping[str, Any]
 CHOSEN = ("rounding", "bits", "formula", "left_shift", "mode", "accumulator")
 SCALES = (0.125, 0.25, 0.5)
 # Primitives that choose among codes; what comes out is what went in.
-COPIED = ("max_pool", "minimum", "maximum", "argmax", "clamp", "strided_slice", "gather")
+COPIED = (
+    *("max_pool", "minimum", "maximum", "argmax", "clamp"),
+    *("strided_slice", "gather", "embedding"),
+)
 # No function of hw_models is one of these: they are compared in Programs alone.
 IN_PROGRAMS = ("reshape", "permute", "lstm_cell")
 
@@ -109,6 +112,7 @@ CALLS: dict[str, tuple[str, Callable[[Arguments], Contract]]] = {
     "max_pool": ("max_pool", _moved("x")),
     "strided_slice": ("strided_slice", _moved("x")),
     "gather": ("gather", _moved("x")),
+    "embedding": ("embedding", _moved("table")),
     "minimum": ("minimum", _moved("a")),
     "maximum": ("maximum", _moved("a")),
     "argmax": ("argmax", _moved("x")),

@@ -32,20 +32,19 @@ from tests.qsim.program.reading import host
 
 # Which primitives that an architecture here needs are not there, by target.
 LACKS: dict[str, set[str]] = {
-    "tflite": {"layer_norm"},
-    "q7": {"softmax", "resize", "layer_norm"},
-    "onnxruntime": {"resize", "layer_norm"},
-    "narrow20": {"softmax", "resize", "layer_norm"},
-    "litert-reference": {"layer_norm"},
+    "tflite": {"layer_norm", "embedding"},
+    "q7": {"softmax", "resize", "layer_norm", "embedding"},
+    "onnxruntime": {"resize", "layer_norm", "embedding"},
+    "narrow20": {"softmax", "resize", "layer_norm", "embedding"},
+    "litert-reference": {"layer_norm", "embedding"},
     "deeploy-like": {
         *("transposed_correlation", "mul", "concat", "pad", "mean"),
-        *("lookup", "softmax", "resize", "layer_norm"),
+        *("lookup", "softmax", "resize", "layer_norm", "embedding"),
     },
 }
 POOREST = "deeploy-like"
 FIXED_BATCH = {"Static"}
 NONE = "no primitive computes it"
-INT64 = "it reads or makes integers or bools; the primitives compute float32"
 # What stays in torch on every target, as often as it does, with the reason.
 HOST: dict[str, dict[tuple[str, str], int]] = {
     "Plain": {},
@@ -67,7 +66,7 @@ HOST: dict[str, dict[tuple[str, str], int]] = {
     "Pools": {},
     "UnevenPools": {},
     "Outputs": {},
-    "Embedding": {("embedding.default", INT64): 1},
+    "Embedding": {},
     "InPlace": {},
     "Shapes": {},
     "Slices": {},
@@ -98,7 +97,7 @@ NEEDS: dict[str, dict[tuple[str, str], int]] = {
         (f"{name}.default", "lookup"): 1 for name in ("gelu", "silu", "hardswish", "hardsigmoid")
     },
     "Uses": {("mul.Tensor", "mul"): 1},
-    "Embedding": {("mean.dim", "mean"): 1},
+    "Embedding": {("embedding.default", "embedding"): 1, ("mean.dim", "mean"): 1},
     "InPlace": {("mul.Tensor", "mul"): 1},
     "Slices": {("cat.default", "concat"): 1},
     "Reflect": {("leaky_relu.default", "lookup"): 1},

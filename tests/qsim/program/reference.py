@@ -432,6 +432,11 @@ def _gather(x: Sequence[Array], a: dict[str, Any], program: Program, book: Book)
     return result
 
 
+def _embedding(x: Sequence[Array], a: dict[str, Any], program: Program, book: Book) -> Array:
+    del a, program, book
+    return np.array([x[0][int(i)] for i in x[1].ravel()]).reshape(*x[1].shape, *x[0].shape[1:])
+
+
 DEFINITIONS: dict[str, Callable[[Sequence[Array], dict[str, Any], Program, Book], Array]] = {
     "correlation": _correlation,
     "transposed_correlation": _transposed_correlation,
@@ -450,6 +455,7 @@ DEFINITIONS: dict[str, Callable[[Sequence[Array], dict[str, Any], Program, Book]
     "permute": _permute,
     "strided_slice": _strided_slice,
     "gather": _gather,
+    "embedding": _embedding,
     **DYNAMIC_DEFINITIONS,
     **ELEMENTWISE_DEFINITIONS,
     **TABLE_DEFINITIONS,

@@ -13,7 +13,7 @@ from hw_models.resize import reference as resize_plane
 from hw_models.softmax import reference as softmax_row
 from qsim.program.program import Program
 from qsim.program.schemes import decode_scheme
-from tests.hw_models.registers import Held, of_interpolation, of_softmax
+from tests.hw_models.registers import Held, no_sum, of_interpolation, of_softmax
 from tests.qsim.program.reading import fixed_format
 
 Array = np.ndarray[Any, Any]
@@ -31,20 +31,34 @@ def interpolate(x: Sequence[Array], a: dict[str, Any], program: Program, book: A
 
 
 def softmax(x: Sequence[Array], a: dict[str, Any], program: Program, book: Any) -> Array:
+    return masked(x, np.ones(x[0].shape, bool), a, program, book)
+
+
+def masked_softmax(x: Sequence[Array], a: dict[str, Any], program: Program, book: Any) -> Array:
+    shown = np.array(x[1] != 0) if a["hides"] == "zero" else np.array(x[1] == 0)
+    allowed = True if a["allowed"] is None else a["allowed"] != 0
+    return masked(x, np.broadcast_to(shown & allowed, x[0].shape), a, program, book)
+
+
+def masked(x: Sequence[Array], shown: Array, a: dict[str, Any], program: Any, book: Any) -> Array:
     """The ledger keeps the values before the clamp, in C order."""
     scheme, output = decode_scheme(a["scheme"], program.constants), fixed_format(a["output"])
-    source = np.moveaxis(x[0], a["axis"], -1)
+    source, marks = (np.moveaxis(v, a["axis"], -1) for v in (x[0], shown))
     codes, free = np.zeros(source.shape, np.int64), np.zeros(source.shape, np.int64)
     for index in np.ndindex(source.shape[:-1]):
         row = source[index].tolist()
-        codes[index] = softmax_row(row, scheme, output)
-        free[index] = scheme.reference(row, output)
+        mark = marks[index]
+        codes[index] = softmax_row(row, scheme, output, mark.tolist())
+        free[index] = codes[index]
+        if mark.any():
+            free[index][mark] = scheme.reference(source[index][mark].tolist(), output)
     axis = a["axis"] % x[0].ndim
     result, before = (np.moveaxis(v, -1, a["axis"]) for v in (codes, free))
     for index in np.ndindex(result.shape):
         value, code = int(before[index]), int(result[index])
-        row = x[0][(*index[:axis], slice(None), *index[axis + 1 :])]
-        held = of_softmax(scheme, row.tolist())
+        line = (*index[:axis], slice(None), *index[axis + 1 :])
+        row = x[0][line][shown[line]].tolist()
+        held = of_softmax(scheme, row) if row else no_sum(scheme)
         book.note(index, value, clamped=value != code, held=held)
     return result
 
@@ -70,6 +84,7 @@ def resize(x: Sequence[Array], a: dict[str, Any], program: Program, book: Any) -
 DEFINITIONS = {
     "interpolate": interpolate,
     "softmax": softmax,
+    "masked_softmax": masked_softmax,
     "resize": resize,
     "resize_scaled": resize,
 }

@@ -242,6 +242,10 @@ def _tables() -> Iterator[Case]:
     ):
         attributes = {"scheme": encode_scheme(softmax, "s", {}), "axis": 1, "output": _OUT}
         yield Case("softmax", _kind(softmax), [x], attributes)
+        hidden = {"hides": "zero", "allowed": {"constant": "allowed"}}
+        marks = np.array([[1, 0, 2, 1, 1, 1], [0] * 6, [1] * 6], np.int8)[:, None]
+        yield Case("masked_softmax", _kind(softmax), [x, marks], attributes | hidden,
+                   {"allowed": np.tril(np.ones(x.shape[1:], np.int8))})  # fmt: skip
     for mode in ("nearest", "bilinear"):
         sized = {"size": [6, 8], "mode": mode, "align_corners": False, "half_pixel_centers": True}
         yield Case("resize", mode, [plane], sized)
@@ -266,6 +270,9 @@ def _plain() -> Iterator[Case]:
     yield Case("strided_slice", "", [x],
                {"starts": [0, 1, 5], "steps": [1, 0, -2], "sizes": [-1, 3, 3]})  # fmt: skip
     yield Case("gather", "", [x], {"axis": 2}, {"operand1": np.array([5, 0, 0, 2])})
+    rows, which = _codes(7, 3)[:7], np.arange(x[..., 0].size).reshape(x[..., 0].shape)
+    which = (which % 7).astype(np.int8)
+    yield Case("embedding", "", [which], {}, {"operand0": rows})
     yield Case("minimum", "", [x, y], {})
     yield Case("maximum", "", [x, y], {})
     yield Case("shift_right", "", [x, (y & 7).astype(np.int8) - 4],

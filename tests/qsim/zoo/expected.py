@@ -12,8 +12,6 @@ _NORMED: Final = (
 _MASKED: Final = (("masked_fill.Scalar", "operand"), ("_safe_softmax.default", "operand"))
 # On every target, whatever primitives it has. A network without an entry leaves nothing there.
 HOST: Final[dict[str, set[tuple[str, str]]]] = {
-    # Rows are taken by integers.
-    "lstm_tagger": {("embedding.default", "integers")},
     # Norms of layers and groups are not computed in integers yet.
     **{name: {("layer_norm.default", "operator")} for name in _NORMED},
     "Wav2Vec2Model": {("group_norm.default", "operator")},
@@ -34,6 +32,7 @@ NEEDS: Final[dict[str, str]] = {
     "upsample_nearest2d.vec": "resize",
     "upsample_bilinear2d.vec": "resize",
     "softmax.int": "softmax",
+    "embedding.default": "embedding",
     "scaled_dot_product_attention.default": "softmax",
 }
 # Moves of data next to an operator that a target lacks have nothing to do with integers.

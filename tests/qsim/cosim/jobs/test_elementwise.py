@@ -229,6 +229,7 @@ def test_every_primitive_has_rtl_or_is_said_to_have_none() -> None:
         *("min_max", "choose_scale", "choose_zero_point", "quantize", "dequantize"),
         *("dequantize_sums", "linear_pairs", "linear_groups"),
         *("layer_norm", "group_norm", "rms_norm", "rotary", "integer_function"),
+        *("embedding", "masked_softmax"),
     }
 
 

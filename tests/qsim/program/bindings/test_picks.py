@@ -1,4 +1,4 @@
-"""strided_slice and gather in a Program: results, stream and interpreter, hostile attributes."""
+"""strided_slice, gather and embedding in a Program: results, stream, hostile attributes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import hw_models as hw
-from qsim.errors import ModelError
+from qsim.errors import InputError, ModelError
 from qsim.program import Call, Program, TensorSpec
 
 INT8 = hw.FixedFormat(8)
@@ -90,3 +90,47 @@ def test_indices_must_be_constant() -> None:
     call = Call("c", "", "gather", ("x", "i"), "y", {"axis": 0})
     with pytest.raises(ModelError, match="constant"):
         Program("p", ("x", "i"), ("y",), specs, {}, (call,))
+
+
+def rows(form: hw.Format, held: np.ndarray, bits: int = 64) -> Program:
+    """Return a Program that reads rows of a table at indices of run time."""
+    specs = {
+        "i": TensorSpec("i", (-1, 3), hw.FixedFormat(bits)),
+        "y": TensorSpec("y", (-1, 3, *held.shape[1:]), form),
+    }
+    specs |= {"t": TensorSpec("t", held.shape, form)} if len(held) else {}
+    call = Call("c", "words", "embedding", ("t", "i"), "y", {})
+    return Program("p", ("i",), ("y",), specs, {"t": held}, (call,))
+
+
+def test_rows_are_read_at_indices_of_run_time() -> None:
+    indices = np.array([[0, 8, 3], [7, 7, 1]])
+    for form, held in (
+        (INT8, np.arange(36, dtype=np.int8).reshape(9, 4)),
+        (hw.FLOAT32, np.linspace(-1, 1, 36, dtype=np.float32).reshape(9, 4)),
+    ):
+        for bits, kind in ((64, np.int64), (32, np.int32), (8, np.int8)):
+            made = rows(form, held, bits)
+            for where in (indices, indices[:1], indices[:0]):
+                (stream,) = made.run(where.astype(kind))
+                (traced,) = made.run(where.astype(kind), trace=lambda *_: None)
+                for y in (stream, traced):
+                    np.testing.assert_array_equal(y, held[where])
+                    assert y.dtype == held.dtype
+    for run in ({}, {"trace": lambda *_: None}):
+        with pytest.raises(InputError, match=r"^layer 'words', call 'c' \(embedding\): .*not 9 at"):
+            made.run(indices + 1, **run)
+
+
+def test_a_table_without_rows_and_constant_indices_outside_are_refused() -> None:
+    with pytest.raises(ModelError, match="must have rows"):
+        rows(INT8, np.zeros((0, 4), np.int8))
+    specs = {"y": TensorSpec("y", (2, 4), INT8), "x": TensorSpec("x", (2, 4), INT8)}
+    held = {"t": np.zeros((9, 4), np.int8), "i": np.array([0, 9])}
+    calls = (
+        Call("c", "", "embedding", ("t", "i"), "y", {}),
+        Call("d", "", "minimum", ("x", "y"), "z", {}),
+    )
+    specs["z"] = TensorSpec("z", (2, 4), INT8)
+    with pytest.raises(ModelError, match=r"must be a row, not 9 \(accepted: 0\.\.8\)"):
+        Program("p", ("x",), ("z",), specs, held, calls)

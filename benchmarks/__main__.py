@@ -14,6 +14,7 @@ from benchmarks import (
     bench_memory,
     bench_network,
     bench_requantize,
+    bench_transformer,
     bench_xnnpack,
 )
 
@@ -30,6 +31,8 @@ def main() -> None:
     bench_xnnpack.main()
     print("\ndense layers quantized at run time, the same bits; peer: torch's fbgemm\n")
     bench_dynamic.main()
+    print("\na whole transformer with such layers, the same bits; peer: torch's, eager\n")
+    bench_transformer.main()
     print("\nweights of 4 bits in groups; beside them our own 8 bits\n")
     bench_groups.main()
     print("\na .pte over what it runs\n")

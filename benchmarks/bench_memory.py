@@ -58,7 +58,7 @@ def main(names: tuple[str, ...] = ()) -> None:
     """Print the table."""
     warnings.simplefilter("ignore")
     print(f"{'model':<13}{''.join(f'{title:>11}' for title in TITLES)}{'in place':>9}")
-    for name in names or tuple(known.name for known in builtin()):
+    for name in names or tuple(known.name for known in builtin() if known.extra in ("", "models")):
         for program in programs(name):
             print(line(name, program), flush=True)
 

@@ -7,11 +7,14 @@ from functools import cache
 from torch.export import ExportedProgram
 
 from qsim.graph.capturing import capture
-from qsim.models import Model, load
+from qsim.models import Model, builtin, load
 from qsim.target import Target
 
 # The targets on which every operator has codes, unless a configuration says otherwise.
 STATIC = tuple(name for name in Target.names() if Target.load(name).dynamic is None)
+
+# What takes images or sound; what takes tokens has tests of its own, and needs more packages.
+IMAGES = tuple(known for known in builtin() if known.extra in ("", "models"))
 
 
 @cache

@@ -69,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     from qsim.models import builtin
 
-    models = options.models or [known.name for known in builtin()]
+    models = options.models or [k.name for k in builtin() if k.extra in ("", "models")]
     wanted = [part for part in options.settings.split(",") if part]
     chosen = [s for s in SETTINGS if not wanted or any(s.name.startswith(w) for w in wanted)]
     if not chosen:
@@ -140,7 +140,8 @@ def _measure(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tools.same", description=__doc__)
-    parser.add_argument("models", nargs="*", help="as for `qsim run`; all built-in ones if none")
+    which = "as for `qsim run`; if none, the built-in ones of images and sound"
+    parser.add_argument("models", nargs="*", help=which)
     parser.add_argument("--target", default="tflite")
     parser.add_argument("--settings", default="", help="beginnings of their names, with commas")
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)

@@ -91,10 +91,11 @@ def show_models(output: Output) -> None:
     from qsim.models import builtin
 
     found = builtin()
-    table = plain_table("model", "parameters", "what it is")
+    table = plain_table("model", "parameters", "extra", "what it is")
     table.columns[1].justify = "right"
     for item in found:
-        add_row(table, Text(item.name, "bold"), compact(item.parameters), item.description)
+        count = compact(item.parameters)
+        add_row(table, Text(item.name, "bold"), count, item.extra, item.description)
     hint = "Your own: `qsim run file.py:factory`; the factory returns (module, example_inputs)."
     output.text(table, Text(hint, style="dim"))
     output.json(
@@ -103,6 +104,7 @@ def show_models(output: Output) -> None:
                 {
                     "name": item.name,
                     "parameters": item.parameters,
+                    "extra": item.extra,
                     "description": item.description,
                 }
                 for item in found

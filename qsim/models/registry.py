@@ -15,12 +15,14 @@ class Builtin:
         description: one line.
         parameters: number of trainable numbers.
         factory: ``module:function`` that makes the Model.
+        extra: the optional packages that it needs, by their name in pyproject.toml; or nothing.
     """
 
     name: str
     description: str
     parameters: int
     factory: str
+    extra: str = ""
 
 
 _BUILTINS: Final = (
@@ -29,6 +31,7 @@ _BUILTINS: Final = (
         "residual CNN trained on scikit-learn's handwritten digits, 1x8x8, 10 classes",
         19_706,
         "qsim.models.digits:digits",
+        extra="models",
     ),
     Builtin(
         "resnet8",
@@ -65,6 +68,34 @@ _BUILTINS: Final = (
         "ImageNet inverted residuals, width 1.0, 3x224x224, 1000 classes, seeded weights",
         3_504_872,
         "qsim.models.mobilenet_v2:mobilenet_v2",
+    ),
+    Builtin(
+        "bert-tiny",
+        "BERT of transformers: 2 blocks, 128 wide, 1000 words, 32 tokens, seeded weights",
+        557_952,
+        "qsim.models.language:bert_tiny",
+        extra="transformers",
+    ),
+    Builtin(
+        "gpt2-tiny",
+        "GPT-2 of transformers: 2 blocks, 128 wide, 1000 words, 32 tokens, seeded weights",
+        541_184,
+        "qsim.models.language:gpt2_tiny",
+        extra="transformers",
+    ),
+    Builtin(
+        "llama-tiny",
+        "Llama of transformers: 2 blocks, 128 wide, 1000 words, 32 tokens, seeded weights",
+        625_280,
+        "qsim.models.language:llama_tiny",
+        extra="transformers",
+    ),
+    Builtin(
+        "minilm",
+        "sentence embeddings of all-MiniLM-L6-v2, trained: 6 blocks of BERT, 384 wide, 32 tokens",
+        22_565_376,
+        "qsim.models.minilm:minilm",
+        extra="minilm",
     ),
 )
 

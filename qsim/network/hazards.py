@@ -19,6 +19,11 @@ _DIVISIONS: Final = frozenset(
 _PACKED: Final = frozenset(f"aten.{name}.data" for name in ("gru", "lstm", "rnn_relu", "rnn_tanh"))
 
 
+def reads_values(name: str) -> bool:
+    """Return whether it depends on values, not on shapes alone, if a call ends the process."""
+    return name in _DIVISIONS or name in _PACKED
+
+
 def require_survivable(name: str, bound: Mapping[str, Any]) -> None:
     """Refuse a call that would end the process.
 

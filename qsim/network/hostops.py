@@ -274,36 +274,51 @@ def run_torch_step(
 
     require_one_when_forked()
 
-    def decode(item: Any) -> Any:
-        if isinstance(item, list):
-            return [decode(element) for element in item]
-        if not isinstance(item, dict):
-            return item
-        ((tag, name),) = item.items()
-        if tag == "tensor":
-            return to_tensor(values[name])
-        if tag == "constant":
-            return to_tensor(constants[name])
-        if tag == "float":
-            return float(name)
-        if tag == "device":
-            return torch.device(name)
-        if tag in _TAGGED:
-            return getattr(torch, name)
-        raise ModelError.of("an argument's tag must be known", tag, ", ".join(_TAGGED))
-
-    args = [decode(item) for item in attributes["args"]]
-    kwargs = {key: decode(item) for key, item in attributes["kwargs"].items()}
+    args = [decoded(item, values, constants) for item in attributes["args"]]
+    kwargs = {key: decoded(item, values, constants) for key, item in attributes["kwargs"].items()}
     name = attributes["operator"]
     try:
         with torch.no_grad():
             return _apply(name, args, kwargs)
-    except ModelError as error:
-        error.where = error.where or f"host operator {name}"
-        raise
     except Exception as error:
-        lines = str(error).splitlines() or [type(error).__name__]
-        raise ModelError(lines[0], where=f"host operator {name}") from None
+        raise refusal(name, error) from None
+
+
+def refusal(name: str, error: Exception) -> ModelError:
+    """Return what an operator's error is to the caller: one line that names the operator."""
+    where = f"host operator {name}"
+    if isinstance(error, ModelError):
+        error.where = error.where or where
+        return error
+    lines = str(error).splitlines() or [type(error).__name__]
+    return ModelError(lines[0], where=where)
+
+
+def decoded(item: Any, values: Mapping[str, Any], constants: Mapping[str, Array]) -> Any:
+    """Return an argument of a step: its tree with values and constants in place."""
+    import torch
+
+    if isinstance(item, list):
+        return [decoded(element, values, constants) for element in item]
+    if not isinstance(item, dict):
+        return item
+    ((tag, name),) = item.items()
+    if tag == "tensor":
+        return to_tensor(values[name])
+    if tag == "constant":
+        return to_tensor(constants[name])
+    if tag == "float":
+        return float(name)
+    if tag == "device":
+        return torch.device(name)
+    if tag in _TAGGED:
+        return getattr(torch, name)
+    raise ModelError.of("an argument's tag must be known", tag, ", ".join(_TAGGED))
+
+
+def runs_alone(name: str) -> bool:
+    """Return whether Python computes it, not torch."""
+    return name == "getitem" or name in _SCALAR
 
 
 def _apply(name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:

@@ -29,6 +29,7 @@ MOST_PRODUCTS: Final = 1 << 36
 # does not end. A slice may end at 2**63-1.
 MAX_INTEGER: Final = 1 << 31
 _ENDLESS: Final = (1 << 63) - 1
+_BY_PLACES: Final = "aten.index.Tensor"  # an index of booleans makes as many as are true
 
 
 class _Shape(NamedTuple):
@@ -62,20 +63,25 @@ def require_small(name: str, operator: Any, args: list[Any], kwargs: Mapping[str
     if name in _BY_VALUE:
         _require(_BY_VALUE[name](bound))
         return
-    if name == "aten.index.Tensor":
+    if name == _BY_PLACES:
         args = [args[0], [place for each in args[1] for place in _places(each)]]
     if not any(hasattr(value, "stride") for value in bound.values()) and _has_device(operator):
         import torch
 
         kwargs = {**kwargs, "device": torch.device("meta")}  # what makes a tensor of sizes alone
-    words = tuple((key, _freeze(value)) for key, value in sorted(kwargs.items()))
-    made = _made(operator, _freeze(args), words)
+    words = tuple((key, frozen(value)) for key, value in sorted(kwargs.items()))
+    made = _made(operator, frozen(args), words)
     kernel = bound.get("kernel_size", 1)
     sizes = kernel if isinstance(kernel, list) else [kernel]
     # One size is that of all of up to three dimensions.
     products = made * math.prod(sizes * 3 if len(sizes) == 1 else sizes)
     if "pool" in name and products > MOST_PRODUCTS:
         raise ModelError(f"it would look at {products:,} elements", accepted=f"{MOST_PRODUCTS:,}")
+
+
+def reads_values(name: str) -> bool:
+    """Return whether what an operator makes is bounded by the values that it reads."""
+    return name in _BY_VALUE or name == _BY_PLACES
 
 
 def bind(operator: Any, args: list[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
@@ -191,10 +197,10 @@ _BY_VALUE: Final[Mapping[str, Callable[[Mapping[str, Any]], int]]] = {
 }
 
 
-def _freeze(item: Any) -> Any:
+def frozen(item: Any) -> Any:
     """Return arguments as what can be compared and kept: tensors as their shapes."""
     if isinstance(item, (list, tuple)):
-        return _List(tuple(map(_freeze, item)))
+        return _List(tuple(map(frozen, item)))
     if hasattr(item, "stride"):
         return _Shape(tuple(item.shape), tuple(item.stride()), item.dtype)
     # True and 1 are equal, and so would be what is kept for them; nan is equal to nothing.

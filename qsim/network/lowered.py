@@ -33,9 +33,11 @@ from qsim.program import (
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from contextlib import AbstractContextManager
     from os import PathLike
 
     from hw_models import FixedFormat
+    from qsim.network.hostcall import HostCall
     from qsim.network.recorder import HostObserver
     from qsim.network.session import Session
 
@@ -62,6 +64,19 @@ class Lowered(Network):
     @functools.cached_property
     def _codes_of_steps(self) -> tuple[FixedFormat | None, ...]:
         return tuple(_codes(step) for step in self.steps)
+
+    @functools.cached_property
+    def _host_calls(self) -> dict[int, HostCall]:
+        """The steps that run in torch, by index."""
+        if all(step.kind != "torch" for step in self.steps):
+            return {}
+        from qsim.network.hostcall import HostCall
+
+        return {
+            index: HostCall(step.attributes, self.constants)
+            for index, step in enumerate(self.steps)
+            if step.kind == "torch"
+        }
 
     @functools.cached_property
     def _dying(self) -> tuple[tuple[str, ...], ...]:
@@ -252,34 +267,40 @@ class Lowered(Network):
         """
         values: dict[str, Any] = dict(states)
         values.update((spec.name, array) for spec, array in zip(self.inputs, arrays, strict=True))
-        for index, step in enumerate(self.steps):
-            operands = [values[name] for name in step.inputs]
-            results = self._run(index, step, operands, values, recorder)
-            values.update(zip(step.outputs, results, strict=True))
-            if recorder is None:
-                for name in self._dying[index]:
-                    del values[name]
+        with self._without_gradients():
+            for index, step in enumerate(self.steps):
+                results = self._run(index, step, values, recorder)
+                values.update(zip(step.outputs, results, strict=True))
+                if recorder is None:
+                    for name in self._dying[index]:
+                        del values[name]
         for spec in self.outputs:
             check_output(values[spec.name], spec)
         for state in self.states:
             check_output(values[state.made], state.value)
         return values
 
+    def _without_gradients(self) -> AbstractContextManager[Any]:
+        if not self._host_calls:
+            return nullcontext()
+        import torch
+
+        return torch.no_grad()
+
     def _run(
         self,
         index: int,
         step: Step,
-        operands: list[Any],
         values: Mapping[str, Any],
         recorder: Recorder | None,
     ) -> Sequence[Any]:
         if step.kind == "torch":
-            from qsim.network.hostops import run_torch_step
-
-            observe_host = None if recorder is None else recorder.host
-            with nullcontext() if observe_host is None else observe_host(step.name):
-                return [run_torch_step(step.attributes, values, self.constants)]
-        arrays = [to_numpy(value, name) for value, name in zip(operands, step.inputs, strict=True)]
+            call = self._host_calls[index]
+            if recorder is None or recorder.host is None:
+                return [call(values)]
+            with recorder.host(step.name):
+                return [call(values)]
+        arrays = [to_numpy(values[name], name) for name in step.inputs]
         if step.kind == "program":
             program = self.programs[_index(step)]
             arrays = [x.view(np.uint8) if x.dtype == np.bool_ else x for x in arrays]

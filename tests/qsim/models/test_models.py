@@ -14,12 +14,13 @@ import torch
 import qsim.models as models
 from qsim.errors import InputError, ModelError
 from tests.fresh import loaded
+from tests.networks import IMAGES
 from tests.networks import model as built
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-NAMES = [known.name for known in models.builtin()]
+NAMES = [known.name for known in IMAGES]
 SEEDED = {  # operations of one sample, multiply and add as one, by the layers' shapes alone
     "resnet8": 12_501_632,
     "mobilenet_v1": 7_489_664,
@@ -78,10 +79,12 @@ def refused(spec: str) -> str:
 def test_names() -> None:
     seeded = ["resnet8", "mobilenet_v1", "ds_cnn", "autoencoder", "resnet18", "mobilenet_v2"]
     assert NAMES == ["digits", *seeded] == ["digits", *SEEDED]
+    words = ["bert-tiny", "gpt2-tiny", "llama-tiny", "minilm"]
+    assert [known.name for known in models.builtin()] == [*NAMES, *words]
     assert all(known.description and "\n" not in known.description for known in models.builtin())
 
 
-@pytest.mark.parametrize("known", models.builtin(), ids=NAMES)
+@pytest.mark.parametrize("known", IMAGES, ids=NAMES)
 def test_builtin(known: models.Builtin) -> None:
     model = built(known.name)
     assert model.name == known.name
@@ -190,7 +193,7 @@ def test_calibration_shares_no_image_with_the_samples() -> None:
 
 def test_listing_is_light() -> None:
     code = "import qsim.models as m; m.builtin(); m.Model"
-    assert loaded(code, "torch", "numba", "numpy", "sklearn") == []
+    assert loaded(code, "torch", "numba", "numpy", "sklearn", "transformers") == []
 
 
 @pytest.mark.parametrize(

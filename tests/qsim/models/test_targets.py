@@ -1,4 +1,4 @@
-"""Every built-in model on every shipped target: each call's codes by its primitive's definition.
+"""Built-in models of images and sound on every shipped target: each call's codes by its definition.
 
 digits, which has every primitive of the others, on all targets; the other small models on every
 fourth target in turn, each of the two large ones on one. ``pytest -m soak`` has all pairs.
@@ -55,7 +55,7 @@ ELEMENTS = 3  # of every call, beside its first, last, smallest and largest
 # The large models' targets in every run: the second has too little memory for it.
 LARGE = {"resnet18": "xnnpack", "mobilenet_v2": "narrow20"}
 TARGETS = networks.STATIC
-NAMES = [known.name for known in models.builtin()]
+NAMES = [known.name for known in networks.IMAGES]
 
 
 def early(name: str, target: str) -> bool:

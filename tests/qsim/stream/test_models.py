@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from qsim.lowering import lower
-from qsim.models.registry import builtin
 from qsim.network.lowered import Lowered
 from qsim.quantizer import quantize
 from qsim.target import Target
@@ -16,7 +15,7 @@ from tests import networks
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 # The large ones have the same operators, and a hundred times the products.
-SMALL = [known.name for known in builtin() if known.name not in ("resnet18", "mobilenet_v2")]
+SMALL = [known.name for known in networks.IMAGES if known.name not in ("resnet18", "mobilenet_v2")]
 # The main target for each model, and for one model one target of each way through the loop. Of
 # more pairs tests/qsim/models asks it, of a batch of 1.
 EARLY = [(name, "tflite") for name in SMALL]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import qsim
-from qsim import models
+from tests import networks
 from tools.record.__main__ import main
 from tools.record.plan import MODELS, TARGETS, select, units
 
@@ -41,7 +41,7 @@ def test_bad_usage_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str
 
 
 def test_every_model_and_target_is_recorded() -> None:
-    assert sorted(MODELS) == sorted(item.name for item in models.builtin())
+    assert sorted(MODELS) == sorted(item.name for item in networks.IMAGES)
     assert sorted(TARGETS) == sorted(qsim.Target.names())
     names = [unit.name for unit in units()]
     assert len(set(names)) == len(names)

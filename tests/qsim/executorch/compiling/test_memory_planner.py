@@ -12,7 +12,6 @@ from qsim.executorch import QsimPartitioner, export
 from qsim.executorch.adapter import greedy_bytes
 from qsim.lowering import lower
 from qsim.memory import Buffer, Space, plan
-from qsim.models.registry import builtin
 from qsim.quantizer import quantize
 from qsim.target import Target
 from tests import networks
@@ -26,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
     "name",
     [
         pytest.param(known.name, marks=[pytest.mark.soak] if known.name in LARGE else [])
-        for known in builtin()
+        for known in networks.IMAGES
     ],
 )
 def test_never_larger_than_executorch(name: str) -> None:

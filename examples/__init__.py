@@ -1,0 +1,1 @@
+"""Networks that this project shows at work; each says what it needs beside the checkout."""

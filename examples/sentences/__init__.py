@@ -1,0 +1,1 @@
+"""Sentence embeddings in float, with dynamic layers and with integers alone, side by side."""

@@ -30,7 +30,7 @@ HASHES = {
     "fbgemm-dynamic": "sha256:d04f6e1f6bfd26b21106248cc2f4f57bb6fab11d32d81ceb4abd6b8a29820454",
     "int4": "sha256:701a32a28a378ceb0202a89d37aa4773e769fdfaec4c06d48884e45826d1f1aa",
     "integer-transformer": (
-        "sha256:e688a39338be00857468f2a97cf563379d49867492ea1f447c95f4d60a19ccb8"
+        "sha256:ab3f9759b76d9a9e6682fc2db4868fccb267ba71acd6f633cc3528bbf81f5e5b"
     ),
     "litert-optimized": "sha256:8e907c30d9abf88c48f9a9db4060fd7ba80d146aa4cf9955370c0fd7b940ff0a",
     "litert-reference": "sha256:8224098c96ca2b79b20811fb0e6d29e55ef315ce0b17c6a0206ec5957936f436",

@@ -227,7 +227,7 @@ def _document(path: Path, lowered: Lowered) -> dict[str, Any]:
         "target": {"name": lowered.target.name, "hash": lowered.target.hash},
         "inputs": [_value(spec, lowered) for spec in lowered.inputs],
         "outputs": [_value(spec, lowered) for spec in lowered.outputs],
-        "states": [_value(state.value, lowered) for state in lowered.states],
+        **_states(lowered),
         "programs": [
             {
                 "name": program.name,
@@ -253,6 +253,12 @@ def _document(path: Path, lowered: Lowered) -> dict[str, Any]:
         ],
         "host_operators": [dict(item) for item in lowered.host_operators],
     }
+
+
+def _states(lowered: Lowered) -> dict[str, Any]:
+    """Return what the network keeps from step to step, where it keeps something."""
+    found = [{**_value(each.value, lowered), "buffer": each.name} for each in lowered.states]
+    return {"states": found} if found else {}
 
 
 def _value(spec: ValueSpec, lowered: Lowered) -> dict[str, Any]:

@@ -245,7 +245,7 @@ def _document(path: Path, lowered: Lowered) -> dict[str, Any]:
         "inputs": [_value(spec, lowered) for spec in lowered.inputs],
         "outputs": [_value(spec, lowered) for spec in lowered.outputs],
         **_lengths(lowered),
-        "states": [_value(state.value, lowered) for state in lowered.states],
+        **_states(lowered),
         "programs": [
             {
                 "name": program.name,
@@ -277,6 +277,12 @@ def _lengths(lowered: Lowered) -> dict[str, Any]:
     if lowered.lengths is None:
         return {}
     return {"lengths": {"least": lowered.lengths.least, "most": lowered.lengths.most}}
+
+
+def _states(lowered: Lowered) -> dict[str, Any]:
+    """Return what the network keeps from step to step, where it keeps something."""
+    found = [{**_value(each.value, lowered), "buffer": each.name} for each in lowered.states]
+    return {"states": found} if found else {}
 
 
 def _value(spec: ValueSpec, lowered: Lowered) -> dict[str, Any]:

@@ -33,7 +33,7 @@ HASHES = {
     ),
     "int4": "sha256:701a32a28a378ceb0202a89d37aa4773e769fdfaec4c06d48884e45826d1f1aa",
     "integer-transformer": (
-        "sha256:9c46d2f2c3e5e4529be105f98b5e4119eab86f34a0ab07c0c4cbd639e507d56a"
+        "sha256:ba483e734c2beef4faa8969b042d8e1bc996589eed30906ad6d94715fc2ddcfc"
     ),
     "litert-optimized": "sha256:8e907c30d9abf88c48f9a9db4060fd7ba80d146aa4cf9955370c0fd7b940ff0a",
     "litert-reference": "sha256:8224098c96ca2b79b20811fb0e6d29e55ef315ce0b17c6a0206ec5957936f436",

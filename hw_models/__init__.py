@@ -12,13 +12,14 @@ from __future__ import annotations
 from hw_models.activation import clamp, relu, relu6
 from hw_models.add import AlignedAdd, FloatAdd, MultiplierAdd, ShiftedAdd, add
 from hw_models.argmax import argmax
-from hw_models.avg_pool import adaptive_avg_pool, avg_pool, global_avg_pool
 from hw_models.bias_add import bias_add
-from hw_models.choose_qparams import QParamsRule, choose_qparams
-from hw_models.concat import concat
 from hw_models.correlation import CorrelationPlan, correlation, correlation_plan
 from hw_models.dequantize import dequantize
-from hw_models.dequantize_sums import dequantize_sums
+from hw_models.dynamic.choose_qparams import QParamsRule, choose_qparams
+from hw_models.dynamic.dequantize_sums import dequantize_sums
+from hw_models.dynamic.linear_groups import linear_groups
+from hw_models.dynamic.linear_pairs import linear_pairs
+from hw_models.dynamic.min_max import min_max
 from hw_models.embedding import embedding
 from hw_models.errors import (
     AccumulatorOverflowError,
@@ -37,8 +38,6 @@ from hw_models.float32.softmax import float_softmax
 from hw_models.float_requantize import FLOAT_BIAS_KINDS, FloatBias, float_requantize
 from hw_models.floats import FLOAT32, FloatFormat, Format
 from hw_models.formats import Accumulator, FixedFormat
-from hw_models.gather import gather
-from hw_models.group_norm import group_norm, instance_norm
 from hw_models.integer_function import (
     Exponential,
     ExpSigmoid,
@@ -50,23 +49,25 @@ from hw_models.integer_function import (
     integer_function,
 )
 from hw_models.interpolation import interpolate, interpolation_table
-from hw_models.layer_norm import IntegerNorm, layer_norm
 from hw_models.ledger import Ledger, Register
 from hw_models.linear import LinearPlan, linear, linear_plan
-from hw_models.linear_groups import linear_groups
-from hw_models.linear_pairs import linear_pairs
 from hw_models.lookup import lookup
 from hw_models.matmul import matmul
-from hw_models.max_pool import adaptive_max_pool, global_max_pool, max_pool
 from hw_models.mean import Division, mean, over_count
-from hw_models.min_max import min_max
+from hw_models.moves.concat import concat
+from hw_models.moves.gather import gather
+from hw_models.moves.pad import pad
+from hw_models.moves.strided_slice import strided_slice
 from hw_models.mul import mul
-from hw_models.pad import pad
+from hw_models.norms.group_norm import group_norm, instance_norm
+from hw_models.norms.layer_norm import IntegerNorm, layer_norm
+from hw_models.norms.rms_norm import rms_norm
+from hw_models.pools.avg_pool import adaptive_avg_pool, avg_pool, global_avg_pool
+from hw_models.pools.max_pool import adaptive_max_pool, global_max_pool, max_pool
 from hw_models.prelu import prelu
 from hw_models.quantize import quantize
 from hw_models.requantize import RequantizePlan, requantize, requantize_plan
 from hw_models.resize import ScaledResize, SizedResize, resize
-from hw_models.rms_norm import rms_norm
 from hw_models.rotary import rotary, rotary_tables
 from hw_models.rounding import ROUNDINGS, round_shift
 from hw_models.schemes import (
@@ -81,7 +82,6 @@ from hw_models.schemes import (
 from hw_models.shift import shift_right
 from hw_models.softmax import FixedSoftmax, FloatSoftmax, IbertSoftmax, TableSoftmax, softmax
 from hw_models.states.cache_write import cache_write
-from hw_models.strided_slice import strided_slice
 from hw_models.sub import sub
 from hw_models.tables import TableArithmetic, table, unit_table
 from hw_models.transposed_correlation import (

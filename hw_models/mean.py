@@ -4,8 +4,8 @@ Real-number meaning: ``y = (sum of x) / count``, with scales and zero points of 
 
 Integer formula: ``clamp(scheme(sum of (x - x_zero_point)) + zero_point)``, the exact sum. Schemes:
 
-* ``Division(rounding)``: ``sum / count`` rounded once, as ``hw_models.avg_pool`` defines it: for
-  operand and result of one scale.
+* ``Division(rounding)``: ``sum / count`` rounded once, as ``hw_models.pools.avg_pool`` defines it:
+  for operand and result of one scale.
 * any requantizer of ``hw_models.schemes``: its scale is ``s_x / (count * s_y)``. ``over_count``
   puts the count into a multiplier as TFLite does, in integers: with ``e`` the largest power of two
   in the count, held to 32 and to what the shift has left (``bits + 30 - right_shift``),
@@ -38,10 +38,10 @@ import numpy.typing as npt
 from hw_models._arguments import require_flag, require_ledger, show
 from hw_models._broadcast import codes_of
 from hw_models._pointwise import INT64_MAX, INT64_MIN, output_range, require_int, require_output
-from hw_models.avg_pool import _divide, divide, division_code
 from hw_models.compiled import kernel
 from hw_models.errors import ContractError
 from hw_models.formats import FixedFormat, IntArray, clamped, if_else, is_int
+from hw_models.pools.avg_pool import _divide, divide, division_code
 from hw_models.requantize import requantize
 from hw_models.rounding import require_division
 from hw_models.schemes import FixedPoint, Requantizer

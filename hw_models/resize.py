@@ -36,7 +36,6 @@ import numpy as np
 
 from hw_models._arguments import as_array, require_ledger, show
 from hw_models._pointwise import extremes, require_signed
-from hw_models._pool_windows import planes, result_layout, spatial_dims
 from hw_models._resize_taps import (
     MAX_PIXELS,
     MODES,
@@ -51,6 +50,7 @@ from hw_models.compiled import kernel
 from hw_models.errors import ContractError
 from hw_models.formats import FixedFormat, IntArray
 from hw_models.ledger import fixed_register
+from hw_models.pools.windows import planes, result_layout, spatial_dims
 from hw_models.rounding import round_shift
 
 if TYPE_CHECKING:

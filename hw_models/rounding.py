@@ -35,9 +35,9 @@ one of them about every mode, and names those that do not:
 | hw_models.rounding.round_shift, bit-vectors    | the same, of an SMT solver                    |
 | hw_models.requantization.exact.rounding_table  | its row of constants for every kernel         |
 | hw_models.requantization.fast.prepare          | its vector arithmetic, or none                |
-| hw_models.avg_pool.divide                      | the division, if it is one of ``DIVISIONS``   |
-| hw_models.avg_pool.division_code               | its number in the kernels that divide         |
-| qsim/target/sections.py                        | its name in the Literals of targets           |
+| hw_models.pools.avg_pool.divide                | the division, if it is one of ``DIVISIONS``   |
+| hw_models.pools.avg_pool.division_code         | its number in the kernels that divide         |
+| qsim/target/words.py                           | its name in the Literals of targets           |
 | rtl_tb/rtl/round_shift.sv                      | the case of its number                        |
 | rtl_tb/rtl/avg_pool_core.sv                    | the same, if it is one of ``DIVISIONS``       |
 | docs/numerics.md                               | a row of the table                            |

@@ -13,7 +13,7 @@ from numba import carray
 
 from hw_models.compiled import kernel, part
 from hw_models.compiled.fused import fused_multiply_add
-from hw_models.min_max import settle
+from hw_models.dynamic.min_max import settle
 from hw_models.qparams.kernels import choose as choose_rows
 from hw_models.stream.elements import bytes_of
 from hw_models.stream.entries import call_move

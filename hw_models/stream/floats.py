@@ -2,7 +2,7 @@
 
 Each does the steps of the kernel that it stands for, 16 values at a time, then one at a time: no
 operation is put in another's place, so every bit is that of ``hw_models.quantize``,
-``hw_models.min_max`` and ``hw_models.dequantize_sums``.
+``hw_models.dynamic.min_max`` and ``hw_models.dynamic.dequantize_sums``.
 """
 
 from __future__ import annotations

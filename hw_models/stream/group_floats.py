@@ -1,6 +1,6 @@
 """Sums of groups become float32 in a command stream, as LLVM IR emitted from Numba.
 
-The steps are those of ``hw_models.linear_groups``, in its order, 16 outputs in a register.
+The steps are those of ``hw_models.dynamic.linear_groups``, in its order, 16 outputs in a register.
 """
 
 from __future__ import annotations

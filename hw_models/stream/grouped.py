@@ -1,4 +1,4 @@
-"""Products with weights in groups in a command stream: ``hw_models.linear_groups``.
+"""Products with weights in groups in a command stream: ``hw_models.dynamic.linear_groups``.
 
 A group's sums go from registers into the first cache, are added to float32 totals there, and make
 room for the next group's. Products are those of ``products``: register tiles, or the matrix unit,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from hw_models.addition.kernels import fma32
-from hw_models.avg_pool import FIRST, LAST, _divide
 from hw_models.compiled import kernel, part
+from hw_models.pools.avg_pool import FIRST, LAST, _divide
 from hw_models.requantization.exact import fixed_one
 from hw_models.stream.fields import (
     BORDER,
@@ -206,7 +206,7 @@ def _total(sums, x, size):  # type: ignore[no-untyped-def]
 
 @kernel(nogil=True)
 def avg_pool(d, arena, constants, _arguments, work, _parts, thread, threads):  # type: ignore[no-untyped-def]
-    """Average the bytes under each window, channels innermost; see hw_models.avg_pool."""
+    """Average the bytes under each window, channels innermost; see hw_models.pools.avg_pool."""
     if d[ROUNDING] < FIRST or d[ROUNDING] > LAST:
         # As copy: before a thread without rows leaves.
         raise ValueError("no rounding of a division has this number")

@@ -34,8 +34,8 @@ def kinds() -> dict[str, type]:
         NewtonReciprocal,
         NewtonRsqrt,
     )
-    from hw_models.layer_norm import IntegerNorm
     from hw_models.mean import Division
+    from hw_models.norms.layer_norm import IntegerNorm
     from hw_models.schemes import (
         Converter,
         FixedPoint,

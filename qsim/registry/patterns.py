@@ -22,52 +22,53 @@ if TYPE_CHECKING:
     from qsim.registry.pattern import Pattern
     from qsim.target import Target
 
-# One module each, in the order in which they are asked.
-BUILTIN: Final[tuple[str, ...]] = (
-    "conv",
-    "conv_transpose",
-    "linear",
-    "addmm",
-    "matmul",
-    "add",
-    "sub",
-    "mul",
-    "divide",
-    "minimum",
-    "maximum",
-    "concat",
-    "relu",
-    "sigmoid",
-    "tanh",
-    "prelu",
-    "arithmetic",
-    "unary",
-    "softmax",
-    "layer_norm",
-    "rms_norm",
-    "group_norm",
-    "max_pool",
-    "avg_pool",
-    "window_sum",
-    "mean",
-    "resize",
-    "pad",
-    "argmax",
-    "embedding",
-    "cache_write",
-    "lstm_cell",
-    "gru_cell",
-    "rnn_cell",
-    "recurrent",
-    "cell_state",
-    "reshape",
-    "permute",
-    "move",
-    "identity",
-    "composition",
-    "rotary",
-    "masked_softmax",
-)
+# Where the module of each stands in ``qsim.patterns``, in the order in which they are asked.
+_PLACES: Final[Mapping[str, str]] = {
+    "conv": "products.conv",
+    "conv_transpose": "products.conv_transpose",
+    "linear": "products.linear",
+    "addmm": "products.addmm",
+    "matmul": "products.matmul",
+    "add": "pairs.add",
+    "sub": "pairs.sub",
+    "mul": "pairs.mul",
+    "divide": "pairs.divide",
+    "minimum": "pairs.minimum",
+    "maximum": "pairs.maximum",
+    "concat": "moves.concat",
+    "relu": "curves.relu",
+    "sigmoid": "curves.sigmoid",
+    "tanh": "curves.tanh",
+    "prelu": "curves.prelu",
+    "arithmetic": "curves.arithmetic",
+    "unary": "curves.unary",
+    "softmax": "curves.softmax",
+    "layer_norm": "norms.layer_norm",
+    "rms_norm": "norms.rms_norm",
+    "group_norm": "norms.group_norm",
+    "max_pool": "pools.max_pool",
+    "avg_pool": "pools.avg_pool",
+    "window_sum": "pools.window_sum",
+    "mean": "mean",
+    "resize": "moves.resize",
+    "pad": "moves.pad",
+    "argmax": "argmax",
+    "embedding": "embedding",
+    "cache_write": "cache_write",
+    "lstm_cell": "cells.lstm",
+    "gru_cell": "cells.gru",
+    "rnn_cell": "cells.rnn",
+    "recurrent": "cells.recurrent",
+    "cell_state": "cells.state",
+    "reshape": "moves.reshape",
+    "permute": "moves.permute",
+    "move": "moves.move",
+    "identity": "moves.identity",
+    "composition": "curves.composition",
+    "rotary": "rotary",
+    "masked_softmax": "curves.masked_softmax",
+}
+BUILTIN: Final = tuple(_PLACES)
 _registered: dict[str, Pattern] = {}
 _table: dict[Any, tuple[Pattern, ...]] = {}
 
@@ -113,7 +114,7 @@ def patterns() -> tuple[Pattern, ...]:
 
 def builtin(name: str) -> Pattern:
     """Return a built-in pattern."""
-    found: Pattern = import_module(f"qsim.patterns.{name}").PATTERN
+    found: Pattern = import_module(f"qsim.patterns.{_PLACES[name]}").PATTERN
     return found
 
 

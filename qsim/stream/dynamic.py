@@ -58,7 +58,7 @@ def encode_choice(source: Source, index: int) -> list[Command]:
     Raises:
         NotInStream: a constant range, a layout of its own, infinities that go on.
     """
-    from hw_models.choose_qparams import CHOICES, QParamsRule
+    from hw_models.dynamic.choose_qparams import CHOICES, QParamsRule
     from hw_models.stream import fields as f
 
     call = source.program.calls[index]

@@ -52,8 +52,8 @@ def end_words(
     Raises:
         NotInStream: a value that the scheme may refuse, or a draw.
     """
-    from hw_models.avg_pool import division_code
     from hw_models.mean import Division, _divide_all
+    from hw_models.pools.avg_pool import division_code
     from hw_models.requantization.plan import choose
     from hw_models.stream import fields as f
     from hw_models.stream.ends import number_of

@@ -105,7 +105,7 @@ def placed(source: Source, constant: Array, order: Sequence[int]) -> dict[int, i
 
 def _table(source: Source, call: Call, number: int) -> int:
     """Keep the result's code of every code of an operand."""
-    from hw_models.concat import concat
+    from hw_models.moves.concat import concat
     from qsim.program import format_from_json
 
     codes, a = source.format(call.inputs[number]), call.attributes
@@ -151,7 +151,7 @@ def encode_pad(source: Source, index: int) -> list[Command]:
 
 def _mirrored(source: Source, index: int, pads: list[list[int]]) -> list[Command]:
     """Pick the positions that each padded dimension repeats."""
-    from hw_models.pad import pad
+    from hw_models.moves.pad import pad
 
     call = source.program.calls[index]
     mode: Any = call.attributes["mode"]

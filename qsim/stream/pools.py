@@ -10,7 +10,7 @@ from qsim.program import dims, pairs
 from qsim.stream.command import Command, NotInStream
 
 if TYPE_CHECKING:
-    from hw_models._pool_windows import Windows
+    from hw_models.pools.windows import Windows
     from qsim.stream.source import Source
 
 
@@ -48,7 +48,7 @@ def encode(source: Source, index: int) -> list[Command]:
     reach = taps * max(-codes.min, codes.max) + max(taps, divisor or 0) * abs(a["zero_point"])
     if reach >= 1 << 31 or a.get("centered"):
         raise NotInStream("the sum of a window may exceed 32 bits")
-    from hw_models.avg_pool import division_code
+    from hw_models.pools.avg_pool import division_code
 
     output = source.format(call.output)
     words |= _average_words(a, output.min, output.max, division_code(a["rounding"]))
@@ -60,7 +60,7 @@ def encode(source: Source, index: int) -> list[Command]:
 
 def _windows(shape: tuple[int, ...], a: Any, *, average: bool) -> tuple[Windows, Windows]:
     """Return the windows of rows and columns; a line has one row."""
-    from hw_models._pool_windows import adaptive_windows, three, windows
+    from hw_models.pools.windows import adaptive_windows, three, windows
 
     if len(shape) > 4:
         raise NotInStream("windows of three dimensions")

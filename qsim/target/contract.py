@@ -24,26 +24,24 @@ from qsim.target.sections import (
     AvgPool,
     Bias,
     Correlation,
-    Dynamic,
-    Floats,
     Input,
     Memory,
     Output,
     Padding,
     Primitives,
     Quantize,
-    Recurrent,
     Requantize,
     RequantizeLinear,
     RequantizeMul,
     Sum,
-    Units,
     Weight,
 )
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping
+
+    from qsim.target.optional import Dynamic, Floats, Recurrent, Units
 
 # A linear layer is a 1x1 correlation on the same array: no datapath has one without the other.
 _ALIASES: Final = {"linear": "correlation"}

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from hw_models.rounding import Rounding
     from hw_models.schemes import FixedRounding
     from qsim.target.contract import Target
-    from qsim.target.sections import Derive, Requantize
+    from qsim.target.sections import Requantize
+    from qsim.target.words import Derive
 
 Scales: TypeAlias = "float | npt.ArrayLike"
 _ACCEPTED: Final = "finite numbers above 0 that float32 holds"

@@ -12,28 +12,15 @@ from qsim.errors import TargetError
 from qsim.target.fields import shown
 from qsim.target.rule import Rule
 from qsim.target.run_time import run_time
-from qsim.target.sections import (
-    OPTIONAL,
-    SCHEMA,
-    SECTIONS,
-    DeterministicRounding,
-    FixedRounding,
-    ShiftRounding,
-    schemes_within,
-)
+from qsim.target.sections import OPTIONAL, SCHEMA, SECTIONS
+from qsim.target.words import DeterministicRounding, FixedRounding, ShiftRounding, schemes_within
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from qsim.target.contract import Target
-    from qsim.target.sections import (
-        AddFormula,
-        Input,
-        Output,
-        Requantize,
-        RequantizeScheme,
-        Weight,
-    )
+    from qsim.target.sections import Input, Output, Requantize, Weight
+    from qsim.target.words import AddFormula, RequantizeScheme
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _FIXED: Final = tuple(get_args(FixedRounding))

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qsim.target.rule import Rule
-from qsim.target.sections import DYNAMIC_PRIMITIVES, FLOAT_PRIMITIVES
+from qsim.target.words import DYNAMIC_PRIMITIVES, FLOAT_PRIMITIVES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from qsim.target.contract import Target
-    from qsim.target.sections import Dynamic, Floats
+    from qsim.target.optional import Dynamic, Floats
 
 
 def run_time(t: Target) -> Iterator[Rule]:

@@ -12,167 +12,37 @@ from typing import (
     Annotated,
     ClassVar,
     Final,
-    Literal,
     TypeAlias,
     assert_never,
     get_args,
 )
 
 from qsim.target.fields import Names, Range, Section
+from qsim.target.optional import Dynamic, Floats, Recurrent, Units
+from qsim.target.words import (
+    AddFormula,
+    AddRounding,
+    At,
+    BiasScale,
+    Derive,
+    DivisionRounding,
+    Formula,
+    Order,
+    Overflow,
+    PadValue,
+    PrimitiveName,
+    RequantizeRounding,
+    RequantizeScheme,
+    Scheme,
+)
 
 if TYPE_CHECKING:
     import hw_models
-
-Scheme: TypeAlias = Literal["asymmetric", "symmetric", "power_of_two"]
-Overflow: TypeAlias = Literal["wrap", "saturate", "saturate_symmetric", "error"]
-At: TypeAlias = Literal["sum", "mac"]
-Order: TypeAlias = Literal["channel_first", "channel_last"]
-BiasScale: TypeAlias = Literal["accumulator", "power_of_two"]
-RequantizeScheme: TypeAlias = Literal[
-    "fixed_point", "power_of_two", "float_scale", "float64_scale", "mul_add_shift", "converter"
-]
-# The names of hw_models.schemes.FIXED_REFERENCES, which a test compares.
-FixedRounding: TypeAlias = Literal[
-    "double", "single", "double-half-up", "s64-reduced", "tosa-single", "tosa-double"
-]
-# The names of hw_models.ROUNDINGS, which a test compares: importing them would load Numba.
-DivisionRounding: TypeAlias = Literal[
-    "floor",
-    "ceil",
-    "toward_zero",
-    "away",
-    "half_up",
-    "half_down",
-    "half_away",
-    "half_toward_zero",
-    "half_even",
-    "half_odd",
-]
-DeterministicRounding: TypeAlias = Literal[DivisionRounding, "jam"]
-ShiftRounding: TypeAlias = Literal[DeterministicRounding, "stochastic"]
-RequantizeRounding: TypeAlias = Literal[FixedRounding, ShiftRounding]
-AddRounding: TypeAlias = Literal["requantize", FixedRounding, ShiftRounding]
-Derive: TypeAlias = Literal["float64", "float32"]
-PadValue: TypeAlias = Literal["zero_point", "zero"]
-Formula: TypeAlias = Literal[
-    "torch", "executorch", "onnx", "tflite", "fbgemm", "torch-per-token", "torch-per-group"
-]
-# The names of hw_models.choose_qparams.CHOICES, which a test compares.
-Choice: TypeAlias = Literal[
-    "torch", "fbgemm", "executorch", "onnx", "power-of-two", "torch-per-token", "no-clipping"
-]
-RowOrder: TypeAlias = Literal["product", "row_first", "row_last"]
-Granularity: TypeAlias = Literal["tensor", "token"]
-FloatProducts: TypeAlias = Literal["float", "dynamic"]
-RecurrentKernel: TypeAlias = Literal["tflite-micro", "cmsis-nn", "litert"]
-SoftmaxRounding: TypeAlias = Literal["floor", "half_up"]
-AddFormula: TypeAlias = Literal[
-    "shifted", "aligned", "float_torch", "float_onnxruntime", "multiplier", "none"
-]
-PrimitiveName: TypeAlias = Literal[
-    "correlation",
-    "matmul",
-    "bias_add",
-    "requantize",
-    "add",
-    "clamp",
-    "max_pool",
-    "avg_pool",
-    "reshape",
-    "permute",
-    "strided_slice",
-    "gather",
-    "transposed_correlation",
-    "sub",
-    "mul",
-    "minimum",
-    "maximum",
-    "concat",
-    "pad",
-    "mean",
-    "argmax",
-    "shift_right",
-    "lookup",
-    "interpolate",
-    "softmax",
-    "resize",
-    "resize_scaled",
-    "prelu",
-    "min_max",
-    "choose_scale",
-    "choose_zero_point",
-    "quantize",
-    "dequantize",
-    "dequantize_sums",
-    "linear_pairs",
-    "linear_groups",
-    "layer_norm",
-    "group_norm",
-    "rms_norm",
-    "rotary",
-    "integer_function",
-    "embedding",
-    "masked_softmax",
-    "cache_write",
-    "float_add",
-    "float_mul",
-    "float_function",
-    "float_softmax",
-    "float_layer_norm",
-    "float_matmul",
-    "dynamic_matmul",
-]
-
-# What [floats] is made of, beside the products.
-FLOAT_PRIMITIVES: Final[tuple[PrimitiveName, ...]] = (
-    "float_add",
-    "float_mul",
-    "float_function",
-    "float_softmax",
-    "float_layer_norm",
-)
-
-# What quantizing at run time, the product and its way back to float32 are made of.
-DYNAMIC_PRIMITIVES: Final[tuple[PrimitiveName, ...]] = (
-    "min_max",
-    "choose_scale",
-    "choose_zero_point",
-    "quantize",
-    "correlation",
-    "dequantize_sums",
-)
 
 SCHEMA: Final = 1  # version of the contract's form
 
 OperandBits: TypeAlias = Annotated[int, Range(1, 32)]
 AccumulatorBits: TypeAlias = Annotated[int, Range(2, 64)]
-
-
-def schemes_within(scheme: Scheme) -> tuple[Scheme, ...]:
-    """Return the schemes whose tensors are also tensors of this one.
-
-    A datapath with a zero point can run symmetric codes; one that only shifts can do nothing else.
-    """
-    match scheme:
-        case "power_of_two":
-            return ("power_of_two",)
-        case "symmetric":
-            return ("power_of_two", "symmetric")
-        case "asymmetric":
-            return ("power_of_two", "symmetric", "asymmetric")
-        case _:
-            assert_never(scheme)
-
-
-def has_zero_point(scheme: Scheme) -> bool:
-    """Return whether the code of real 0 is another than 0."""
-    match scheme:
-        case "asymmetric":
-            return True
-        case "symmetric" | "power_of_two":
-            return False
-        case _:
-            assert_never(scheme)
 
 
 @dataclass(frozen=True, slots=True)
@@ -412,93 +282,6 @@ class AvgPool(Section):
     rounding: DivisionRounding
     centered: bool = False
     section: ClassVar[str] = "avg_pool"
-
-
-@dataclass(frozen=True, slots=True)
-class Recurrent(Section):
-    """The order of roundings in a step of a recurrent cell; without it as ``tflite-micro``.
-
-    Attributes:
-        kernel: whose: ``tflite-micro``, ``cmsis-nn`` or ``litert``; see ``hw_models.recurrent``.
-    """
-
-    kernel: RecurrentKernel
-    section: ClassVar[str] = "recurrent"
-
-
-@dataclass(frozen=True, slots=True)
-class Dynamic(Section):
-    """Products whose activations are quantized at run time, for the range that they then have.
-
-    Attributes:
-        formula: how scale and zero point follow from a range, as in hw_models.choose_qparams.
-        bits: width of a code, 2 to 8. torch's reduce_range is 7.
-        signed: two's complement; false counts from 0.
-        symmetric: the zero point is the middle code.
-        granularity: ``tensor`` has one scale for a whole tensor, batch included; ``token`` has one
-            for each row of its last dimension.
-        quantize: from float to code, as in hw_models.quantize.
-        fused: the bias is added to the scaled sum with one rounding; false rounds in between.
-        order: when the row's scale is taken: ``product`` multiplies it with the weight's first;
-            ``row_first`` takes it before the weight's, as hw_models.dequantize_sums has it;
-            ``row_last`` behind the sum of all groups of weights, as hw_models.linear_groups.
-        eps_exponent: a scale is at least 2 to this power, where the formula has such a bound.
-    """
-
-    formula: Choice
-    bits: Annotated[int, Range(2, 8)]
-    signed: bool
-    symmetric: bool
-    granularity: Granularity
-    quantize: Formula
-    fused: bool
-    order: RowOrder = "product"
-    eps_exponent: Annotated[int, Range(-126, 0)] = -23
-    section: ClassVar[str] = "dynamic"
-
-    @property
-    def format(self) -> hw_models.FixedFormat:
-        """The codes: width and sign."""
-        from hw_models import FixedFormat
-
-        return FixedFormat(self.bits, signed=self.signed)
-
-
-@dataclass(frozen=True, slots=True)
-class Units(Section):
-    """Units without floats: widths of norms, and the softmax of I-BERT in place of tables.
-
-    Attributes:
-        weight_bits: width of a norm's weight codes, which have one scale for all channels.
-        fraction: fraction bits of a normalized value; fewer where a sum would not fit 32 bits.
-        root_bits: width of the root; see ``hw_models.integer.norms``.
-        rounding: of a softmax's last shift.
-    """
-
-    weight_bits: Annotated[int, Range(2, 16)]
-    fraction: Annotated[int, Range(0, 16)]
-    root_bits: Annotated[int, Range(16, 30)]
-    rounding: SoftmaxRounding
-    section: ClassVar[str] = "units"
-
-
-@dataclass(frozen=True, slots=True)
-class Floats(Section):
-    """Operators between dynamically quantized products, in float32 and a stated order of steps.
-
-    Attributes:
-        softmax_lanes: lanes of a softmax's sum; see ``hw_models.float32.softmax``.
-        norm_lanes: lanes of a layer norm's moments; see ``hw_models.float32.layer_norm``.
-        fused_from: products of float32 matrices multiply and add with one rounding where a matrix
-            takes so many multiplications or more, with two where fewer.
-        products: of two activations: ``float`` as they are, ``dynamic`` quantized at run time.
-    """
-
-    softmax_lanes: Annotated[int, Range(1, 64, power_of_two=True)]
-    norm_lanes: Annotated[int, Range(1, 64, power_of_two=True)]
-    fused_from: Annotated[int, Range(0, 1 << 31)]
-    products: FloatProducts
-    section: ClassVar[str] = "floats"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,15 +10,15 @@ import pytest
 from hw_models._aligned import address
 from hw_models.addition import kernels
 from hw_models.addition.adders import ADD_FORMULAS
-from hw_models.avg_pool import divide
 from hw_models.correlation import reference as correlate
 from hw_models.dequantize import reference as dequantize_one
 from hw_models.errors import ContractError
 from hw_models.float_requantize import _REFERENCE, FLOAT_BIAS_KINDS, _float_bias
 from hw_models.formats import Accumulator, FixedFormat
 from hw_models.interpolation import reference as interpolate_one
+from hw_models.moves.pad import reference as pad_line
 from hw_models.packing import reference as pack_codes
-from hw_models.pad import reference as pad_line
+from hw_models.pools.avg_pool import divide
 from hw_models.products.kernels import lanes
 from hw_models.quantize import reference as quantize_one
 from hw_models.requantization.fast import Parameters

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, get_args
 
 from qsim.patterns import cells
 from qsim.target import Target
-from qsim.target.sections import PrimitiveName
+from qsim.target.words import PrimitiveName
 from tools.evidence.circuits import circuit, serves
 from tools.evidence.claims import ROOT, claims, differences
 from tools.lock.sets import BUILD_DEPENDENT, TEST

@@ -18,7 +18,7 @@ NAMES: Final = (
     *("hw_models.FixedFormat.min", "hw_models.FixedFormat.max", "hw_models.FixedFormat.fits"),
     *("hw_models.FixedFormat.wrap", "hw_models.FixedFormat.saturate"),
     *("hw_models.FixedPoint.from_tflite", "hw_models.FixedPoint.from_scale"),
-    *("hw_models.choose_qparams", "hw_models.rounding.ROUNDINGS"),
+    *("hw_models.dynamic.choose_qparams", "hw_models.rounding.ROUNDINGS"),
     *(
         f"hw_models.{name}.reference"
         for name in (

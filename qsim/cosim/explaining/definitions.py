@@ -148,7 +148,7 @@ def _lookup(case: Case) -> Definition:
 
 
 def _max_pool(case: Case) -> Definition:
-    from hw_models.max_pool import reference
+    from hw_models.pools.max_pool import reference
 
     del case
 
@@ -160,7 +160,7 @@ def _max_pool(case: Case) -> Definition:
 
 
 def _avg_pool(case: Case) -> Definition:
-    from hw_models.avg_pool import reference
+    from hw_models.pools.avg_pool import reference
 
     rounding: Any = case.attributes["rounding"]
     output = case.codes["output"]

@@ -134,7 +134,7 @@ def _mean(case: Case) -> Definition:
 
 
 def _concat(case: Case) -> Definition:
-    from hw_models.concat import reference
+    from hw_models.moves.concat import reference
     from qsim.program import decode_scheme
 
     attributes: Any = case.attributes

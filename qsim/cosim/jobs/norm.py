@@ -23,7 +23,7 @@ from qsim.cosim.jobs.unit import Unit
 from qsim.errors import UsageError
 
 if TYPE_CHECKING:
-    from hw_models.layer_norm import IntegerNorm
+    from hw_models.norms.layer_norm import IntegerNorm
     from qsim.cosim.jobs.scheme_fields import IntegerScheme
     from qsim.cosim.jobs.unit import Job
     from qsim.golden import Case

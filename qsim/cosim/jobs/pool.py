@@ -96,7 +96,7 @@ def _axes(case: Case, sizes: tuple[int, ...]) -> list[_Axis]:
 
 def _adaptive(case: Case) -> list[_Axis]:
     """Return, per dimension, where the taps of adaptive windows lie; nothing for a kernel's."""
-    from hw_models._pool_windows import adaptive_windows
+    from hw_models.pools.windows import adaptive_windows
 
     attributes: Any = case.attributes
     if attributes.get("output_size") is None:

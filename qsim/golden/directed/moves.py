@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from hw_models.gather import reference as gather_reference
-from hw_models.strided_slice import reference as slice_reference
+from hw_models.moves.gather import reference as gather_reference
+from hw_models.moves.strided_slice import reference as slice_reference
 from qsim.golden.directed import vectors as v
 
 if TYPE_CHECKING:

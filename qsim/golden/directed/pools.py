@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
-from hw_models.avg_pool import reference as average
+from hw_models.pools.avg_pool import reference as average
 from qsim.golden.directed import vectors as v
 from qsim.golden.directed.windows import average_windows, max_windows
 from qsim.program import format_to_json, shapes

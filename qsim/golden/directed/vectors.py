@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from qsim.golden.case import Case
     from qsim.program import Array, Json
-    from qsim.target.sections import Scheme
+    from qsim.target.words import Scheme
 
 TIE_UP: Final = "tie, positive"
 TIE_DOWN: Final = "tie, negative"

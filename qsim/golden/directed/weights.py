@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from hw_models import FixedFormat
     from qsim.program import Array
     from qsim.target import Target
-    from qsim.target.sections import Scheme
+    from qsim.target.words import Scheme
 
 Row = tuple[list[int], str]
 

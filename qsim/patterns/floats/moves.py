@@ -9,8 +9,8 @@ import numpy as np
 from hw_models import FLOAT32
 from qsim.graph import nodes
 from qsim.lowering import Move, NotLowerableError
-from qsim.patterns import identity, move, permute, reshape
 from qsim.patterns.floats.operands import operand, shape_of, tensors
+from qsim.patterns.moves import identity, move, permute, reshape
 from qsim.registry import Form, Reason
 
 if TYPE_CHECKING:

@@ -38,7 +38,7 @@ def _macs(operands: Sequence[Operand], shape: tuple[int, ...]) -> int:
 def _infer_pairs(
     operands: Sequence[Operand], attributes: Attributes
 ) -> tuple[tuple[int, ...], FixedFormat]:
-    from hw_models.linear_pairs import SUM, X_CODES
+    from hw_models.dynamic.linear_pairs import SUM, X_CODES
 
     del attributes
     x, weight = operands
@@ -54,7 +54,7 @@ def _require_bytes(
     """Require weights of 8 bits."""
     from hw_models import ContractError
     from hw_models._pointwise import require_codes, require_integers
-    from hw_models.linear_pairs import WEIGHT_CODES
+    from hw_models.dynamic.linear_pairs import WEIGHT_CODES
 
     del attributes, constants
     try:
@@ -67,7 +67,7 @@ def _require_bytes(
 def _prepare_pairs(
     operands: Sequence[Operand], attributes: Attributes, constants: Constants
 ) -> Kernel:
-    from hw_models.linear_pairs import linear_pairs
+    from hw_models.dynamic.linear_pairs import linear_pairs
 
     del attributes, constants
     weight = writable_copy(operands[1])
@@ -92,7 +92,7 @@ def _prepare_groups(
     import numpy as np
 
     from hw_models import ContractError
-    from hw_models.linear_groups import linear_groups
+    from hw_models.dynamic.linear_groups import linear_groups
 
     weight = writable_copy(operands[1])
     names = ("weight_scale", "weight_zero_point", "bias")

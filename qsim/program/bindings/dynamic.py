@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from hw_models import FixedFormat, Format, Ledger
-    from hw_models.choose_qparams import QParamsRule
+    from hw_models.dynamic.choose_qparams import QParamsRule
     from qsim.program.attributes import Array, Constants
 
 
@@ -47,7 +47,7 @@ def _infer_min_max(
 def _prepare_min_max(
     operands: Sequence[Operand], attributes: Attributes, constants: Constants
 ) -> Kernel:
-    from hw_models.min_max import min_max
+    from hw_models.dynamic.min_max import min_max
 
     del operands, constants
     axes = list(attributes["axes"])
@@ -70,7 +70,7 @@ def _prepare_min_max(
 
 def _rule(attributes: Attributes) -> QParamsRule:
     from hw_models import ContractError
-    from hw_models.choose_qparams import QParamsRule
+    from hw_models.dynamic.choose_qparams import QParamsRule
 
     try:
         return QParamsRule(**attributes)
@@ -108,7 +108,7 @@ def _infer_zero_point(
 def _prepare_scale(
     operands: Sequence[Operand], attributes: Attributes, constants: Constants
 ) -> Kernel:
-    from hw_models.choose_qparams import choose
+    from hw_models.dynamic.choose_qparams import choose
 
     del operands, constants
     rule = _rule(attributes)
@@ -118,7 +118,7 @@ def _prepare_scale(
 def _prepare_zero_point(
     operands: Sequence[Operand], attributes: Attributes, constants: Constants
 ) -> Kernel:
-    from hw_models.choose_qparams import choose
+    from hw_models.dynamic.choose_qparams import choose
 
     kind = _infer_zero_point(operands, attributes)[1].dtype
     del constants
@@ -220,7 +220,7 @@ def _infer_sums(
 def _prepare_sums(
     operands: Sequence[Operand], attributes: Attributes, constants: Constants
 ) -> Kernel:
-    from hw_models.dequantize_sums import dequantize_sums
+    from hw_models.dynamic.dequantize_sums import dequantize_sums
 
     names = ("weight_scale", "weight_sum", "bias")
     tables = {name: check.resolve(attributes[name], constants) for name in names}

@@ -83,7 +83,7 @@ def _without(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
 def _prepare_concat(
     operands: Sequence[Operand], attributes: Attributes, constants: Constants
 ) -> Kernel:
-    from hw_models.concat import concat
+    from hw_models.moves.concat import concat
 
     del operands
     schemes = [
@@ -139,7 +139,7 @@ def _infer_pad(
 def _prepare_pad(
     operands: Sequence[Operand], attributes: Attributes, constants: Constants
 ) -> Kernel:
-    from hw_models.pad import pad
+    from hw_models.moves.pad import pad
 
     del constants
     pads = [(before, after) for before, after in attributes["pads"]]

@@ -54,7 +54,7 @@ def _adaptive(attributes: Attributes) -> Any:
 def _prepare_max_pool(
     operands: Sequence[Operand], attributes: Attributes, constants: Constants
 ) -> Kernel:
-    from hw_models.max_pool import adaptive_max_pool, max_pool
+    from hw_models.pools.max_pool import adaptive_max_pool, max_pool
 
     del constants
     size = _adaptive(attributes)
@@ -71,7 +71,7 @@ def _prepare_max_pool(
 def _prepare_avg_pool(
     operands: Sequence[Operand], attributes: Attributes, constants: Constants
 ) -> Kernel:
-    from hw_models.avg_pool import adaptive_avg_pool, avg_pool
+    from hw_models.pools.avg_pool import adaptive_avg_pool, avg_pool
 
     del constants
     size = _adaptive(attributes)
@@ -148,7 +148,7 @@ _POOL: Final[dict[str, Check]] = {
     "ceil_mode": check.boolean,
     "output_size": check.optional(check.per_dimension(1)),
 }
-_MAX_DIVISOR: Final = 1 << 30  # hw_models.avg_pool.MAX_DIVISOR, without loading Numba
+_MAX_DIVISOR: Final = 1 << 30  # hw_models.pools.avg_pool.MAX_DIVISOR, without loading Numba
 
 MOVES: Final[Mapping[str, Binding]] = {
     "max_pool": Binding(

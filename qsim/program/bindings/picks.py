@@ -58,7 +58,7 @@ def _infer_slice(
 def _prepare_slice(
     operands: Sequence[Operand], attributes: Attributes, constants: Constants
 ) -> Kernel:
-    from hw_models.strided_slice import strided_slice
+    from hw_models.moves.strided_slice import strided_slice
 
     del constants
     starts, steps, sizes = (list(attributes[name]) for name in ("starts", "steps", "sizes"))
@@ -97,7 +97,7 @@ def _infer_gather(
 def _prepare_gather(
     operands: Sequence[Operand], attributes: Attributes, constants: Constants
 ) -> Kernel:
-    from hw_models.gather import gather
+    from hw_models.moves.gather import gather
 
     del constants
     kind, axis = operands[0].format.dtype, attributes["axis"]

@@ -84,7 +84,7 @@ def _groups(x: Operand, attributes: Attributes) -> int:
 
 
 def _bounded(x: Operand, attributes: Attributes, count: int, zero_point: int = 0) -> Inferred:
-    from hw_models.layer_norm import require_norm
+    from hw_models.norms.layer_norm import require_norm
 
     _few_bits(x)
     norm = decode_scheme(attributes["scheme"], {})
@@ -122,7 +122,7 @@ def _parameters(attributes: Attributes, constants: Constants) -> dict[str, Any]:
 def _prepare_layer(
     operands: Sequence[Operand], attributes: Attributes, constants: Constants
 ) -> Kernel:
-    from hw_models.layer_norm import layer_norm, norm_parameters
+    from hw_models.norms.layer_norm import layer_norm, norm_parameters
 
     (x,) = operands
     given, shape = _parameters(attributes, constants), _rows(x, attributes)
@@ -136,8 +136,8 @@ def _prepare_layer(
 def _prepare_rms(
     operands: Sequence[Operand], attributes: Attributes, constants: Constants
 ) -> Kernel:
-    from hw_models.layer_norm import norm_parameters
-    from hw_models.rms_norm import rms_norm
+    from hw_models.norms.layer_norm import norm_parameters
+    from hw_models.norms.rms_norm import rms_norm
 
     (x,) = operands
     given, shape = _parameters(attributes, constants), _rows(x, attributes)
@@ -149,8 +149,8 @@ def _prepare_rms(
 def _prepare_group(
     operands: Sequence[Operand], attributes: Attributes, constants: Constants
 ) -> Kernel:
-    from hw_models.group_norm import group_norm
-    from hw_models.layer_norm import norm_parameters
+    from hw_models.norms.group_norm import group_norm
+    from hw_models.norms.layer_norm import norm_parameters
 
     (x,) = operands
     given, shape = _parameters(attributes, constants), (x.shape[1],)

@@ -25,7 +25,7 @@ EDITS = (
         "return p >> row[3]",
     ),
     (
-        "avg_pool.py",
+        "pools/avg_pool.py",
         "(2 * rest == count and tie)",
         "(2 * rest == count and not tie)",
     ),

@@ -65,7 +65,7 @@ PLACES = {
     "hw_models.schemes.fixed_point.FixedPoint": definition,
     "hw_models.requantization.exact.fixed_rows": rows,
     "hw_models.requantization.fast.prepare": vectors,
-    "qsim/target/sections.py": literal,
+    "qsim/target/words.py": literal,
     "qsim.cosim.jobs.scheme_fields.fixed_code": rtl,
     "qsim.golden.directed.add_ties": ties,
     "docs/numerics.md": lambda name: in_docs("numerics.md", r"^\*\*", name),

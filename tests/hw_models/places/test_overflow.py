@@ -89,7 +89,7 @@ PLACES = {
     "hw_models.bias_add": sums,
     "hw_models.products.plan": products,
     "qsim.cosim.jobs.bias_add.overflow_code": rtl,
-    "qsim/target/sections.py": literal,
+    "qsim/target/words.py": literal,
     "docs/numerics.md": lambda name: in_docs("numerics.md", "", name),
     "docs/targets.md": lambda name: in_docs("targets.md", r"^\| `correlation\.overflow` \|", name),
 }

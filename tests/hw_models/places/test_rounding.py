@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from hw_models import rounding
-from hw_models.avg_pool import _divide, divide, division_code
+from hw_models.pools.avg_pool import _divide, divide, division_code
 from hw_models.requantization.exact import rounding_table
 from hw_models.requantization.fast import prepare
 from hw_models.rounding import (
@@ -135,9 +135,9 @@ PLACES = {
     "hw_models.rounding.round_shift, bit-vectors": bit_vectors,
     "hw_models.requantization.exact.rounding_table": constants,
     "hw_models.requantization.fast.prepare": vectors,
-    "hw_models.avg_pool.divide": division,
-    "hw_models.avg_pool.division_code": dividing_kernels,
-    "qsim/target/sections.py": literals,
+    "hw_models.pools.avg_pool.divide": division,
+    "hw_models.pools.avg_pool.division_code": dividing_kernels,
+    "qsim/target/words.py": literals,
     "rtl_tb/rtl/round_shift.sv": shifting_rtl,
     "rtl_tb/rtl/avg_pool_core.sv": dividing_rtl,
     "docs/numerics.md": lambda name: in_docs("numerics.md", rf"^\| `{name}` \|", name),

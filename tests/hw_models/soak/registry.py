@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import hw_models as hw
 from hw_models.add import ADD_FORMULAS
 from hw_models.formats import OVERFLOWS
-from hw_models.pad import PAD_MODES
+from hw_models.moves.pad import PAD_MODES
 from hw_models.quantize import FORMULAS
 from hw_models.resize import MODES
 from hw_models.rounding import DETERMINISTIC, DIVISIONS

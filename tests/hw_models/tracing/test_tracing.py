@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from hw_models.avg_pool import reference as average
 from hw_models.formats import Accumulator, FixedFormat
 from hw_models.lookup import reference as look_up
+from hw_models.pools.avg_pool import reference as average
 from hw_models.requantize import reference
 from hw_models.rounding import DETERMINISTIC, ROUNDINGS, round_shift
 from hw_models.schemes import FIXED_REFERENCES, FixedPoint, PowerOfTwo

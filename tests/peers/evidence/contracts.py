@@ -19,7 +19,7 @@ from qsim.lowering import QParams
 from qsim.lowering.tables import arithmetic
 from qsim.patterns import softmax as softmaxes
 from qsim.target import Target, derive
-from qsim.target.sections import Dynamic, Floats
+from qsim.target.optional import Dynamic, Floats
 
 Contract: TypeAlias = tuple[Any, ...]
 Arguments: TypeAlias = Mapping[str, Any]

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from hw_models.add import add
-from hw_models.avg_pool import avg_pool
 from hw_models.bias_add import bias_add
 from hw_models.correlation import correlation
 from hw_models.formats import FixedFormat
 from hw_models.linear import linear
-from hw_models.max_pool import max_pool
+from hw_models.pools.avg_pool import avg_pool
+from hw_models.pools.max_pool import max_pool
 from tests.peers.litert.formulas import F32, adder, mean, rescale
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hw_models.max_pool import max_pool
+from hw_models.pools.max_pool import max_pool
 from tests.peers.litert.formulas import F32
 from tests.peers.litert.model import PADDINGS, Model
 from tests.peers.litert.run import KERNELS, run

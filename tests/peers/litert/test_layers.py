@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from hw_models.argmax import argmax
-from hw_models.concat import concat
 from hw_models.extremum import maximum, minimum
 from hw_models.formats import FixedFormat
 from hw_models.matmul import matmul
+from hw_models.moves.concat import concat
 from hw_models.resize import SizedResize, resize
 from hw_models.transposed_correlation import transposed_correlation
 from tests.peers.litert.formulas import F32, rescale

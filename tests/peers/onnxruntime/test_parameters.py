@@ -15,7 +15,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 
-from hw_models.choose_qparams import QParamsRule, choose_qparams
+from hw_models.dynamic.choose_qparams import QParamsRule, choose_qparams
 from hw_models.errors import NonFiniteError
 from hw_models.formats import FixedFormat
 from hw_models.matmul import matmul

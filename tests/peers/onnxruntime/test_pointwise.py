@@ -18,7 +18,7 @@ from hw_models.add import FloatAdd, add
 from hw_models.dequantize import dequantize
 from hw_models.float_requantize import FloatBias, float_requantize
 from hw_models.formats import FixedFormat
-from hw_models.max_pool import max_pool
+from hw_models.pools.max_pool import max_pool
 from hw_models.quantize import quantize
 from hw_models.requantize import requantize
 from hw_models.schemes import FloatScale

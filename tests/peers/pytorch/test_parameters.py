@@ -25,8 +25,8 @@ from torchao.quantization.quant_primitives import (
     quantize_affine,
 )
 
-from hw_models.choose_qparams import QParamsRule, choose_qparams
 from hw_models.dequantize import dequantize
+from hw_models.dynamic.choose_qparams import QParamsRule, choose_qparams
 from hw_models.errors import NonFiniteError
 from hw_models.formats import FixedFormat
 from hw_models.quantize import quantize

@@ -20,11 +20,11 @@ import torch.ao.quantization.fx._decomposed  # registers torch.ops.quantized_dec
 from torch.nn import functional
 
 from hw_models.add import FloatAdd, MultiplierAdd, add
-from hw_models.avg_pool import avg_pool
 from hw_models.dequantize import dequantize
 from hw_models.float_requantize import FloatBias, FloatBiasKind, float_requantize
 from hw_models.formats import FixedFormat
-from hw_models.max_pool import max_pool
+from hw_models.pools.avg_pool import avg_pool
+from hw_models.pools.max_pool import max_pool
 from hw_models.quantize import quantize
 from hw_models.requantize import requantize
 from hw_models.schemes import FloatScale

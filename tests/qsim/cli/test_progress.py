@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.tree import ROOT
 
-KERNEL = "hw_models.max_pool._max_pool"
+KERNEL = "hw_models.pools.max_pool._max_pool"
 WORK = """
 import numpy as np
 import hw_models

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own convention
 
 import qsim
-from hw_models.avg_pool import avg_pool, divide
+from hw_models.pools.avg_pool import avg_pool, divide
 from qsim import Target
 from qsim.errors import ModelError
 from qsim.executorch import to_edge

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from hw_models.choose_qparams import QParamsRule
-from hw_models.choose_qparams import reference as choose_one
 from hw_models.dequantize import reference as dequantize_one
-from hw_models.dequantize_sums import reference as dequantize_sum
-from hw_models.dequantize_sums import reference_row_first as row_first
-from hw_models.min_max import reference as ends_of
+from hw_models.dynamic.choose_qparams import QParamsRule
+from hw_models.dynamic.choose_qparams import reference as choose_one
+from hw_models.dynamic.dequantize_sums import reference as dequantize_sum
+from hw_models.dynamic.dequantize_sums import reference_row_first as row_first
+from hw_models.dynamic.min_max import reference as ends_of
 from hw_models.quantize import reference as quantize_one
 from qsim.program.program import Program
 from tests.qsim.program.reading import fixed_format

@@ -9,11 +9,11 @@ import numpy as np
 
 import hw_models as hw
 from hw_models.argmax import reference as largest_at
-from hw_models.concat import reference as rescale_one
 from hw_models.extremum import reference as extremum_one
 from hw_models.mean import reference as mean_of
+from hw_models.moves.concat import reference as rescale_one
+from hw_models.moves.pad import reference as pad_line
 from hw_models.mul import reference as mul_one
-from hw_models.pad import reference as pad_line
 from hw_models.prelu import reference as prelu_one
 from hw_models.shift import reference as shift_one
 from hw_models.sub import reference as sub_one

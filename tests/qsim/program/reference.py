@@ -16,14 +16,14 @@ import numpy as np
 import hw_models as hw
 from hw_models.activation import reference as clamp_one
 from hw_models.add import reference as add_one
-from hw_models.avg_pool import reference as average
 from hw_models.bias_add import reference as bias_add_one
 from hw_models.correlation import reference as correlate
+from hw_models.dynamic.linear_groups import reference as in_groups
+from hw_models.dynamic.linear_pairs import reference as multiply_pairs
 from hw_models.formats import signed_bits
 from hw_models.linear import reference as multiply
-from hw_models.linear_groups import reference as in_groups
-from hw_models.linear_pairs import reference as multiply_pairs
 from hw_models.lookup import reference as lookup_one
+from hw_models.pools.avg_pool import reference as average
 from hw_models.requantize import reference as requantize_one
 from hw_models.states.cache_write import reference as write_line
 from hw_models.transposed_correlation import reference as correlate_transposed

@@ -15,7 +15,7 @@ from hw_models.activation import clamp
 from hw_models.bias_add import bias_add
 from hw_models.correlation import correlation
 from hw_models.linear import linear
-from hw_models.max_pool import max_pool
+from hw_models.pools.max_pool import max_pool
 from hw_models.requantize import requantize
 from hw_models.schemes import FixedPoint
 from qsim.errors import InputError, ModelError

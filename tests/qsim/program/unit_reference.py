@@ -10,7 +10,7 @@ import numpy as np
 
 import hw_models as hw
 from hw_models.integer_function import reference as function_one
-from hw_models.layer_norm import reference as norm_row
+from hw_models.norms.layer_norm import reference as norm_row
 from hw_models.rotary import reference as turn
 from qsim.program.program import Program
 from qsim.program.schemes import decode_scheme

@@ -14,7 +14,7 @@ from typing import Any, Final, get_args
 import numpy as np
 
 import hw_models as hw
-from hw_models.choose_qparams import CHOICES
+from hw_models.dynamic.choose_qparams import CHOICES
 from hw_models.float32.functions import FUNCTIONS as FLOAT_FUNCTIONS
 from hw_models.formats import ATS, OVERFLOWS
 from hw_models.quantize import Formula

@@ -12,12 +12,12 @@ from typing import get_args
 import pytest
 
 import hw_models
-from hw_models.choose_qparams import CHOICES
+from hw_models.dynamic.choose_qparams import CHOICES
 from hw_models.quantize import FORMULAS
 from hw_models.schemes import FIXED_REFERENCES
 from qsim.errors import TargetError
 from qsim.program.primitives import PRIMITIVES
-from qsim.target import Correlation, Target, sections
+from qsim.target import Correlation, Target, sections, words
 from qsim.target.load import MAX_BYTES, SHIPPED
 from tests.fresh import ROOT, loaded
 
@@ -183,15 +183,15 @@ def test_has() -> None:
 
 
 def test_names_are_those_of_hw_models() -> None:
-    assert set(get_args(sections.ShiftRounding)) == set(hw_models.ROUNDINGS)
-    assert get_args(sections.FixedRounding) == tuple(FIXED_REFERENCES)
-    assert get_args(sections.Formula) == FORMULAS
-    assert get_args(sections.Choice) == CHOICES
+    assert set(get_args(words.ShiftRounding)) == set(hw_models.ROUNDINGS)
+    assert get_args(words.FixedRounding) == tuple(FIXED_REFERENCES)
+    assert get_args(words.Formula) == FORMULAS
+    assert get_args(words.Choice) == CHOICES
     # linear runs on correlation: see Target.has.
-    assert set(get_args(sections.PrimitiveName)) == set(PRIMITIVES) - {"linear"}
-    for overflow in get_args(sections.Overflow):
-        for order in get_args(sections.Order):
-            for at in get_args(sections.At):
+    assert set(get_args(words.PrimitiveName)) == set(PRIMITIVES) - {"linear"}
+    for overflow in get_args(words.Overflow):
+        for order in get_args(words.Order):
+            for at in get_args(words.At):
                 accumulator = Correlation(20, overflow, at, order).accumulator
                 assert (accumulator.overflow, accumulator.order, accumulator.at) == (
                     overflow,

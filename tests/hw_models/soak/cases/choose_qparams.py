@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import hw_models as hw
-from hw_models.choose_qparams import reference as choose_reference
+from hw_models.dynamic.choose_qparams import reference as choose_reference
 from tests.hw_models.soak.comparing import difference
 from tests.hw_models.soak.drawing import integer, laid_out, pick
 from tests.hw_models.soak.exact import round_ratio

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import hw_models as hw
-from hw_models.concat import reference
+from hw_models.moves.concat import reference
 from tests.hw_models.registers import Held, Registers, of_requantizer
 from tests.hw_models.soak.comparing import Check
 from tests.hw_models.soak.directed import aimed

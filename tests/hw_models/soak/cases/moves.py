@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import hw_models as hw
-from hw_models.gather import reference as gathered
-from hw_models.strided_slice import reference as sliced
+from hw_models.moves.gather import reference as gathered
+from hw_models.moves.strided_slice import reference as sliced
 from tests.hw_models.soak.comparing import difference, ledger_difference
 from tests.hw_models.soak.drawing import CONTAINERS, codes, laid_out, layout_shape, pick
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import hw_models as hw
-from hw_models.pad import reference
+from hw_models.moves.pad import reference
 from tests.hw_models.soak.comparing import difference, ledger_difference
 from tests.hw_models.soak.drawing import CONTAINERS, codes, integer, laid_out, layout_shape, pick
 

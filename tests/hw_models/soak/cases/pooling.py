@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import hw_models as hw
-from hw_models.avg_pool import reference as avg_pool_reference
-from hw_models.max_pool import reference as max_pool_reference
+from hw_models.pools.avg_pool import reference as avg_pool_reference
+from hw_models.pools.max_pool import reference as max_pool_reference
 from tests.hw_models.soak.comparing import difference, element_ledger, ledger_difference
 from tests.hw_models.soak.drawing import (
     CONTAINERS,

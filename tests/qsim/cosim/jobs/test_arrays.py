@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hw_models import FixedFormat
-from hw_models.avg_pool import reference as average
+from hw_models.pools.avg_pool import reference as average
 from hw_models.schemes import FixedPoint, FloatScale, PowerOfTwo
 from qsim.cosim.jobs import conv_engine, correlation
 from qsim.cosim.jobs.makers import job

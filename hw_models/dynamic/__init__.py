@@ -1,0 +1,1 @@
+"""Dynamic quantization: ranges, their parameters, and products scaled at run time."""

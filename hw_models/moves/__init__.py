@@ -1,0 +1,1 @@
+"""What joins, picks and pads codes and computes nothing: one primitive a module."""

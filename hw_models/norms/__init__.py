@@ -1,0 +1,1 @@
+"""Norms of rows and groups, in integers: one primitive a module."""

@@ -1,0 +1,1 @@
+"""Pools over windows: one primitive a module, and the windows that they share."""

@@ -1,0 +1,1 @@
+"""Functions of one value, alone or several in a row; softmax."""

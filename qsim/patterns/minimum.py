@@ -1,7 +1,0 @@
-"""The minimum of two activations, or of one and a constant, that share their parameters."""
-
-from typing import Final
-
-from qsim.patterns.extremum import extremum
-
-PATTERN: Final = extremum("minimum")

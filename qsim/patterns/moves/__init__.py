@@ -1,0 +1,1 @@
+"""What moves codes: shapes, picks, joins, borders, sizes of images."""

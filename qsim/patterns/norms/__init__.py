@@ -1,0 +1,1 @@
+"""Norms: of layers, of groups, of root mean squares."""

@@ -1,0 +1,5 @@
+"""Element-wise operators on two tensors."""
+
+from qsim.patterns.pairs.common import broadcasts
+
+__all__ = ["broadcasts"]

@@ -1,0 +1,1 @@
+"""Pools: what takes one value of every window."""

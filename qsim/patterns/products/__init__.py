@@ -1,0 +1,1 @@
+"""Products with weights and of two tensors; bias and ReLU behind them."""

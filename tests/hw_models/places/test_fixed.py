@@ -46,7 +46,7 @@ def vectors(name):
 
 
 def literal(name):
-    assert name in get_args(sections.FixedRounding)
+    assert name in get_args(words.FixedRounding)
     assert 32 in rules._fixed_widths(name)
 
 

@@ -14,7 +14,7 @@ from hw_models.errors import AccumulatorOverflowError
 from hw_models.formats import HOLDING, OVERFLOWS, RAISING, Accumulator
 from hw_models.products.plan import CorrelationPlan
 from qsim.cosim.jobs.bias_add import overflow_code
-from qsim.target import sections
+from qsim.target import words
 from tests.hw_models.places.asking import in_docs, missing, missing_in_a_copy
 from tests.tree import ROOT
 
@@ -80,7 +80,7 @@ def rtl(name):
 
 
 def literal(name):
-    assert name in get_args(sections.Overflow)
+    assert name in get_args(words.Overflow)
 
 
 PLACES = {

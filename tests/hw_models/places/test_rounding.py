@@ -21,7 +21,7 @@ from hw_models.rounding import (
     round_shift,
 )
 from hw_models.schemes import PowerOfTwo
-from qsim.target import sections
+from qsim.target import words
 from tests.hw_models.places.asking import in_docs, in_module, missing, missing_in_a_copy
 
 VALUES = range(-40, 41)
@@ -115,9 +115,9 @@ def dividing_kernels(name):
 
 
 def literals(name):
-    assert name in get_args(sections.ShiftRounding)
-    assert (name in get_args(sections.DeterministicRounding)) == (name in DETERMINISTIC)
-    assert (name in get_args(sections.DivisionRounding)) == (name in DIVISIONS)
+    assert name in get_args(words.ShiftRounding)
+    assert (name in get_args(words.DeterministicRounding)) == (name in DETERMINISTIC)
+    assert (name in get_args(words.DivisionRounding)) == (name in DIVISIONS)
 
 
 def shifting_rtl(name):

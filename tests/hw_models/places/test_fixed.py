@@ -14,7 +14,7 @@ from hw_models.schemes import FIXED_REFERENCES, FixedPoint
 from hw_models.schemes.fixed_point import FIXED_ROUNDINGS
 from qsim.cosim.jobs.scheme_fields import fixed_code
 from qsim.golden.directed.add_ties import _Rescale
-from qsim.target import rules, sections
+from qsim.target import rules, words
 from tests.hw_models.places.asking import in_docs, missing, missing_in_a_copy
 from tests.tree import ROOT
 

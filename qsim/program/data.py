@@ -10,6 +10,7 @@ import functools
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -104,6 +105,11 @@ class ProgramData:
             raise ModelError(str(error), where=call.where) from None
 
 
+# Constants of Programs that live: one made of another, as for a sequence of another length, shares
+# them. Nobody else's array is, as its owner may write into it.
+_frozen: WeakValueDictionary[int, Array] = WeakValueDictionary()
+
+
 def _freeze(array: Any, name: str) -> Array:
     check_name(name, "a constant's name")
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "iuf":
@@ -111,9 +117,12 @@ def _freeze(array: Any, name: str) -> Array:
         raise ModelError.of(
             f"constant {name!r} must be an array of numbers", str(shown), "integers, fp32"
         )
+    if _frozen.get(id(array)) is array and not array.flags.writeable:
+        return array
     # Compiled kernels and the stream take the machine's own byte order.
     frozen: Array = np.array(array, array.dtype.newbyteorder("="), order="C")
     frozen.setflags(write=False)
+    _frozen[id(frozen)] = frozen
     return frozen
 
 

@@ -146,7 +146,11 @@ def _changes_nothing(node: Node) -> bool:
     name = nodes.operator_name(node)
     if name in _DROPOUTS:
         return nodes.argument(node, 2, "train", False) is False
-    if name in ("view", "reshape") and not nodes.is_float(node):  # what would stay on the host
+    if (
+        node.target is not _aten.view.dtype
+        and name in ("view", "reshape")
+        and not nodes.is_float(node)
+    ):  # what would stay on the host
         return str(nodes.shape(node)) == str(nodes.shape(node.args[0]))
     if name not in _SAME and name not in _CASTS:
         return False

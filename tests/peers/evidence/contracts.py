@@ -17,7 +17,7 @@ import hw_models as hw
 from hw_models.mean import over_count
 from qsim.lowering import QParams
 from qsim.lowering.tables import arithmetic
-from qsim.patterns import softmax as softmaxes
+from qsim.patterns.curves import softmax as softmaxes
 from qsim.target import Target, derive
 from qsim.target.optional import Dynamic, Floats
 

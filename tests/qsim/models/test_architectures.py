@@ -24,7 +24,7 @@ import qsim
 from qsim import Target
 from qsim.errors import ModelError, QsimError
 from qsim.graph import capture
-from qsim.network import hostops
+from qsim.network import hostcall
 from qsim.network.lowered import Lowered
 from qsim.quantizer import Quantized
 from tests.qsim.models.architectures import MODELS, example
@@ -201,22 +201,22 @@ def test_a_row_is_the_same_alone_and_in_a_batch(
     """
     network, x = lowered(name, target), inputs_of(name)
     made: dict[int, Any] = {}
-    run = hostops.run_torch_step
+    run = hostcall.HostCall.__call__
 
-    def keep(attributes: Any, *rest: Any) -> Any:
-        made[id(attributes)] = run(attributes, *rest)
-        return made[id(attributes)]
+    def keep(call: hostcall.HostCall, values: Any) -> Any:
+        made[id(call)] = run(call, values)
+        return made[id(call)]
 
-    monkeypatch.setattr(hostops, "run_torch_step", keep)
+    monkeypatch.setattr(hostcall.HostCall, "__call__", keep)
     whole = network.trace(*x)
     assert len(made) == sum(step.kind == "torch" for step in network.steps)
     for k in range(8):
 
-        def hand_out(attributes: Any, *rest: Any, k: int = k) -> Any:
-            own, batch = run(attributes, *rest), made[id(attributes)]
+        def hand_out(call: hostcall.HostCall, values: Any, k: int = k) -> Any:
+            own, batch = run(call, values), made[id(call)]
             return batch[k : k + 1] if is_row(own, batch) else own
 
-        monkeypatch.setattr(hostops, "run_torch_step", hand_out)
+        monkeypatch.setattr(hostcall.HostCall, "__call__", hand_out)
         alone = [i[k : k + 1] for i in x]
         row, called = network.trace(*alone), leaves(network(*alone))
         assert row.tensors.keys() == whole.tensors.keys()

@@ -63,7 +63,7 @@ def _norms(target: qsim.Target) -> dict[str, list[str]]:
     functions = RMS | LAYER | OTHERS
     model = Fn(lambda _, x: tuple(function(x * 1.5) for function in functions.values())).eval()
     with quiet(), torch.no_grad():
-        graph = simple_graph(capture(model, (X,)).program, target)
+        graph = simple_graph(capture(model, (X,)).program, target)[0]
         for made, wanted in zip(graph(X), model(X), strict=True):
             torch.testing.assert_close(made, wanted, rtol=1e-5, atol=1e-6)
     outputs = list(graph.graph.nodes)[-1].args[0]

@@ -123,6 +123,8 @@ SCENES: Final[Mapping[str, Scene]] = {
             "qsim prove requantize --target tflite",
             "qsim prove requantize --target tflite --model digits",
             "qsim prove add --target q7 --model digits",
+            "qsim prove layer_norm --target integer-transformer",
+            "qsim prove softmax --target integer-transformer",
             "qsim prove requantize --rtl my_rtl/round_shift.sv",
         ),
         elsewhere={

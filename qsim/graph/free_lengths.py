@@ -6,6 +6,7 @@ of size 1 for a constant. Out of an export with a symbolic length all have the s
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 from qsim.errors import ModelError
@@ -14,7 +15,7 @@ from qsim.graph.capturing import exporting
 from qsim.graph.places import place_of_error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     import torch
 
@@ -79,24 +80,32 @@ def _exported(
     # Sizes that differ from one another and from 1, or torch takes one for the other.
     batch = 3 if most == 2 else 2
     sized = resized(tensors, most)
-    given = tuple(torch.cat([x[:1]] * batch) if x.dim() else x for x in sized)
+    given = tuple(
+        torch.cat([x[:1]] * batch) if x.dim() and (index, 0) not in axes else x
+        for index, x in enumerate(sized)
+    )
     try:
         program = torch.export.export(model, given, dynamic_shapes=dims, strict=False)
     except Exception as first:
-        return _fixed_batch(model, sized, dims, first)
+        return _fixed_batch(model, sized, dims, axes, first)
     module: torch.nn.Module = program.module(check_guards=False)
     return module
 
 
 def _fixed_batch(
-    model: torch.nn.Module, inputs: tuple[torch.Tensor, ...], dims: Any, first: Exception
+    model: torch.nn.Module,
+    inputs: tuple[torch.Tensor, ...],
+    dims: Any,
+    axes: Sequence[tuple[int, int]],
+    first: Exception,
 ) -> torch.nn.Module:
     """Export a model that fixes its batch, or say why it fixes its length."""
     import torch
 
     rows = dims[0] if len(dims) == 1 and isinstance(dims[0], tuple) else dims
-    for row in rows:
-        row.pop(0, None)
+    for index, row in enumerate(rows):
+        if (index, 0) not in axes:
+            row.pop(0, None)
     try:
         program = torch.export.export(model, inputs, dynamic_shapes=dims, strict=False)
     except Exception:
@@ -111,6 +120,17 @@ def _fixed_batch(
     return module
 
 
+@contextlib.contextmanager
+def unwritten(module: torch.nn.Module) -> Iterator[None]:
+    """Run a module that may write into its buffers, and leave them as they were."""
+    held = [(buffer, buffer.clone()) for buffer in module.buffers()]
+    try:
+        yield
+    finally:
+        for buffer, before in held:
+            buffer.copy_(before)
+
+
 def _agree(
     model: torch.nn.Module, graph: torch.nn.Module, inputs: tuple[torch.Tensor, ...]
 ) -> bool:
@@ -118,7 +138,8 @@ def _agree(
     from torch.utils import _pytree
 
     def leaves(module: torch.nn.Module) -> list[Any]:
-        return _pytree.tree_leaves(module(*(each.clone() for each in inputs)))
+        with unwritten(module):
+            return _pytree.tree_leaves(module(*(each.clone() for each in inputs)))
 
     return all(
         torch.allclose(a, b, rtol=1e-3, atol=1e-4, equal_nan=True)

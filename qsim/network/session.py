@@ -29,7 +29,8 @@ class Session:
     Attributes:
         network: what it runs.
         batch: samples whose states it holds; None where the model fixes their shapes.
-        steps: how many were run since it began.
+        steps: how many were run since it began; a sequence of any length within bounds counts as
+            many as it is long.
     """
 
     def __init__(self, network: Lowered, batch: int | None = None) -> None:
@@ -140,5 +141,10 @@ class Session:
             # Who gets an output may write into it.
             made[state.value.name] = np.array(value) if name in returned else value
         self._held = made
-        self.steps += 1
+        lengths = self.network.lengths
+        if lengths is None:
+            self.steps += 1
+        else:
+            index, axis = lengths.axes[0]
+            self.steps += arrays[index].shape[axis]
         return values

@@ -81,6 +81,7 @@ def prepare(
         require_outputs(simple)
         several = frozenset(at for at, held in _constants(simple) if not is_single(held))
         if first is not None:
+            _name_as(first, simple)
             _require_same(first, simple)
             for at, held in _constants(simple):
                 if at in first.several:
@@ -139,6 +140,25 @@ def take(
         if per_token:
             graph = in_rows(graph)
         return in_order(drop_unused(graph)), in_order(drop_unused(float_graph)), states
+
+
+def _name_as(first: Prepared, graph: GraphModule) -> None:
+    """Give operators the names of those of another length, where they are the same.
+
+    torch names a reshape after whether it copies, which may depend on the length.
+    """
+    own = [node for node in graph.graph.nodes if node.op != "get_attr"]
+    names = [name for name, _ in first.operators]
+    if [str(node.target) for node in own] != [target for _, target in first.operators]:
+        return
+    constants = {node.name for node in graph.graph.nodes if node.op == "get_attr"}
+    if constants & set(names):
+        return
+    for name in set(names) - {node.name for node in own}:
+        graph.graph._graph_namespace.create_name(name, None)  # noqa: SLF001 - so that it is taken
+    for node, name in zip(own, names, strict=True):
+        node.name = name
+    graph.recompile()
 
 
 def _require_same(first: Prepared, graph: GraphModule) -> None:

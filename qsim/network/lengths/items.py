@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from qsim.network.data import Network
+    from qsim.network.states import State
     from qsim.program import Array, Program
 
 # Where an integer stands: what holds it, its name or number, and the way to it.
@@ -44,7 +45,8 @@ def items(network: Network) -> Iterator[Item]:
         for index, spec in enumerate(specs):
             fixed = [spec.dtype, spec.scale, spec.zero_point, _format(spec.format)]
             yield Item((side, index), fixed, list(spec.shape), f"{side[:-1]} {spec.name!r}")
-    numbers = {spec.name: index for index, spec in enumerate(network.inputs)}
+    read = [*network.inputs, *(state.value for state in network.states)]
+    numbers = {spec.name: index for index, spec in enumerate(read)}
     for step in network.steps:
         for name in step.outputs:
             numbers.setdefault(name, len(numbers))
@@ -53,8 +55,17 @@ def items(network: Network) -> Iterator[Item]:
         ends = [[numbers[name] for name in names] for names in (step.inputs, step.outputs)]
         free = _plain(dict(step.attributes), held, numbers)
         yield Item(("steps", step.name), [step.kind, *ends], free, f"step {step.name!r}")
+    for index, state in enumerate(network.states):
+        yield Item(("states", index), _of_state(state, numbers), None, f"state {state.name!r}")
     for index, program in enumerate(network.programs):
         yield from _of_program(index, program)
+
+
+def _of_state(state: State, numbers: Mapping[str, int]) -> list[Any]:
+    """Return all of a state: what one step leaves, a step of another length reads."""
+    spec, begin = state.value, state.initial
+    kept = [spec.shape, spec.dtype, spec.scale, spec.zero_point, _format(spec.format)]
+    return [state.name, *kept, numbers[state.made], begin.shape, begin.tobytes()]
 
 
 def _of_program(index: int, program: Program) -> Iterator[Item]:

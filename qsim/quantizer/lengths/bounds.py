@@ -81,7 +81,7 @@ def bounds_of(lengths: Lengths | None, model: Any, arguments: Arguments) -> Boun
     tensors = arguments.tensors
     for index, axis in given:
         rank = tensors[index].dim()
-        if not 1 <= axis < rank:
+        if not 1 <= axis < rank and not (axis == 0 and rank == 1 and any(a for _, a in given)):
             zero = "dimension 0 is the batch, free without it" if axis == 0 else f"it has {rank}"
             raise UsageError(
                 f"names dimension {axis} of input {index}, but {zero}",
@@ -120,16 +120,26 @@ def _given(
         raise UsageError(
             f"names {len(rows)} inputs", where="lengths", accepted=f"{len(arguments.tensors)}"
         )
-    found = {}
+    found: dict[tuple[int, int], Any] = {}
     for index, row in enumerate(rows):
         pairs = row.items() if isinstance(row, Mapping) else enumerate(row or ())
         for axis, dim in pairs:
-            if dim is None or isinstance(dim, int) or (axis == 0 and not isinstance(dim, tuple)):
-                continue  # a size that is fixed, or the batch, which is free anyhow
-            found[index, axis] = _dim(dim)
+            if dim is None or isinstance(dim, int):
+                continue  # a size that is fixed
+            found[index, axis] = dim
+    for index, axis in list(found):
+        dim = found[index, axis]
+        if axis == 0 and not isinstance(dim, tuple) and not _is_shared(dim, found):
+            del found[index, axis]  # the batch, which is free anyhow
     if not found:
         raise UsageError("names no dimension", where="lengths", accepted=_ACCEPTED)
-    return found
+    return {place: _dim(dim) for place, dim in found.items()}
+
+
+def _is_shared(dim: Any, found: Mapping[tuple[int, int], Any]) -> bool:
+    """Return whether a Dim of dimension 0 is the length of others: of the positions of tokens."""
+    name = getattr(dim, "__name__", None)
+    return any(axis and getattr(each, "__name__", "") == name for (_, axis), each in found.items())
 
 
 def _names(model: Any, arguments: Arguments) -> list[str]:
@@ -170,12 +180,18 @@ def _of_program(model: Any) -> dict[tuple[int, int], tuple[str, int, int]]:
     if signature is None:
         return {}
     values = {node.name: node.meta.get("val") for node in model.graph.nodes}
+    shapes = [getattr(values.get(name), "shape", ()) for name in signature.user_inputs]
+    lengths = {s.node.expr for shape in shapes for s in shape[1:] if not isinstance(s, int)}
+    # Dimension 0 is the batch, but of positions: one number for each token.
+    positions = {(i, each) for i, s in enumerate(shapes) if len(s) == 1 for each in lengths}
     found = {}
     for index, name in enumerate(signature.user_inputs):
         for axis, size in enumerate(getattr(values.get(name), "shape", ())):
-            if axis == 0 or isinstance(size, int):
+            if isinstance(size, int):
                 continue
             expression = size.node.expr
+            if axis == 0 and (index, expression) not in positions:
+                continue
             limits = model.range_constraints.get(expression)
             upper = None if limits is None else str(limits.upper)
             if upper is None or not upper.isdigit() or int(upper) >= 1 << 20:

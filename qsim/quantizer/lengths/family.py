@@ -111,7 +111,9 @@ class Family:
         import torch
         from torch.utils import _pytree
 
-        with torch.no_grad():
+        from qsim.graph import unwritten
+
+        with torch.no_grad(), unwritten(self._source):
             made = _pytree.tree_leaves(self._source(*self.examples(length)))
         return [each for each in made if each is not None]
 

@@ -17,7 +17,7 @@ import torch
 
 from qsim.graph import nodes
 from qsim.quantizer.passes.constants import add_constant
-from qsim.quantizer.passes.masks import mask_values, stay, table_of
+from qsim.quantizer.passes.masks import RUN_TIME, mask_values, stay, table_of
 from qsim.quantizer.rewriting import insert, replace
 from qsim.registry import Reason
 
@@ -28,11 +28,6 @@ if TYPE_CHECKING:
 
 _aten = torch.ops.aten
 _NEEDED: Final = ("matmul", "softmax", "requantize")
-_RUN_TIME: Final = Reason(
-    "operand",
-    "its mask comes at run time and may hold minus infinity, which no code stands for; "
-    "one that is a constant of the model is added in integers",
-)
 _OPEN: Final = Reason("arguments", "its sizes depend on the input, or it drops weights at random")
 
 
@@ -131,10 +126,10 @@ def _weights(graph: GraphModule, node: Node, scores: Node, target: Target) -> No
             masked = _add(graph, node, _aten.add.Tensor, (scores, term))
             return _add(graph, node, _aten.softmax.int, (masked, -1))
     if floats:
-        masked = stay(_add(graph, node, _aten.add.Tensor, (scores, mask)), _RUN_TIME)
+        masked = stay(_add(graph, node, _aten.add.Tensor, (scores, mask)), RUN_TIME)
     else:
         hidden = _add(graph, node, _aten.logical_not.default, (mask,))
         filled = (scores, hidden, float("-inf"))
-        masked = stay(_add(graph, node, _aten.masked_fill.Scalar, filled), _RUN_TIME)
+        masked = stay(_add(graph, node, _aten.masked_fill.Scalar, filled), RUN_TIME)
     safe = _aten._safe_softmax.default  # noqa: SLF001 - its name
-    return stay(_add(graph, node, safe, (masked, -1)), _RUN_TIME)
+    return stay(_add(graph, node, safe, (masked, -1)), RUN_TIME)

@@ -18,12 +18,12 @@ from qsim.graph import nodes
 from qsim.quantizer.passes.constants import add_constant
 from qsim.quantizer.qparams import choose
 from qsim.quantizer.rewriting import insert, replace
+from qsim.registry import Reason
 
 if TYPE_CHECKING:
     from torch.fx import GraphModule, Node
 
     from qsim.quantizer.observers import ActivationObserver
-    from qsim.registry import Reason
 
 _aten = torch.ops.aten
 _HOST: Final = "qsim_stays"
@@ -40,6 +40,12 @@ HIDDEN: Final = -4096.0
 _FAR: Final = -(2.0**30)
 # How far below the least score a hidden one lies: exp(-12) is 1/160000, less than a 16-bit code.
 _MARGIN: Final = 12.0
+# Why a mask that an input makes is not added in integers, nor the softmax behind it.
+RUN_TIME: Final = Reason(
+    "operand",
+    "its mask comes at run time and may hold minus infinity, which no code stands for; "
+    "one that is a constant of the model is added in integers",
+)
 SOFTMAX: Final = (_aten.softmax.int, _aten._softmax.default)  # noqa: SLF001
 
 

@@ -134,3 +134,17 @@ def test_masks_that_are_no_such_marks_stay_on_the_host() -> None:
     assert "aten._safe_softmax.default" in {h.operator for h in lowered.host_operators}
     soft = _lowered(lambda q, k, m: torch.softmax(_scores(q, k) + _wide(m).float(), -1) @ k, KEYS)
     assert "masked_softmax" not in primitives(soft)
+
+
+@pytest.mark.parametrize("name", ["added", "hides", "taken off"])
+def test_without_the_primitive_mask_and_softmax_stay_in_torch(name: str) -> None:
+    """A scale that reached as far as what hides would leave the scores one code."""
+    function, mask = SPELLED[name]
+    mask = mask[:3]  # a row that shows nothing is another matter
+    net = Net(function).eval()
+    lowered = qsim.lower(qsim.quantize(net, (X[:3], mask), qsim.Target.load("tflite")))
+    host = {each.operator: each.reason for each in lowered.host_operators}
+    assert "its mask comes at run time" in str(host["aten.softmax.int"])
+    with torch.no_grad():
+        far = (lowered(X[:3], mask) - net(X[:3], mask)).abs().max()
+    assert far < 0.06

@@ -1,5 +1,8 @@
 """A pass over masks that an input makes: one form, where the target has a masked softmax.
 
+Where it has a plain one alone, mask and softmax stay in torch: a code for what hides, far below all
+scores, would leave none for the scores themselves.
+
 Models spell them in many ways: bools or numbers added to the scores, counted up, indexed and
 expanded for every sample, with a causal mask inside. All hide an element of the scores where one
 element of an input is 0 (or is not), or always. So they are found by what they compute: the
@@ -18,7 +21,7 @@ from torch.fx import Node
 
 from qsim.graph import nodes
 from qsim.quantizer.passes.constants import add_constant
-from qsim.quantizer.passes.masks import HIDDEN, SOFTMAX, unmarked
+from qsim.quantizer.passes.masks import HIDDEN, RUN_TIME, SOFTMAX, stay, stays, table_of, unmarked
 from qsim.quantizer.passes.written.cone import Cone, cone_of
 from qsim.quantizer.rewriting import insert, replace
 
@@ -53,6 +56,8 @@ class _Found(NamedTuple):
 def masked_softmaxes(graph: GraphModule, target: Target) -> None:
     """Write each softmax of scores that an input masks in the form of ``qsim.graph.masked``."""
     if not target.has("masked_softmax"):
+        if target.has("softmax"):
+            _stay_masked(graph)
         return
     written: dict[tuple[Node, str], Node | None] = {}
     for softmax in list(graph.graph.nodes):
@@ -66,6 +71,28 @@ def masked_softmaxes(graph: GraphModule, target: Target) -> None:
             if hidden is not None:
                 _write(graph, softmax, scores, hidden)
                 break
+
+
+def _stay_masked(graph: GraphModule) -> None:
+    """Keep each softmax in torch whose scores are hidden by what an input makes, and the mask."""
+    for softmax in list(graph.graph.nodes):
+        if softmax.target not in _SOFTMAX or stays(softmax) or not _plain(softmax):
+            continue
+        x: Any = softmax.args[0]
+        for _, mask, hides in _spellings(graph, x):
+            if table_of(mask) is None and (hides in (_true, _false) or _may_hide(graph, mask)):
+                stay(x, RUN_TIME)
+                stay(softmax, RUN_TIME)
+                break
+
+
+def _may_hide(graph: GraphModule, mask: Node) -> bool:
+    """Return whether a number that is added is one that hides, for one of two inputs."""
+    cone = cone_of(graph, mask)
+    if cone is None:
+        return False
+    made = [cone.run(make([2, *cone.sizes]).to(cone.dtype)) for make in (torch.zeros, torch.ones)]
+    return any(each is not None and bool((each.abs() >= -HIDDEN).any()) for each in made)
 
 
 def _plain(softmax: Node) -> bool:

@@ -203,10 +203,13 @@ _MAKERS: Final[Mapping[str, Callable[[Case], Definition]]] = {
     "strided_slice": move,
     "permute": move,
     "gather": move,
+    "embedding": move,
+    "reshape": move,
     "layer_norm": _norm,
     "group_norm": _norm,
     "rms_norm": _norm,
     "softmax": units.softmax,
+    "masked_softmax": units.softmax,
     "integer_function": units.integer_function,
     "rotary": units.rotary,
 }

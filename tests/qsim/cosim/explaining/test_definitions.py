@@ -113,6 +113,9 @@ def moves() -> Iterator[tuple[str, Case]]:
     where = (np.array([3, 0, 0]), FixedFormat(32))
     picked = {"x": x, "indices": where}
     yield "gather", one.made("gather", {"axis": -1}, picked, one.INT8, (2, 3, 3))
+    read = {"table": x, "indices": (np.array([[1, 0], [1, 1]]), FixedFormat(64))}
+    yield "embedding", one.made("embedding", {}, read, one.INT8, (2, 2, 3, 4))
+    yield "reshape", one.made("reshape", {"shape": [-1, 6]}, {"x": x}, one.INT8, (4, 6))
 
 
 def without_floats() -> Iterator[tuple[str, Case]]:
@@ -126,6 +129,8 @@ def without_floats() -> Iterator[tuple[str, Case]]:
     for rounding in ("floor", "half_up"):
         scheme = IbertSoftmax.from_scale(0.06, 1.0, rounding)
         yield f"softmax {rounding}", units.softmax(x.reshape(2, 4), scheme)
+    mask = np.array([[0, 1, 1, 0], [0] * 4])
+    yield "masked", units.masked(x.reshape(2, 4), mask, IbertSoftmax.from_scale(0.06))
     yield "one code", units.softmax([[5]], IbertSoftmax.from_scale(0.06))
     cos, sin = hw.rotary_tables(2, 4)
     for pairing, scheme in (("half", PowerOfTwo(14, "stochastic", 3)), ("interleaved", HALVED)):

@@ -73,6 +73,11 @@ MOVE: tuple[Parameters, ...] = (
     {"CODE_W": 2, "ADDRESS_W": 4, "TABLE_W": 4, "VALUE_W": 4},
     {"CODE_W": 32, "ADDRESS_W": 20, "DIMENSIONS": 1, "VALUE_W": 32},
 )
+CACHE_WRITE: tuple[Parameters, ...] = (
+    {},
+    {"CODE_W": 2, "ADDRESS_W": 4, "POSITION_W": 5, "VALUE_W": 5},
+    {"CODE_W": 32, "ADDRESS_W": 20, "POSITION_W": 16, "VALUE_W": 32},
+)
 NORM: tuple[Parameters, ...] = (
     {},
     {"CENTRED": 0, "ROOT_BITS": 30, "GUARD": 0, "ROW_W": 12, "ZX_W": 17},
@@ -116,6 +121,7 @@ TOPS: dict[str, tuple[str, tuple[Parameters, ...]]] = {
     "max_pool": ("pool", MAX_POOL),
     "avg_pool": ("pool", AVG_POOL),
     "move": ("move", MOVE),
+    "cache_write": ("cache_write", CACHE_WRITE),
     "norm": ("norm", NORM),
     "softmax": ("softmax", SOFTMAX),
     "integer_function": ("integer_function", INTEGER_FUNCTION),

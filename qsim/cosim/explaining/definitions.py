@@ -14,7 +14,7 @@ import numpy as np
 
 from qsim.cosim.explaining import units
 from qsim.cosim.explaining.definition import Definition
-from qsim.cosim.explaining.moves import move
+from qsim.cosim.explaining.moves import cache_write, move
 from qsim.cosim.explaining.norms import norm
 from qsim.cosim.explaining.schemes import NUMBERS, one_channel
 
@@ -205,6 +205,7 @@ _MAKERS: Final[Mapping[str, Callable[[Case], Definition]]] = {
     "gather": move,
     "embedding": move,
     "reshape": move,
+    "cache_write": cache_write,
     "layer_norm": _norm,
     "group_norm": _norm,
     "rms_norm": _norm,

@@ -1,4 +1,4 @@
-"""The definition of what move.sv computes: which code an element of the result is.
+"""The definitions of move.sv and cache_write.sv: which code an element of the result is.
 
 No beat says what such an element is made of; its index does. So the fields here are the index,
 ``i0`` of the outermost dimension, and the steps lead from it to the code that is read.
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from qsim.cosim.explaining.definition import Definition
+from qsim.cosim.jobs.cache_write import positions
 from qsim.cosim.jobs.reading import source
 
 if TYPE_CHECKING:
@@ -50,6 +51,31 @@ def move(case: Case) -> Definition:
         place = step(place, "address", "in C order")
         table: Any = Table(codes) if isinstance(place, Traced) else codes
         return step(table[place], "code", "of x")
+
+    return Definition(names, compute)
+
+
+def cache_write(case: Case) -> Definition:
+    """Return the definition of a cache after a write: a code of the last row there, or its own."""
+    attributes: Any = case.attributes
+    cache, rows = case.operands["cache"], case.operands["rows"]
+    axis = attributes["axis"] % cache.ndim
+    names = tuple(f"i{d}" for d in range(cache.ndim))
+    places = [at % cache.shape[axis] for at in positions(case)]
+
+    def compute(values: Values, select: Callable[[Any, Any, Any], Any]) -> Any:
+        from hw_models.tracing import Table, Traced, step
+
+        del select
+        index = [values[name][0] for name in names]
+        written = [j for j, place in enumerate(places) if place == int(index[axis])]
+        source, name = (rows, "rows") if written else (cache, "cache")
+        if written:
+            index[axis] = step(index[axis] - int(index[axis]) + written[-1], "row", "written here")
+        place = step(_place(index, source.shape), "address", "in C order")
+        codes = np.ascontiguousarray(source).reshape(-1).tolist()
+        table: Any = Table(codes) if isinstance(place, Traced) else codes
+        return step(table[place], "code", f"of {name}")
 
     return Definition(names, compute)
 

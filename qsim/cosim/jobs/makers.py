@@ -36,6 +36,7 @@ _MAKERS: Final[Mapping[str, tuple[str, str]]] = {
     "gather": ("move", "job"),
     "embedding": ("move", "job"),
     "reshape": ("move", "job"),
+    "cache_write": ("cache_write", "job"),
     "layer_norm": ("norm", "job"),
     "group_norm": ("norm", "job"),
     "rms_norm": ("norm", "job"),
@@ -46,10 +47,10 @@ _MAKERS: Final[Mapping[str, tuple[str, str]]] = {
 }
 # RTL of somebody else gets the codes alone: what is written into move.sv is that module's own. Of a
 # norm it gets our beats, as packets of rows; of others the numbers of every scheme by their own
-# names. Of embedding and masked_softmax it gets none.
+# names. Of embedding, masked_softmax and cache_write it gets none.
 _MOVES: Final = ("strided_slice", "permute", "gather", "embedding", "reshape")
 _NORMS: Final = ("layer_norm", "group_norm", "rms_norm")
-_THEIRS: Final = frozenset({*_MOVES, *_NORMS, "softmax", "masked_softmax"})
+_THEIRS: Final = frozenset({*_MOVES, *_NORMS, "softmax", "masked_softmax", "cache_write"})
 
 
 def has_rtl(primitive: str) -> bool:

@@ -115,6 +115,7 @@ def moves() -> Iterator[tuple[str, Case]]:
     yield "gather", one.made("gather", {"axis": -1}, picked, one.INT8, (2, 3, 3))
     read = {"table": x, "indices": (np.array([[1, 0], [1, 1]]), FixedFormat(64))}
     yield "embedding", one.made("embedding", {}, read, one.INT8, (2, 2, 3, 4))
+    yield "cache_write", arrays.cache_write((2, 4, 3), [5, 2, -3], 1, ring=True)
     yield "reshape", one.made("reshape", {"shape": [-1, 6]}, {"x": x}, one.INT8, (4, 6))
 
 

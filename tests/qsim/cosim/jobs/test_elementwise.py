@@ -228,7 +228,6 @@ def test_every_primitive_has_rtl_or_is_said_to_have_none() -> None:
         *("transposed_correlation", "resize", "resize_scaled", "interpolate"),
         *("min_max", "choose_scale", "choose_zero_point", "quantize", "dequantize"),
         *("dequantize_sums", "linear_pairs", "linear_groups"),
-        "cache_write",
         *("float_add", "float_mul", "float_function", "float_softmax", "float_layer_norm"),
         *("float_matmul", "dynamic_matmul"),
     }

@@ -97,6 +97,11 @@ INTEGER_FUNCTION: tuple[Parameters, ...] = (
     {"KIND": 2, "IN_W": 16, "IN_SIGNED": 0, "OUT_W": 32, "SCHEME": 2, "ROUNDING": 11},
     {"KIND": 3, "IN_W": 1, "OUT_W": 1, "SCHEME": 7, "ZI_W": 2},
 )
+MUL: tuple[Parameters, ...] = (
+    {},
+    {"IN_W": 16, "IN_SIGNED": 0, "ZX_W": 18, "ACC_W": 38, "SCHEME": 2, "ROUNDING": 11, "ZI_W": 34},
+    {"IN_W": 32, "ZX_W": 33, "ACC_W": 64, "SCHEME": 7, "ADD_W": 48},
+)
 ROTARY: tuple[Parameters, ...] = (
     {},
     {"IN_W": 16, "IN_SIGNED": 0, "ZX_W": 18, "TURN_W": 32, "ROUNDING": 11, "ZI_W": 34},
@@ -125,6 +130,7 @@ TOPS: dict[str, tuple[str, tuple[Parameters, ...]]] = {
     "norm": ("norm", NORM),
     "softmax": ("softmax", SOFTMAX),
     "integer_function": ("integer_function", INTEGER_FUNCTION),
+    "mul": ("mul", MUL),
     "rotary": ("rotary", ROTARY),
     "conv_engine": ("conv_engine", CONV_ENGINE),
 }

@@ -12,7 +12,6 @@ import numpy as np
 
 from qsim.cosim.explaining.definition import Definition
 from qsim.cosim.jobs.cache_write import positions
-from qsim.cosim.jobs.reading import source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -32,7 +31,7 @@ def index_of(job: Job, beat: int) -> dict[str, list[int]]:
 
 def move(case: Case) -> Definition:
     """Return the definition of a move that reads its operand in another order."""
-    x = source(case)
+    x = next(iter(case.operands.values()))  # of an embedding its table
     codes = np.ascontiguousarray(x).reshape(-1).tolist()
     names = tuple(f"i{d}" for d in range(case.expected.ndim))
     attributes: Any = case.attributes
@@ -107,8 +106,6 @@ def _positions(case: Case, index: list[Any]) -> list[Any]:
             at = _place(index[:rank], case.operands["indices"].shape)
             listed: Any = Table(rows) if isinstance(at, Traced) else rows
             return [listed[at], *index[rank:]]
-        case "reshape":
-            return [_place(index, case.expected.shape)]
         case _:
             lists = zip(attributes["starts"], attributes["steps"], index, strict=True)
             return [start + step * i for start, step, i in lists]

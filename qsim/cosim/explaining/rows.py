@@ -21,6 +21,8 @@ def row_of(job: Job, beat: int) -> dict[str, list[int]]:
     rows = np.flatnonzero(owner == owner[beat])
     held = job.unit.inputs.unpack(job.beats[rows])
     place = int(np.flatnonzero(rows == beat)[0])
-    listed = {name: held[name][:, 0].tolist() for name in ("x", MARKS) if name in held}
+    listed: dict[str, list[int]] = {
+        name: held[name][:, 0].tolist() for name in ("x", MARKS) if name in held
+    }
     own = {name: [int(values[place, 0])] for name, values in held.items() if name not in listed}
     return {**listed, PLACE: [place], **own}

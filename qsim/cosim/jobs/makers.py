@@ -1,7 +1,8 @@
 """Which RTL serves a primitive, and the beats of a call on it.
 
-What a target computes in float32, or has no module for, has no RTL, and asking for it is an error
-that says so. RTL of somebody else may have it: ``bindable`` makes beats for every primitive.
+What is computed in float32, what moves no code (reshape) and what has no module here has no RTL,
+and asking for it is an error that says so. RTL of somebody else may have it: ``bindable`` makes
+beats for every primitive.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ _MAKERS: Final[Mapping[str, tuple[str, str]]] = {
     "bias_add": ("bias_add", "job"),
     "requantize": ("requantize", "job"),
     "add": ("add", "job"),
+    "mul": ("mul", "job"),
+    "concat": ("concat", "job"),
     "clamp": ("requantize", "clamp_job"),
     "lookup": ("lookup", "job"),
     "max_pool": ("pool", "job"),
@@ -35,7 +38,6 @@ _MAKERS: Final[Mapping[str, tuple[str, str]]] = {
     "permute": ("move", "job"),
     "gather": ("move", "job"),
     "embedding": ("move", "job"),
-    "reshape": ("move", "job"),
     "cache_write": ("cache_write", "job"),
     "layer_norm": ("norm", "job"),
     "group_norm": ("norm", "job"),
@@ -48,9 +50,11 @@ _MAKERS: Final[Mapping[str, tuple[str, str]]] = {
 # RTL of somebody else gets the codes alone: what is written into move.sv is that module's own. Of a
 # norm it gets our beats, as packets of rows; of others the numbers of every scheme by their own
 # names. Of embedding, masked_softmax and cache_write it gets none.
-_MOVES: Final = ("strided_slice", "permute", "gather", "embedding", "reshape")
+_MOVES: Final = ("strided_slice", "permute", "gather", "embedding")
 _NORMS: Final = ("layer_norm", "group_norm", "rms_norm")
-_THEIRS: Final = frozenset({*_MOVES, *_NORMS, "softmax", "masked_softmax", "cache_write"})
+_THEIRS: Final = frozenset(
+    {*_MOVES, *_NORMS, "softmax", "masked_softmax", "cache_write", "mul", "concat"}
+)
 
 
 def has_rtl(primitive: str) -> bool:

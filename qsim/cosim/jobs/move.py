@@ -1,4 +1,4 @@
-"""Jobs of strided_slice, permute, gather, embedding and reshape: a tensor is written, then read.
+"""Jobs of strided_slice, permute, gather and embedding: a tensor is written, then read.
 
 All run on move.sv. For every sample (or for the whole tensor, where samples mix) its codes are
 written, for the first one positions and registers too; then comes START. Of an embedding the tensor

@@ -117,8 +117,6 @@ def reading(case: Case) -> Reading:
             rows: Array = case.operands["indices"].reshape(-1)
             found = tuple(int(row) for row in rows)
             return Reading((len(found), *x.shape[1:]), tuple(pitches), 0, 0, found)
-        case "reshape":
-            return Reading(sizes, tuple(math.prod(sizes[d + 1 :]) for d in range(len(sizes))))
         case _:
             starts = zip(attributes["starts"], pitches, strict=True)
             steps = zip(attributes["steps"], pitches, strict=True)

@@ -67,20 +67,6 @@ CASES = {
     "of 16 bits": permuted((1, 3, 4), (0, 2, 1), FixedFormat(16)),
     "eight dimensions": permuted((2, 1, 2, 3, 1, 2, 2, 2), (0, 1, 3, 2, 4, 6, 7, 5)),
     "no dimension": permuted((), ()),
-    "reshape": make.made(
-        "reshape",
-        {"shape": [-1, 6, 4]},
-        {"x": (np.arange(48).reshape(2, 4, 6), make.INT8)},
-        make.INT8,
-        (2, 6, 4),
-    ),
-    "reshape of samples": make.made(
-        "reshape",
-        {"shape": [4, 6]},
-        {"x": (np.arange(24).reshape(2, 3, 4), make.INT8)},
-        make.INT8,
-        (4, 6),
-    ),
 }
 
 

@@ -233,7 +233,7 @@ def _not_served(case: Call, settings: Settings) -> str:
         serves = settings.dut.serves
         return "" if case.primitive in serves else f"the design computes {', '.join(serves)}"
     if not jobs.has_rtl(case.primitive):
-        moves = case.primitive in ("reshape", "concat", "pad")
+        moves = case.primitive in ("reshape", "pad")
         return f"no RTL for {case.primitive}{': it only moves codes' if moves else ''}"
     return ""
 

@@ -1,7 +1,8 @@
 // Moves of codes: a tensor is written into a memory and read in another order.
 //
 // Real meaning: strided slice (a part, every n-th, backward, one element many times), permutation of
-// dimensions, gather at constant positions along one dimension. No code changes.
+// dimensions, gather at constant positions along one dimension, rows of a table (an embedding) at
+// positions that are written before each read. No code changes.
 //
 // Integer formula, for each index (i_0, ..., i_last) of the result, in C order:
 //   y = codes[(base + sum over d of k_d * stride[d]) mod 2**ADDRESS_W]

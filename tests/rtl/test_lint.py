@@ -73,6 +73,11 @@ MOVE: tuple[Parameters, ...] = (
     {"CODE_W": 2, "ADDRESS_W": 4, "TABLE_W": 4, "VALUE_W": 4},
     {"CODE_W": 32, "ADDRESS_W": 20, "DIMENSIONS": 1, "VALUE_W": 32},
 )
+CACHE_WRITE: tuple[Parameters, ...] = (
+    {},
+    {"CODE_W": 2, "ADDRESS_W": 4, "POSITION_W": 5, "VALUE_W": 5},
+    {"CODE_W": 32, "ADDRESS_W": 20, "POSITION_W": 16, "VALUE_W": 32},
+)
 NORM: tuple[Parameters, ...] = (
     {},
     {"CENTRED": 0, "ROOT_BITS": 30, "GUARD": 0, "ROW_W": 12, "ZX_W": 17},
@@ -91,6 +96,11 @@ INTEGER_FUNCTION: tuple[Parameters, ...] = (
     *({"KIND": kind} for kind in range(6)),
     {"KIND": 2, "IN_W": 16, "IN_SIGNED": 0, "OUT_W": 32, "SCHEME": 2, "ROUNDING": 11},
     {"KIND": 3, "IN_W": 1, "OUT_W": 1, "SCHEME": 7, "ZI_W": 2},
+)
+MUL: tuple[Parameters, ...] = (
+    {},
+    {"IN_W": 16, "IN_SIGNED": 0, "ZX_W": 18, "ACC_W": 38, "SCHEME": 2, "ROUNDING": 11, "ZI_W": 34},
+    {"IN_W": 32, "ZX_W": 33, "ACC_W": 64, "SCHEME": 7, "ADD_W": 48},
 )
 ROTARY: tuple[Parameters, ...] = (
     {},
@@ -116,9 +126,11 @@ TOPS: dict[str, tuple[str, tuple[Parameters, ...]]] = {
     "max_pool": ("pool", MAX_POOL),
     "avg_pool": ("pool", AVG_POOL),
     "move": ("move", MOVE),
+    "cache_write": ("cache_write", CACHE_WRITE),
     "norm": ("norm", NORM),
     "softmax": ("softmax", SOFTMAX),
     "integer_function": ("integer_function", INTEGER_FUNCTION),
+    "mul": ("mul", MUL),
     "rotary": ("rotary", ROTARY),
     "conv_engine": ("conv_engine", CONV_ENGINE),
 }

@@ -53,7 +53,7 @@ CASES = [
     ),
     *(
         mode
-        for module in ("integer_function", "rotary")
+        for module in ("integer_function", "rotary", "mul")
         for mode in (Mode(module, "SCHEME", 8), Mode(module, "ROUNDING", 12, POWER_OF_TWO))
     ),
     Mode("integer_function_core", "KIND", 6),

@@ -14,9 +14,10 @@ import numpy as np
 
 from qsim.cosim.explaining import units
 from qsim.cosim.explaining.definition import Definition
-from qsim.cosim.explaining.moves import move
+from qsim.cosim.explaining.moves import cache_write, move
 from qsim.cosim.explaining.norms import norm
 from qsim.cosim.explaining.schemes import NUMBERS, one_channel
+from qsim.cosim.jobs.concat import schemes_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -41,7 +42,8 @@ def _requantize(case: Case) -> Definition:
     from qsim.program import decode_scheme
 
     attributes: Any = case.attributes
-    scheme = decode_scheme(attributes["scheme"], case.constants)
+    concat = case.primitive == "concat"
+    scheme = schemes_of(case)[0] if concat else decode_scheme(attributes["scheme"], case.constants)
     output = case.codes["output"]
     one = functools.lru_cache(maxsize=1 << 12)(functools.partial(one_channel, scheme))
 
@@ -97,6 +99,27 @@ def _add(case: Case) -> Definition:
         return reference(
             values["a"][0], values["b"][0], one(**numbers), **points, output=output,
             clamp=_limits(values), draw=values.get("draw", (0,))[0], select=select,
+        )  # fmt: skip
+
+    return Definition(("a", "b", "draw"), compute)
+
+
+def _mul(case: Case) -> Definition:
+    from hw_models.requantize import reference
+    from hw_models.tracing import step
+    from qsim.program import decode_scheme
+
+    attributes: Any = case.attributes
+    scheme = decode_scheme(attributes["scheme"], case.constants)
+    output = case.codes["output"]
+
+    def compute(values: Values, select: Callable[[Any, Any, Any], Any]) -> Any:
+        a, b = (values[name][0] - values[f"{name}_zero_point"][0] for name in ("a", "b"))
+        numbers = {name: values[name][0] for name in NUMBERS if name in values}
+        return reference(
+            step(a * b, "product"), one_channel(scheme, **numbers), values["zero_point"][0],
+            output, _limits(values), values["offset"][0], draw=values.get("draw", (0,))[0],
+            select=select,
         )  # fmt: skip
 
     return Definition(("a", "b", "draw"), compute)
@@ -191,6 +214,8 @@ def _norm(case: Case) -> Definition:
 
 _MAKERS: Final[Mapping[str, Callable[[Case], Definition]]] = {
     "requantize": _requantize,
+    "mul": _mul,
+    "concat": _requantize,
     "clamp": _clamp,
     "bias_add": _bias_add,
     "add": _add,
@@ -203,10 +228,13 @@ _MAKERS: Final[Mapping[str, Callable[[Case], Definition]]] = {
     "strided_slice": move,
     "permute": move,
     "gather": move,
+    "embedding": move,
+    "cache_write": cache_write,
     "layer_norm": _norm,
     "group_norm": _norm,
     "rms_norm": _norm,
     "softmax": units.softmax,
+    "masked_softmax": units.softmax,
     "integer_function": units.integer_function,
     "rotary": units.rotary,
 }

@@ -22,7 +22,7 @@ _PLACES: Final = ("ADDRESS_W", "ROW_W", "LENGTH_W")
 
 def values_of(job: Job, beat: int, lane: int) -> dict[str, list[int]]:
     """Return what each field held of which a lane of an output beat was made, beat after beat."""
-    if job.unit.module == "move":
+    if job.unit.module in ("move", "cache_write"):
         return index_of(job, beat)
     if job.unit.module in ("norm", "softmax"):
         return row_of(job, beat)

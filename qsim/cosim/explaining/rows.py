@@ -11,6 +11,7 @@ from qsim.cosim.jobs import packets
 if TYPE_CHECKING:
     from qsim.cosim.jobs import Job
 
+MARKS: Final = "shown"  # beside each code of a row: whether it counts
 PLACE: Final = "place"  # of a code in its row or pair: no field has it
 
 
@@ -20,5 +21,8 @@ def row_of(job: Job, beat: int) -> dict[str, list[int]]:
     rows = np.flatnonzero(owner == owner[beat])
     held = job.unit.inputs.unpack(job.beats[rows])
     place = int(np.flatnonzero(rows == beat)[0])
-    own = {name: [int(values[place, 0])] for name, values in held.items() if name != "x"}
-    return {"x": held["x"][:, 0].tolist(), PLACE: [place], **own}
+    listed: dict[str, list[int]] = {
+        name: held[name][:, 0].tolist() for name in ("x", MARKS) if name in held
+    }
+    own = {name: [int(values[place, 0])] for name, values in held.items() if name not in listed}
+    return {**listed, PLACE: [place], **own}

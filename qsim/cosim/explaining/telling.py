@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 # Of these a result is made of more than its own beat or lane.
-_OF_SEVERAL: Final = ("move", "norm", "softmax", "rotary")
+_OF_SEVERAL: Final = ("move", "cache_write", "norm", "softmax", "rotary")
 
 
 def explain(

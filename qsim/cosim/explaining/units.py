@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from qsim.cosim.explaining.definition import Definition
-from qsim.cosim.explaining.rows import PLACE
+from qsim.cosim.explaining.rows import MARKS, PLACE
 from qsim.cosim.explaining.schemes import NUMBERS, one_channel
 
 if TYPE_CHECKING:
@@ -35,11 +35,15 @@ def softmax(case: Case) -> Definition:
         names = ("ln2", "b", "one", "left_shift")
         made = replace(scheme.exponential, **{name: values[name][0] for name in names})
         own = IbertSoftmax(made, scheme.rounding)
-        row = [int(x) for x in values["x"]]
+        marks = values.get(MARKS, [1] * len(values["x"]))
+        seen = [x for x, mark in zip(values["x"], marks, strict=True) if mark]
+        x = values["x"][values[PLACE][0]]
+        if not marks[values[PLACE][0]]:
+            return step(_told("hidden", output.min, x), "y")
+        row = [int(x) for x in seen]
         top = max(row)
         total = sum(own.term(x - top) for x in row)
-        x = values["x"][values[PLACE][0]]
-        largest = step(_told("max", top, *values["x"]), "largest")
+        largest = step(_told("max", top, *seen), "largest")
         difference = step(x - largest, "difference")
         term = step(_told("exponential", own.term(int(difference)), difference), "term")
         every = step(_told("sum_of_exponentials", total, largest), "total")

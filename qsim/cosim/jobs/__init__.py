@@ -2,9 +2,9 @@
 
 ``job`` makes them of any primitive that has RTL, ``bindable`` of the others too. Modules that are
 used by their own names, with ``unit`` and ``job`` of one primitive each: ``add``, ``bias_add``,
-``correlation``, ``integer_function``, ``lookup``, ``move``, ``norm``, ``pool``, ``requantize``,
-``rotary``, ``softmax``, and ``conv_engine`` for whole layers (it loads Numba). ``scheme_fields``
-has the requantizers as RTL takes them.
+``cache_write``, ``concat``, ``correlation``, ``integer_function``, ``lookup``, ``move``, ``mul``,
+``norm``, ``pool``, ``requantize``, ``rotary``, ``softmax``, and ``conv_engine`` for whole layers
+(it loads Numba). ``scheme_fields`` has the requantizers as RTL takes them.
 """
 
 from __future__ import annotations

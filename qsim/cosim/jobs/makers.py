@@ -1,8 +1,8 @@
 """Which RTL serves a primitive, and the beats of a call on it.
 
-A target that reshapes, joins or counts in float32 does that without these modules: such calls
-have no RTL, and asking for it is an error that says so. RTL of somebody else may have it:
-``bindable`` makes beats for every primitive.
+What is computed in float32, what moves no code (reshape) and what has no module here has no RTL,
+and asking for it is an error that says so. RTL of somebody else may have it: ``bindable`` makes
+beats for every primitive.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ _MAKERS: Final[Mapping[str, tuple[str, str]]] = {
     "bias_add": ("bias_add", "job"),
     "requantize": ("requantize", "job"),
     "add": ("add", "job"),
+    "mul": ("mul", "job"),
+    "concat": ("concat", "job"),
     "clamp": ("requantize", "clamp_job"),
     "lookup": ("lookup", "job"),
     "max_pool": ("pool", "job"),
@@ -35,18 +37,24 @@ _MAKERS: Final[Mapping[str, tuple[str, str]]] = {
     "strided_slice": ("move", "job"),
     "permute": ("move", "job"),
     "gather": ("move", "job"),
+    "embedding": ("move", "job"),
+    "cache_write": ("cache_write", "job"),
     "layer_norm": ("norm", "job"),
     "group_norm": ("norm", "job"),
     "rms_norm": ("norm", "job"),
     "softmax": ("softmax", "job"),
+    "masked_softmax": ("softmax", "job"),
     "integer_function": ("integer_function", "job"),
     "rotary": ("rotary", "job"),
 }
 # RTL of somebody else gets the codes alone: what is written into move.sv is that module's own. Of a
-# norm it gets our beats, as packets of rows; of softmax the numbers of every scheme by their own
-# names.
-_MOVES: Final = ("strided_slice", "permute", "gather")
-_PACKETS: Final = frozenset({*_MOVES, "layer_norm", "group_norm", "rms_norm", "softmax"})
+# norm it gets our beats, as packets of rows; of others the numbers of every scheme by their own
+# names. Of embedding, masked_softmax and cache_write it gets none.
+_MOVES: Final = ("strided_slice", "permute", "gather", "embedding")
+_NORMS: Final = ("layer_norm", "group_norm", "rms_norm")
+_THEIRS: Final = frozenset(
+    {*_MOVES, *_NORMS, "softmax", "masked_softmax", "cache_write", "mul", "concat"}
+)
 
 
 def has_rtl(primitive: str) -> bool:
@@ -87,7 +95,7 @@ def bindable(case: Case, target: Target) -> Job:
     Raises:
         UsageError: there are no beats for the call; see ``generic``.
     """
-    if case.primitive not in _MAKERS or case.primitive in _PACKETS:
+    if case.primitive not in _MAKERS or case.primitive in _THEIRS:
         return generic.job(case, target)
     try:
         return job(case, target)

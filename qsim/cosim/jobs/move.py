@@ -1,7 +1,9 @@
-"""Jobs of strided_slice, permute and gather: a tensor is written, then read in another order.
+"""Jobs of strided_slice, permute, gather and embedding: a tensor is written, then read.
 
-All three run on move.sv. For every sample (or for the whole tensor, where samples mix) its codes
-are written, for the first one positions and registers too; then comes START.
+All run on move.sv. For every sample (or for the whole tensor, where samples mix) its codes are
+written, for the first one positions and registers too; then comes START. Of an embedding the tensor
+is the table, and each row of its indices is a run of its own on the table that is there: positions
+are written again, codes are not.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import numpy as np
 from qsim.cosim.jobs.beats import Field, Layout
 from qsim.cosim.jobs.elementwise import no_rtl, rows_end
 from qsim.cosim.jobs.operands import width_of
-from qsim.cosim.jobs.reading import apart, reading, samples
+from qsim.cosim.jobs.reading import apart, reading, samples, source
 from qsim.cosim.jobs.unit import Job, Unit
 from qsim.errors import UsageError
 
@@ -61,7 +63,7 @@ def _sample(case: Case) -> Reading:
 
 
 def _unit(case: Case, target: Target, sample: Reading) -> Unit:
-    x = case.operands["x"]
+    x = source(case)
     most = max(x.size // samples(case), *sample.sizes, 1)
     room = next((bits for bits in _ADDRESS_BITS if most <= 1 << bits), None)
     if room is None:
@@ -70,7 +72,7 @@ def _unit(case: Case, target: Target, sample: Reading) -> Unit:
             accepted=f"at most {1 << _ADDRESS_BITS[-1]}",
         )
     table = next(bits for bits in _ADDRESS_BITS if len(sample.positions) <= 1 << bits)
-    codes = width_of((target.input.format, case.codes["x"]), [x])
+    codes = width_of((target.input.format, case.codes["output"]), [x])
     parameters = {
         "CODE_W": codes.bits,
         "ADDRESS_W": room,
@@ -95,12 +97,9 @@ def job(case: Case, target: Target) -> Job:
     """
     sample = _sample(case)
     served = _unit(case, target, sample)
-    x, y = case.operands["x"], np.ascontiguousarray(case.expected).reshape(-1)
-    count = samples(case)
-    codes = np.ascontiguousarray(x).reshape(count, -1).astype(np.int64)
-    written = _registers(served, sample)
-    runs = [_run(served, each, written[: 0 if n else None]) for n, each in enumerate(codes)]
-    beats = np.concatenate(runs)
+    y = np.ascontiguousarray(case.expected).reshape(-1)
+    runs = _reads(case, served) if case.primitive == "embedding" else _moves(case, served, sample)
+    beats, count = np.concatenate(runs), len(runs)
     kind = served.inputs.unpack(beats)["kind"][:, 0]
     return Job(
         name=case.name,
@@ -115,6 +114,29 @@ def job(case: Case, target: Target) -> Job:
         element=np.arange(y.size, dtype=np.int64)[:, None],
         shape=case.expected.shape,
     )
+
+
+def _moves(case: Case, served: Unit, sample: Reading) -> list[Words]:
+    """Return the beats of every sample: its codes, of the first one the registers, and START."""
+    codes = np.ascontiguousarray(source(case)).reshape(samples(case), -1).astype(np.int64)
+    written = _registers(served, sample)
+    return [_run(served, each, written[: 0 if n else None]) for n, each in enumerate(codes)]
+
+
+def _reads(case: Case, served: Unit) -> list[Words]:
+    """Return the beats of every row of indices: only the first one's write table and registers."""
+    indices = case.operands["indices"]
+    rows = indices.reshape(-1, indices.shape[-1] if indices.ndim else 1).astype(np.int64)
+    whole = reading(case).at_most(DIMENSIONS)
+    sizes, first = (rows.shape[1], *whole.sizes[1:]), tuple(rows[0].tolist())
+    written = _registers(served, replace(whole, sizes=sizes, positions=first))
+    table = np.ascontiguousarray(source(case)).reshape(-1).astype(np.int64)
+    places = np.arange(rows.shape[1])
+    again = [
+        served.inputs.pack({"kind": _POSITION, "address": places, "value": row}, row.size)
+        for row in rows[1:]
+    ]
+    return [_run(served, table, written), *(_run(served, table[:0], each) for each in again)]
 
 
 def _registers(served: Unit, sample: Reading) -> Words:

@@ -72,7 +72,9 @@ class Reading:
 
 def apart(case: Case) -> bool:
     """Return whether each sample of a move's result is made of the same sample of its operand."""
-    x, attributes = case.operands["x"], _attributes(case)
+    if case.primitive == "embedding":
+        return False
+    x, attributes = source(case), _attributes(case)
     if not x.ndim or x.shape[0] != case.expected.shape[0]:
         return False
     match case.primitive:
@@ -90,12 +92,17 @@ def apart(case: Case) -> bool:
 
 def samples(case: Case) -> int:
     """Return how many parts of the operand are read on their own: samples, or 1 where they mix."""
-    return max(case.operands["x"].shape[0], 1) if apart(case) else 1
+    return max(source(case).shape[0], 1) if apart(case) else 1
+
+
+def source(case: Case) -> Array:
+    """Return the operand that a move reads: of an embedding its table."""
+    return case.operands["table" if case.primitive == "embedding" else "x"]
 
 
 def reading(case: Case) -> Reading:
-    """Return how a strided_slice, permute or gather reads its operand: the whole of it."""
-    x, attributes = case.operands["x"], _attributes(case)
+    """Return how a move reads its operand: the whole of it."""
+    x, attributes = source(case), _attributes(case)
     pitches = [math.prod(x.shape[d + 1 :]) for d in range(x.ndim)]
     sizes = case.expected.shape
     match case.primitive:
@@ -106,6 +113,10 @@ def reading(case: Case) -> Reading:
             return Reading(
                 sizes, tuple(pitches), 0, attributes["axis"] % x.ndim, tuple(where.tolist())
             )
+        case "embedding":
+            rows: Array = case.operands["indices"].reshape(-1)
+            found = tuple(int(row) for row in rows)
+            return Reading((len(found), *x.shape[1:]), tuple(pitches), 0, 0, found)
         case _:
             starts = zip(attributes["starts"], pitches, strict=True)
             steps = zip(attributes["steps"], pitches, strict=True)

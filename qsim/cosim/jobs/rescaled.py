@@ -12,6 +12,7 @@ from qsim.cosim.jobs.elementwise import (
     code_width,
     draws,
     no_rtl,
+    per_element,
 )
 from qsim.errors import UsageError
 
@@ -38,16 +39,23 @@ class Rescaled:
         self.values[name] = value
 
     def finish(
-        self, case: Case, target: Target, scheme: Any, zero_point: int, lanes: int = 1
+        self,
+        case: Case,
+        target: Target,
+        scheme: Any,
+        zero_point: int,
+        lanes: int = 1,
+        axis: int = 0,
     ) -> None:
         """Add the numbers of a rescale, its offset, the zero point and the limits of the codes.
 
         Args:
             case: the call, whose output is rescaled to.
             target: states the widths that all calls of a network share.
-            scheme: a requantizer per tensor.
+            scheme: a requantizer.
             zero_point: of the output.
             lanes: results of a beat, each with a random number of its own where it takes one.
+            axis: of the channels, where the scheme has numbers for each.
 
         Raises:
             UsageError: a scheme without RTL.
@@ -66,8 +74,9 @@ class Rescaled:
         self.parameters |= {"OUT_W": out_w, "ZI_W": zi_w} | numbers
         held = schemes.scheme_numbers(scheme)
         self.fields += schemes.scheme_fields(numbers)
-        self.values |= {name: int(array.reshape(-1)[0]) for name, array in held.items()}
-        self.add("offset", zi_w, offset if isinstance(offset, int) else offset[0])
+        shape = case.expected.shape
+        self.values |= {name: per_element(array, axis, shape) for name, array in held.items()}
+        self.add("offset", zi_w, per_element(offset, axis, shape))
         self.fields += code_fields(out_w)
         ends = (zero_point, output.min, output.max)
         self.values |= dict(zip(("zero_point", "low", "high"), ends, strict=True))

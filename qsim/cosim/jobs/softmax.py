@@ -1,4 +1,7 @@
-"""Jobs of softmax: a packet of codes for each row goes in, and one of probabilities comes out."""
+"""Jobs of softmax and masked_softmax: a packet of codes for each row, one of probabilities back.
+
+A mask is a bit beside each code.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,7 @@ from qsim.errors import UsageError
 if TYPE_CHECKING:
     from hw_models import FixedFormat
     from qsim.golden import Case
+    from qsim.program import Array
     from qsim.target import Target
 
 SOURCES: Final = ("code_clamp.sv", *EXPONENTIAL_SOURCES, "softmax_core.sv", "softmax.sv")
@@ -43,10 +47,11 @@ def job(case: Case, target: Target) -> Job:
     x, axis = case.operands["x"], attributes["axis"]
     length = x.shape[axis]
     output = case.codes["output"]
-    made = unit(target, scheme.rounding, case.codes["x"], output, length)
+    made = unit(target, scheme.rounding, case.codes["x"], output, length, case.primitive)
     numbers = exponential_numbers(scheme.exponential) | {"drop": scheme.term_shift}
     values: dict[str, Any] = {"x": np.moveaxis(x, axis, -1).reshape(-1), **numbers}
     values |= {"low": output.min, "high": output.max}
+    values["shown"] = np.moveaxis(_shown(case), axis, -1).reshape(-1).astype(np.int64)
     order = np.moveaxis(np.arange(x.size).reshape(x.shape), axis, -1).reshape(-1)
     ends = rows_end((length,), x.size)
     return Job(
@@ -64,8 +69,27 @@ def job(case: Case, target: Target) -> Job:
     )
 
 
+def _shown(case: Case) -> Array:
+    """Return which codes of x count, one mark for each: all where there is no mask."""
+    from qsim.program.attributes import resolve
+
+    shape, attributes = case.operands["x"].shape, case.attributes
+    shown = np.broadcast_to(np.bool_(True), shape)
+    if "mask" in case.operands:
+        mask = case.operands["mask"]
+        shown = np.broadcast_to(mask != 0 if attributes["hides"] == "zero" else mask == 0, shape)
+        if attributes["allowed"] is not None:
+            shown = shown & (resolve(attributes["allowed"], case.constants) != 0)
+    return shown
+
+
 def unit(
-    target: Target, rounding: str, codes: FixedFormat, output: FixedFormat, length: int
+    target: Target,
+    rounding: str,
+    codes: FixedFormat,
+    output: FixedFormat,
+    length: int,
+    primitive: str = "softmax",
 ) -> Unit:
     """Return the unit of rows of so many codes.
 
@@ -75,6 +99,7 @@ def unit(
         codes: of the rows.
         output: of the probabilities, whose steps are ``2**-bits``.
         length: of a row.
+        primitive: ``softmax`` or ``masked_softmax``.
     """
     x, out_w = code_width_of(target, codes), output.bits
     parameters = {
@@ -88,6 +113,7 @@ def unit(
     fields = [Field("x", x.bits, x.signed)]
     fields += [Field(name, bits, signed) for name, (bits, signed) in widths.items()]
     fields += [Field(name, out_w + 1, signed=True) for name in ("low", "high")]
+    fields.append(Field("shown", 1, signed=False))
     outputs = Layout((Field("y", out_w, signed=output.signed),))
     inputs = Layout(tuple(fields))
-    return Unit("softmax", "softmax", SOURCES, parameters, inputs, outputs)
+    return Unit(primitive, "softmax", SOURCES, parameters, inputs, outputs)

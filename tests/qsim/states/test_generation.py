@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import qsim
+from qsim.golden import record
 from tests import fresh
 from tests.qsim.states.decoder import (
     LENGTH,
@@ -140,3 +141,18 @@ def test_a_full_cache_and_a_position_outside_are_refused() -> None:
         session.generate(PROMPT, LENGTH)
     with pytest.raises(qsim.InputError, match=r"shape must be \[1, 1\], not \[2, 1\]"):
         session(np.array([[1], [2]]), np.array([0]))
+
+
+def test_every_call_of_a_step_agrees_on_rtl(tmp_path: Path) -> None:
+    session = lowered().session()
+    for step in one_by_one(20):
+        session(*step)
+    made = record(session, one_by_one(21)[20], tmp_path / "step")
+    written = [case for case in made.cases if case.primitive == "cache_write"]
+    assert [case.operands["positions"].tolist() for case in written] == [[20], [20]]
+    assert all(case.operands["cache"][..., 19, :].any() for case in written)
+    report = qsim.cosim.run(tmp_path / "step", simulator="icarus")
+    assert report.ok
+    assert {call.primitive for call in report.calls} >= {"embedding", "cache_write", "softmax"}
+    assert sum(call.elements for call in report.calls) > 1000
+    assert {each.primitive for each in report.skipped} <= {"reshape"}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ import torch
 from torch import nn
 
 import qsim
+from qsim.golden import record
 from tests.qsim.states.decoder import TARGET
 
 pytestmark = [
@@ -48,8 +51,9 @@ class Step(nn.Module):
         return self.inner(input_ids=tokens, cache_position=at)
 
 
-@pytest.mark.parametrize("name", ["llama", "gpt2"])
-def test_a_static_cache_is_states(name: str) -> None:
+@cache
+def quantized_of(name: str) -> tuple[Any, Any, list[Any]]:
+    """Return a model of one token a step, its quantization, and its steps."""
     from transformers import GenerationConfig
     from transformers.integrations.executorch import TorchExportableModuleWithStaticCache
 
@@ -63,7 +67,12 @@ def test_a_static_cache_is_states(name: str) -> None:
     module = Step(TorchExportableModuleWithStaticCache(inner)).eval()
     tokens = torch.randint(0, 24, (LENGTH,), generator=torch.Generator().manual_seed(1))
     steps = [(tokens[at].reshape(1, 1), torch.tensor([at])) for at in range(LENGTH)]
-    quantized = qsim.quantize(module, steps[0], TARGET, steps)
+    return module, qsim.quantize(module, steps[0], TARGET, steps), steps
+
+
+@pytest.mark.parametrize("name", ["llama", "gpt2"])
+def test_a_static_cache_is_states(name: str) -> None:
+    module, quantized, steps = quantized_of(name)
     lowered = qsim.lower(quantized)
     assert lowered.host_operators == ()
     assert [(s.name, s.value.dtype) for s in lowered.states] == [
@@ -84,3 +93,16 @@ def test_a_static_cache_is_states(name: str) -> None:
     assert len(session.generate([1], LENGTH - 1)) == LENGTH - 1
     with pytest.raises(qsim.InputError, match=rf"not {LENGTH}"):
         session.generate([2], 2)
+
+
+@pytest.mark.parametrize("simulator", ["icarus", "verilator"])
+@pytest.mark.parametrize("name", ["llama", "gpt2"])
+def test_every_call_of_a_step_agrees_on_rtl(name: str, simulator: str, tmp_path: Path) -> None:
+    _, quantized, steps = quantized_of(name)
+    session = qsim.lower(quantized).session()
+    for step in steps[:6]:
+        session(*step)
+    record(session, steps[6], tmp_path / "step")
+    report = qsim.cosim.run(tmp_path / "step", simulator=simulator)
+    assert report.ok
+    assert {each.primitive for each in report.skipped} == {"reshape"}

@@ -38,6 +38,18 @@ ACC = np.array([-90_001, -777, -6, -1, 0, 1, 3, 48, 1000, 65_537]).reshape(1, 2,
 NARROW = Accumulator(12, "saturate", "mac", "channel_last")
 
 
+PRODUCTS = {
+    "fixed point": FixedPoint.from_scale(0.01),
+    "power of two": PowerOfTwo(7, "stochastic", 5),
+    "per channel": FixedPoint((1 << 30, 3 << 28, 1518500250), (37, 38, 40), "single"),
+    "affine": MulAddShift(5, 70, 9, "half_up"),
+    "converter": Converter(100, 300, 15),
+}
+JOINED = {name: PRODUCTS[name] for name in ("power of two", "affine")} | {
+    rounding: FixedPoint(1518500250, 31, rounding) for rounding in FIXED_REFERENCES
+}
+
+
 def requantizations() -> Iterator[tuple[str, Case]]:
     for rounding in FIXED_REFERENCES:
         low = 0 if rounding in TOSA else -(1 << 31)
@@ -68,6 +80,15 @@ def additions() -> Iterator[tuple[str, Case]]:
     for overflow in ("wrap", "saturate_symmetric"):
         register = Accumulator(9, overflow)
         yield f"aligned {overflow}", one.add(a, b, AlignedAdd(3, 0, PowerOfTwo(2), register))
+
+
+def pairs() -> Iterator[tuple[str, Case]]:
+    a, b = arrays.codes(one.INT8, (2, 3, 4)), arrays.codes(one.INT8, (3, 1), 1)
+    for name, scheme in PRODUCTS.items():
+        yield name, one.mul(a, b, scheme, points=(3, -4, 5), clamp=[-100, 77])
+    for name, scheme in JOINED.items():
+        yield f"joined {name}", one.concat([a, a[:, :1]], [scheme, None], (5, 3), 5)
+    yield "joined", one.concat([a, a[:, :1]], [None, None], (0, 0))
 
 
 def products() -> Iterator[tuple[str, Case]]:
@@ -113,6 +134,9 @@ def moves() -> Iterator[tuple[str, Case]]:
     where = (np.array([3, 0, 0]), FixedFormat(32))
     picked = {"x": x, "indices": where}
     yield "gather", one.made("gather", {"axis": -1}, picked, one.INT8, (2, 3, 3))
+    read = {"table": x, "indices": (np.array([[1, 0], [1, 1]]), FixedFormat(64))}
+    yield "embedding", one.made("embedding", {}, read, one.INT8, (2, 2, 3, 4))
+    yield "cache_write", arrays.cache_write((2, 4, 3), [5, 2, -3], 1, ring=True)
 
 
 def without_floats() -> Iterator[tuple[str, Case]]:
@@ -126,6 +150,8 @@ def without_floats() -> Iterator[tuple[str, Case]]:
     for rounding in ("floor", "half_up"):
         scheme = IbertSoftmax.from_scale(0.06, 1.0, rounding)
         yield f"softmax {rounding}", units.softmax(x.reshape(2, 4), scheme)
+    mask = np.array([[0, 1, 1, 0], [0] * 4])
+    yield "masked", units.masked(x.reshape(2, 4), mask, IbertSoftmax.from_scale(0.06))
     yield "one code", units.softmax([[5]], IbertSoftmax.from_scale(0.06))
     cos, sin = hw.rotary_tables(2, 4)
     for pairing, scheme in (("half", PowerOfTwo(14, "stochastic", 3)), ("interleaved", HALVED)):
@@ -135,7 +161,9 @@ def without_floats() -> Iterator[tuple[str, Case]]:
 
 CASES = {
     f"{case.primitive}: {name}": case
-    for maker in (*(requantizations, additions, products, others, moves, norms, without_floats),)
+    for maker in (
+        *(requantizations, additions, pairs, products, others, moves, norms, without_floats),
+    )
     for name, case in maker()
 }
 

@@ -122,3 +122,18 @@ def layer(
         form = bias.format
     options = {"zero_point": 3, "axis": axis} | changes
     return [*calls, one.requantize(calls[-1].expected, scheme, form, **options)]
+
+
+def cache_write(
+    shape: tuple[int, ...], positions: list[int], axis: int = -2, count: int = 0,
+    ring: bool = False, form: FixedFormat = INT8,
+) -> Case:  # fmt: skip
+    """Return the write of rows at positions, one for each unless there are more rows."""
+    rows = list(shape)
+    rows[axis] = count or len(positions)
+    operands = {
+        "cache": (codes(form, shape), form),
+        "rows": (codes(form, tuple(rows), 1), form),
+        "positions": (np.array(positions), FixedFormat(64)),
+    }
+    return one.made("cache_write", {"axis": axis, "ring": ring}, operands, form, shape)

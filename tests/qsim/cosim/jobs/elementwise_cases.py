@@ -94,3 +94,45 @@ def lookup(x: Any, table: Any, codes: FixedFormat = INT8, output: FixedFormat = 
 
 def clamp(x: Any, low: int, high: int, codes: FixedFormat = INT8) -> Case:
     return made("clamp", {"lo": low, "hi": high}, {"x": (x, codes)}, codes, np.shape(x))
+
+
+def mul(
+    a: Any,
+    b: Any,
+    scheme: Any,
+    form: FixedFormat = INT8,
+    output: FixedFormat = INT8,
+    points: tuple[int, int, int] = (0, 0, 0),
+    clamp: list[int] | None = None,
+) -> Case:
+    constants: dict[str, Any] = {}
+    names = ("a_zero_point", "b_zero_point", "zero_point")
+    attributes = {
+        "scheme": encode_scheme(scheme, "scheme", constants),
+        **dict(zip(names, points, strict=True)),
+        "output": format_to_json(output),
+        "clamp": clamp,
+        "axis": 1 if np.ndim(a) > 1 else 0,
+    }
+    shape = np.broadcast_shapes(np.shape(a), np.shape(b))
+    return made("mul", attributes, {"a": (a, form), "b": (b, form)}, output, shape, constants)
+
+
+def concat(
+    parts: list[Any],
+    schemes: list[Any],
+    points: tuple[int, ...],
+    zero_point: int = 0,
+    axis: int = 1,
+    form: FixedFormat = INT8,
+) -> Case:
+    attributes = {
+        "axis": axis,
+        "schemes": [None if s is None else encode_scheme(s, "scheme", {}) for s in schemes],
+        "zero_points": list(points),
+        "zero_point": zero_point,
+        "output": format_to_json(form),
+    }
+    operands = {f"x{i}": (part, form) for i, part in enumerate(parts)}
+    shape = np.concatenate(parts, axis).shape
+    return made("concat", attributes, operands, form, shape)

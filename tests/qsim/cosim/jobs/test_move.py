@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -119,3 +120,21 @@ def test_what_the_memories_have_no_room_for_is_refused() -> None:
     )  # fmt: skip
     with pytest.raises(UsageError, match="a sample of 16777217 codes"):
         job(wide, TFLITE)
+
+
+TABLE = np.arange(-10, 20).reshape(5, 2, 3)
+
+
+@pytest.mark.parametrize("indices", [4, [1, 0, 4, 4], [[0, 3, 1], [2, 2, 4]]])
+def test_rows_of_a_table_are_read_at_positions_of_run_time(indices: Any) -> None:
+    where = np.array(indices)
+    shape = (*where.shape, *TABLE.shape[1:])
+    operands = {"table": (TABLE, make.INT8), "indices": (where, FixedFormat(64))}
+    case = make.made("embedding", {}, operands, make.INT8, shape)
+    made = job(case, TFLITE)
+    assert np.array_equal(case.expected, TABLE[where])
+    assert played(made) == expected(made)
+    # The table is written once; the second row of indices alone follows on it.
+    runs = max(where.size // 3, 1) if where.ndim == 2 else 1
+    kinds = made.unit.inputs.unpack(made.beats)["kind"][:, 0].tolist()
+    assert [kinds.count(kind) for kind in (0, 1, 2, 3)] == [30, where.size, 14, runs]

@@ -38,6 +38,22 @@ def softmax(
     return made("softmax", attributes, {"x": (x, form)}, output, np.shape(x))
 
 
+def masked(
+    x: Any, mask: Any, scheme: IbertSoftmax, hides: str = "zero", allowed: Any = None,
+    axis: int = -1,
+) -> Case:  # fmt: skip
+    attributes = {
+        "scheme": encode_scheme(scheme, "scheme", {}),
+        "axis": axis % np.ndim(x),
+        "output": format_to_json(INT8),
+        "hides": hides,
+        "allowed": None if allowed is None else {"constant": "allowed"},
+    }
+    constants = {} if allowed is None else {"allowed": np.asarray(allowed, np.int8)}
+    operands = {"x": (x, INT8), "mask": (mask, FixedFormat(64))}
+    return made("masked_softmax", attributes, operands, INT8, np.shape(x), constants)
+
+
 def rotary(
     x: Any, cos: Any, sin: Any, scheme: Any, form: FixedFormat = INT8, output: FixedFormat = INT8,
     turn: FixedFormat = INT16, points: tuple[int, int] = (0, 0), pairing: str = "half",

@@ -56,7 +56,8 @@ class HostCall:
             try:
                 return self._call(operands)
             except Exception as error:  # torch raises of every kind
-                raise refusal(str(self._attributes["operator"]), error) from None
+                refused = refusal(str(self._attributes["operator"]), error)
+                raise refused from None
         result = run_torch_step(self._attributes, values, self._constants)
         if self._by_shape and len(self._seen) < _MOST_KEPT:
             self._call = self._call or self._prepared()

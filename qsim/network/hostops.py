@@ -281,7 +281,8 @@ def run_torch_step(
         with torch.no_grad():
             return _apply(name, args, kwargs)
     except Exception as error:
-        raise refusal(name, error) from None
+        refused = refusal(name, error)
+        raise refused from None
 
 
 def refusal(name: str, error: Exception) -> ModelError:

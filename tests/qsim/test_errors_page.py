@@ -164,8 +164,7 @@ def test_statuses_are_those_of_the_command_line() -> None:
 
 
 def test_an_error_is_raised_by_its_class() -> None:
-    # ``refusal`` returns a ModelError: what torch says of an operator on the host.
-    known = BUILTIN | set(defined()) | {"Exit", "refusal"}
+    known = BUILTIN | set(defined()) | {"Exit"}
     odd = [
         f"{path}:{line}: raise {expression}"
         for path, line, expression, called in raised()

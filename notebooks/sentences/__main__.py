@@ -1,12 +1,12 @@
-"""``python -m examples.sentences``: the table of all pairs, and what is lost on each target."""
+"""``python -m notebooks.sentences``: the table of all pairs, and what is lost on each target."""
 
 from __future__ import annotations
 
 import sys
 import warnings
 
-from examples.sentences.compare import compare, read_pairs
-from examples.sentences.tables import of_networks, of_pairs
+from notebooks.sentences.compare import compare, read_pairs
+from notebooks.sentences.tables import of_networks, of_pairs
 from qsim.errors import QsimError
 from qsim.models.minilm import minilm, tokens
 

@@ -10,9 +10,9 @@ import pytest
 import torch
 from scipy import stats
 
-from examples.sentences import __main__ as example
-from examples.sentences.compare import TARGETS, Result, compare, read_pairs, spearman
-from examples.sentences.tables import of_networks, of_pairs
+from notebooks.sentences import __main__ as example
+from notebooks.sentences.compare import TARGETS, Result, compare, read_pairs, spearman
+from notebooks.sentences.tables import of_networks, of_pairs
 from qsim.models import Model, builtin, load
 from qsim.models.minilm import tokens
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from examples.sentences.compare import spearman
+from notebooks.sentences.compare import spearman
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from examples.sentences.compare import Result
+    from notebooks.sentences.compare import Result
 
 _SENTENCE: Final = 33
 _SHORT: Final = {

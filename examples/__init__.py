@@ -1,1 +1,0 @@
-"""Networks that this project shows at work; each says what it needs beside the checkout."""

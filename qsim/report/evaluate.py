@@ -21,6 +21,7 @@ import numpy.typing as npt
 from qsim.network import computes
 from qsim.report.classes import Vote, classifies, winners_of
 from qsim.report.host_work import HostWork
+from qsim.report.noise import against_float
 from qsim.report.outputs import Outputs
 from qsim.report.placement import Share
 from qsim.report.result import AccumulatorUse, Evaluation, Layer
@@ -326,20 +327,11 @@ class Evaluator:
         if self.float_graph is None:
             return None
 
-        def compare(layer: Layer) -> Callable[[Array], None]:
-            scale, zero_point = self._scales[layer.node]
-
-            def visit(real: Array) -> None:
-                codes = trace.tensors[layer.tensor].astype(np.float64)
-                exact = real.astype(np.float64)
-                noise = exact - (codes - zero_point) * scale
-                layer.has_float = True
-                layer.signal += float(np.square(exact).sum())
-                layer.noise += float(np.square(noise).sum())
-
-            return visit
-
-        watch = {layer.node: compare(layer) for layer in self.layers if layer.node in self._scales}
+        watch = {
+            layer.node: against_float(layer, trace, self._scales)
+            for layer in self.layers
+            if layer.node in self._scales
+        }
         return self._stepped("float", self.float_graph, inputs, watch)
 
     def _stepped(

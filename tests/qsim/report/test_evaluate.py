@@ -182,3 +182,40 @@ def test_batches_that_do_not_stack_are_joined_flat() -> None:
     assert join(rows).shape == (3, 3)
     assert join([np.float32(1).reshape(()), np.float32(2).reshape(())]).shape == (2,)
     assert join([np.zeros((3, 2)), np.ones((3, 1))]).shape == (9,)
+
+
+class Causal(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.q, self.k = torch.nn.Linear(4, 4), torch.nn.Linear(4, 4)
+        self.register_buffer("hidden", torch.ones(6, 6).triu(1).bool())
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        scores = self.q(x) @ self.k(x).mT
+        return scores.masked_fill(self.hidden, float("-inf")).softmax(-1) @ x
+
+
+def test_what_a_mask_hides_is_no_noise() -> None:
+    """The signal and noise of masked scores, by hand, are those of what is shown."""
+    x = torch.randn(8, 6, 4, generator=torch.Generator().manual_seed(1))
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = qsim.quantize(Causal(), (x,), qsim.Target.load("tflite"))
+    lowered = qsim.lower(model)
+    evaluator = Evaluator(lowered, model)
+    evaluator.add(Batch((x.numpy(),), (x.numpy(),), None))
+    (layer,) = [each for each in evaluator.result().layers if each.node.startswith("mask")]
+    net = torch.fx.Interpreter(model.float_graph)
+    seen = {}
+    net.run_node = lambda node: seen.setdefault(node.name, torch.fx.Interpreter.run_node(net, node))
+    with torch.no_grad():
+        net.run(x)
+    trace = lowered.trace(x)
+    spec = trace.specs[layer.tensor]
+    found = (trace.tensors[layer.tensor].astype(np.float64) - spec.zero_point) * spec.scale
+    shown = np.broadcast_to(~np.triu(np.ones((6, 6), bool), 1), found.shape)
+    real = seen[layer.node].double().numpy()
+    assert (real[~shown] < -1e9).all()
+    signal, noise = np.square(real[shown]).sum(), np.square((real - found)[shown]).sum()
+    assert layer.sqnr_db == pytest.approx(10 * math.log10(signal / noise))
+    assert layer.sqnr_db > 25

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _thread
 import gc
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -83,12 +84,18 @@ def test_an_error_of_any_member_is_raised_when_all_have_ended() -> None:
 
 @pytest.fixture
 def alone() -> Iterator[None]:
-    """No other team is at work, and no callback of the collector runs, in which errors are lost."""
+    """No other team is at work, and no callback of the collector runs, in which errors are lost.
+
+    An interrupt is raised, also where a shell started the tests in the background: Python is deaf
+    to it then.
+    """
     assert _team._busy.acquire(timeout=60)
     _team._busy.release()
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     gc.disable()
     yield
     gc.enable()
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.usefixtures("new", "alone")

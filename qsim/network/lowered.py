@@ -111,12 +111,17 @@ class Lowered(Network):
         they become is forgotten.
         """
         given = self.ordered(inputs, named)
-        if self.lengths is not None:
-            return self.of(given)(*given)
-        arrays, torch_in, batch = self.arrays(given)
-        values = self.step(arrays, self._begin(batch), None)
+        network = self.of(given)
+        arrays, torch_in, batch = network.arrays(given)
+        values = network.step(arrays, self._begin(batch), None)
+        return network.presented(values, arrays, as_torch=torch_in)
+
+    def presented(
+        self, values: Mapping[str, Any], inputs: Sequence[Array], *, as_torch: bool
+    ) -> Any:
+        """Return the outputs among a step's values as the caller gets them: nested, of his kind."""
         results = tuple(
-            present(values[spec.name], spec.name, arrays, as_torch=torch_in)
+            present(values[spec.name], spec.name, inputs, as_torch=as_torch)
             for spec in self.outputs
         )
         return build(self.structure, results)
@@ -148,11 +153,11 @@ class Lowered(Network):
             named: as a call's.
         """
         given = self.ordered(inputs, named)
-        if self.lengths is not None:
-            return self.of(given).trace(*given, host=host)
-        arrays, _, batch = self.arrays(given)
+        network = self.of(given)
+        arrays, _, batch = network.arrays(given)
         recorder = Recorder(host)
-        return self.traced(self.step(arrays, self._begin(batch), recorder), recorder, batch)
+        values = network.step(arrays, self._begin(batch), recorder)
+        return network.traced(values, recorder, batch)
 
     def traced(self, values: Mapping[str, Any], recorder: Recorder, batch: int | None) -> Trace:
         """Return the Trace of a run: what it recorded, and the values of its steps."""

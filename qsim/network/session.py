@@ -8,7 +8,6 @@ import numpy as np
 
 from qsim.errors import InputError, UsageError
 from qsim.network.recorder import Recorder
-from qsim.network.structure import build
 from qsim.program import as_array, check_input, is_int, present
 
 if TYPE_CHECKING:
@@ -98,11 +97,7 @@ class Session:
         network = self.network.of(given)
         arrays, torch_in, batch = network.arrays(given)
         values = self._step(network, arrays, batch, None)
-        results = tuple(
-            present(values[spec.name], spec.name, arrays, as_torch=torch_in)
-            for spec in network.outputs
-        )
-        return build(self.network.structure, results)
+        return network.presented(values, arrays, as_torch=torch_in)
 
     def trace(self, *inputs: Any, host: HostObserver | None = None, **named: Any) -> Trace:
         """Run one step and keep every tensor and ledger; arguments as ``Lowered.trace``."""

@@ -27,6 +27,11 @@ Integer formula: with ``d = x - max(x)`` in each row, one of
 
 Then the clamp to the output format, which a probability next to 1 reaches.
 
+Error against float, p being the probability, and half a step of the output besides: of
+``FixedSoftmax`` ``(depth + 2) * 2**-20`` (each term of the sum is rounded), of ``FloatSoftmax``
+``(depth + 6) * 2**-24``, of ``TableSoftmax`` ``(depth * p + 1) * 2**-14`` (its table has two steps
+of 2**-15 for all that is below exp(-10)); of ``IbertSoftmax`` as above.
+
 With a mask (``shown``), a row is what it shows: maximum, sum and quotients are those of the shown
 elements alone, whatever codes the hidden ones have, and a hidden element is the code of
 probability 0, as is every element of a row that shows none.

@@ -255,6 +255,31 @@ def test_table_softmax_as_the_c_code(scale):
     assert abs(int(y.sum(axis=1).max()) - 32768) < 200
 
 
+@pytest.mark.parametrize("scale", [2.0**-14, 0.004, 0.05, 0.3, 2.0])
+def test_every_pair_of_8_bit_codes_is_within_the_stated_error(scale):
+    """And longer rows, whose sums err more: many equal codes, one far above the rest."""
+    rng = np.random.default_rng(2)
+    long = np.concatenate([rows(rng, 400, spread, count=3) for spread in (2, 60)])
+    long[0], long[3], long[3, 7] = 5, -128, 127
+    pairs = np.stack(np.meshgrid(np.arange(-128, 128), np.arange(-128, 128)), -1).reshape(-1, 2)
+    for x in (pairs, long):
+        depth = x.shape[1]
+        p = np.exp(scale * (x - x.max(1, keepdims=True)))
+        p /= p.sum(1, keepdims=True)
+        for scheme, step, low, error in (
+            (FixedSoftmax.from_scale(scale), 2.0**-8, -128, (depth + 2) * 2.0**-20),
+            (FixedSoftmax.from_scale(scale), 2.0**-16, -32768, (depth + 2) * 2.0**-20),
+            (FloatSoftmax(scale), 2.0**-8, -128, (depth + 6) * 2.0**-24),
+            (FloatSoftmax(scale, 2.0**-16, -32768), 2.0**-16, -32768, (depth + 6) * 2.0**-24),
+            (TableSoftmax.from_scale(scale), 2.0**-15, 0, (depth * p + 1) * 2.0**-14),
+        ):
+            bits = 8 if step == 2.0**-8 else 16
+            y = (softmax(x, scheme, output=FixedFormat(bits)).astype(float) - low) * step
+            most = ((1 << (bits - 1)) - 1 - low) * step
+            over = np.abs(y - np.minimum(p, most)) - step / 2 - error
+            assert over.max() <= 1e-12, (type(scheme).__name__, depth, over.max() / step)
+
+
 def test_table_softmax_corners():
     scheme = TableSoftmax.from_scale(1e-3)
     one = softmax(np.array([[7], [-32768]]), scheme, input=INT16, output=INT16)

@@ -158,6 +158,20 @@ def test_samples_are_tflites(name, scales, zeros, dtype):
     assert (table.shape, table.dtype) == ((513,), np.int16)
 
 
+@pytest.mark.parametrize("name", ["exp", "gelu", "sigmoid", "silu", "tanh"])
+@pytest.mark.parametrize("scale", [2.0**-15, 2.0**-13, 2.0**-11])
+def test_every_code_is_within_the_stated_error(name, scale):
+    from hw_models.tables import FUNCTIONS
+
+    step = max(abs(FUNCTIONS[name](scale * code)) for code in (-32768, 32767)) / 32767
+    table = interpolation_table(name, scale, step, dtype="float64")
+    real = np.array([FUNCTIONS[name](scale * code) for code in EVERY.tolist()]) / step
+    slope = np.gradient(real)
+    bend = np.abs(np.gradient(slope)).max()
+    most = np.abs(slope).max() + 128**2 / 8 * bend + 1.5
+    assert np.abs(interpolate(EVERY, table) - real).max() <= most * (1 + 1e-6)
+
+
 def test_samples_saturate_and_interpolate_well():
     table = interpolation_table("tanh", 2**-12, 2**-15, dtype="float64")
     y = interpolate(EVERY, table).astype(np.float64)

@@ -60,6 +60,19 @@ def test_a_table_is_next_to_the_real_function(name, arithmetic):
         assert abs(entry - nearest) <= 0.5 + 1e-4, (code, real)
 
 
+@pytest.mark.parametrize("name", ["reciprocal", "rsqrt"])
+@pytest.mark.parametrize("signed", [True, False])
+def test_tables_of_inverses_are_next_to_the_real_function(name, signed):
+    """The zero point is the least code: 0 has the largest result."""
+    form = FixedFormat(8, signed=signed)
+    function = (lambda x: 1 / x if x else math.inf) if name == "reciprocal" else name
+    entries = table(function, 0.125, 0.02, form.min, 3, form, form)
+    assert entries[0] == form.max
+    for c, entry in enumerate(entries.tolist()[1:], 1):
+        real = (8 / c if name == "reciprocal" else math.sqrt(8 / c)) / 0.02 + 3
+        assert abs(entry - min(real, form.max)) <= 0.5 + 1e-4, (c, real)
+
+
 @pytest.mark.parametrize("rounding", ["half_away", "half_even", "half_up", "floor", "ceil", "jam"])
 def test_ties_follow_the_rounding(rounding):
     """Halving is exact, so that every odd code is a tie."""

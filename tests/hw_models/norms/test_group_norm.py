@@ -7,6 +7,7 @@ import pytest
 
 import hw_models as hw
 from hw_models.norms.group_norm import reference
+from tests.hw_models.norms.exact import exact, within
 
 
 @pytest.mark.parametrize("groups", [1, 2, 4])
@@ -33,6 +34,20 @@ def test_groups_are_rows(groups: int) -> None:
     assert (turned == made).all()
     if groups == 4:
         assert (hw.instance_norm(x, norm, weight, bias, 3, clamp=(-90, 127)) == made).all()
+
+
+@pytest.mark.parametrize("instances", [False, True])
+def test_every_pair_of_8_bit_codes_is_within_the_stated_error(instances: bool) -> None:
+    pairs = np.stack(np.meshgrid(np.arange(-128, 128), np.arange(-128, 128)), -1).reshape(-1, 2)
+    norm = hw.IntegerNorm(hw.PowerOfTwo(0), 3)
+    # Two samples' worth of pairs beside one another: a group must not see its neighbour.
+    x = np.concatenate([pairs, pairs[::-1]], axis=1).reshape(-1, 2, 2)
+    if instances:
+        made = hw.instance_norm(x, norm, output=hw.FixedFormat(32))
+    else:
+        made = hw.group_norm(x.reshape(-1, 4, 1), norm, 2, output=hw.FixedFormat(32))
+    rows = x.reshape(-1, 2)
+    assert within(made.reshape(-1, 2), exact(rows, norm), norm)
 
 
 def test_torch_is_met_within_one_code() -> None:

@@ -12,25 +12,10 @@ import hw_models as hw
 from hw_models.integer.norms import epsilon_of
 from hw_models.norms.layer_norm import reference
 from hw_models.norms.rms_norm import reference as rms_reference
+from tests.hw_models.norms.exact import exact, within
 
 INT8, INT16 = hw.FixedFormat(8), hw.FixedFormat(16)
 KEEP, WIDE = hw.PowerOfTwo(0), hw.FixedFormat(32)
-
-
-def exact(rows: Any, norm: hw.IntegerNorm, *, centred: bool = True) -> Any:
-    """Normalize in float64, with the epsilon that the norm has."""
-    x = rows.astype(np.float64)
-    x = x - x.mean(-1, keepdims=True) if centred else x
-    eps = norm.epsilon / 2**norm.guard / x.shape[-1] ** 2
-    scale = np.sqrt((x * x).mean(-1, keepdims=True) + eps)
-    return np.divide(x, scale, out=np.zeros_like(x), where=scale > 0)
-
-
-def within(acc: Any, z: Any, norm: hw.IntegerNorm) -> bool:
-    """Return whether normalized values are as near as the contract says."""
-    error = np.abs(acc / 2.0**norm.fraction - z)
-    bound = np.abs(z) * (2.0 ** (1 - norm.root_bits) + 2.0**-40) + 2.0 ** -(norm.fraction + 1)
-    return bool((error <= bound).all())
 
 
 def drawn(form: hw.FixedFormat, shape: tuple[int, ...], seed: int = 0) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from qsim.errors import InputError, ModelError
 from qsim.network import hazards, limits
 from qsim.network.hostops import (
     decoded,
@@ -24,6 +25,8 @@ from qsim.torch_threads import require_one_when_forked
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from qsim.errors import QsimError
+
 _MOST_KEPT: Final = 64  # combinations of shapes of one step: batches, lengths
 
 
@@ -36,11 +39,14 @@ class _Slot(NamedTuple):
 class HostCall:
     """A torch step that remembers which shapes were let through."""
 
-    def __init__(self, attributes: Mapping[str, Any], constants: Mapping[str, Array]) -> None:
+    def __init__(
+        self, attributes: Mapping[str, Any], constants: Mapping[str, Array], layer: str = ""
+    ) -> None:
         self._attributes = attributes
+        self._layer = layer
         self._constants = constants
         self._names = references(attributes)
-        name = str(attributes["operator"])
+        self._name = name = str(attributes["operator"])
         self._by_shape = not (
             runs_alone(name) or limits.reads_values(name) or hazards.reads_values(name)
         )
@@ -56,13 +62,37 @@ class HostCall:
             try:
                 return self._call(operands)
             except Exception as error:  # torch raises of every kind
-                refused = refusal(str(self._attributes["operator"]), error)
+                refused = self._placed(refusal(self._name, error), values)
                 raise refused from None
-        result = run_torch_step(self._attributes, values, self._constants)
+        try:
+            result = run_torch_step(self._attributes, values, self._constants)
+        except ModelError as error:
+            refused = self._placed(error, values)
+            raise refused from None
         if self._by_shape and len(self._seen) < _MOST_KEPT:
             self._call = self._call or self._prepared()
             self._seen.add(shapes)
         return result
+
+    def _placed(self, error: ModelError, values: Mapping[str, Any]) -> QsimError:
+        """Return the error with its layer; of numbers that a look-up has not, which and where."""
+        layer = f"layer {self._layer!r}, " if self._layer else ""
+        where = f"{layer}{error.where}"
+        if self._name == "aten.embedding.default":
+            table, numbers = (
+                decoded(item, values, self._constants) for item in self._attributes["args"][:2]
+            )
+            outside = (numbers < 0) | (numbers >= len(table))
+            if outside.any():
+                index = tuple(outside.nonzero()[0].tolist())
+                return InputError(
+                    f"an index must be a row of the table, not {int(numbers[index])} at index "
+                    f"{index}",
+                    where=where,
+                    accepted=f"0..{len(table) - 1}",
+                )
+        error.where = where
+        return error
 
     def _prepared(self) -> Callable[[Sequence[Any]], Any]:
         """Return torch's operator with all that does not change in place.

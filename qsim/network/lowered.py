@@ -72,10 +72,15 @@ class Lowered(Network):
             return {}
         from qsim.network.hostcall import HostCall
 
+        steps = [(index, step) for index, step in enumerate(self.steps) if step.kind == "torch"]
+        # A file of an older version may list them otherwise: then no layer is told.
+        told = [item.operator for item in self.host_operators]
+        same = told == [step.attributes["operator"] for _, step in steps]
+        layers = [item.layer if same else "" for item in self.host_operators]
+        layers += [""] * (len(steps) - len(layers))
         return {
-            index: HostCall(step.attributes, self.constants)
-            for index, step in enumerate(self.steps)
-            if step.kind == "torch"
+            index: HostCall(step.attributes, self.constants, layer)
+            for (index, step), layer in zip(steps, layers, strict=False)
         }
 
     @functools.cached_property

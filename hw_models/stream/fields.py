@@ -39,12 +39,22 @@ OP: Final = 0
     DEQUANTIZE_SUMS,
     LINEAR_GROUPS,
     CACHE_WRITE,
-) = range(27)
+    SOFTMAX_IBERT,
+    EMBEDDING,
+    NORM,
+    ROTARY,
+    FLOAT_PAIR,
+    FLOAT_FUNCTION,
+    FLOAT_SOFTMAX,
+    FLOAT_LAYER_NORM,
+    FLOAT_MATMUL,
+) = range(36)
 NAMES: Final = (
     "copy", "products", "depthwise", "unary", "binary", "line", "max_pool", "avg_pool", "gather",
     "wide", "sum", "matmul", "rescale", "combine", "reduce", "softmax_fixed", "softmax_float",
     "softmax_table", "argmax", "resize", "min_max", "choose", "quantize", "dequantize",
-    "dequantize_sums", "linear_groups", "cache_write",
+    "dequantize_sums", "linear_groups", "cache_write", "softmax_ibert", "embedding", "norm",
+    "rotary", "float_pair", "float_function", "float_softmax", "float_layer_norm", "float_matmul",
 )  # fmt: skip
 
 # Of most: operand, result, a second operand, elements.
@@ -131,6 +141,26 @@ X_KIND, X2_KIND, Y_KIND, ZERO, ZERO2, LEFT_SHIFT, LEFT_SHIFT2, ADDS = range(11, 
 # softmax: TABLE has the exponentials, SECOND the inverses, or the bits of a float32 scale.
 # CHANNELS: those of the parameters.
 LEAST, MOST, SECOND, OUT_BITS, CHANNELS = 19, 20, 21, 22, 23
+# softmax_ibert: NUDGE is added before the last shift, DIFFERENCES are the entries of TABLE.
+# softmax of any kind: MASK is SHOWN_ZERO where the zeros of X2 are shown, SHOWN_REST where others
+# are, 0 where there is no mask. HIDDEN is the code of what is not shown. X3 has, of ALLOWED_KIND,
+# zeros for what never is; -1: there is none.
+NUDGE, DIFFERENCES, MASK, HIDDEN, ALLOWED_KIND = 24, 25, 26, 27, 28
+SHOWN_ZERO, SHOWN_REST = 1, 2
+# norm: N rows of C codes; SECOND has epsilon, fraction, root_bits, guard, then int64 weights and
+# biases of each of the GROUPS. CENTRED: the mean is taken off.
+CENTRED = 24
+# rotary: N rows of C codes; X2 has C / 2 cosines for each, X3 as many sines, of kinds X2_KIND and
+# ZERO_KIND; ACROSS elements lie between the two of a pair, ALONG between two pairs.
+ACROSS, ALONG = 24, 25
+# embedding: N positions of kind X_KIND; TABLE has C rows of ITEM bytes.
+# float_pair: as of a copy, D0 and on are sizes, S0 and T0 the distances in X and in X2, which lie
+# at X_PLACE and X2_PLACE; MODE: 0 adds, 1 multiplies. float_function: MODE is its number.
+# float_softmax and float_layer_norm: N rows of C in LANES; TABLE has eps, a float32, in 64 bytes,
+# then C weights and C biases where there are WEIGHTED. LEVELS: of its stack.
+# float_matmul: D0 matrices [D0 + 1, D0 + 2] by [D0 + 2, D0 + 3], X and X2 as of a float_pair;
+# SECOND: int64, for each its first element in X and in X2; MODE: fused.
+X2_PLACE, LANES, LEVELS, WEIGHTED = 7, 24, 25, 26
 FROM_END = 19  # argmax: of equal codes the last counts
 # resize: N pictures [H, W, C] to [OH, OW, C]; int64 tables of taps, four words each.
 ROW_TABLE, COLUMN_TABLE, FRACTION = 19, 20, 21

@@ -15,6 +15,7 @@ from qsim.stream import (
     copies,
     dynamic,
     elements,
+    float32,
     grouped,
     joins,
     pools,
@@ -22,6 +23,7 @@ from qsim.stream import (
     rescales,
     resizes,
     rows,
+    units,
 )
 from qsim.stream.allocation import allocate
 from qsim.stream.command import Command, NotInStream
@@ -44,7 +46,7 @@ _ENCODERS: Final[Mapping[str, Callable[[Source, int], list[Command]]]] = {
     "transposed_correlation": products.encode,
     "resize": resizes.encode_resize,
     "resize_scaled": resizes.encode_resize,
-    "softmax": rows.encode_softmax,
+    **dict.fromkeys(("softmax", "masked_softmax"), rows.encode_softmax),
     "argmax": rows.encode_argmax,
     "mean": rescales.encode_mean,
     "permute": copies.encode_permute,
@@ -67,6 +69,14 @@ _ENCODERS: Final[Mapping[str, Callable[[Source, int], list[Command]]]] = {
     "dequantize_sums": dynamic.encode_sums,
     "linear_groups": grouped.encode,
     "cache_write": caches.encode,
+    "embedding": units.encode_embedding,
+    **dict.fromkeys(("layer_norm", "rms_norm", "group_norm"), units.encode_norm),
+    "rotary": units.encode_rotary,
+    **dict.fromkeys(("float_add", "float_mul"), float32.encode_pair),
+    "float_function": float32.encode_function,
+    "float_softmax": float32.encode_softmax,
+    "float_layer_norm": float32.encode_layer_norm,
+    "float_matmul": float32.encode_matmul,
 }
 
 

@@ -104,7 +104,8 @@ BYTES_KIND, PAIRS_KIND, WORDS_KIND = range(3)
 
 # Of float32 values: [N, C] of memory, along C, with parameters of run time for each row or for all.
 # X2 has PARAMETERS scales, X3, a third operand, as many zero points of kind ZERO_KIND.
-# IN_CONSTANTS: both lie there, and not in the arena.
+# PARAMETERS_PLACE: SCALES_FIXED and ZEROS_FIXED, added: which lie among the constants.
+SCALES_FIXED, ZEROS_FIXED = 1, 2
 X3, PARAMETERS, PARAMETERS_PLACE, ZERO_KIND = 50, 51, 52, 55
 # products and dequantize_sums: WAY is 1 + one of PLAIN, TWICE, ONCE of ``floats``, 0: no floats;
 # TABLE has O, rounded up to PITCH, float32 scales, int32 or int64 sums of weights, float32 biases;
@@ -127,7 +128,9 @@ X_ITEM, Y_ITEM = 5, 6
 # sum: of int16; TABLE, int64: what is added to each operand, the shift of both, zero point, least
 # and largest code, then three rows of ``fixed_rows``.
 SUM_HEADER, SUM_ROW = 6, 7
-# matmul: [N, H, W] by [N, W, O]; LEFT and PAD are the zero points, SIGNED and FLIP the kinds.
+# matmul: [N, H, W] by [N, W, O]; LEFT and PAD are the zero points, SIGNED and FLIP the kinds. Where
+# LEFT_KIND or PAD_KIND is not 0, it is 1 + that of a zero point of run time, at X3 or X4.
+LEFT_KIND, PAD_KIND, X4 = 56, 57, 58
 # unary and binary: the table; line: float32 factors and limits in the table.
 # pools: starts of windows, taps and distances are in int64 tables.
 ROW_STARTS, ROW_TAPS, ROW_DILATION, COLUMN_STARTS, COLUMN_TAPS, COLUMN_DILATION = range(11, 17)

@@ -18,6 +18,7 @@ from qsim.stream import (
     float32,
     grouped,
     joins,
+    matmul,
     pools,
     products,
     rescales,
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 _ENCODERS: Final[Mapping[str, Callable[[Source, int], list[Command]]]] = {
     "correlation": products.encode,
     "linear": products.encode,
-    "matmul": products.encode_matmul,
+    **dict.fromkeys(("matmul", "dynamic_matmul"), matmul.encode),
     "transposed_correlation": products.encode,
     "resize": resizes.encode_resize,
     "resize_scaled": resizes.encode_resize,
@@ -241,7 +242,7 @@ def _fill(compiled: Compiled) -> None:
         if command.op is None:
             continue
         row[f.OP] = command.op
-        for word, name in zip((f.X, f.X2, f.X3), command.reads, strict=False):
+        for word, name in zip((f.X, f.X2, f.X3, f.X4), command.reads, strict=False):
             row[word] = compiled.offset(name)
         if command.write:
             row[f.Y] = compiled.offset(command.write)

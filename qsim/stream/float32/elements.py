@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -16,8 +16,8 @@ from qsim.stream.lines import operand, same_order
 if TYPE_CHECKING:
     from qsim.stream.source import Source
 
-_COST = 8  # products that take as long as one element
-_FUNCTION_COST = 64
+_COST: Final = 8  # products that take as long as one element
+_FUNCTION_COST: Final = 64
 
 
 def side(source: Source, name: str, number: int) -> tuple[Layout, tuple[str, ...], dict[int, int]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from qsim.stream.lines import made_plain, plain
 if TYPE_CHECKING:
     from qsim.stream.source import Source
 
-_COST = 64  # products that take as long as one element
+_COST: Final = 64  # products that take as long as one element
 
 
 def encode_softmax(source: Source, index: int) -> list[Command]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from qsim.stream.layout import Layout
     from qsim.stream.source import Source
 
-_COST = 48  # products that take as long as one element
+_COST: Final = 48  # products that take as long as one element
 
 
 def encode(source: Source, index: int) -> list[Command]:

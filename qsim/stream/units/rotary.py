@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from qsim.program import decode_scheme, format_from_json
 from qsim.stream.command import Command, NotInStream
@@ -15,7 +15,7 @@ from qsim.stream.lines import kind_of, made_plain, plain
 if TYPE_CHECKING:
     from qsim.stream.source import Source
 
-_COST = 48  # products that take as long as one element
+_COST: Final = 48  # products that take as long as one element
 
 
 def encode(source: Source, index: int) -> list[Command]:

@@ -79,7 +79,7 @@ def sums(a: Any, b: Any, cos: Any, sin: Any) -> tuple[Any, Any]:
 
 
 @kernel
-def _turn(x: Any, acc: Any, cos: Any, sin: Any, across: Any, along: Any) -> None:
+def turn(x: Any, acc: Any, cos: Any, sin: Any, across: Any, along: Any) -> None:
     """Turn rows ``x[rows, depth]``: ``across`` in a pair, ``along`` from one pair to the next."""
     for r in range(x.shape[0]):
         for i in range(cos.shape[1]):
@@ -139,7 +139,7 @@ def rotary(
     rows = np.ascontiguousarray(codes, np.int64).reshape(-1, depth) - zero
     acc = np.empty(rows.shape, np.int64)
     steps = (depth // 2, 1) if pairing == "half" else (1, 2)
-    _turn(rows, acc, *(table.reshape(-1, depth // 2) for table in tables), *steps)
+    turn(rows, acc, *(table.reshape(-1, depth // 2) for table in tables), *steps)
     result = requantize(acc.reshape(codes.shape), rescale, zero_point, output, ledger=ledger)
     if ledger is not None:
         ledger.kernel = f"rotary-{ledger.kernel}"
@@ -164,6 +164,12 @@ def require_rotary(shape: tuple[int, ...], rescale: Requantizer, codes: FixedFor
 
 def require_sums(tables: Any, codes: FixedFormat, zero_point: int) -> None:
     """Raise ContractError where a sum could exceed 32 bits."""
+    for name, table in zip(("cos", "sin"), tables, strict=True):
+        if table.size and max(-int(table.min()), int(table.max())) >= LIMIT:
+            raise ContractError(
+                f"{name} must hold codes of up to 31 bits, not {show(table)} "
+                f"(accepted: below {LIMIT})"
+            )
     size = max(abs(codes.min - zero_point), abs(codes.max - zero_point))
     cos, sin = tables
     turns = int((np.abs(cos) + np.abs(sin)).max()) if cos.size else 0
@@ -176,10 +182,6 @@ def require_sums(tables: Any, codes: FixedFormat, zero_point: int) -> None:
 
 def _table(value: Any, name: str, shape: tuple[int, ...]) -> Any:
     array = require_signed(as_array(value, name), name).astype(np.int64)
-    if array.size and max(abs(int(array.min())), abs(int(array.max()))) >= LIMIT:
-        raise ContractError(
-            f"{name} must hold codes of up to 31 bits, not {show(value)} (accepted: below {LIMIT})"
-        )
     try:
         return np.ascontiguousarray(np.broadcast_to(array, shape))
     except ValueError:

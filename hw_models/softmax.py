@@ -257,8 +257,9 @@ def _run(scheme: SoftmaxScheme, x: Any, y: Any, sums: Any, output: FixedFormat) 
     if isinstance(scheme, TableSoftmax):
         return int(kernels.interpolated(x, y, sums, exponentials, tables16()[1].copy()))
     if isinstance(scheme, IbertSoftmax):
-        nudge = (1 << (31 - output.bits)) if scheme.rounding == "half_up" else 0
-        return int(ibert.divided(x, y, sums, exponentials, output.min, output.bits, nudge))
+        return int(
+            ibert.divided(x, y, sums, exponentials, output.min, output.bits, scheme.nudge(output))
+        )
     raise ContractError(no_case(scheme, "scheme", _NAMES))
 
 

@@ -71,8 +71,11 @@ class IbertSoftmax:
     def share(self, term: Any, factor: Any, output: FixedFormat) -> Any:
         """Return the probability of a term before the clamp, of the quotient of the row's sum."""
         places = MAX_BIT - output.bits
-        nudge = 1 << (places - 1) if self.rounding == "half_up" else 0
-        return output.min + ((term * factor + nudge) >> places)
+        return output.min + ((term * factor + self.nudge(output)) >> places)
+
+    def nudge(self, output: FixedFormat) -> int:
+        """Return what is added before the last shift."""
+        return 1 << (MAX_BIT - output.bits - 1) if self.rounding == "half_up" else 0
 
 
 @kernel

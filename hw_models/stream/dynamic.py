@@ -19,7 +19,6 @@ from hw_models.stream.elements import bytes_of
 from hw_models.stream.entries import call_move
 from hw_models.stream.fields import (
     FLOAT32,
-    IN_CONSTANTS,
     LEAST,
     LOAD,
     MODE,
@@ -28,6 +27,7 @@ from hw_models.stream.fields import (
     PARAMETERS_PLACE,
     PITCH,
     REFUSED,
+    SCALES_FIXED,
     STORE,
     TABLE,
     WAY,
@@ -36,6 +36,7 @@ from hw_models.stream.fields import (
     X_KIND,
     Y_KIND,
     ZERO_KIND,
+    ZEROS_FIXED,
     C,
     N,
     O,
@@ -112,9 +113,10 @@ def choose(d, arena, constants, _arguments, work, parts, thread, threads):  # ty
 def parameters(d, arena, constants, to):  # type: ignore[no-untyped-def]
     """Return the scales, float32, and the zero points, int64, copied to an address."""
     count, kind = d[PARAMETERS], d[ZERO_KIND]
-    where = constants if d[PARAMETERS_PLACE] == IN_CONSTANTS else arena
-    call_move(d[LOAD], to, where + d[X3], count, np.int64(1), kind)
-    return float32_at(where + d[X2], count), int64_at(to, count)
+    scales = constants if d[PARAMETERS_PLACE] & SCALES_FIXED else arena
+    zeros = constants if d[PARAMETERS_PLACE] & ZEROS_FIXED else arena
+    call_move(d[LOAD], to, zeros + d[X3], count, np.int64(1), kind)
+    return float32_at(scales + d[X2], count), int64_at(to, count)
 
 
 @part

@@ -39,12 +39,22 @@ OP: Final = 0
     DEQUANTIZE_SUMS,
     LINEAR_GROUPS,
     CACHE_WRITE,
-) = range(27)
+    SOFTMAX_IBERT,
+    EMBEDDING,
+    NORM,
+    ROTARY,
+    FLOAT_PAIR,
+    FLOAT_FUNCTION,
+    FLOAT_SOFTMAX,
+    FLOAT_LAYER_NORM,
+    FLOAT_MATMUL,
+) = range(36)
 NAMES: Final = (
     "copy", "products", "depthwise", "unary", "binary", "line", "max_pool", "avg_pool", "gather",
     "wide", "sum", "matmul", "rescale", "combine", "reduce", "softmax_fixed", "softmax_float",
     "softmax_table", "argmax", "resize", "min_max", "choose", "quantize", "dequantize",
-    "dequantize_sums", "linear_groups", "cache_write",
+    "dequantize_sums", "linear_groups", "cache_write", "softmax_ibert", "embedding", "norm",
+    "rotary", "float_pair", "float_function", "float_softmax", "float_layer_norm", "float_matmul",
 )  # fmt: skip
 
 # Of most: operand, result, a second operand, elements.
@@ -94,7 +104,8 @@ BYTES_KIND, PAIRS_KIND, WORDS_KIND = range(3)
 
 # Of float32 values: [N, C] of memory, along C, with parameters of run time for each row or for all.
 # X2 has PARAMETERS scales, X3, a third operand, as many zero points of kind ZERO_KIND.
-# IN_CONSTANTS: both lie there, and not in the arena.
+# PARAMETERS_PLACE: SCALES_FIXED and ZEROS_FIXED, added: which lie among the constants.
+SCALES_FIXED, ZEROS_FIXED = 1, 2
 X3, PARAMETERS, PARAMETERS_PLACE, ZERO_KIND = 50, 51, 52, 55
 # products and dequantize_sums: WAY is 1 + one of PLAIN, TWICE, ONCE of ``floats``, 0: no floats;
 # TABLE has O, rounded up to PITCH, float32 scales, int32 or int64 sums of weights, float32 biases;
@@ -117,7 +128,9 @@ X_ITEM, Y_ITEM = 5, 6
 # sum: of int16; TABLE, int64: what is added to each operand, the shift of both, zero point, least
 # and largest code, then three rows of ``fixed_rows``.
 SUM_HEADER, SUM_ROW = 6, 7
-# matmul: [N, H, W] by [N, W, O]; LEFT and PAD are the zero points, SIGNED and FLIP the kinds.
+# matmul: [N, H, W] by [N, W, O]; LEFT and PAD are the zero points, SIGNED and FLIP the kinds. Where
+# LEFT_KIND or PAD_KIND is not 0, it is 1 + that of a zero point of run time, at X3 or X4.
+LEFT_KIND, PAD_KIND, X4 = 56, 57, 58
 # unary and binary: the table; line: float32 factors and limits in the table.
 # pools: starts of windows, taps and distances are in int64 tables.
 ROW_STARTS, ROW_TAPS, ROW_DILATION, COLUMN_STARTS, COLUMN_TAPS, COLUMN_DILATION = range(11, 17)
@@ -131,6 +144,26 @@ X_KIND, X2_KIND, Y_KIND, ZERO, ZERO2, LEFT_SHIFT, LEFT_SHIFT2, ADDS = range(11, 
 # softmax: TABLE has the exponentials, SECOND the inverses, or the bits of a float32 scale.
 # CHANNELS: those of the parameters.
 LEAST, MOST, SECOND, OUT_BITS, CHANNELS = 19, 20, 21, 22, 23
+# softmax_ibert: NUDGE is added before the last shift, DIFFERENCES are the entries of TABLE.
+# softmax of any kind: MASK is SHOWN_ZERO where the zeros of X2 are shown, SHOWN_REST where others
+# are, 0 where there is no mask. HIDDEN is the code of what is not shown. X3 has, of ALLOWED_KIND,
+# zeros for what never is; -1: there is none.
+NUDGE, DIFFERENCES, MASK, HIDDEN, ALLOWED_KIND = 24, 25, 26, 27, 28
+SHOWN_ZERO, SHOWN_REST = 1, 2
+# norm: N rows of C codes; SECOND has epsilon, fraction, root_bits, guard, then int64 weights and
+# biases of each of the GROUPS. CENTRED: the mean is taken off.
+CENTRED = 24
+# rotary: N rows of C codes; X2 has C / 2 cosines for each, X3 as many sines, of kinds X2_KIND and
+# ZERO_KIND; ACROSS elements lie between the two of a pair, ALONG between two pairs.
+ACROSS, ALONG = 24, 25
+# embedding: N positions of kind X_KIND; TABLE has C rows of ITEM bytes.
+# float_pair: as of a copy, D0 and on are sizes, S0 and T0 the distances in X and in X2, which lie
+# at X_PLACE and X2_PLACE; MODE: 0 adds, 1 multiplies. float_function: MODE is its number.
+# float_softmax and float_layer_norm: N rows of C in LANES; TABLE has eps, a float32, in 64 bytes,
+# then C weights and C biases where there are WEIGHTED. LEVELS: of its stack.
+# float_matmul: D0 matrices [D0 + 1, D0 + 2] by [D0 + 2, D0 + 3], X and X2 as of a float_pair;
+# SECOND: int64, for each its first element in X and in X2; MODE: fused.
+X2_PLACE, LANES, LEVELS, WEIGHTED = 7, 24, 25, 26
 FROM_END = 19  # argmax: of equal codes the last counts
 # resize: N pictures [H, W, C] to [OH, OW, C]; int64 tables of taps, four words each.
 ROW_TABLE, COLUMN_TABLE, FRACTION = 19, 20, 21

@@ -26,6 +26,7 @@ from hw_models.stream.fields import (
     COMBINE,
     DEPTHWISE,
     FINISH,
+    FLOAT_PAIR,
     FRAME_ARENA,
     FRAME_ARGUMENTS,
     FRAME_CONSTANTS,
@@ -39,16 +40,21 @@ from hw_models.stream.fields import (
     LOAD,
     MATMUL,
     MODE,
+    NORM,
     OP,
     PRODUCTS,
     REDUCE,
     REFUSED,
     RESCALE,
+    ROTARY,
     STORE,
     WAY,
     WORDS,
 )
 from hw_models.stream.finish import finish
+from hw_models.stream.float32.elements import float_function, float_pair
+from hw_models.stream.float32.matmul import float_matmul
+from hw_models.stream.float32.rows import float_layer_norm, float_softmax
 from hw_models.stream.grouped import grouped
 from hw_models.stream.matmul import matmul
 from hw_models.stream.memory import int64_at, wait
@@ -64,7 +70,16 @@ from hw_models.stream.moves import (
 )
 from hw_models.stream.products import products
 from hw_models.stream.rescales import combine, reduce, rescale
-from hw_models.stream.rows import argmax, softmax_fixed, softmax_float, softmax_table
+from hw_models.stream.rows import (
+    argmax,
+    softmax_fixed,
+    softmax_float,
+    softmax_ibert,
+    softmax_table,
+)
+from hw_models.stream.units.embedding import embedding
+from hw_models.stream.units.norms import norm
+from hw_models.stream.units.rotary import rotary
 from hw_models.stream.weighted import resize
 
 if TYPE_CHECKING:
@@ -75,6 +90,8 @@ _COMMANDS: Final = (
     copy, products, depthwise, unary, binary, line, max_pool, avg_pool, gather, wide, sum_words,
     matmul, rescale, combine, reduce, softmax_fixed, softmax_float, softmax_table, argmax, resize,
     min_max, choose, quantize, dequantize, dequantize_sums, grouped, cache_write,
+    softmax_ibert, embedding, norm, rotary, float_pair, float_function, float_softmax,
+    float_layer_norm, float_matmul,
 )  # fmt: skip
 
 
@@ -96,9 +113,9 @@ def ready(table: IntArray) -> IntArray:
         row[CALL] = entry(_COMMANDS[row[OP]], COMMAND)
         if row[OP] in (PRODUCTS, DEPTHWISE, MATMUL):
             row[FINISH] = entry(finish, FINISH_TYPES)
-        elif row[OP] in (RESCALE, COMBINE, REDUCE):
+        elif row[OP] in (RESCALE, COMBINE, REDUCE, NORM, ROTARY):
             row[FINISH] = entry(ENDS[row[MODE]], END)
-        if row[OP] >= RESCALE or row[WAY]:
+        if RESCALE <= row[OP] < FLOAT_PAIR or row[WAY]:
             row[LOAD], row[STORE] = entry(load, MOVE), entry(store, MOVE)
     return made
 

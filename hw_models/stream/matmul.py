@@ -12,11 +12,15 @@ from hw_models.stream.fields import (
     INT8,
     INT16,
     LEFT,
+    LEFT_KIND,
     PAD,
+    PAD_KIND,
     SIGNED,
     SUMS,
     UNIT,
     X2,
+    X3,
+    X4,
     H,
     N,
     O,
@@ -49,6 +53,10 @@ def matmul(d, arena, constants, _arguments, work, _parts, thread, threads):  # t
     """Multiply [N, H, W] by [N, W, O]; requantize, if asked."""
     depth, columns = d[W], d[O]
     zero, second = np.int32(d[LEFT]), np.int32(d[PAD])
+    if d[LEFT_KIND]:
+        zero = _code(arena + d[X3], 0, d[LEFT_KIND] - 1)
+    if d[PAD_KIND]:
+        second = _code(arena + d[X4], 0, d[PAD_KIND] - 1)
     item = 2 if d[FLIP] == INT16 else 1
     sums = int32_at(work + d[SUMS], columns)
     width = np.int64(BLOCK)

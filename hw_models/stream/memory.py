@@ -96,6 +96,12 @@ def float32_at(address: Any, size: Any) -> Any:
     return carray(p_float32(address), (size,))
 
 
+@part(inline="always")
+def float32_rows_at(address: Any, rows: Any, columns: Any) -> Any:
+    """Return rows of float32 at an address, as an array."""
+    return carray(p_float32(address), (rows, columns))
+
+
 @part
 def share(size, thread, threads):  # type: ignore[no-untyped-def]  # njit infers the types
     """Return the part of a range that is a thread's."""

@@ -71,7 +71,7 @@ def _values(d, address, at, size, kind, zero, to):  # type: ignore[no-untyped-de
 
 
 @part
-def _finish(d, arena, constants, work, at, channel, channels, inner):  # type: ignore[no-untyped-def]
+def finish_block(d, arena, constants, work, at, channel, channels, inner):  # type: ignore[no-untyped-def]
     """Make codes of the values in the workspace, from an element of the result on."""
     call_end(d[FINISH], d, constants, work, channel, channels, inner)
     size, kind = channels * inner, d[Y_KIND]
@@ -90,7 +90,7 @@ def rescale(d, arena, constants, _arguments, work, _parts, thread, threads):  # 
         at, channel, channels, inner = _block(d, number)
         size = channels * inner
         _values(d, arena + d[X], at, size, d[X_KIND], d[ZERO], work)
-        _finish(d, arena, constants, work, at, channel, channels, inner)
+        finish_block(d, arena, constants, work, at, channel, channels, inner)
 
 
 @kernel(nogil=True)
@@ -109,7 +109,7 @@ def combine(d, arena, constants, _arguments, work, _parts, thread, threads):  # 
         else:
             for i in range(size):
                 a[i] *= b[i]
-        _finish(d, arena, constants, work, at, channel, channels, inner)
+        finish_block(d, arena, constants, work, at, channel, channels, inner)
 
 
 @part
@@ -137,7 +137,7 @@ def reduce(d, arena, constants, _arguments, work, _parts, thread, threads):  # t
             for i in range(size):
                 values[i] = _total(d, x, (at + i) * count, count, kind, work + SECOND_VALUES)
                 values[i] -= count * d[ZERO]
-            _finish(d, arena, constants, work, at, 0, 1, size)
+            finish_block(d, arena, constants, work, at, 0, 1, size)
         return
     chunks = (inner + BLOCK - 1) // BLOCK
     first, last = share(d[N] * chunks, thread, threads)
@@ -151,4 +151,4 @@ def reduce(d, arena, constants, _arguments, work, _parts, thread, threads):  # t
             _load(d, x, at, size, kind, work + SECOND_VALUES)
             for i in range(size):
                 values[i] += other[i]
-        _finish(d, arena, constants, work, outer * inner + begin, 0, 1, size)
+        finish_block(d, arena, constants, work, outer * inner + begin, 0, 1, size)

@@ -15,7 +15,7 @@ class Command:
 
     Attributes:
         calls: the Program's calls that it computes, by index, in order.
-        reads: tensors, X first, then X2 and X3.
+        reads: tensors, X first, then X2, X3 and X4.
         write: the tensor that it makes (Y).
         op: the operation's number; None where the interpreter's kernel makes the call.
         words: the descriptor's other words.

@@ -15,13 +15,16 @@ from qsim.stream import (
     copies,
     dynamic,
     elements,
+    float32,
     grouped,
     joins,
+    matmul,
     pools,
     products,
     rescales,
     resizes,
     rows,
+    units,
 )
 from qsim.stream.allocation import allocate
 from qsim.stream.command import Command, NotInStream
@@ -40,11 +43,11 @@ if TYPE_CHECKING:
 _ENCODERS: Final[Mapping[str, Callable[[Source, int], list[Command]]]] = {
     "correlation": products.encode,
     "linear": products.encode,
-    "matmul": products.encode_matmul,
+    **dict.fromkeys(("matmul", "dynamic_matmul"), matmul.encode),
     "transposed_correlation": products.encode,
     "resize": resizes.encode_resize,
     "resize_scaled": resizes.encode_resize,
-    "softmax": rows.encode_softmax,
+    **dict.fromkeys(("softmax", "masked_softmax"), rows.encode_softmax),
     "argmax": rows.encode_argmax,
     "mean": rescales.encode_mean,
     "permute": copies.encode_permute,
@@ -67,6 +70,14 @@ _ENCODERS: Final[Mapping[str, Callable[[Source, int], list[Command]]]] = {
     "dequantize_sums": dynamic.encode_sums,
     "linear_groups": grouped.encode,
     "cache_write": caches.encode,
+    "embedding": units.encode_embedding,
+    **dict.fromkeys(("layer_norm", "rms_norm", "group_norm"), units.encode_norm),
+    "rotary": units.encode_rotary,
+    **dict.fromkeys(("float_add", "float_mul"), float32.encode_pair),
+    "float_function": float32.encode_function,
+    "float_softmax": float32.encode_softmax,
+    "float_layer_norm": float32.encode_layer_norm,
+    "float_matmul": float32.encode_matmul,
 }
 
 
@@ -231,7 +242,7 @@ def _fill(compiled: Compiled) -> None:
         if command.op is None:
             continue
         row[f.OP] = command.op
-        for word, name in zip((f.X, f.X2, f.X3), command.reads, strict=False):
+        for word, name in zip((f.X, f.X2, f.X3, f.X4), command.reads, strict=False):
             row[word] = compiled.offset(name)
         if command.write:
             row[f.Y] = compiled.offset(command.write)

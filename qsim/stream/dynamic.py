@@ -83,27 +83,33 @@ def parameters(
 ) -> tuple[tuple[str, ...], dict[int, int]]:
     """Return the tensors that hold a call's scales and zero points, and the words that say so.
 
-    They are its last two operands, unless others are named.
+    They are its last two operands, unless others are named. Of those in the arena the zero points'
+    place comes second; where the scales are constants it stands for theirs, which the words tell.
 
     No tensors where both are constants.
 
     Raises:
-        NotInStream: one of the two is a constant, a layout of its own.
+        NotInStream: a layout of its own.
     """
     from hw_models.stream import fields as f
 
     names = names or call.inputs[1:]
-    constants = [source.program.constants.get(name) for name in names]
-    scale, zero = constants
-    if scale is not None and zero is not None:
-        keep = source.constants.add
-        words = {
-            f.PARAMETERS_PLACE: f.IN_CONSTANTS, f.PARAMETERS: scale.size, f.ZERO_KIND: f.INT64,
-            f.X2: keep(scale.astype(np.float32)), f.X3: keep(zero.astype(np.int64)),
-        }  # fmt: skip
-        return (), words
-    layouts = [_plain(source, name) for name in names]
-    return names, {f.PARAMETERS: layouts[0].size, f.ZERO_KIND: kind_of(layouts[1])}
+    scale, zero = (source.program.constants.get(name) for name in names)
+    words = {f.ZERO_KIND: f.INT64, f.PARAMETERS_PLACE: 0}
+    reads: tuple[str, ...] = ()
+    if scale is not None:
+        words[f.PARAMETERS_PLACE] |= f.SCALES_FIXED
+        words |= {f.PARAMETERS: scale.size, f.X2: source.constants.add(scale.astype(np.float32))}
+    else:
+        words[f.PARAMETERS] = _plain(source, names[0]).size
+        reads = names[:1]
+    if zero is not None:
+        words[f.PARAMETERS_PLACE] |= f.ZEROS_FIXED
+        words[f.X3] = source.constants.add(zero.astype(np.int64))
+    else:
+        words[f.ZERO_KIND] = kind_of(_plain(source, names[1]))
+        reads = (*(reads or names[1:]), *names[1:])
+    return reads, words
 
 
 def _rows(source: Source, call: Call) -> tuple[Layout, tuple[str, ...], dict[int, int], int]:

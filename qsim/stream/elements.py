@@ -17,6 +17,7 @@ from qsim.stream.command import Command, NotInStream
 from qsim.stream.copies import copy_words
 from qsim.stream.joins import placed
 from qsim.stream.layout import Layout
+from qsim.stream.lines import same_order
 from qsim.stream.sums import sum_of_words
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from qsim.program import Array, Call
     from qsim.stream.source import Source
 
-UNARY: Final = frozenset({"clamp", "interpolate", "lookup", "requantize"})
+UNARY: Final = frozenset({"clamp", "integer_function", "interpolate", "lookup", "requantize"})
 BINARY: Final = frozenset({"add", "maximum", "minimum", "mul", "prelu", "shift_right", "sub"})
 
 
@@ -37,7 +38,7 @@ def encode(source: Source, index: int) -> list[Command]:
     call = source.program.calls[index]
     _require_element_wise(call)
     if len(call.inputs) == 1:
-        return [_one(source, index, call.inputs[0], source.kept_once(call, "table", _table))]
+        return _one(source, index, call.inputs[0], source.kept_once(call, "table", _table))
     if call.primitive == "add" and source.layouts[call.output].dtype == np.int16:
         names, found = spread(source, index, call.inputs)
         return [*found, sum_of_words(source, index, names)]
@@ -54,24 +55,24 @@ def encode(source: Source, index: int) -> list[Command]:
         if source.program.constants.get(other) is not None:
             raise NotInStream("both operands are constants")
         names, found = spread(source, index, (other,))
-        return [*found, _one(source, index, names[0], np.ascontiguousarray(row))]
+        return [*found, *_one(source, index, names[0], np.ascontiguousarray(row))]
     names, found = spread(source, index, call.inputs)
     return [*found, _two(source, index, names, table)]
 
 
-def _one(source: Source, index: int, name: str, table: Array) -> Command:
-    """Return the command that replaces every code of a tensor by its entry."""
+def _one(source: Source, index: int, name: str, table: Array) -> list[Command]:
+    """Return the commands that replace every code of a tensor by its entry."""
     from hw_models.stream import fields as f
 
     output = source.program.calls[index].output
-    x, y = source.layouts[name], source.layouts[output]
-    if x.order != y.order:
-        raise NotInStream("the operand lies in another order than the result")
+    y = source.layouts[output]
+    name, copies = same_order(source, index, name, y)
+    x = source.layouts[name]
     words = {f.SIZE: y.size, f.TABLE: source.constants.add(table)}
     if (x.dtype.itemsize, y.dtype.itemsize) == (1, 1):
-        return Command((index,), (name,), output, f.UNARY, words)
+        return [*copies, Command((index,), (name,), output, f.UNARY, words)]
     words |= {f.X_ITEM: x.dtype.itemsize, f.Y_ITEM: y.dtype.itemsize}
-    return Command((index,), (name,), output, f.WIDE, words)
+    return [*copies, Command((index,), (name,), output, f.WIDE, words)]
 
 
 def _two(source: Source, index: int, names: tuple[str, ...], table: Array) -> Command:
@@ -112,30 +113,42 @@ def spread(
     source: Source, index: int, operands: tuple[str, ...]
 ) -> tuple[tuple[str, ...], list[Command]]:
     """Copy what does not lie as the result does: constants, and what is broadcast."""
-    from hw_models.stream import fields as f
-
-    call = source.program.calls[index]
-    y = source.layouts[call.output]
+    y = source.layouts[source.program.calls[index].output]
     names, found = [], []
     for number, name in enumerate(operands):
-        constant = source.program.constants.get(name)
-        words: dict[int, int] = {}
-        reads: tuple[str, ...] = (name,)
-        if constant is None:
-            x = source.layouts[name]
-        else:
-            x = Layout(constant.shape, tuple(range(constant.ndim)), constant.dtype)
-            words, reads = placed(source, constant, x.order), ()
-        if constant is None and (x.shape, x.order) == (y.shape, y.order):
-            names.append(name)
-            continue
-        missing = len(y.shape) - len(x.shape)
-        lengths, strides = (1,) * missing + x.shape, (0,) * missing + x.strides
-        steps = [0 if length == 1 else s for length, s in zip(lengths, strides, strict=True)]
-        words |= copy_words(y.memory, [steps[axis] for axis in y.order], x.dtype.itemsize)
-        names.append(source.between(call, number, Layout(y.shape, y.order, x.dtype)))
-        found.append(Command((index,), reads, names[-1], f.COPY, words))
+        made, commands = spread_one(source, index, number, name, y)
+        names.append(made)
+        found += commands
     return tuple(names), found
+
+
+def spread_one(
+    source: Source, index: int, number: int, name: str, y: Layout
+) -> tuple[str, list[Command]]:
+    """Return an operand that lies as ``y`` does, its shape included; a copy where it does not."""
+    from hw_models.stream import fields as f
+
+    call, constant = source.program.calls[index], source.program.constants.get(name)
+    words: dict[int, int] = {}
+    reads: tuple[str, ...] = (name,)
+    if constant is None:
+        x = source.layouts[name]
+    else:
+        x = Layout(constant.shape, tuple(range(constant.ndim)), constant.dtype)
+        words, reads = placed(source, constant, x.order), ()
+    if constant is None and (x.shape, x.order) == (y.shape, y.order):
+        return name, []
+    words |= copy_words(y.memory, distances(x, y), x.dtype.itemsize)
+    between = source.between(call, number, Layout(y.shape, y.order, x.dtype))
+    return between, [Command((index,), reads, between, f.COPY, words)]
+
+
+def distances(x: Layout, y: Layout) -> list[int]:
+    """Return how far an operand's elements lie apart, in the result's order; 0: broadcast."""
+    missing = len(y.shape) - len(x.shape)
+    lengths, strides = (1,) * missing + x.shape, (0,) * missing + x.strides
+    steps = [0 if length == 1 else s for length, s in zip(lengths, strides, strict=True)]
+    return [steps[axis] for axis in y.order]
 
 
 def _require_element_wise(call: Call) -> None:

@@ -55,8 +55,8 @@ def encode(source: Source, index: int) -> list[Command]:
     signed = source.format(call.inputs[0]).signed
     named = call.inputs[0], *call.inputs[2:]
     reads, words = parameters(source, call, named[1:])
-    if not reads:
-        raise NotInStream("scale and zero point are constants")
+    if words[f.PARAMETERS_PLACE]:
+        raise NotInStream("scale or zero point is a constant")
     packed = source.kept_once(call, "groups", _pack)
     rows, depth, outputs = math.prod(x.shape[:-1]), x.shape[-1], y.shape[-1]
     geometry = Geometry.of((outputs, depth, 1, 1), 1, 0, 1, 1)

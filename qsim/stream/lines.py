@@ -53,13 +53,14 @@ def same_order(source: Source, index: int, name: str, y: Layout) -> tuple[str, l
 
 
 def _copied(
-    source: Source, index: int, name: str, order: Sequence[int]
+    source: Source, index: int, name: str, order: Sequence[int], number: int = 0
 ) -> tuple[str, list[Command]]:
     from hw_models.stream import fields as f
 
     x, call = source.layouts[name], source.program.calls[index]
     other = Layout(x.shape, tuple(order), x.dtype)
-    between = source.between(call, 0, other, source.format(name))
+    codes = None if x.dtype == np.float32 else source.format(name)
+    between = source.between(call, number, other, codes)
     return between, [Command((index,), (name,), between, f.COPY, reorder(x, order))]
 
 
@@ -129,3 +130,26 @@ def ends_of(source: Source, name: str, *, narrow: bool = False) -> tuple[int, in
     if narrow and not -(1 << 31) <= ends[0] <= ends[1] < 1 << 32:
         raise NotInStream(f"{name} may have codes of more than 32 bits")
     return ends
+
+
+def plain(source: Source, index: int, name: str, number: int = 0) -> tuple[str, list[Command]]:
+    """Return an operand that is no constant in logical order: itself, or a copy."""
+    x = operand(source, name)
+    if x.plain:
+        return name, []
+    return _copied(source, index, name, range(len(x.shape)), number)
+
+
+def made_plain(source: Source, index: int) -> tuple[str, list[Command]]:
+    """Return where a call makes its result in logical order, and how it gets to its place then."""
+    from hw_models.stream import fields as f
+
+    output = source.program.calls[index].output
+    y = source.layouts[output]
+    if y.plain:
+        return output, []
+    between = source.between(
+        source.program.calls[index], 9, Layout(y.shape, tuple(range(len(y.shape))), y.dtype)
+    )
+    words = reorder(source.layouts[between], y.order)
+    return between, [Command((index,), (between,), output, f.COPY, words)]

@@ -33,7 +33,7 @@ _INT32: Final = (-(1 << 31), (1 << 31) - 1)
 
 
 @dataclass
-class _Chain:
+class Chain:
     """A correlation and what follows it.
 
     Attributes:
@@ -79,7 +79,7 @@ def encode(source: Source, index: int) -> list[Command]:
     chain = _start(source, index, call, packed)
     axis = 1 if call.primitive == "correlation" else len(x.shape) - 1
     _take_bias(source, chain, axis)
-    _take_requantize(source, chain, axis, geometry, packed.columns)
+    take_requantize(source, chain, axis, geometry, packed.columns)
     if call.primitive == "linear" and chain.table is None:
         _take_floats(source, chain, packed.columns)
     return [*spreading, _command(source, call, window, kept, chain)]
@@ -137,7 +137,7 @@ def _window(
     return Window(shape[0], *size, shape[1], *geometry.output_size(*size))
 
 
-def _start(source: Source, index: int, call: Call, packed: PackedProducts) -> _Chain:
+def _start(source: Source, index: int, call: Call, packed: PackedProducts) -> Chain:
     """Bound the sums of a correlation."""
     a: Any = call.attributes
     codes = source.format(call.inputs[0])
@@ -148,17 +148,17 @@ def _start(source: Source, index: int, call: Call, packed: PackedProducts) -> _C
     low, high = min(low, zero), max(high, zero)
     bounds = packed.bounds(low - zero, high - zero)
     accumulator = check.accumulator_from_json(a["accumulator"])
-    held = _held(accumulator, bounds.minimum, bounds.maximum)
+    held = held_sums(accumulator, bounds.minimum, bounds.maximum)
     if held is None and accumulator.min <= bounds.minimum and bounds.maximum <= accumulator.max:
         raise NotInStream("a sum may exceed 32 bits")
     if held is None:
         raise NotInStream(
             f"the {accumulator.bits}-bit accumulator may overflow ({accumulator.overflow})"
         )
-    return _Chain([index], call.output, *held)
+    return Chain([index], call.output, *held)
 
 
-def _held(accumulator: Accumulator, low: int, high: int) -> tuple[int, int] | None:
+def held_sums(accumulator: Accumulator, low: int, high: int) -> tuple[int, int] | None:
     """Return the range of what int32 lanes hold of a sum, or None where that is not its value."""
     fits = _INT32[0] <= low and high <= _INT32[1]
     if fits and accumulator.min <= low and high <= accumulator.max:
@@ -168,7 +168,7 @@ def _held(accumulator: Accumulator, low: int, high: int) -> tuple[int, int] | No
     return None
 
 
-def _take_bias(source: Source, chain: _Chain, axis: int) -> None:
+def _take_bias(source: Source, chain: Chain, axis: int) -> None:
     found = source.follower(chain.output, "bias_add")
     if found is None:
         return
@@ -179,16 +179,17 @@ def _take_bias(source: Source, chain: _Chain, axis: int) -> None:
     if call.inputs[0] != chain.output or a["axis"] % rank != axis:
         return
     accumulator = check.accumulator_from_json(a["accumulator"])
-    held = _held(accumulator, chain.low + int(bias.min()), chain.high + int(bias.max()))
+    held = held_sums(accumulator, chain.low + int(bias.min()), chain.high + int(bias.max()))
     if held is not None:
         chain.low, chain.high = held
         chain.bias, chain.output = bias, call.output
         chain.calls.append(index)
 
 
-def _take_requantize(
-    source: Source, chain: _Chain, axis: int, geometry: Geometry, columns: int
+def take_requantize(
+    source: Source, chain: Chain, axis: int, geometry: Geometry, columns: int
 ) -> None:
+    """Take the requantize that follows, and the clamp behind it, where the loop has its scheme."""
     found = source.follower(chain.output, "requantize")
     if found is None:
         return
@@ -218,7 +219,7 @@ def _take_requantize(
         chain.output = follower[1].output
 
 
-def _take_table(chain: _Chain, scheme: Any, about: Any, shape: tuple[int, int, int]) -> bool:
+def _take_table(chain: Chain, scheme: Any, about: Any, shape: tuple[int, int, int]) -> bool:
     """Give a chain what its requantize needs; return whether the loop has its arithmetic."""
     from hw_models.stream.requantize import parameters_of, table_of, wide_table_of
 
@@ -236,7 +237,7 @@ def _take_table(chain: _Chain, scheme: Any, about: Any, shape: tuple[int, int, i
     return True
 
 
-def _take_floats(source: Source, chain: _Chain, columns: int) -> None:
+def _take_floats(source: Source, chain: Chain, columns: int) -> None:
     """Take the dequantizer of sums with it where 32 bits hold them less the zero point's share."""
     found = source.follower(chain.output, "dequantize_sums")
     if found is None:
@@ -246,7 +247,7 @@ def _take_floats(source: Source, chain: _Chain, columns: int) -> None:
     if call.inputs[0] != chain.output or not known:
         return
     reads, words = dynamic.parameters(source, call)
-    if len(reads) < 2:
+    if len(reads) < 2 or call.inputs[1] in source.program.constants:
         return
     tables = dynamic.tables(source, call, columns)
     zeros = source.format(call.inputs[2])
@@ -282,7 +283,7 @@ def _command(
     call: Call,
     window: Window,
     kept: tuple[Geometry, PackedProducts, int, int],
-    chain: _Chain,
+    chain: Chain,
 ) -> Command:
     from hw_models.stream import fields as f
     from hw_models.stream.matrix import matrix_steps
@@ -341,55 +342,3 @@ def _command(
         work,
         products=products,
     )
-
-
-def encode_matmul(source: Source, index: int) -> list[Command]:
-    """Encode a product of two tensors, with the requantize that follows.
-
-    Raises:
-        NotInStream: a constant operand, another order than the logical one, matrices that are
-            broadcast, a zero point per column, sums that may exceed 32 bits.
-    """
-    from hw_models.products.geometry import Geometry
-    from hw_models.stream import fields as f
-
-    call = source.program.calls[index]
-    at: Any = call.attributes
-    a, b = (source.codes(name, wide=True) for name in call.inputs)
-    y = source.layouts[call.output]
-    if min(len(a.shape), len(b.shape)) < 2 or a.shape[:-2] != b.shape[:-2]:
-        raise NotInStream("matrices of a matmul are broadcast")
-    if not (a.plain and b.plain and y.plain):
-        raise NotInStream("an operand of a matmul has its channels innermost")
-    if not isinstance(at["b_zero_point"], int):
-        raise NotInStream("a zero point per column")
-    zeros, kinds, most = (at["a_zero_point"], at["b_zero_point"]), [], a.shape[-1]
-    for name, zero in zip(call.inputs, zeros, strict=True):
-        codes = source.format(name)
-        most *= max(abs(codes.min - zero), abs(codes.max - zero))
-        kinds.append(f.INT16 if codes.bits > 8 else f.INT8 if codes.signed else f.UINT8)
-    held = _held(check.accumulator_from_json(at["accumulator"]), -most, most)
-    if held is None or max(map(abs, zeros)) >= 1 << 24:
-        raise NotInStream("a sum may exceed 32 bits")
-    chain = _Chain([index], call.output, *held)
-    (rows, depth), columns = a.shape[-2:], b.shape[-1]
-    geometry = Geometry.of((columns, depth, 1, 1), 1, 0, 1, 1)
-    padded = -(-columns // 16) * 16
-    _take_requantize(source, chain, len(y.shape) - 1, geometry, padded)
-    made = source.layouts[chain.output]
-    if not made.plain or (chain.table is None and made.dtype != np.int32):
-        raise NotInStream("sums of more than 32 bits leave the command")
-    words = {
-        f.N: math.prod(a.shape[:-2]), f.H: rows, f.W: depth, f.O: columns,
-        f.LEFT: zeros[0], f.PAD: zeros[1], f.SIGNED: kinds[0], f.FLIP: kinds[1],
-        f.SUMS: 0, f.TAIL: 4 * padded, f.MODE: chain.mode, f.PITCH: padded,
-        f.UNIT: chain.unit if chain.table is not None else 4,
-        f.TABLE: 0 if chain.table is None else source.constants.add(chain.table),
-    }  # fmt: skip
-    work = -(-4 * padded // 64) * 64 + 64
-    products = made.size * depth
-    return [
-        Command(
-            tuple(chain.calls), call.inputs, chain.output, f.MATMUL, words, work, products=products
-        )
-    ]

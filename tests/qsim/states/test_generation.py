@@ -16,6 +16,7 @@ from tests.qsim.states.decoder import (
     LENGTH,
     STYLES,
     TARGET,
+    WORDS,
     lowered,
     module,
     one_by_one,
@@ -141,6 +142,23 @@ def test_a_full_cache_and_a_position_outside_are_refused() -> None:
         session.generate(PROMPT, LENGTH)
     with pytest.raises(qsim.InputError, match=r"shape must be \[1, 1\], not \[2, 1\]"):
         session(np.array([[1], [2]]), np.array([0]))
+
+
+@pytest.mark.parametrize("token", [WORDS, -1])
+def test_a_token_outside_of_the_vocabulary_leaves_the_states(token: int) -> None:
+    session = lowered().session()
+    session(*_step(1, 0))
+    held = {name: np.array(value) for name, value in session.states.items()}
+    said = set()
+    for step in (session, session.trace):
+        with pytest.raises(
+            qsim.InputError, match=rf"'words'.* not {token} .*0\.\.{WORDS - 1}\)"
+        ) as caught:
+            step(*_step(token, 1))
+        said.add(str(caught.value))
+    assert len(said) == session.steps == 1
+    for name, value in session.states.items():
+        np.testing.assert_array_equal(value, held[name])
 
 
 def test_every_call_of_a_step_agrees_on_rtl(tmp_path: Path) -> None:

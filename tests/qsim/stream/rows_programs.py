@@ -8,13 +8,18 @@ import numpy as np
 
 import hw_models as hw
 from hw_models.add import AlignedAdd
+from hw_models.integer_function import ExpSilu, IbertGelu, NewtonReciprocal
 from hw_models.mean import Division, over_count
-from hw_models.softmax import FixedSoftmax, FloatSoftmax, TableSoftmax
+from hw_models.norms.layer_norm import IntegerNorm
+from hw_models.softmax import FixedSoftmax, FloatSoftmax, IbertSoftmax, TableSoftmax
 from qsim.program.attributes import format_to_json
 from qsim.program.program import Program, TensorSpec
 from tests.qsim.stream.programs import Maker
 
-KINDS = ("softmax", "argmax", "mean", "rescale", "combine", "resize", "prelu", "concat")
+KINDS = (
+    "softmax", "masked", "norm", "turn", "function", "argmax", "mean", "rescale", "combine",
+    "resize", "prelu", "concat",
+)  # fmt: skip
 ROUNDINGS = ("double", "double-half-up", "single", "s64-reduced", "tosa-single", "tosa-double")
 
 
@@ -57,10 +62,10 @@ class Rows(Maker):
             "clamp": self.pick(None, None, clamp),
         }  # fmt: skip
 
-    def softmax(self) -> str:
-        """Add a softmax of any scheme."""
-        kind = self.pick("fixed", "float", "table")
-        x = self.operand(*((8, 16, 11) if kind == "table" else (8, 8, 6)))
+    def _softmax(self) -> tuple[str, dict[str, Any]]:
+        """Return an operand and the attributes of a softmax of any scheme."""
+        kind = self.pick("fixed", "float", "table", "ibert", "ibert")
+        x = self.operand(*((8, 16, 11) if kind in ("table", "ibert") else (8, 8, 6)))
         scale = float(2.0 ** self.rng.uniform(-9 if kind == "table" else -5, -1))
         output = hw.FixedFormat(self.pick(8, 16), kind == "table" or self.signed)
         scheme: Any = FixedSoftmax.from_scale(scale, 1.5)
@@ -68,12 +73,95 @@ class Rows(Maker):
             scheme = FloatSoftmax(scale, 2.0**-output.bits, output.min)
         elif kind == "table":
             scheme = TableSoftmax.from_scale(scale)
+        elif kind == "ibert":
+            scheme = IbertSoftmax.from_scale(scale, 1.5, self.pick("floor", "half_up"))
         axis = self.integer(1, len(self.tensors[x].shape) - 1)
         attributes = {
             "scheme": self.encoded(scheme), "axis": self.pick(axis, axis - 4),
             "output": format_to_json(output),
         }  # fmt: skip
+        return x, attributes
+
+    def softmax(self) -> str:
+        """Add a softmax of any scheme."""
+        x, attributes = self._softmax()
         return self.call("softmax", (x,), attributes)
+
+    def masked(self) -> str:
+        """Add a softmax of what a mask shows, and a constant; rows may show nothing."""
+        x, attributes = self._softmax()
+        shape = self.tensors[x].shape
+        kept = [size if self.rng.random() < 0.6 else 1 for size in shape]
+        mask = f"x{len(self.tensors)}"
+        form = hw.FixedFormat(self.pick(1, 2, 16), signed=self.pick(True, False))
+        self.tensors[mask] = TensorSpec(mask, tuple(kept[self.pick(0, 1) :]), form)
+        allowed = None
+        if self.rng.random() < 0.5:
+            codes = self.rng.integers(0, 2, [size for size in shape if size != -1][-2:])
+            allowed = {"constant": self.constant(codes.astype(np.uint8))}
+        more = {"hides": self.pick("zero", "nonzero"), "allowed": allowed}
+        return self.call("masked_softmax", (x, mask), attributes | more)
+
+    def norm(self) -> str:
+        """Add a layer, RMS or group norm."""
+        x = self.operand(8, 8, 16, 5, rank=self.pick(4, 4, 3))
+        shape = self.tensors[x].shape
+        kind = self.pick("layer_norm", "rms_norm", "group_norm")
+        dims = self.integer(1, len(shape) - 1)
+        row: tuple[int, ...] = shape[1:2] if kind == "group_norm" else shape[-dims:]
+        scale = self.pick(
+            self.scheme(1, -14, -9),
+            hw.PowerOfTwo(self.integer(8, 14), self.pick("floor", "half_up")),
+        )
+        epsilon = self.pick(0, 0, 1, 1 << 30)
+        norm = IntegerNorm(scale, epsilon, self.pick(8, 12), 16, self.pick(0, 4, 6))
+        weight = self.constant(self.rng.integers(-128, 128, row).astype(np.int16))
+        bias = self.constant(self.rng.integers(-9999, 9999, row).astype(np.int32))
+        attributes = self.after_codes() | {
+            "scheme": self.encoded(norm), "weight": self.pick(None, {"constant": weight}),
+        }  # fmt: skip
+        if kind == "rms_norm":
+            return self.call(kind, (x,), attributes | {"dims": dims, "x_zero_point": self.code()})
+        attributes["bias"] = self.pick(None, {"constant": bias})
+        if kind == "group_norm":
+            groups = self.pick(*(n for n in range(1, shape[1] + 1) if shape[1] % n == 0))
+            return self.call(kind, (x,), attributes | {"groups": groups})
+        return self.call(kind, (x,), attributes | {"dims": dims})
+
+    def turn(self) -> str:
+        """Add a rotary turn, whose tables are constants or come at run time."""
+        x = self.operand(8, 16, rank=3)
+        shape = (*self.tensors[x].shape[:2], 2 * self.integer(1, 5))
+        self.tensors[x] = TensorSpec(x, shape, self.tensors[x].format)
+        pairs = [shape[1], shape[2] // 2]
+        tables = []
+        if self.rng.random() < 0.5:
+            codes = self.rng.integers(-64, 65, (2, *pairs)).astype(np.int8)
+            tables = [self.constant(codes[0]), self.constant(codes[1, :1])]
+        else:
+            for sizes in ((-1, *pairs), (1, 1, pairs[1])):
+                tables.append(f"x{len(self.tensors)}")
+                form = hw.FixedFormat(self.pick(7, 8))
+                self.tensors[tables[-1]] = TensorSpec(tables[-1], sizes, form)
+        codes_of = self.after_codes()
+        del codes_of["clamp"]
+        attributes = codes_of | {
+            "scheme": self.encoded(self.scheme(1, -9, -5)), "x_zero_point": self.code(),
+            "pairing": self.pick("half", "interleaved"),
+        }  # fmt: skip
+        return self.call("rotary", (x, *tables), attributes)
+
+    def function(self) -> str:
+        """Add an integer function of every code."""
+        x = self.operand(8, 8, 16, 5)
+        output = hw.FixedFormat(self.pick(8, 16))
+        unit = self.pick(
+            ExpSilu.from_scales(0.05, 0.05, 0, self.code()),
+            IbertGelu.from_scales(0.05, 0.05, 0, self.code()),
+            NewtonReciprocal.from_scales(0.05, 0.5, 0, self.code()),
+        )
+        attributes = {"scheme": self.encoded(unit), "output": format_to_json(output)}
+        return self.call("integer_function", (x,), attributes)
 
     def argmax(self) -> str:
         """Add an argmax; few codes, so that there are equal ones."""

@@ -194,3 +194,22 @@ def test_a_row_of_its_own_is_no_part_of_a_batch() -> None:
     """A range of the whole batch: samples do not run apart."""
     assert not layer().stream(1).splits
     assert layer(rows=True).stream(1).splits
+
+
+@pytest.mark.parametrize("fixed", ["s", "z"])
+def test_one_parameter_may_be_a_constant(fixed: str) -> None:
+    codes, one = FixedFormat(8), (1, 1)
+    output = format_to_json(codes)
+    calls = (
+        Call("q", "", "quantize", ("x", "s", "z"), "q", {"formula": "torch", "output": output}),
+        Call("d", "", "dequantize", ("q", "s", "z"), "d", {"formula": "onnx"}),
+    )
+    kept = {"s": np.float32([[0.03]]), "z": np.int8([[-7]])}
+    specs = {"x": TensorSpec("x", (-1, 9), FLOAT32), "s": TensorSpec("s", one, FLOAT32),
+             "z": TensorSpec("z", one, codes), "q": TensorSpec("q", (-1, 9), codes),
+             "d": TensorSpec("d", (-1, 9), FLOAT32)}  # fmt: skip
+    del specs[fixed]
+    (other,) = {"s", "z"} - {fixed}
+    program = Program("p", ("x", other), ("q", "d"), specs, {fixed: kept[fixed]}, calls)
+    assert all(command.op is not None for command in program.stream(3).compiled.commands)
+    check(program, [np.linspace(-9, 9, 27, dtype=np.float32).reshape(3, 9), kept[other]])

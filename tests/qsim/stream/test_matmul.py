@@ -70,3 +70,24 @@ def test_the_extremes_of_a_product() -> None:
         b[..., ::2] = 127
         (wanted,) = program.run(a, b, trace=lambda *_: None)
         np.testing.assert_array_equal(program.run(a, b)[0], wanted)
+
+
+@pytest.mark.parametrize("constant", ["", "z0", "z1", "z0 z1"])
+@pytest.mark.parametrize("form", [hw.FixedFormat(8), hw.FixedFormat(8, signed=False)])
+def test_zero_points_of_run_time(form: hw.FixedFormat, constant: str) -> None:
+    maker = Maker(1)
+    for name, shape in (("x0", (-1, 2, 3, 5)), ("x1", (-1, 2, 5, 7))):
+        maker.tensors[name] = TensorSpec(name, shape, form)
+    points = ["z0", "z1"]
+    for at, name in enumerate(points):
+        if name in constant:
+            points[at] = maker.constant(np.array([[3 + at]]).astype(form.dtype))
+        else:
+            maker.tensors[name] = TensorSpec(name, (1, 1), form)
+    accumulator = {"bits": 32, "overflow": "wrap", "at": "sum", "order": "channel_first"}
+    y = maker.call("dynamic_matmul", ("x0", "x1", *points), {"accumulator": accumulator})
+    inputs = tuple(name for name in ("x0", "x1", *points) if name in maker.tensors)
+    program = Program("p", inputs, (y,), maker.tensors, maker.constants, tuple(maker.calls))
+    assert all(command.op is not None for command in program.stream(2).compiled.commands)
+    for batch in (1, 4):
+        check(program, batch, batch)

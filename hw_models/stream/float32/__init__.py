@@ -1,0 +1,1 @@
+"""Commands of operators on float32 values: the kernels of hw_models, on the arena itself."""

@@ -14,7 +14,7 @@ from qsim.graph.elementwise import (
     jumps,
     mark_several,
 )
-from qsim.graph.free_lengths import unwritten, with_lengths
+from qsim.graph.free_lengths import unrolled, unwritten, with_lengths
 from qsim.graph.masked import Masked, read_masked
 from qsim.graph.nodes import attribute, clamp_range, is_float, is_parameter, kind, shape
 from qsim.graph.packed import PACKED
@@ -46,6 +46,7 @@ __all__ = [
     "read_masked",
     "rows_of",
     "shape",
+    "unrolled",
     "unwritten",
     "with_lengths",
     "written_buffers",

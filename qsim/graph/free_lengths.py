@@ -108,7 +108,12 @@ def _fixed_batch(
             row.pop(0, None)
     try:
         program = torch.export.export(model, inputs, dynamic_shapes=dims, strict=False)
+    except ModelError:
+        raise
     except Exception:
+        layer = _recurrent(model)
+        if layer is not None:
+            raise unrolled(layer) from None
         lines = [line.strip() for line in str(first).splitlines() if line.strip()]
         reason = next((line for line in lines if line.startswith("- ")), (lines or [""])[0])
         raise ModelError(
@@ -118,6 +123,26 @@ def _fixed_batch(
         ) from None
     module: torch.nn.Module = program.module(check_guards=False)
     return module
+
+
+def unrolled(where: str) -> ModelError:
+    """Return the error of a recurrent layer whose sequence has a free length."""
+    return ModelError(
+        "it has a step for each element of its sequence, whose length is free",
+        where=where,
+        accepted="no lengths=, or a cell (LSTMCell, GRUCell) whose state is a buffer, one element "
+        "a call",
+    )
+
+
+def _recurrent(model: torch.nn.Module) -> str | None:
+    """Return the path of a recurrent layer, which torch computes for a known number of steps."""
+    import torch
+
+    kinds = torch.nn.LSTM, torch.nn.GRU, torch.nn.RNN
+    found = (path for path, each in model.named_modules() if isinstance(each, kinds))
+    path = next(found, None)
+    return type(model).__name__ if path == "" else path
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ of size 1 for a constant. Out of an export with a symbolic length all have the s
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from qsim.errors import ModelError
 from qsim.graph.batching import batch_dims
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from qsim.graph.arguments import Arguments
 
     Sized = Callable[[tuple[torch.Tensor, ...], int], tuple[torch.Tensor, ...]]
+
+# Of a recurrent layer.
+UNROLLED: Final = "it has a step for each element of its sequence, whose length is free"
+A_CELL: Final = "no lengths=, or a cell (LSTMCell) whose state is a buffer, one element a call"
 
 
 def with_lengths(
@@ -113,7 +117,7 @@ def _fixed_batch(
     except Exception:
         layer = _recurrent(model)
         if layer is not None:
-            raise unrolled(layer) from None
+            raise ModelError(UNROLLED, where=layer, accepted=A_CELL) from None
         lines = [line.strip() for line in str(first).splitlines() if line.strip()]
         reason = next((line for line in lines if line.startswith("- ")), (lines or [""])[0])
         raise ModelError(
@@ -123,16 +127,6 @@ def _fixed_batch(
         ) from None
     module: torch.nn.Module = program.module(check_guards=False)
     return module
-
-
-def unrolled(where: str) -> ModelError:
-    """Return the error of a recurrent layer whose sequence has a free length."""
-    return ModelError(
-        "it has a step for each element of its sequence, whose length is free",
-        where=where,
-        accepted="no lengths=, or a cell (LSTMCell, GRUCell) whose state is a buffer, one element "
-        "a call",
-    )
 
 
 def _recurrent(model: torch.nn.Module) -> str | None:

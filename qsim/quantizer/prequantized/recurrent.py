@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from qsim.errors import ModelError
-from qsim.graph import PACKED, unrolled
+from qsim.graph import A_CELL, PACKED, UNROLLED
 from qsim.graph.recurrent import MAX_STEPS
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class Layers(nn.Module):
         x = x if self.batch_first else x.transpose(0, 1)
         steps = x.shape[1]
         if not isinstance(steps, int):
-            raise unrolled(self.where)
+            raise ModelError(UNROLLED, where=self.where, accepted=A_CELL)
         if not 1 <= steps <= MAX_STEPS:
             raise ModelError(
                 f"its sequence has {steps} steps",

@@ -14,16 +14,18 @@ from qsim.graph.elementwise import (
     jumps,
     mark_several,
 )
-from qsim.graph.free_lengths import unwritten, with_lengths
+from qsim.graph.free_lengths import A_CELL, UNROLLED, unwritten, with_lengths
 from qsim.graph.masked import Masked, read_masked
 from qsim.graph.nodes import attribute, clamp_range, is_float, is_parameter, kind, shape
 from qsim.graph.packed import PACKED
 from qsim.graph.places import place
 
 __all__ = [
+    "A_CELL",
     "CONSTANTS",
     "FUNCTIONS",
     "PACKED",
+    "UNROLLED",
     "Arguments",
     "Batch",
     "Captured",

@@ -7,7 +7,7 @@ of size 1 for a constant. Out of an export with a symbolic length all have the s
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from qsim.errors import ModelError
 from qsim.graph.batching import batch_dims
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from qsim.graph.arguments import Arguments
 
     Sized = Callable[[tuple[torch.Tensor, ...], int], tuple[torch.Tensor, ...]]
+
+# Of a recurrent layer.
+UNROLLED: Final = "it has a step for each element of its sequence, whose length is free"
+A_CELL: Final = "no lengths=, or a cell (LSTMCell) whose state is a buffer, one element a call"
 
 
 def with_lengths(
@@ -108,7 +112,12 @@ def _fixed_batch(
             row.pop(0, None)
     try:
         program = torch.export.export(model, inputs, dynamic_shapes=dims, strict=False)
+    except ModelError:
+        raise
     except Exception:
+        layer = _recurrent(model)
+        if layer is not None:
+            raise ModelError(UNROLLED, where=layer, accepted=A_CELL) from None
         lines = [line.strip() for line in str(first).splitlines() if line.strip()]
         reason = next((line for line in lines if line.startswith("- ")), (lines or [""])[0])
         raise ModelError(
@@ -118,6 +127,16 @@ def _fixed_batch(
         ) from None
     module: torch.nn.Module = program.module(check_guards=False)
     return module
+
+
+def _recurrent(model: torch.nn.Module) -> str | None:
+    """Return the path of a recurrent layer, which torch computes for a known number of steps."""
+    import torch
+
+    kinds = torch.nn.LSTM, torch.nn.GRU, torch.nn.RNN
+    found = (path for path, each in model.named_modules() if isinstance(each, kinds))
+    path = next(found, None)
+    return type(model).__name__ if path == "" else path
 
 
 @contextlib.contextmanager

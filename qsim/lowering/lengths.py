@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from qsim.errors import ModelError
+from qsim.graph import place
 from qsim.lowering.builder import Builder
 from qsim.network import Lengths, fit_lengths, further_lengths, length_points
 
@@ -66,7 +67,11 @@ def _fitted(
     lowered, matcher = members[bounds.most]
     networks = {length: network for length, (network, _) in members.items()}
     stated = _Stated(matcher, members[regular][1], (regular, bounds.most))
-    lengths = fit_lengths(networks, bounds.least, bounds.axes, stated)
+    try:
+        lengths = fit_lengths(networks, bounds.least, bounds.axes, stated)
+    except ModelError:
+        stated.require_multipliers()
+        raise
     for length in (*points, *further_lengths(regular, bounds.most)):
         alone = networks.get(length) or lower(quantized.at(length), target)[0]
         if lengths.concrete(lowered, length).digest != alone.digest:
@@ -162,6 +167,25 @@ class _Stated:
         )
         scheme: Json = found["scheme"]
         return scheme
+
+    def require_multipliers(self) -> None:
+        """Refuse a mean over a sequence on a target that only shifts.
+
+        It shifts where the length is a power of two. Elsewhere it divides, and where that is at a
+        finer scale, in more steps.
+
+        Raises:
+            ModelError: there is one.
+        """
+        for longest, shortest in self.means.values():
+            shapes = [each.match.operands[0].shape for each in (longest, shortest) if each]
+            if longest.target.requantize.scheme == "power_of_two" and len(set(shapes)) > 1:
+                raise ModelError(
+                    "its mean over the sequence is a shift at some lengths, and at others a "
+                    "division at a finer scale, as the target only shifts",
+                    where=place(longest.match.anchor),
+                    accepted="an average pool (AdaptiveAvgPool1d(1)), or a target that multiplies",
+                )
 
     def _between(
         self, shortest: tuple[int, ...], longest: tuple[int, ...], length: int

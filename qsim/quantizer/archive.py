@@ -41,6 +41,7 @@ _FUNCTIONS: Final = (
 )
 _TERM: Final = re.compile(
     rf"\s*(?:(?:{_FUNCTIONS})(?=\()|[su]\d{{1,9}}\b|\d{{1,18}}\b"
+    r"|Pow\([su]\d{1,9}, Integer\([23]\)\)(?!\s*\*\*)"
     r"|\*\*\s*[23]\b(?!\s*\*\*)|[-+*/(),](?!\*)|[<>=]=?)"
 )
 

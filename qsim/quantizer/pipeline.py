@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qsim.errors import UsageError
 from qsim.quantizer.config import QuantizeConfig
-from qsim.quantizer.quantized import Quantized
 from qsim.registry import entry_points
 from qsim.target import Target
 from qsim.torch_threads import one_torch_thread
@@ -19,6 +17,7 @@ if TYPE_CHECKING:
 
     from qsim.graph import Batch
     from qsim.quantizer.lengths import Lengths
+    from qsim.quantizer.quantized import Quantized
 
 
 def quantize(
@@ -64,18 +63,17 @@ def quantize(
     """
     from qsim.graph import capture, check_inputs, quiet
     from qsim.quantizer.double import Double
-    from qsim.quantizer.lengths import Family, bounds_of
+    from qsim.quantizer.lengths import bounds_of, quantized_family
     from qsim.quantizer.stages import (
         calibrate,
         convertible,
         finish,
         prepare,
         quantized_of,
-        take,
     )
 
     with quiet():  # torchao tells of what it cannot load
-        from qsim.quantizer.prequantized import holds_codes, in_float, require_floats, spelled
+        from qsim.quantizer.prequantized import holds_codes, require_no_config, spelled, take
     Target.require(target)
     entry_points.load()
     arguments = check_inputs(model, example_inputs)
@@ -83,32 +81,14 @@ def quantize(
     checked.check(target)
     bounds = bounds_of(lengths, model, arguments)
     if bounds is not None:
-        require_floats(model)
-        with quiet(), one_torch_thread():
-            family = Family(bounds, model, arguments, target, checked)
-            return family.quantized(calibration, progress)
+        return quantized_family(model, arguments, bounds, target, checked, calibration, progress)
     with spelled(model) as found:
         captured = capture(model, arguments)
     if found.modules or holds_codes(captured.program.graph):
-        if checked != QuantizeConfig():
-            raise UsageError(
-                "the model is quantized already, and its codes are taken as they are",
-                where="config",
-                accepted="no configuration",
-            )
+        require_no_config(checked)
         with quiet(), one_torch_thread():
-            graph, float_graph, states = take(captured.program, target, per_token=found.per_token)
-        return Quantized(
-            graph,
-            float_graph,
-            target,
-            captured.batch,
-            arguments.tensors,
-            why=in_float(graph),
-            fixed=captured.fixed,
-            prequantized=True,
-            states=states,
-        )
+            per_token = found.per_token
+            return take(captured, arguments.tensors, target, per_token=per_token)[0]
     with quiet(), one_torch_thread():
         prepared = prepare(captured.program, target, checked)
         # Scales of run time need no data; weights are observed in any run.

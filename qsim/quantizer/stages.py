@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     import torch
-    from torch.export import ExportedProgram
-    from torch.fx import GraphModule, Node
+    from torch.fx import GraphModule
 
     from qsim.graph import Arguments, Batch, Captured
     from qsim.quantizer.annotate import TargetQuantizer
     from qsim.quantizer.config import QuantizeConfig
     from qsim.quantizer.double import Double
     from qsim.quantizer.lengths import Family
+    from qsim.quantizer.skeleton import Skeleton
     from qsim.quantizer.states import Buffer
     from qsim.target import Target
 
@@ -37,18 +37,14 @@ class Prepared:
         float_graph: the same nodes without observers.
         quantizer: what put them there.
         states: the buffers that the model writes into.
-        masks: names of what the graph masks with constants.
-        operators: names and targets of its operators, in order.
-        several: where constants stand that are more than one number.
+        skeleton: what graphs of other lengths must have too.
     """
 
     graph: GraphModule
     float_graph: GraphModule
     quantizer: TargetQuantizer
     states: tuple[Buffer, ...]
-    masks: frozenset[str]
-    operators: tuple[tuple[str, str], ...]
-    several: frozenset[tuple[str, int]]
+    skeleton: Skeleton
 
 
 def prepare(
@@ -65,37 +61,31 @@ def prepare(
     Raises:
         ModelError: what cannot be quantized; with ``first``, where the graph is not the same.
     """
-    from qsim.graph import is_single, mark_several
     from qsim.quantizer import pt2e
     from qsim.quantizer.annotate import TargetQuantizer
     from qsim.quantizer.functionalizing import simple_graph
     from qsim.quantizer.host_operators import require_host_operators
-    from qsim.quantizer.passes import masked, show_states
+    from qsim.quantizer.passes import show_states
     from qsim.quantizer.results import require_outputs
+    from qsim.quantizer.skeleton import skeleton_of
     from qsim.quantizer.tensors import require_tensors
 
     with no_collection():
-        simple, states = simple_graph(program, target, None if first is None else first.masks)
+        known = None if first is None else first.skeleton
+        simple, states = simple_graph(program, target, known.masks if known else None)
         require_tensors(simple)
         require_host_operators(simple, ())
         require_outputs(simple)
-        several = frozenset(at for at, held in _constants(simple) if not is_single(held))
-        if first is not None:
-            _name_as(first, simple)
-            _require_same(first, simple)
-            for at, held in _constants(simple):
-                if at in first.several:
-                    mark_several(held)
+        skeleton = skeleton_of(simple, known)
         float_graph = copy.deepcopy(simple)
         show_states(simple)
     quantizer = TargetQuantizer(target, config, states)
     if first is not None:
         quantizer.join(first.quantizer)
-    masks, operators = masked(simple), _operators(float_graph)
     with convertible(), no_collection():
         prepared = pt2e.prepare(simple, quantizer)
     require_host_operators(float_graph, quantizer.host)
-    return Prepared(prepared, float_graph, quantizer, states, masks, operators, several)
+    return Prepared(prepared, float_graph, quantizer, states, skeleton)
 
 
 def finish(prepared: Prepared) -> tuple[GraphModule, GraphModule]:
@@ -117,82 +107,6 @@ def finish(prepared: Prepared) -> tuple[GraphModule, GraphModule]:
         if dynamic is not None and dynamic.granularity == "token":
             converted = per_token(converted)
         return converted, in_order(drop_unused(prepared.float_graph))
-
-
-def take(
-    program: ExportedProgram, target: Target, *, per_token: bool
-) -> tuple[GraphModule, GraphModule, tuple[Buffer, ...]]:
-    """Return the Q/DQ graph of a program that holds codes already, its float graph, its buffers."""
-    from qsim.quantizer.functionalizing import simple_graph
-    from qsim.quantizer.host_operators import require_host_operators
-    from qsim.quantizer.passes import drop_unused
-    from qsim.quantizer.per_token import per_token as in_rows
-    from qsim.quantizer.prequantized import without_codes
-    from qsim.quantizer.results import in_order, require_outputs
-    from qsim.quantizer.tensors import require_tensors
-
-    with no_collection():
-        graph, states = simple_graph(program, target)
-        float_graph = without_codes(copy.deepcopy(graph))
-        require_tensors(float_graph)
-        require_host_operators(float_graph, ())
-        require_outputs(float_graph)
-        if per_token:
-            graph = in_rows(graph)
-        return in_order(drop_unused(graph)), in_order(drop_unused(float_graph)), states
-
-
-def _name_as(first: Prepared, graph: GraphModule) -> None:
-    """Give operators the names of those of another length, where they are the same.
-
-    torch names a reshape after whether it copies, which may depend on the length.
-    """
-    own = [node for node in graph.graph.nodes if node.op != "get_attr"]
-    names = [name for name, _ in first.operators]
-    if [str(node.target) for node in own] != [target for _, target in first.operators]:
-        return
-    constants = {node.name for node in graph.graph.nodes if node.op == "get_attr"}
-    if constants & set(names):
-        return
-    for name in set(names) - {node.name for node in own}:
-        graph.graph._graph_namespace.create_name(name, None)  # noqa: SLF001 - so that it is taken
-    for node, name in zip(own, names, strict=True):
-        node.name = name
-    graph.recompile()
-
-
-def _require_same(first: Prepared, graph: GraphModule) -> None:
-    """Require the operators of the graph of another length; constants may have other names.
-
-    Raises:
-        ModelError: names the layer of the first that differs.
-    """
-    from qsim.graph import place
-
-    nodes = [node for node in graph.graph.nodes if node.op != "get_attr"]
-    own = _operators(graph)
-    if own == first.operators:
-        return
-    pairs = zip(nodes, own, first.operators, strict=False)
-    odd = next((node for node, mine, theirs in pairs if mine != theirs), nodes[-1])
-    raise ModelError(
-        "its operators are others than at the greatest length",
-        where=place(odd),
-        accepted="bounds within which the model has the same operators",
-    )
-
-
-def _operators(graph: GraphModule) -> tuple[tuple[str, str], ...]:
-    """Return the operators of a graph by name, in order."""
-    return tuple((n.name, str(n.target)) for n in graph.graph.nodes if n.op != "get_attr")
-
-
-def _constants(graph: GraphModule) -> Iterator[tuple[tuple[str, int], Node]]:
-    """Give every constant that an operator reads, with the operator and which operand it is."""
-    for reader in graph.graph.nodes:
-        for index, operand in enumerate(reader.all_input_nodes):
-            if operand.op == "get_attr":
-                yield (reader.name, index), operand
 
 
 @contextlib.contextmanager

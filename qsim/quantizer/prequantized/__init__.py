@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from qsim.quantizer.prequantized.graphs import holds_codes, in_float, without_codes
-from qsim.quantizer.prequantized.spelling import Spelled, require_floats, spelled
+from qsim.quantizer.prequantized.graphs import holds_codes
+from qsim.quantizer.prequantized.spelling import Spelled, spelled
+from qsim.quantizer.prequantized.taking import require_no_config, take
 
-__all__ = ["Spelled", "holds_codes", "in_float", "require_floats", "spelled", "without_codes"]
+__all__ = ["Spelled", "holds_codes", "require_no_config", "spelled", "take"]

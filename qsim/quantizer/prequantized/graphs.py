@@ -33,6 +33,18 @@ def _dequantizes(node: Node) -> bool:
     return str(node.target).startswith(f"{_LIBRARY}dequantize")
 
 
+def with_constant_codes(graph: GraphModule) -> GraphModule:
+    """Let a constant that the graph quantizes be its codes, as weights are; return the graph."""
+    for node in list(graph.graph.nodes):
+        quantizes = str(node.target).startswith(f"{_LIBRARY}quantize_per_")
+        if quantizes and all(map(is_parameter, node.all_input_nodes)):
+            node.replace_all_uses_with(_constant(graph, node, "codes"))
+            graph.graph.erase_node(node)
+    graph.graph.eliminate_dead_code()
+    graph.recompile()
+    return graph
+
+
 def without_codes(graph: GraphModule) -> GraphModule:
     """Return the float graph of a Q/DQ graph, on the graph itself: the same names, no codes.
 
@@ -42,14 +54,14 @@ def without_codes(graph: GraphModule) -> GraphModule:
         if not _dequantizes(node):
             continue
         source: Any = node.args[0]
-        value = _constant(graph, node) if is_parameter(source) else source.args[0]
+        value = _constant(graph, node, "real") if is_parameter(source) else source.args[0]
         node.replace_all_uses_with(value)
     graph.graph.eliminate_dead_code()
     graph.recompile()
     return graph
 
 
-def _constant(graph: GraphModule, node: Node) -> Node:
+def _constant(graph: GraphModule, node: Node, what: str) -> Node:
     from torch.fx.node import map_arg
 
     from qsim.quantizer.passes import add_constant
@@ -57,4 +69,4 @@ def _constant(graph: GraphModule, node: Node) -> Node:
     held: Any = map_arg((node.args, node.kwargs), lambda each: attribute(graph, each))
     target: Any = node.target
     value: torch.Tensor = target(*held[0], **held[1])
-    return add_constant(graph, node, f"{node.name}_real", value)
+    return add_constant(graph, node, f"{node.name}_{what}", value)

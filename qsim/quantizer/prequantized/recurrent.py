@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from qsim.errors import ModelError
-from qsim.graph import PACKED
+from qsim.graph import A_CELL, PACKED, UNROLLED
 from qsim.graph.recurrent import MAX_STEPS
 
 if TYPE_CHECKING:
@@ -106,7 +106,9 @@ class Layers(nn.Module):
             raise ModelError(PACKED, where=self.where)
         x = x if self.batch_first else x.transpose(0, 1)
         steps = x.shape[1]
-        if not isinstance(steps, int) or not 1 <= steps <= MAX_STEPS:
+        if not isinstance(steps, int):
+            raise ModelError(UNROLLED, where=self.where, accepted=A_CELL)
+        if not 1 <= steps <= MAX_STEPS:
             raise ModelError(
                 f"its sequence has {steps} steps",
                 where=self.where,

@@ -6,10 +6,9 @@ import contextlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from qsim.errors import ModelError, UsageError
+from qsim.errors import ModelError
 from qsim.quantizer.prequantized.dense import Dense
 from qsim.quantizer.prequantized.eager import is_eager, spell_eager
-from qsim.quantizer.prequantized.graphs import holds_codes
 from qsim.quantizer.prequantized.torchao import is_torchao, spell_torchao
 
 if TYPE_CHECKING:
@@ -82,22 +81,6 @@ def spelled(model: object) -> Iterator[Spelled]:
     finally:
         for owner, name, child in places:
             owner._modules[name] = child  # noqa: SLF001
-
-
-def require_floats(model: object) -> None:
-    """Refuse lengths of a model that is quantized already: its graph is taken as it is.
-
-    Raises:
-        UsageError: it is one.
-    """
-    with spelled(model) as found:
-        quantized = bool(found.modules) or holds_codes(getattr(model, "graph", None))
-    if quantized:
-        raise UsageError(
-            "the model is quantized already, for the lengths that it was captured with",
-            where="lengths",
-            accepted="a float model, or no lengths",
-        )
 
 
 def _inside(path: str, found: dict[str, nn.Module]) -> bool:

@@ -261,6 +261,19 @@ def test_a_model_of_one_length_is_refused() -> None:
         )
 
 
+class Mean(Plain):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.a(x).mean(1) * 2.0
+
+
+def test_a_mean_is_no_shift() -> None:
+    torch.manual_seed(0)
+    net, x = Mean().eval(), inputs(4, 8, 4)
+    quantized = qsim.quantize(net, (x,), Target.load("q7"), lengths=({1: (1, 9)},))
+    with pytest.raises(ModelError, match=r"^mean .*: its mean over the sequence is a shift at "):
+        qsim.lower(quantized)
+
+
 def test_equal_bounds_are_no_freedom() -> None:
     x = inputs(1, 3, 4)
     made = qsim.quantize(Plain().eval(), (x,), Target.load("tflite"), lengths=({1: (3, 3)},))

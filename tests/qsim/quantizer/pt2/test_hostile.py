@@ -100,6 +100,8 @@ def test_unknown_members(small, tmp_path, name):
         "Symbol('s0', positive=open('exploded', 'w'))",
         "lambda: 1",
         "9**9**9**9",
+        "Pow(Integer(9), Integer(999999999))",
+        "Pow(s0, Integer(3))**3",
         "2**s0",
         "[1 for x in s0]",
         "s0;s0",

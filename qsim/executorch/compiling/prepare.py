@@ -2,6 +2,7 @@
 
 * One dequantize for each reader, so that an operator and its operands go into one region, and
   codes, not floats, cross between regions.
+* Marks of its own for each masked softmax, so that they go into its region with the mask itself.
 * Zeros of its own for each recurrent cell that starts with them, so that they go into its region.
 * Reshapes and expands that keep an open batch say so by -1, not by a size: a delegate would take
   the size as one more input.
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import torch
 
-from qsim.graph import quiet, recurrent, shape
+from qsim.graph import quiet, read_masked, recurrent, shape
 from qsim.lowering import is_dequantize
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def prepare(program: ExportedProgram) -> ExportedProgram:
             _split(node)
         if node.target in recurrent.CELLS:
             _own_zeros(node)
+        _own_marks(node)
         sizes = _open_shape(node)
         if sizes is not None and node.target is _EXPAND:
             node.args = (node.args[0], sizes)
@@ -54,7 +56,8 @@ def prepare(program: ExportedProgram) -> ExportedProgram:
 
 
 def _to_rewrite(node: Node) -> bool:
-    return _shared(node) or node.target in recurrent.CELLS or _open_shape(node) is not None
+    own = _shared(node) or node.target in recurrent.CELLS or read_masked(node) is not None
+    return own or _open_shape(node) is not None
 
 
 def _shared(node: Node) -> bool:
@@ -72,6 +75,16 @@ def _copy(reader: Node, node: Node) -> Node:
         copied = node.graph.node_copy(node, lambda source: source)
     reader.replace_input_with(node, copied)
     return copied
+
+
+def _own_marks(softmax: Node) -> None:
+    """Copy what reads a mask, where other softmaxes read it too."""
+    found = read_masked(softmax)
+    if found is None:
+        return
+    reader = found.fill
+    for node in found.marks:
+        reader = _copy(reader, node) if len(node.users) > 1 else node
 
 
 def _own_zeros(cell: Node) -> None:

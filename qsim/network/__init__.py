@@ -12,12 +12,12 @@ from qsim.network.lowered import Lowered
 from qsim.network.programs import program_from_bytes, program_to_bytes
 from qsim.network.reading import from_bytes, load
 from qsim.network.session import Session
-from qsim.network.stateless import stateless
 from qsim.network.states import State
 from qsim.network.steps import DTYPES, HostOperator, Step, ValueSpec
 from qsim.network.store import FORMAT_VERSION, parse, read_arrays, to_bytes
 from qsim.network.structure import from_treespec
 from qsim.network.trace import Entry, Trace
+from qsim.network.without_states import stateless
 
 __all__ = [
     "DTYPES",

@@ -94,7 +94,9 @@ def to_edge(
     """
     if quantized.lengths is not None:
         with _named_errors(), quiet():
-            return EdgeProgram(*edge_of_lengths(quantized, batch, max_batch, quantized_io), quantized.target)
+            return EdgeProgram(
+                *edge_of_lengths(quantized, batch, max_batch, quantized_io), quantized.target
+            )
     partitioner = QsimPartitioner(quantized.target, whole=whole)
     program = export(quantized, batch=batch, max_batch=max_batch, quantized_io=quantized_io)
     # Without quantized_io an output may be integers all the same, but then of no code.

@@ -98,6 +98,7 @@ def _coded(value: torch.Tensor, codes: Codes | None) -> torch.Tensor:
 
 
 def rebatched(value: torch.Tensor, size: int) -> torch.Tensor:
+    """Return the first sample of a batch as often as asked for."""
     return value[:1].repeat(size, *[1] * (value.dim() - 1))
 
 

@@ -57,7 +57,7 @@ def shapes_of(network: Lowered) -> str:
 
 
 @torch.library.custom_op("qsim::network", mutates_args=())
-def network(inputs: list[torch.Tensor], name: str, shapes: str) -> list[torch.Tensor]:
+def network(inputs: list[torch.Tensor], name: str, shapes: str) -> list[torch.Tensor]:  # noqa: ARG001
     """Refuse to run: it is delegated before anything runs it."""
     raise UsageError(
         f"network {name} runs as a delegate alone", where="qsim::network", accepted=shapes

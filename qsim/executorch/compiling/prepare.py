@@ -4,7 +4,7 @@
   codes, not floats, cross between regions.
 * Marks of its own for each masked softmax, so that they go into its region with the mask itself.
 * Zeros of its own for each recurrent cell that starts with them, so that they go into its region.
-* A copy of codes before a reshape that cannot be a view of them: ExecuTorch would copy floats there.
+* A copy of codes before a reshape that cannot be a view: ExecuTorch would copy floats there.
 * Reshapes and expands that keep an open batch say so by -1, not by a size: a delegate would take
   the size as one more input.
 """

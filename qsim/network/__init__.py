@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from qsim.network.hostops import computes, encode_torch_step
 from qsim.network.integer_io import integer_boundary
-from qsim.network.lengths import Lengths
+from qsim.network.lengths import Lengths, Size
 from qsim.network.lengths import fit as fit_lengths
 from qsim.network.lengths import further as further_lengths
 from qsim.network.lengths import points as length_points
@@ -17,6 +17,7 @@ from qsim.network.steps import DTYPES, HostOperator, Step, ValueSpec
 from qsim.network.store import FORMAT_VERSION, parse, read_arrays, to_bytes
 from qsim.network.structure import from_treespec
 from qsim.network.trace import Entry, Trace
+from qsim.network.without_states import stateless
 
 __all__ = [
     "DTYPES",
@@ -26,6 +27,7 @@ __all__ = [
     "Lengths",
     "Lowered",
     "Session",
+    "Size",
     "State",
     "Step",
     "Trace",
@@ -43,5 +45,6 @@ __all__ = [
     "program_from_bytes",
     "program_to_bytes",
     "read_arrays",
+    "stateless",
     "to_bytes",
 ]

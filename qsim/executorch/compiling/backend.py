@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, final
 
 from executorch.exir.backend.backend_details import BackendDetails, PreprocessResult
 
+from qsim.executorch.compiling.network_operator import network_of
 from qsim.executorch.compiling.preprocess import lower_program
 from qsim.executorch.delegates import specs
 from qsim.graph import quiet
@@ -36,4 +37,5 @@ class QsimBackend(BackendDetails):  # type: ignore[misc]  # executorch carries n
         """
         target = specs.decode({spec.key: spec.value for spec in compile_specs})
         with quiet():
-            return PreprocessResult(processed_bytes=to_bytes(lower_program(edge_program, target)))
+            network = network_of(edge_program) or lower_program(edge_program, target)
+            return PreprocessResult(processed_bytes=to_bytes(network))

@@ -12,6 +12,7 @@ from qsim.atomic import write_bytes
 from qsim.errors import ModelError, QsimError
 from qsim.executorch import adapter
 from qsim.executorch.compiling.exporting import export
+from qsim.executorch.compiling.free_lengths import edge_of_lengths
 from qsim.executorch.compiling.partitioner import QsimPartitioner
 from qsim.executorch.edge import run_edge
 from qsim.executorch.io_params import constant_methods, qparams
@@ -91,6 +92,11 @@ def to_edge(
             quantizes, or an output that is computed in float; an operator that ExecuTorch refuses,
             or that fixes the batch in spite of ``max_batch``.
     """
+    if quantized.lengths is not None:
+        with _named_errors(), quiet():
+            return EdgeProgram(
+                *edge_of_lengths(quantized, batch, max_batch, quantized_io), quantized.target
+            )
     partitioner = QsimPartitioner(quantized.target, whole=whole)
     program = export(quantized, batch=batch, max_batch=max_batch, quantized_io=quantized_io)
     # Without quantized_io an output may be integers all the same, but then of no code.

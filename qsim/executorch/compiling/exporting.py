@@ -44,11 +44,33 @@ def export(
     """
     if quantized.lengths is not None:
         raise UsageError(
-            f"its sequences have {quantized.lengths.bounds} elements, and a delegate's memory is "
-            "planned for one length",
+            f"its sequences have {quantized.lengths.bounds} elements, and a graph has one length",
             where="export",
-            accepted="one length: quantized.at(LENGTH)",
+            accepted="to_edge(quantized), or one length: quantized.at(LENGTH)",
         )
+    check_sizes(quantized, batch, max_batch)
+    examples = quantized.example_inputs
+    dynamic = None
+    if max_batch is not None and max_batch > 1:
+        # An example of one sample would fix the batch at 1.
+        examples = tuple(rebatched(value, 2) for value in examples)
+        dynamic = _open_batch(len(examples), max_batch)
+    elif batch or max_batch:
+        examples = tuple(rebatched(value, batch or 1) for value in examples)
+    with quiet(), torch.no_grad():
+        graph = _marked(quantized)
+        if quantized_io:
+            parameters = quantize_io(graph, quantized.why)
+            examples = tuple(map(_coded, examples, parameters))
+        return torch.export.export(graph, examples, dynamic_shapes=dynamic, strict=False)
+
+
+def check_sizes(quantized: Quantized, batch: int | None, max_batch: int | None) -> None:
+    """Require sizes that the network takes, and states that begin as ExecuTorch begins them.
+
+    Raises:
+        UsageError, ModelError: as ``export``.
+    """
     sizes = [size for size in (batch, max_batch) if size is not None]
     if len(sizes) > 1 or any(size < 1 for size in sizes):
         raise UsageError(
@@ -65,20 +87,6 @@ def export(
                 where=f"buffer {state.name!r}",
                 accepted="a state that begins with zeros",
             )
-    examples = quantized.example_inputs
-    dynamic = None
-    if max_batch is not None and max_batch > 1:
-        # An example of one sample would fix the batch at 1.
-        examples = tuple(_rebatched(value, 2) for value in examples)
-        dynamic = _open_batch(len(examples), max_batch)
-    elif sizes:
-        examples = tuple(_rebatched(value, sizes[0]) for value in examples)
-    with quiet(), torch.no_grad():
-        graph = _marked(quantized)
-        if quantized_io:
-            parameters = quantize_io(graph, quantized.why)
-            examples = tuple(map(_coded, examples, parameters))
-        return torch.export.export(graph, examples, dynamic_shapes=dynamic, strict=False)
 
 
 def _coded(value: torch.Tensor, codes: Codes | None) -> torch.Tensor:
@@ -89,7 +97,8 @@ def _coded(value: torch.Tensor, codes: Codes | None) -> torch.Tensor:
     return coded
 
 
-def _rebatched(value: torch.Tensor, size: int) -> torch.Tensor:
+def rebatched(value: torch.Tensor, size: int) -> torch.Tensor:
+    """Return the first sample of a batch as often as asked for."""
     return value[:1].repeat(size, *[1] * (value.dim() - 1))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from qsim.graph import nodes, recurrent
+from qsim.graph import nodes, read_masked, recurrent
 from qsim.lowering import (
     chain,
     constant_nodes,
@@ -129,6 +129,8 @@ def _built(matcher: Matcher) -> Iterator[_Unit]:
         for match in (builder.match for builder in builders):
             decoded = (read for node in match.readers for read in _decoded(node))
             inside += (*decoded, *_at_run_time(match), *match.readers, *match.clamps)
+            masked = read_masked(match.anchor)
+            inside += () if masked is None else masked.marks
         results = tuple(builder.match.quantize for builder in builders)
         yield _Unit(tuple(dict.fromkeys((*inside, *nodes.parts(anchor), *results))), results)
 

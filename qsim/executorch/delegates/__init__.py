@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from qsim.executorch.delegates.blob import open_blob, run_blob, watched, watching
+from qsim.executorch.delegates.blob import container_of, open_blob, run_blob, watched, watching
 from qsim.executorch.delegates.model import DelegateModel, Expected
 from qsim.executorch.registry import OURS
 
@@ -13,6 +13,7 @@ __all__ = [
     "OURS",
     "DelegateModel",
     "Expected",
+    "container_of",
     "open_blob",
     "run_blob",
     "watched",

@@ -134,6 +134,12 @@ def _to_spec(value: torch.Tensor, spec: ValueSpec) -> torch.Tensor:
 
 
 def _to_container(value: torch.Tensor, spec: ValueSpec) -> torch.Tensor:
+    return value.to(container_of(spec))
+
+
+def container_of(spec: ValueSpec) -> torch.dtype:
+    """Return the type in which a delegate takes and returns a value."""
     import torch
 
-    return value.to(torch.int32) if spec.dtype in ("uint16", "uint32") else value
+    found: torch.dtype = getattr(torch, spec.dtype)
+    return torch.int32 if spec.dtype in ("uint16", "uint32") else found

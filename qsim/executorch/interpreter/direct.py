@@ -31,6 +31,8 @@ def function_of(
     found = [*(spec.dtype for spec in inputs), *outputs]
     if [str(dtype) for dtype in found] != [f"torch.{dtype}" for dtype in wanted]:
         return None
+    if network.lengths is not None:
+        return network  # its own Programs are those of the longest sequence
     (step, *others) = network.steps
     names = tuple(tuple(spec.name for spec in specs) for specs in (network.inputs, network.outputs))
     if step.kind == "program" and not others and (step.inputs, step.outputs) == names:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from qsim.network import Lowered
+    from qsim.quantizer import Quantized
 
 LENGTH, MOST = 8, 4
 FED = tokens(LENGTH)
@@ -28,14 +29,20 @@ def step(at: int, count: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 @cache
-def made() -> tuple[Lowered, bool]:
-    """The network, and whether the model's buffers are what they were."""
+def quantized() -> tuple[Quantized, bool]:
+    """The decoder, and whether the model's buffers are what they were."""
     model = module(LENGTH)
     length = Dim("length", min=1, max=MOST)
     steps = [step(0, 3), step(3, 1), step(4, 4)]
     lengths = {"tokens": {1: length}, "at": {0: length}}
-    quantized = qsim.quantize(model, steps[0], TARGET, steps, lengths=lengths)
-    return qsim.lower(quantized), not any(bool(b.any()) for b in model.buffers())
+    found = qsim.quantize(model, steps[0], TARGET, steps, lengths=lengths)
+    return found, not any(bool(b.any()) for b in model.buffers())
+
+
+@cache
+def made() -> tuple[Lowered, bool]:
+    found, unwritten = quantized()
+    return qsim.lower(found), unwritten
 
 
 def run(network: Lowered, *counts: int) -> tuple[Any, Any, int]:
@@ -86,6 +93,28 @@ def test_text_goes_on_after_a_prompt_at_once() -> None:
                 fed.append(int(scores.argmax()))
         assert fed[len(prompt) :] == text
         assert all(0 <= token < WORDS for token in text)
+
+
+def test_a_prompt_at_once_then_token_by_token_through_a_pte() -> None:
+    pytest.importorskip("executorch")
+    from qsim.executorch import Pte, to_edge
+
+    edge = to_edge(quantized()[0])
+    assert (len(edge.report.regions), edge.report.host) == (1, [])
+    pte, session = Pte(edge.to_pte()), made()[0].session()
+    for counts in ((3, 1, 1, 1, 1, 1), (4, 4), (1, 3, 2, 2)):
+        pte.reset()
+        session.reset()
+        at = 0
+        for count in counts:
+            assert torch.equal(pte(*step(at, count)), session(*step(at, count)))
+            at += count
+    pte.reset()
+    scores, text = pte(torch.tensor([[3, 7, 1]]), torch.arange(3)), []
+    for at in range(3, 7):
+        text.append(int(scores[0, -1].argmax()))
+        scores = pte(torch.tensor([[text[-1]]]), torch.tensor([at]))
+    assert text == made()[0].session().generate([3, 7, 1], 4)
 
 
 @pytest.mark.parametrize(

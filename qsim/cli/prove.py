@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from qsim.cli.output import Output
     from qsim.cosim.dut import Dut
-    from qsim.formal import Result, Task, Verdict
+    from qsim.formal import Provable, Result, Task, Verdict
     from qsim.golden import Case
     from qsim.network import Lowered
     from qsim.target import Target
@@ -62,7 +62,7 @@ def prove(options: ProveOptions, output: Output) -> int:
         return _induct(options, output)
     if dut is None and options.primitive in _NORMS:
         return _parts(options, output)
-    from qsim.formal import tasks
+    from qsim.formal import parts_of, tasks
     from qsim.formal.designs import design_tasks, needs_model
 
     needed = options.primitive in _FROM_MODEL if dut is None else needs_model(dut)
@@ -75,6 +75,9 @@ def prove(options: ProveOptions, output: Output) -> int:
         else:
             planned = design_tasks(dut, target, lowered)
         results = _prove(planned, target, options, output)
+        if dut is None and all(result.found is None for result in results):
+            further = parts_of(options.primitive, target, options.rtl)
+            results += _prove_parts(further, options, output)
     every = _SCALES.get(options.primitive, "all constants")
     constants = f"the constants of {model}" if model else every
     if dut is not None and dut.fixed:
@@ -86,13 +89,24 @@ def prove(options: ProveOptions, output: Output) -> int:
 
 def _parts(options: ProveOptions, output: Output) -> int:
     """Prove what is combinational in a module, part by part."""
-    from qsim.formal import Result, parts
+    from qsim.formal import parts_of
     from qsim.target import Target
 
     _no_vector(options)
     target = Target.load(options.target or DEFAULT_TARGET)
-    planned = parts(options.primitive, target, options.rtl)
+    planned = parts_of(options.primitive, target, options.rtl)
     _tell_of_yosys()
+    results = _prove_parts(planned, options, output)
+    title = f"what is combinational in {options.primitive} on {target.name}"
+    return _print(options, None, target, title, results, output)
+
+
+def _prove_parts(
+    planned: Sequence[Provable], options: ProveOptions, output: Output
+) -> list[Result]:
+    """Decide all parts, until there is a counterexample."""
+    from qsim.formal import Result
+
     results: list[Result] = []
     with output.stage("proving", len(planned)) as advance:
         for part in planned:
@@ -107,8 +121,7 @@ def _parts(options: ProveOptions, output: Output) -> int:
             advance(1)
             if result.found is not None:
                 break
-    title = f"what is combinational in {options.primitive} on {target.name}"
-    return _print(options, None, target, title, results, output)
+    return results
 
 
 def _with_values(result: Result) -> Result:

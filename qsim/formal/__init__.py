@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     from qsim.formal.goal import Verdict as Verdict
     from qsim.formal.induction import induct as induct
     from qsim.formal.induction import machine as machine
-    from qsim.formal.norms import parts as parts
     from qsim.formal.provable import IN_PARTS as IN_PARTS
     from qsim.formal.provable import PROVABLE as PROVABLE
+    from qsim.formal.provable import Provable as Provable
+    from qsim.formal.provable import parts_of as parts_of
     from qsim.formal.provable import tasks as tasks
     from qsim.formal.replaying import AS_EXPECTED as AS_EXPECTED
     from qsim.formal.replaying import replay as replay
@@ -37,8 +38,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "cut": ["products"],
         "goal": ["Verdict"],
         "induction": ["induct", "machine"],
-        "norms": ["parts"],
-        "provable": ["IN_PARTS", "PROVABLE", "tasks"],
+        "provable": ["IN_PARTS", "PROVABLE", "Provable", "parts_of", "tasks"],
         "replaying": ["AS_EXPECTED", "replay", "replay_design"],
         "report": ["Result", "document", "facts_of", "layers_of", "text", "verdict_of"],
         "run": ["Task", "prove"],

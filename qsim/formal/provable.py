@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from qsim.cosim.simulators import RTL
 from qsim.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from qsim.cosim.jobs import Unit
+    from qsim.formal.goal import Verdict
     from qsim.formal.run import Task
     from qsim.network import Lowered
     from qsim.program import Call, Program
@@ -29,6 +30,48 @@ PROVABLE: Final[Mapping[str, str]] = {
 }
 # Of these what is combinational is proved, module by module: see ``qsim.formal.norms``.
 IN_PARTS: Final = ("layer_norm", "group_norm", "rms_norm")
+# Of these the tasks are followed by parts that no constant enters.
+WITH_PARTS: Final = ("softmax",)
+
+
+class Provable(Protocol):
+    """A part of a proof: a module with goals that no constant of a layer enters."""
+
+    @property
+    def module(self) -> str:
+        """Its name."""
+
+    @property
+    def parameters(self) -> Mapping[str, int]:
+        """Those of the module."""
+
+    @property
+    def assumed(self) -> tuple[str, ...]:
+        """What the goals assume, in words."""
+
+    @property
+    def count(self) -> int:
+        """How many goals there are."""
+
+    def verdicts(self, timeout: float) -> list[Verdict]:
+        """Decide the goals; ``timeout`` in seconds for each query to the solver."""
+
+
+def parts_of(primitive: str, target: Target, rtl: Path | None) -> Sequence[Provable]:
+    """Return the parts of a primitive's proof: of ``IN_PARTS`` all of it, of others what follows.
+
+    Raises:
+        UsageError: a scheme or a file that there is no proof for.
+    """
+    if primitive in IN_PARTS:
+        from qsim.formal import norms
+
+        return norms.parts(primitive, target, rtl)
+    if primitive in WITH_PARTS:
+        from qsim.formal import softmax
+
+        return softmax.parts(target, rtl)
+    return ()
 
 
 def tasks(primitive: str, target: Target, lowered: Lowered | None, rtl: Path | None) -> list[Task]:

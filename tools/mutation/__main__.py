@@ -29,11 +29,16 @@ PRIMITIVES: Final = (
     "correlation",
     "move",
     "norm",
+    "softmax",
+    "rotary",
 )
-# Of a module that several primitives run on: what one leaves of it, another one uses.
+# Sets of another name than their primitive; and of a module that several primitives run on: what
+# one leaves of it, another one uses.
 SETS: Final[Mapping[str, tuple[str, ...]]] = {
     "move": ("strided_slice", "gather"),
     "norm": ("layer_norm", "group_norm"),
+    "softmax": ("softmax-integer-transformer",),
+    "rotary": ("rotary-integer-transformer",),
 }
 COUNT, SEED = 64, 1
 GOLDEN: Final = Path(__file__).resolve().parents[2] / "golden"

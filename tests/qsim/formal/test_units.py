@@ -13,7 +13,7 @@ from qsim.errors import UsageError
 from qsim.formal import yosys
 from qsim.formal.decide import decide
 from qsim.formal.goal import Verdict
-from qsim.formal.provable import tasks
+from qsim.formal.provable import parts_of, tasks
 from qsim.formal.run import Task, load
 from qsim.target import Target
 from tests.rtl.arrays import broken
@@ -56,6 +56,38 @@ def test_a_wrong_second_sum_has_a_counterexample(tmp_path: Path) -> None:
     assert verdict.status == "counterexample"
     case = second.problem.case(verdict.values)
     assert verdict.expected == int(case.expected[1]) != verdict.actual
+
+
+def statuses(module: str, rtl: Path | None = None) -> list[str]:
+    (part,) = (part for part in parts_of("softmax", TARGET, rtl) if part.module == module)
+    found = [str(verdict.status) for verdict in part.verdicts(120)]
+    assert len(found) == part.count or found[-1] != "proven"
+    return found
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("module", ["quotient", "softmax_core", "softmax_formal"])
+def test_what_follows_the_exponential_is_proven(module: str) -> None:
+    assert set(statuses(module)) == {"proven"}
+
+
+def test_a_quotient_that_leaves_out_what_just_fits_is_refuted(tmp_path: Path) -> None:
+    rtl = broken(tmp_path, "quotient.sv", "left >= {1'b0, b}", "left > {1'b0, b}")
+    assert statuses("quotient", rtl) == ["counterexample"]
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("index == '0 ? {15'b0, term} : total + {15'b0, term}", "total + {15'b0, term}"),
+        ("m_axis_tlast <= at_end", "m_axis_tlast <= index == '0"),
+        ("if (entering_shown && above)", "if (above)"),
+    ],
+    ids=["a sum that goes on", "a mark at the first result", "a hidden code that is the largest"],
+)
+def test_a_wrong_order_is_not_proven(old: str, new: str, tmp_path: Path) -> None:
+    assert statuses("softmax_formal", broken(tmp_path, "softmax.sv", old, new))[-1] == "not proven"
 
 
 def test_another_softmax_has_no_proof() -> None:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from qsim import Target, quantize
 from qsim.errors import ModelError, UsageError
-from qsim.executorch import Pte, load, to_edge
+from qsim.executorch import Pte, export, load, to_edge
 from qsim.executorch.compiling import edge_program
 from tests.qsim.executorch.edges import batches, network, same
 
@@ -67,9 +67,12 @@ def test_what_executorch_refuses_is_one_line() -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_sequences_of_any_length_are_exported_one_by_one() -> None:
+def test_sequences_of_any_length_are_those_exported_one_by_one() -> None:
     model, x = nn.Linear(3, 2).eval(), torch.rand(1, 2, 3)
     source = quantize(model, (x,), Target.load("tflite"), lengths=({1: (1, 3)},))
-    with pytest.raises(UsageError, match=r"have 1 to 3 elements.* \(accepted: one length: quant"):
-        to_edge(source)
-    assert to_edge(source.at(3), whole=True)(torch.rand(1, 3, 3)).shape == (1, 3, 2)
+    every = to_edge(source)
+    for length in (1, 2, 3):
+        given = torch.rand(1, length, 3)
+        assert torch.equal(every(given), to_edge(source.at(length), whole=True)(given))
+    with pytest.raises(UsageError, match=r"have 1 to 3 elements.* \(accepted: to_edge.*one length"):
+        export(source)

@@ -22,13 +22,14 @@ from torch.utils import _pytree
 from qsim.errors import ModelError
 from qsim.graph import written_buffers
 from qsim.quantizer.aliases import aliases, hidden_views
-from qsim.quantizer.passes import SharedWriteError, know_masks, simplify
+from qsim.quantizer.passes import SharedWriteError, know_masks, know_positions, simplify
 from qsim.quantizer.states import drop_unread, states_in_front
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
     from torch.fx import GraphModule
 
+    from qsim.quantizer.skeleton import Skeleton
     from qsim.quantizer.states import Buffer
     from qsim.target import Target
 
@@ -40,7 +41,7 @@ _NO_STATES: Final = ModelError(
 
 
 def simple_graph(
-    program: ExportedProgram, target: Target, masks: frozenset[str] | None = None
+    program: ExportedProgram, target: Target, first: Skeleton | None = None
 ) -> tuple[GraphModule, tuple[Buffer, ...]]:
     """Return the graph of an exported program after all passes, and the buffers that it writes.
 
@@ -50,7 +51,7 @@ def simple_graph(
     Args:
         program: what was exported.
         target: the contract.
-        masks: names of what masks with constants, where another length has shown it.
+        first: of the same model at another length, which has shown what masks and what counts.
 
     Raises:
         ModelError: what the passes refuse (``passes.simplify``), or torch cannot functionalise.
@@ -60,15 +61,22 @@ def simple_graph(
     else:
         try:
             graph = _owning(program.module(check_guards=False))
-            know_masks(graph, masks)
+            _know(graph, first)
             return simplify(graph, target), ()
         except SharedWriteError as shared:
             functional, states = _functionalized(program, shared.refusal)
     try:
-        know_masks(functional, masks)
+        _know(functional, first)
         return drop_unread(simplify(functional, target), states)
     except SharedWriteError as shared:
         raise shared.refusal from None
+
+
+def _know(graph: Any, first: Skeleton | None) -> None:
+    """Let passes decide as they did at another length."""
+    if first is not None:
+        know_masks(graph, first.masks)
+        know_positions(graph, first.positions)
 
 
 def _owning(graph: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from qsim.errors import ModelError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from torch.fx import GraphModule, Node
 
@@ -19,11 +19,13 @@ class Skeleton:
 
     Attributes:
         masks: names of what the graph masks with constants.
+        positions: how it reads tables by position; see ``passes.positions``.
         operators: names and targets of its operators, in order.
         several: where constants stand that are more than one number.
     """
 
     masks: frozenset[str]
+    positions: Mapping[str, int]
     operators: tuple[tuple[str, str], ...]
     several: frozenset[tuple[str, int]]
 
@@ -39,7 +41,7 @@ def skeleton_of(graph: GraphModule, first: Skeleton | None) -> Skeleton:
         ModelError: it has other operators than the first.
     """
     from qsim.graph import is_single, mark_several
-    from qsim.quantizer.passes import masked
+    from qsim.quantizer.passes import dims_by_position, masked
 
     several = frozenset(at for at, held in _constants(graph) if not is_single(held))
     if first is not None:
@@ -48,7 +50,7 @@ def skeleton_of(graph: GraphModule, first: Skeleton | None) -> Skeleton:
         for at, held in _constants(graph):
             if at in first.several:
                 mark_several(held)
-    return Skeleton(masked(graph), _operators(graph), several)
+    return Skeleton(masked(graph), dims_by_position(graph), _operators(graph), several)
 
 
 def _name_as(first: Skeleton, graph: GraphModule) -> None:

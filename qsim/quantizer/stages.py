@@ -72,7 +72,7 @@ def prepare(
 
     with no_collection():
         known = None if first is None else first.skeleton
-        simple, states = simple_graph(program, target, known.masks if known else None)
+        simple, states = simple_graph(program, target, known)
         require_tensors(simple)
         require_host_operators(simple, ())
         require_outputs(simple)

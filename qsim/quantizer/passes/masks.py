@@ -68,10 +68,9 @@ def unmarked(node: Node) -> Node:
     return node
 
 
-def know_masks(graph: GraphModule, known: frozenset[str] | None) -> None:
-    """Let the pass take these operators for masks, and no other; None lets it look."""
-    if known is not None:
-        graph.meta[_KNOWN] = known
+def know_masks(graph: GraphModule, known: frozenset[str]) -> None:
+    """Let the pass take these operators for masks, and no other."""
+    graph.meta[_KNOWN] = known
 
 
 def masked(graph: GraphModule) -> frozenset[str]:

@@ -64,7 +64,7 @@ def take(
     from qsim.quantizer.tensors import require_tensors
 
     with no_collection():
-        graph, states = simple_graph(captured.program, target, first.masks if first else None)
+        graph, states = simple_graph(captured.program, target, first)
         skeleton = skeleton_of(with_constant_codes(graph), first)
         float_graph = without_codes(copy.deepcopy(graph))
         require_tensors(float_graph)

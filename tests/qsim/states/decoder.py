@@ -66,6 +66,13 @@ class Decoder(nn.Module):
         return self.head(self.block(self.words(tokens) + self.places(at), at))
 
 
+class Counting(Decoder):
+    """Counts positions from the first that it is given, as transformers does."""
+
+    def forward(self, tokens: torch.Tensor, at: torch.Tensor) -> torch.Tensor:
+        return super().forward(tokens, at[0] + torch.arange(tokens.shape[1]))
+
+
 def module(length: int, style: str = "index_copy") -> Decoder:
     torch.manual_seed(3)
     return Decoder(length, style).eval()

@@ -12,7 +12,7 @@ import torch
 from torch.export import Dim
 
 import qsim
-from tests.qsim.states.decoder import TARGET, WORDS, module, tokens
+from tests.qsim.states.decoder import TARGET, WORDS, Counting, module, tokens
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -115,6 +115,42 @@ def test_a_prompt_at_once_then_token_by_token_through_a_pte() -> None:
         text.append(int(scores[0, -1].argmax()))
         scores = pte(torch.tensor([[text[-1]]]), torch.tensor([at]))
     assert text == made()[0].session().generate([3, 7, 1], 4)
+
+
+@pytest.mark.parametrize("given", ["all", "first"])
+def test_positions_that_are_counted_from_the_first(given: str, tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    model = Counting(LENGTH).eval()
+    length = Dim("length", min=1, max=MOST)
+    lengths: dict[str, Any] = {"tokens": {1: length}}
+    if given == "all":
+        lengths["at"] = {0: length}
+
+    def fed(at: int, count: int) -> tuple[torch.Tensor, torch.Tensor]:
+        words, places = step(at, count)
+        return words, places if given == "all" else places[:1]
+
+    steps = [fed(0, 3), fed(3, 1), fed(4, 4)]
+    network = qsim.lower(qsim.quantize(model, steps[0], TARGET, steps, lengths=lengths))
+    assert {(each.operator, each.kind) for each in network.host_operators} == {
+        ("aten.select.int", "integers"),
+        ("aten.add.Tensor", "integers"),
+    }
+    network.save(tmp_path / "net.qsim")
+    rows, states = {}, {}
+    for name, each in (("made", network), ("loaded", qsim.load(tmp_path / "net.qsim"))):
+        for counts in ((1,) * LENGTH, (4, 4), (1, 3, 2, 2)):
+            session, at, found = each.session(), 0, []
+            for count in counts:
+                found.append(np.asarray(session(*fed(at, count))))
+                at += count
+            rows[name, counts] = np.concatenate(found, 1)
+            states[name, counts] = session.states
+    singles, held = rows["made", (1,) * LENGTH], states["made", (1,) * LENGTH]
+    assert all(np.array_equal(found, singles) for found in rows.values())
+    assert all(np.array_equal(s[k], held[k]) for s in states.values() for k in held)
+    plain, _ = made()  # the same network, told every position
+    np.testing.assert_array_equal(run(plain, *[1] * LENGTH)[0], singles)
 
 
 @pytest.mark.parametrize(

@@ -52,8 +52,8 @@ class Step(nn.Module):
 
 
 @cache
-def quantized_of(name: str) -> tuple[Any, Any, list[Any]]:
-    """Return a model of one token a step, its quantization, and its steps."""
+def stepping(name: str) -> Step:
+    """Return a model with a static cache."""
     from transformers import GenerationConfig
     from transformers.integrations.executorch import TorchExportableModuleWithStaticCache
 
@@ -64,7 +64,13 @@ def quantized_of(name: str) -> tuple[Any, Any, list[Any]]:
         cache_implementation="static",
         cache_config={"batch_size": 1, "max_cache_len": LENGTH},
     )
-    module = Step(TorchExportableModuleWithStaticCache(inner)).eval()
+    return Step(TorchExportableModuleWithStaticCache(inner)).eval()
+
+
+@cache
+def quantized_of(name: str) -> tuple[Any, Any, list[Any]]:
+    """Return a model of one token a step, its quantization, and its steps."""
+    module = stepping(name)
     tokens = torch.randint(0, 24, (LENGTH,), generator=torch.Generator().manual_seed(1))
     steps = [(tokens[at].reshape(1, 1), torch.tensor([at])) for at in range(LENGTH)]
     return module, qsim.quantize(module, steps[0], TARGET, steps), steps
@@ -93,6 +99,38 @@ def test_a_static_cache_is_states(name: str) -> None:
     assert len(session.generate([1], LENGTH - 1)) == LENGTH - 1
     with pytest.raises(qsim.InputError, match=rf"not {LENGTH}"):
         session.generate([2], 2)
+
+
+@pytest.mark.parametrize("name", ["llama", "gpt2"])
+def test_a_prompt_at_once_is_its_tokens_one_by_one(name: str, tmp_path: Path) -> None:
+    words = torch.randint(0, 24, (1, LENGTH), generator=torch.Generator().manual_seed(1))
+
+    def step(at: int, count: int) -> tuple[torch.Tensor, torch.Tensor]:
+        return words[:, at : at + count], torch.arange(at, at + count)
+
+    length = torch.export.Dim("length", min=1, max=4)
+    steps = [step(0, 4), step(4, 1), step(5, 3), step(8, 4)]
+    lengths = {"tokens": {1: length}, "at": {0: length}}
+    network = qsim.lower(qsim.quantize(stepping(name), steps[0], TARGET, steps, lengths=lengths))
+    assert {each.kind for each in network.host_operators} == {"integers"}  # positions are counted
+    network.save(tmp_path / "net.qsim")
+    loaded = qsim.load(tmp_path / "net.qsim")
+    found = []
+    for each, counts in (
+        (network, (1,) * LENGTH), (network, (4, 4, 4)), (network, (3, *[1] * 5, 4)),
+        (loaded, (2, 3, 4, 1, 2)),
+    ):  # fmt: skip
+        session, at, rows = each.session(), 0, []
+        for count in counts:
+            rows.append(session(*step(at, count)))
+            at += count
+        found.append((torch.cat(rows, 1), session.states))
+    singles, states = found[0]
+    for made, held in found[1:]:
+        assert torch.equal(made, singles)
+        assert all((held[name] == states[name]).all() for name in states)
+    text = network.session().generate([1, 2, 3, 4, 5], 7)
+    assert loaded.session().generate([1, 2, 3, 4, 5], 7) == text
 
 
 @pytest.mark.parametrize("simulator", ["icarus", "verilator"])

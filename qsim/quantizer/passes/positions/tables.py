@@ -26,45 +26,36 @@ if TYPE_CHECKING:
 
     from torch.fx import GraphModule, Node
 
-    from qsim.target import Target
 
 _aten = torch.ops.aten
 _ATTENTION: Final = _aten.scaled_dot_product_attention.default
 _FILLS: Final = (_aten.where.self, _aten.where.ScalarOther, _aten.masked_fill.Scalar)
 _LONGEST: Final = 1 << 14  # positions of a cache
-_MOST: Final = 1 << 24  # elements of a table
+# In a graph's meta: which dimension of what became a table counts its rows, and FROM_FIRST for
+# inputs from whose first element positions are counted; and the same of another length, as a single
+# token shows neither.
+FOUND: Final = "qsim_positions"
+KNOWN: Final = "qsim_known_positions"
+FROM_FIRST: Final = -1
+MOST: Final = 1 << 24  # elements of a table
 
 
-def position_tables(graph: GraphModule, target: Target) -> None:
-    """Make tables of what follows from positions alone, where the target reads rows of tables."""
-    if not (target.has("embedding") and target.has("cache_write")):
-        return
-    for given in [node for node in graph.graph.nodes if node.op == "placeholder"]:
-        if _are_positions(given):
-            _Positions(graph, given).run()
-    graph.graph.eliminate_dead_code()
-
-
-def _are_positions(node: Node) -> bool:
-    """Return whether an input holds integers, in one dimension or as one number for all."""
-    sizes = nodes.shape(node)
-    if sizes is None or nodes.kind(node) not in ("int64", "int32"):
-        return False
-    return all(isinstance(n, int) for n in sizes) and sum(n != 1 for n in sizes) <= 1
-
-
-class _Positions:
+class Positions:
     """One input of positions, and what follows from it alone."""
 
     def __init__(self, graph: GraphModule, given: Node) -> None:
         self.graph = graph
         self.given = given
+        self.basis = given  # what tables are read by
         self.count = given.meta["val"].numel()
+        self.rows = self.count  # positions that tables are read at
         self.known: dict[Node, None] = {given: None}
         for node in graph.graph.nodes:
             if node.op == "call_function" and self._follows(node):
                 self.known[node] = None
         self.values: dict[tuple[int, ...], dict[Node, Any]] = {}
+        self.known_dims: dict[str, int] = graph.meta.get(KNOWN, {})
+        self.found_dims: dict[str, int] = graph.meta.setdefault(FOUND, {})
 
     def _follows(self, node: Node) -> bool:
         schema, read = nodes.schema(node), node.all_input_nodes
@@ -73,40 +64,66 @@ class _Positions:
         known = all(each in self.known or nodes.is_parameter(each) for each in read)
         return known and any(each in self.known for each in read)
 
-    def run(self) -> None:
-        """Replace what other operators read."""
-        length = self._length()
+    def run(self) -> bool:
+        """Replace what other operators read; return whether positions were found."""
+        length = self.length()
         if not length:
-            return
+            return False
         for node in list(self.known)[1:]:
             users = [user for user in node.users if user not in self.known]
             if not users:
                 continue
             if nodes.kind(node) in ("int64", "int32"):
                 self._same(node, users, length)
-            elif node.target is not _aten.embedding.default or node.args[1] is not self.given:
+            elif node.target is not _aten.embedding.default or node.args[1] is not self.basis:
                 for user in users:
                     self._table(node, user, length)
+        return True
 
-    def _length(self) -> int:
+    def length(self) -> int:
         """Return how many positions there are: as many as the shortest cache has; 0: not known."""
-        lengths = []
+        if self.known_dims.get(self.given.name) == FROM_FIRST:
+            return 0
+        return min(self.caches(), default=0)
+
+    def caches(self) -> list[int]:
+        """Return the lengths of caches that are written at the positions."""
+        return [
+            size
+            for node, sizes in self.indices().items()
+            for size in sizes
+            if self.is_itself(node, size)
+        ]
+
+    def indices(self) -> dict[Node, list[int]]:
+        """Return what caches are written at, with their lengths."""
+        found: dict[Node, list[int]] = {}
         for node in self.known:
             for user in node.users:
                 if user.target is _aten.index_copy.default and user.args[2] is node:
                     size = (nodes.shape(user.args[0]) or ())[user.args[1]]  # type: ignore[index]
-                    if isinstance(size, int) and size <= _LONGEST and self._is_itself(node, size):
-                        lengths.append(size)
-        return min(lengths, default=0)
+                    if isinstance(size, int) and size <= _LONGEST:
+                        found.setdefault(node, []).append(size)
+        return found
 
-    def _is_itself(self, node: Node, length: int) -> bool:
+    def is_itself(self, node: Node, length: int) -> bool:
         """Return whether a node is the positions as they are, also behind the last: no ring."""
         return all(
-            torch.equal(self._value(node, at).reshape(-1), torch.tensor(at))
-            for at in (*self._tried(length), (length,) * self.count, (-1,) * self.count)
+            torch.equal(self.value(node, at).reshape(-1), torch.tensor(self.places(at)))
+            for at in (*self.tried(length), (length,) * self.count, (-1,) * self.count)
         )
 
-    def _tried(self, length: int) -> Iterator[tuple[int, ...]]:
+    def dims_of(self, node: Node, value: torch.Tensor) -> list[int]:
+        """Return the dimensions that may count rows: that of another length, or all so long."""
+        if node.name in self.known_dims:
+            return [self.known_dims[node.name]]
+        return [dim for dim, size in enumerate(value.shape) if size == self.rows]
+
+    def places(self, at: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the positions of rows, where the input is this."""
+        return at
+
+    def tried(self, length: int) -> Iterator[tuple[int, ...]]:
         """Give positions to compute with: each beside itself, and others beside it."""
         for at in range(length):
             yield (at,) * self.count
@@ -115,7 +132,8 @@ class _Positions:
                 yield tuple((first + 3 * i) % length for i in range(self.count))
                 yield tuple((first - i) % length for i in range(self.count))
 
-    def _value(self, node: Node, at: tuple[int, ...]) -> torch.Tensor:
+    def value(self, node: Node, at: tuple[int, ...]) -> torch.Tensor:
+        """Compute a node of the positions."""
         if at not in self.values:
             sizes, kind = self.given.meta["val"].shape, self.given.meta["val"].dtype
             self.values[at] = {self.given: torch.tensor(at, dtype=kind).reshape(sizes)}
@@ -126,7 +144,7 @@ class _Positions:
                 lambda read: (
                     nodes.attribute(self.graph, read).detach()
                     if nodes.is_parameter(read)
-                    else self._value(read, at)
+                    else self.value(read, at)
                 ),
             )
             with torch.no_grad():
@@ -136,10 +154,10 @@ class _Positions:
 
     def _same(self, node: Node, users: list[Node], length: int) -> None:
         """Let operators read the positions themselves where a node is nothing else."""
-        if not self._is_itself(node, length):
+        if node is self.basis or not self.is_itself(node, length):
             return
         for user in users:
-            plain: Any = self.given
+            plain: Any = self.basis
             if nodes.shape(plain) != nodes.shape(node):
                 sizes = list(nodes.shape(node) or ())
                 plain = insert(self.graph, user, _aten.reshape.default, plain, sizes)
@@ -147,18 +165,19 @@ class _Positions:
 
     def _table(self, node: Node, user: Node, length: int) -> None:
         """Let one reader read rows of a table of its own."""
-        found = self._rows(node, length)
+        found = self.rows_of(node, length)
         if found is None:
             return
         dim, hides = found[1], not nodes.is_float(node)
+        self.found_dims[node.name] = dim
         table = _as_mask(found[0], user, node) if hides else found[0]
         if table is None:
             return
         sizes = list(nodes.shape(node) or ())
         held = add_constant(self.graph, user, f"{node.name}_rows", table.to(torch.float32))
-        made = insert(self.graph, user, _aten.embedding.default, held, self.given)
+        made = insert(self.graph, user, _aten.embedding.default, held, self.basis)
         if dim:
-            rows = [self.count, *sizes[:dim], *sizes[dim + 1 :]]
+            rows = [self.rows, *sizes[:dim], *sizes[dim + 1 :]]
             order = [*range(1, dim + 1), 0, *range(dim + 1, len(sizes))]
             made = insert(self.graph, user, _aten.reshape.default, made, rows)
             made = insert(self.graph, user, _aten.permute.default, made, order)
@@ -173,25 +192,25 @@ class _Positions:
         else:
             user.replace_input_with(node, made)
 
-    def _rows(self, node: Node, length: int) -> tuple[torch.Tensor, int] | None:
+    def rows_of(self, node: Node, length: int) -> tuple[torch.Tensor, int] | None:
         """Return a row for every position, and the dimension that counts them in the result."""
-        first = self._value(node, (0,) * self.count)
-        if first.numel() * length > _MOST * self.count:
+        first = self.value(node, (0,) * self.count)
+        if first.numel() * length > MOST * self.count:
             return None
-        if self.count == 1:
-            rows = [self._value(node, (at,)).reshape(-1) for at in range(length)]
+        if self.count == 1 and node.name not in self.known_dims:
+            rows = [self.value(node, (at,)).reshape(-1) for at in range(length)]
             return torch.stack(rows), 0
-        for dim in (at for at, size in enumerate(first.shape) if size == self.count):
+        for dim in self.dims_of(node, first):
             rows = [
-                self._value(node, (at,) * self.count).select(dim, 0).reshape(-1)
+                self.value(node, (at,) * self.count).select(dim, 0).reshape(-1)
                 for at in range(length)
             ]
             table = torch.stack(rows)
             if all(
                 torch.equal(
-                    self._value(node, at).movedim(dim, 0).reshape(self.count, -1), table[list(at)]
+                    self.value(node, at).movedim(dim, 0).reshape(self.count, -1), table[list(at)]
                 )
-                for at in itertools.chain(self._tried(length))
+                for at in itertools.chain(self.tried(length))
             ):
                 return table, dim
         return None

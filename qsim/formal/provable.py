@@ -31,7 +31,7 @@ PROVABLE: Final[Mapping[str, str]] = {
 # Of these what is combinational is proved, module by module: see ``qsim.formal.norms``.
 IN_PARTS: Final = ("layer_norm", "group_norm", "rms_norm")
 # Of these the tasks are followed by parts that no constant enters.
-WITH_PARTS: Final = ("softmax",)
+_PARTS: Final[Mapping[str, str]] = {"softmax": "qsim.formal.softmax"}
 
 
 class Provable(Protocol):
@@ -63,15 +63,12 @@ def parts_of(primitive: str, target: Target, rtl: Path | None) -> Sequence[Prova
     Raises:
         UsageError: a scheme or a file that there is no proof for.
     """
+    made: Sequence[Provable] = ()
     if primitive in IN_PARTS:
-        from qsim.formal import norms
-
-        return norms.parts(primitive, target, rtl)
-    if primitive in WITH_PARTS:
-        from qsim.formal import softmax
-
-        return softmax.parts(target, rtl)
-    return ()
+        made = import_module("qsim.formal.norms").parts(primitive, target, rtl)
+    elif primitive in _PARTS:
+        made = import_module(_PARTS[primitive]).parts(target, rtl)
+    return made
 
 
 def tasks(primitive: str, target: Target, lowered: Lowered | None, rtl: Path | None) -> list[Task]:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
 
 from qsim import toml
 from qsim.errors import FileFormatError, UsageError
+from qsim.quantizer.settings import ALGORITHMS, Training
 from qsim.quantizer.stated import read_all
 from qsim.registry import patterns as registry
 from qsim.target import schemes_within
@@ -51,6 +52,8 @@ class Override:
         weight_bits: width in bits, at most the target's.
         per_channel: one weight scale per output channel; only where the target has that.
         skip: true leaves the operators in float, on the host.
+        algorithm: what trains scales, where ``[training]`` is: ``iao``, ``lsq``, ``lsq+``, ``tqt``
+            or ``pact``; ``lsq`` where nothing is said.
         dynamic: true quantizes what products read at run time, and leaves other operators in float;
             false quantizes all ahead of time, from calibration. Where nothing is said it is true on
             targets that have ``[dynamic]``; others have it not.
@@ -64,6 +67,7 @@ class Override:
     per_channel: bool | None = None
     skip: bool | None = None
     dynamic: bool | None = None
+    algorithm: str | None = None
 
     def merged(self, narrower: Override) -> Override:
         """Return these settings with those of a narrower scope laid over them."""
@@ -81,6 +85,7 @@ class QuantizeConfig:
         modules: by module path or glob; later entries win.
         inputs: parameters that no data changes, by the name or the position of an input.
         outputs: likewise, by the position of an output.
+        training: how weights and scales are trained; None trains nothing.
     """
 
     default: Override = field(default_factory=Override)
@@ -88,6 +93,7 @@ class QuantizeConfig:
     modules: Mapping[str, Override] = field(default_factory=dict)
     inputs: Mapping[str, Stated] = field(default_factory=dict)
     outputs: Mapping[str, Stated] = field(default_factory=dict)
+    training: Training | None = None
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any], where: str = "config") -> QuantizeConfig:
@@ -104,6 +110,11 @@ class QuantizeConfig:
             modules=_overrides(table.get("modules", {}), f"{where}.modules"),
             inputs=read_all(table.get("inputs", {}), f"{where}.inputs"),
             outputs=read_all(table.get("outputs", {}), f"{where}.outputs"),
+            training=(
+                Training.from_table(table["training"], f"{where}.training")
+                if "training" in table
+                else None
+            ),
         )
 
     @classmethod
@@ -131,6 +142,7 @@ class QuantizeConfig:
             "modules": {name: plain(o) for name, o in self.modules.items()},
             "inputs": {name: fixed.plain() for name, fixed in self.inputs.items()},
             "outputs": {name: fixed.plain() for name, fixed in self.outputs.items()},
+            **({} if self.training is None else {"training": dataclasses.asdict(self.training)}),
         }
 
     def check(self, target: Target) -> None:
@@ -212,6 +224,7 @@ def _check_values(override: Override, where: str) -> None:
     _one_of(override.activation_observer, ACTIVATION_OBSERVERS, f"{where}.activation_observer")
     _one_of(override.weight_observer, WEIGHT_OBSERVERS, f"{where}.weight_observer")
     _one_of(override.activation_scheme, SCHEMES, f"{where}.activation_scheme")
+    _one_of(override.algorithm, ALGORITHMS, f"{where}.algorithm")
     for name in ("activation_bits", "weight_bits"):
         bits = getattr(override, name)
         if bits is not None and (type(bits) is not int or bits < 1):

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from torch.export import ExportedProgram
 
     from qsim.graph import Batch
+    from qsim.quantizer.learning import Progress, Samples
     from qsim.quantizer.lengths import Lengths
 
 
@@ -29,6 +30,8 @@ def quantize(
     config: QuantizeConfig | Mapping[str, Any] | None = None,
     progress: Callable[[int], None] | None = None,
     lengths: Lengths | None = None,
+    training: Samples | None = None,
+    watch: Callable[[Progress], None] | None = None,
 ) -> Quantized:
     """Quantize a float module for a target: post-training, by PT2E.
 
@@ -51,10 +54,14 @@ def quantize(
             torch.export: ``{"tokens": {1: Dim("length", min=1, max=128)}}``, or a pair of bounds
             for the Dim. The network takes every length within them, and calibration batches may
             have any. None takes those of an exported program that has some.
+        training: samples for what the configuration trains (``[training]``): a tuple of inputs, one
+            tensor for each argument with samples along dimension 0, and labels (or None).
+        watch: called after each step of learning with a ``Progress``.
 
     Returns:
         The Q/DQ graph. The result depends on the arguments only: same arguments, same bits, on
-        any processor. To this end calibration runs in float64 and scales lie on a grid.
+        any processor. To this end calibration runs in float64 and scales lie on a grid. What is
+        trained is float32: the same on the same machine, and elsewhere another training.
 
     Raises:
         UsageError: an argument of the wrong type, or a config that matches nothing or asks for more
@@ -64,6 +71,7 @@ def quantize(
     """
     from qsim.graph import capture, check_inputs, quiet
     from qsim.quantizer.double import Double
+    from qsim.quantizer.learning import learn, samples_of
     from qsim.quantizer.lengths import Family, bounds_of
     from qsim.quantizer.stages import (
         calibrate,
@@ -82,7 +90,14 @@ def quantize(
     checked = _config(config)
     checked.check(target)
     bounds = bounds_of(lengths, model, arguments)
+    samples = samples_of(checked, training)
     if bounds is not None:
+        if samples is not None:
+            raise UsageError(
+                "trains a network of one length",
+                where="config.training",
+                accepted="a network without lengths, or lengths without training",
+            )
         require_floats(model)
         with quiet(), one_torch_thread():
             family = Family(bounds, model, arguments, target, checked)
@@ -116,8 +131,11 @@ def quantize(
         with convertible():
             double = Double(prepared.graph)
         calibrate(lambda _: (double, arguments.tensors), arguments, data, progress, prepared.states)
+        fake = None if samples is None else learn(prepared, samples, watch)
         graph, float_graph = finish(prepared)
-    return quantized_of(prepared, captured, (graph, float_graph), arguments.tensors)
+    quantized = quantized_of(prepared, captured, (graph, float_graph), arguments.tensors)
+    quantized.fake_graph = fake
+    return quantized
 
 
 def _config(config: QuantizeConfig | Mapping[str, Any] | None) -> QuantizeConfig:

@@ -1,0 +1,8 @@
+"""Learning what quantization needs: scales and weights by training, rounding by reconstruction."""
+
+from __future__ import annotations
+
+from qsim.quantizer.learning.stages import learn, samples_of
+from qsim.quantizer.learning.training import Progress, Samples
+
+__all__ = ["Progress", "Samples", "learn", "samples_of"]

@@ -1,0 +1,34 @@
+"""Parameters that nothing trains: of a function's range, or given by the configuration."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qsim.quantizer.learning.algorithms.base import Learned
+
+if TYPE_CHECKING:
+    import torch
+
+
+class Fixed(Learned):
+    """Quantizes with what an observer has; values in range have gradient 1, others 0."""
+
+    _scale: torch.Tensor
+    _zero: torch.Tensor
+
+    def start(self, scale: torch.Tensor, zero: torch.Tensor, values: torch.Tensor | None) -> None:  # noqa: ARG002
+        """Keep what an observer has."""
+        self.register_buffer("_scale", scale)
+        self.register_buffer("_zero", zero)
+
+    def scale(self) -> torch.Tensor:
+        """Return the scales."""
+        return self._scale
+
+    def zero(self) -> torch.Tensor:
+        """Return the zero points."""
+        return self._zero
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the values of the codes of x."""
+        return self.coded(x, self.spread(self._scale, x), self.spread(self._zero, x))

@@ -1,0 +1,122 @@
+"""What stands in a graph where an observer stood, while its parameters are learned."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from qsim.quantizer.learning.algorithms import ALGORITHMS, Fixed, Learned
+
+if TYPE_CHECKING:
+    from qsim.quantizer.observers import ActivationObserver, WeightObserver
+
+_OF_TORCH = torch.ops.quantized_decomposed
+
+
+class Fake(nn.Module):
+    """Quantizes one tensor, and hands gradients to what is trained of its parameters.
+
+    Attributes:
+        observer: what stood here: it chose what training begins with, and takes what it finds.
+        learned: the algorithm.
+        frozen: computes what the converted graph computes, by its operators and the observer's
+            parameters.
+    """
+
+    def __init__(self, observer: Any, learned: Learned) -> None:
+        super().__init__()
+        # Not a submodule: nothing of an observer is trained.
+        object.__setattr__(self, "observer", observer)
+        self.learned = learned
+        self.frozen = False
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the values of the codes of x."""
+        if self.frozen:
+            return as_converted(x, self.observer)
+        found: torch.Tensor = self.learned(x)
+        return found
+
+
+class FakeActivation(Fake):
+    """Quantizes a tensor that changes with the input."""
+
+    observer: ActivationObserver
+
+    def settle(self) -> None:
+        """Give the observer what training found."""
+        if not self.observer.is_fixed:
+            scale, zero = self.learned.qparams()
+            self.observer.take(float(scale[0]), int(zero[0]))
+
+
+class FakeWeight(Fake):
+    """Quantizes a weight."""
+
+    observer: WeightObserver
+
+    def settle(self, values: torch.Tensor) -> None:
+        """Give the observer the weight and what training found of its scales."""
+        self.observer.take(values, *self.learned.qparams())
+
+
+class FakeBias(nn.Module):
+    """Quantizes a bias at the product of the scales of activation and weight.
+
+    Its gradient is 1: a register is wide.
+    """
+
+    def __init__(self, observer: Any, x: Fake, weight: Fake) -> None:
+        super().__init__()
+        for name, value in (("observer", observer), ("x", x), ("weight", weight)):
+            object.__setattr__(self, name, value)  # not submodules: each has its own place
+        self.frozen = False
+
+    def forward(self, bias: torch.Tensor) -> torch.Tensor:
+        """Return the values of the codes of a bias."""
+        if self.frozen:
+            return as_converted(bias, self.observer)
+        return bias
+
+
+def as_converted(x: torch.Tensor, observer: Any) -> torch.Tensor:
+    """Quantize and dequantize by the operators that PT2E's convert puts in an observer's place."""
+    scale, zero = observer.calculate_qparams()
+    low, high, dtype = observer.quant_min, observer.quant_max, observer.dtype
+    found: torch.Tensor
+    if observer.ch_axis is not None:
+        axis = observer.ch_axis
+        codes = _OF_TORCH.quantize_per_channel(x, scale, zero, axis, low, high, dtype)
+        found = _OF_TORCH.dequantize_per_channel(codes, scale, zero, axis, low, high, dtype)
+        return found
+    s, z = float(scale.reshape(-1)[0]), int(zero.reshape(-1)[0])
+    codes = _OF_TORCH.quantize_per_tensor(x, s, z, low, high, dtype)
+    found = _OF_TORCH.dequantize_per_tensor(codes, s, z, low, high, dtype)
+    return found
+
+
+def fake_activation(observer: ActivationObserver) -> FakeActivation:
+    """Return what trains the parameters of an activation, begun with what its observer found."""
+    name = None if observer.is_fixed else (observer.algorithm or "lsq")
+    kind = Fixed if name is None else ALGORITHMS[name]
+    return FakeActivation(observer, _begun(kind(observer.coding, None), observer, None))
+
+
+def fake_weight(observer: WeightObserver, values: torch.Tensor) -> FakeWeight:
+    """Return what trains the scales of a weight, begun with what its observer found."""
+    scales = len(observer.qparams()[0])
+    rows = 1 if observer.blocks is None else scales // observer.blocks
+    kind = ALGORITHMS[observer.algorithm or "lsq"]
+    learned = kind(observer.coding, observer.ch_axis, rows)
+    return FakeWeight(observer, _begun(learned, observer, values.detach()))
+
+
+def _begun(learned: Learned, observer: Any, values: torch.Tensor | None) -> Learned:
+    scale, zero = (
+        torch.from_numpy(part[:: learned.rows].copy()).to(torch.float32)
+        for part in observer.qparams()
+    )
+    learned.start(scale, zero, values)
+    return learned

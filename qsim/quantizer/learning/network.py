@@ -1,0 +1,146 @@
+"""A prepared graph whose weights and scales are learned, and what becomes of it.
+
+Every observer is replaced by a fake quantizer that begins with what the observer found. When
+learning is done the observers stand there again with what was learned, and the graph is converted
+as without it: what registers of the target demand is seen to there.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from qsim.quantizer.learning.fakes import (
+    Fake,
+    FakeActivation,
+    FakeBias,
+    FakeWeight,
+    fake_activation,
+    fake_weight,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torch.fx import GraphModule, Node
+
+    from qsim.quantizer.stages import Prepared
+
+
+class LearnedNetwork:
+    """A prepared graph in which fake quantizers stand for observers.
+
+    Attributes:
+        graph: the prepared graph itself, changed in place.
+        constants: what it computes with, by where it stands: weights, biases and all other
+            parameters, each trained.
+    """
+
+    def __init__(self, prepared: Prepared) -> None:
+        self.graph: GraphModule = prepared.graph
+        self._quantizer = prepared.quantizer
+        self._quantizer.settle()
+        self.constants = dict(_trainable(self.graph))
+        self._fakes: dict[int, nn.Module] = {}
+        self._observers: dict[str, nn.Module] = {}
+        for node in self.graph.graph.nodes:
+            if node.op == "call_module":
+                observer = self.graph.get_submodule(str(node.target))
+                self._observers[str(node.target)] = observer
+        # Biases last: what they are derived from stands then.
+        for node in sorted(self._places(), key=lambda each: _is_derived(self._observer(each))):
+            setattr(self.graph, str(node.target), self._fake(node))
+
+    def weights(self) -> list[nn.Parameter]:
+        """Return the parameters of the network itself."""
+        return list(self.constants.values())
+
+    def scales(self) -> list[nn.Parameter]:
+        """Return what is trained of scales, thresholds and offsets."""
+        return [p for fake in self.fakes() for p in fake.learned.parameters()]
+
+    def fakes(self) -> list[Fake]:
+        """Return the fake quantizers of activations and weights, each once."""
+        return [fake for fake in self._fakes.values() if isinstance(fake, Fake)]
+
+    def freeze(self) -> GraphModule:
+        """Give the observers what was learned; return the network in eval mode.
+
+        It computes by the operators of the converted graph, and the same codes.
+        """
+        with torch.no_grad():
+            for fake in self.fakes():
+                if isinstance(fake, FakeActivation):
+                    fake.settle()
+            for node in self._places():
+                fake = getattr(self.graph, str(node.target))
+                if isinstance(fake, FakeWeight):
+                    fake.settle(_value(self.graph, node.all_input_nodes[0]))
+            self._quantizer.settle()
+        for parameter in self.constants.values():
+            parameter.requires_grad_(False)
+        for each in self._fakes.values():
+            each.frozen = True  # type: ignore[assignment]
+        return copy.deepcopy(self.graph)
+
+    def leave(self) -> None:
+        """Put the observers where the fake quantizers are."""
+        for place, observer in self._observers.items():
+            setattr(self.graph, place, observer)
+
+    def _places(self) -> Iterator[Node]:
+        return (node for node in self.graph.graph.nodes if str(node.target) in self._observers)
+
+    def _observer(self, node: Node) -> Any:
+        return self._observers[str(node.target)]
+
+    def _fake(self, node: Node) -> nn.Module:
+        observer = self._observer(node)
+        if id(observer) not in self._fakes:
+            self._fakes[id(observer)] = self._made(observer, node)
+        return self._fakes[id(observer)]
+
+    def _made(self, observer: Any, node: Node) -> nn.Module:
+        if _is_derived(observer):
+            x, weight = (self._fakes[id(each)] for each in observer.obs_or_fqs)
+            return FakeBias(observer, x, weight)  # type: ignore[arg-type]
+        if hasattr(observer, "blocks"):
+            return fake_weight(observer, _value(self.graph, node.all_input_nodes[0]))
+        return fake_activation(observer)
+
+
+def _is_derived(observer: Any) -> bool:
+    return hasattr(observer, "obs_or_fqs")
+
+
+def _value(graph: GraphModule, node: Node) -> torch.Tensor:
+    from qsim.graph import attribute
+
+    found: torch.Tensor = attribute(graph, node)
+    return found
+
+
+def _trainable(graph: GraphModule) -> Iterator[tuple[str, nn.Parameter]]:
+    """Make parameters of a graph's parameters, and of what a batch norm was folded into."""
+    from qsim.graph import attribute
+
+    for node in graph.graph.nodes:
+        if node.op != "get_attr":
+            continue
+        value = attribute(graph, node)
+        read = any(user.op == "call_module" for user in node.users)
+        if not isinstance(value, nn.Parameter) and not (read and value.is_floating_point()):
+            continue
+        parameter = value if isinstance(value, nn.Parameter) else nn.Parameter(value)
+        owner, _, name = str(node.target).rpartition(".")
+        holder = graph.get_submodule(owner)
+        if name in holder._buffers:  # noqa: SLF001 - torch has no other way to make one a parameter
+            del holder._buffers[name]  # noqa: SLF001
+        elif not isinstance(value, nn.Parameter):
+            delattr(holder, name)
+        holder.register_parameter(name, parameter)
+        parameter.requires_grad_(True)
+        yield str(node.target), parameter

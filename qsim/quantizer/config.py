@@ -20,7 +20,14 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
 
 from qsim import toml
 from qsim.errors import FileFormatError, UsageError
-from qsim.quantizer.settings import ALGORITHMS, Training
+from qsim.quantizer.settings import (
+    ALGORITHMS,
+    BiasCorrection,
+    Calibration,
+    Equalization,
+    Reconstruction,
+    Training,
+)
 from qsim.quantizer.stated import read_all
 from qsim.registry import patterns as registry
 from qsim.target import schemes_within
@@ -36,6 +43,13 @@ ActivationMethod: TypeAlias = Literal["min_max", "moving_average", "histogram", 
 WeightMethod: TypeAlias = Literal["min_max", "mse"]
 ACTIVATION_OBSERVERS: Final[tuple[ActivationMethod, ...]] = get_args(ActivationMethod)
 WEIGHT_OBSERVERS: Final[tuple[WeightMethod, ...]] = get_args(WeightMethod)
+_TABLES: Final[Mapping[str, Any]] = {
+    "calibration": Calibration,
+    "equalization": Equalization,
+    "bias_correction": BiasCorrection,
+    "reconstruction": Reconstruction,
+    "training": Training,
+}
 SCHEMES: Final = schemes_within("asymmetric")  # the freest: all of them
 
 
@@ -85,6 +99,10 @@ class QuantizeConfig:
         modules: by module path or glob; later entries win.
         inputs: parameters that no data changes, by the name or the position of an input.
         outputs: likewise, by the position of an output.
+        calibration: how much of the calibration data is taken.
+        equalization: of the ranges of channels of neighbours; None where it is not done.
+        bias_correction: of what rounding weights adds to a mean; None where it is not done.
+        reconstruction: how the rounding of weights is learned; None rounds to the nearest.
         training: how weights and scales are trained; None trains nothing.
     """
 
@@ -93,6 +111,10 @@ class QuantizeConfig:
     modules: Mapping[str, Override] = field(default_factory=dict)
     inputs: Mapping[str, Stated] = field(default_factory=dict)
     outputs: Mapping[str, Stated] = field(default_factory=dict)
+    calibration: Calibration = field(default_factory=Calibration)
+    equalization: Equalization | None = None
+    bias_correction: BiasCorrection | None = None
+    reconstruction: Reconstruction | None = None
     training: Training | None = None
 
     @classmethod
@@ -110,11 +132,11 @@ class QuantizeConfig:
             modules=_overrides(table.get("modules", {}), f"{where}.modules"),
             inputs=read_all(table.get("inputs", {}), f"{where}.inputs"),
             outputs=read_all(table.get("outputs", {}), f"{where}.outputs"),
-            training=(
-                Training.from_table(table["training"], f"{where}.training")
-                if "training" in table
-                else None
-            ),
+            **{
+                name: kind.from_table(table[name], f"{where}.{name}")
+                for name, kind in _TABLES.items()
+                if name in table
+            },
         )
 
     @classmethod
@@ -142,7 +164,7 @@ class QuantizeConfig:
             "modules": {name: plain(o) for name, o in self.modules.items()},
             "inputs": {name: fixed.plain() for name, fixed in self.inputs.items()},
             "outputs": {name: fixed.plain() for name, fixed in self.outputs.items()},
-            **({} if self.training is None else {"training": dataclasses.asdict(self.training)}),
+            **{name: made for name in _TABLES if (made := _plain(getattr(self, name))) is not None},
         }
 
     def check(self, target: Target) -> None:
@@ -181,6 +203,13 @@ class QuantizeConfig:
             if any(matches(pattern, path) for path in paths):
                 merged = merged.merged(override)
         return merged
+
+
+def _plain(table: Any) -> dict[str, Any] | None:
+    """Return a table as TOML has it; None where it is not there, or says nothing."""
+    if table is None or table == Calibration():
+        return None
+    return {name: value for name, value in dataclasses.asdict(table).items() if value is not None}
 
 
 def matches(pattern: str, path: str) -> bool:

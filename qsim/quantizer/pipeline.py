@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 from qsim.errors import UsageError
@@ -71,9 +72,10 @@ def quantize(
     """
     from qsim.graph import capture, check_inputs, quiet
     from qsim.quantizer.double import Double
-    from qsim.quantizer.learning import learn, samples_of
+    from qsim.quantizer.learning import again, learn, samples_of
     from qsim.quantizer.lengths import Family, bounds_of
     from qsim.quantizer.stages import (
+        batches,
         calibrate,
         convertible,
         finish,
@@ -128,10 +130,14 @@ def quantize(
         prepared = prepare(captured.program, target, checked)
         # Scales of run time need no data; weights are observed in any run.
         data = calibration if prepared.quantizer.calibrates else None
+        if data is not None and checked.calibration.batches is not None:
+            data = itertools.islice(data, checked.calibration.batches)
+        if again(checked):
+            data = list(batches(arguments, data))
         with convertible():
             double = Double(prepared.graph)
         calibrate(lambda _: (double, arguments.tensors), arguments, data, progress, prepared.states)
-        fake = None if samples is None else learn(prepared, samples, watch)
+        fake = learn(prepared, data, samples, watch)
         graph, float_graph = finish(prepared)
     quantized = quantized_of(prepared, captured, (graph, float_graph), arguments.tensors)
     quantized.fake_graph = fake

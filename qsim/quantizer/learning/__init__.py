@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qsim.quantizer.learning.stages import learn, samples_of
+from qsim.quantizer.learning.stages import again, learn, samples_of
 from qsim.quantizer.learning.training import Progress, Samples
 
-__all__ = ["Progress", "Samples", "learn", "samples_of"]
+__all__ = ["Progress", "Samples", "again", "learn", "samples_of"]

@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from qsim.quantizer.stages import Prepared
 
 
+def again(config: QuantizeConfig) -> bool:
+    """Return whether learning reads the calibration batches after ranges were found in them."""
+    return config.reconstruction is not None or config.bias_correction is not None
+
+
 def samples_of(config: QuantizeConfig, training: Any) -> Samples | None:
     """Return the training samples where the configuration trains.
 
@@ -47,15 +52,25 @@ def samples_of(config: QuantizeConfig, training: Any) -> Samples | None:
 
 
 def learn(
-    prepared: Prepared, samples: Samples, watch: Callable[[Progress], None] | None = None
-) -> GraphModule:
+    prepared: Prepared,
+    calibration: Any,  # noqa: ARG001 - for reconstruction
+    samples: Samples | None,
+    watch: Callable[[Progress], None] | None = None,
+) -> GraphModule | None:
     """Learn what the configuration says of a graph that has seen its calibration.
 
+    Args:
+        prepared: the graph; its observers have what was learned afterwards.
+        calibration: its batches, a list where ``again`` says so.
+        samples: to train on, where the configuration trains.
+        watch: called after each step.
+
     Returns:
-        The network in eval mode as it was trained; the observers have what was learned.
+        The network in eval mode as it was learned; None where nothing is learned.
     """
     settings = prepared.quantizer.config.training
-    assert settings is not None  # noqa: S101 - for mypy: asked by samples_of
+    if settings is None or samples is None:
+        return None
     network = LearnedNetwork(prepared)
     train(network, prepared.float_graph, samples, settings, watch)
     frozen = network.freeze()

@@ -8,8 +8,8 @@
     dy/dx = 1              where n < v < p, else 0                       (equations 3 and 5)
 
 times ``g = 1 / sqrt(N * p)`` of the gradient of s, N the elements that one step serves (section
-2.2). The zero point stays what an observer found; the formulas are then those of ``x / s + z`` in the
-range of the codes, and ``n`` and ``p`` are ``quant_min - z`` and ``quant_max - z``.
+2.2). The zero point stays what an observer found; the formulas are then those of ``x / s + z`` in
+the range of the codes, and ``n`` and ``p`` are ``quant_min - z`` and ``quant_max - z``.
 
 The step is trained as its logarithm, so that no optimizer makes it negative: its gradient is the
 paper's times ``s * ln 2``. It begins with the observer's scale, which training at few bits leaves

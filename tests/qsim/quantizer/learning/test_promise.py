@@ -1,4 +1,4 @@
-"""What is trained is what is converted: the network in eval mode makes the codes of the Q/DQ graph."""
+"""What is trained is what is converted: in eval mode it makes the codes of the Q/DQ graph."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from qsim.quantizer.learning.algorithms import ALGORITHMS, Fixed, Learned
+from qsim.quantizer.learning.algorithms import ACTIVATIONS, WEIGHTS, Fixed, Learned
 
 if TYPE_CHECKING:
     from qsim.quantizer.observers import ActivationObserver, WeightObserver
@@ -59,7 +59,9 @@ class FakeWeight(Fake):
 
     def settle(self, values: torch.Tensor) -> None:
         """Give the observer the weight and what training found of its scales."""
-        self.observer.take(values, *self.learned.qparams())
+        self.learned.follow(values)
+        scale, zero = self.learned.qparams()
+        self.observer.take(values, scale, zero)
 
 
 class FakeBias(nn.Module):
@@ -100,7 +102,7 @@ def as_converted(x: torch.Tensor, observer: Any) -> torch.Tensor:
 def fake_activation(observer: ActivationObserver) -> FakeActivation:
     """Return what trains the parameters of an activation, begun with what its observer found."""
     name = None if observer.is_fixed else (observer.algorithm or "lsq")
-    kind = Fixed if name is None else ALGORITHMS[name]
+    kind = Fixed if name is None else ACTIVATIONS[name]
     return FakeActivation(observer, _begun(kind(observer.coding, None), observer, None))
 
 
@@ -108,7 +110,7 @@ def fake_weight(observer: WeightObserver, values: torch.Tensor) -> FakeWeight:
     """Return what trains the scales of a weight, begun with what its observer found."""
     scales = len(observer.qparams()[0])
     rows = 1 if observer.blocks is None else scales // observer.blocks
-    kind = ALGORITHMS[observer.algorithm or "lsq"]
+    kind = WEIGHTS[observer.algorithm or "lsq"]
     learned = kind(observer.coding, observer.ch_axis, rows)
     return FakeWeight(observer, _begun(learned, observer, values.detach()))
 

@@ -6,8 +6,19 @@ from typing import Final
 
 from qsim.quantizer.learning.algorithms.base import Learned
 from qsim.quantizer.learning.algorithms.fixed import Fixed
+from qsim.quantizer.learning.algorithms.iao import Iao
 from qsim.quantizer.learning.algorithms.lsq import Lsq
+from qsim.quantizer.learning.algorithms.lsq_plus import LsqPlus
+from qsim.quantizer.learning.algorithms.pact import Pact
+from qsim.quantizer.learning.algorithms.tqt import Tqt
 
-ALGORITHMS: Final[dict[str, type[Learned]]] = {"lsq": Lsq}
+ACTIVATIONS: Final[dict[str, type[Learned]]] = {
+    "iao": Iao,
+    "lsq": Lsq,
+    "lsq+": LsqPlus,
+    "tqt": Tqt,
+    "pact": Pact,
+}
+WEIGHTS: Final[dict[str, type[Learned]]] = {**ACTIVATIONS, "pact": Iao}
 
-__all__ = ["ALGORITHMS", "Fixed", "Learned", "Lsq"]
+__all__ = ["ACTIVATIONS", "WEIGHTS", "Fixed", "Iao", "Learned", "Lsq", "LsqPlus", "Pact", "Tqt"]

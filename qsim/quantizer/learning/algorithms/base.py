@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from qsim.quantizer.learning.rounding import rounded, snapped
+from qsim.quantizer.learning.rounding import snapped
 
 if TYPE_CHECKING:
     from qsim.quantizer.qparams import Codes, Coding, Floats
@@ -26,11 +26,13 @@ class Learned(nn.Module):
         coding: the codes and the scheme.
         axis: the dimension of the channels that have a scale each; None of one scale.
         rows: how many neighbouring channels share one.
+        follows: what passes by moves the parameters; in training, not in eval mode.
     """
 
     def __init__(self, coding: Coding, axis: int | None, rows: int = 1) -> None:
         super().__init__()
         self.coding, self.axis, self.rows = coding, axis, rows
+        self.follows = True
 
     def start(self, scale: torch.Tensor, zero: torch.Tensor, values: torch.Tensor | None) -> None:
         """Begin with what an observer found.
@@ -54,6 +56,9 @@ class Learned(nn.Module):
         """Return the values of the codes of x."""
         raise NotImplementedError
 
+    def follow(self, values: torch.Tensor) -> None:
+        """Let the parameters be those of a weight that was trained; where they follow it."""
+
     def qparams(self) -> tuple[Floats, Codes]:
         """Return scales and zero points as they are now, float64 and integers."""
         with torch.no_grad():
@@ -69,11 +74,10 @@ class Learned(nn.Module):
         shape[self.axis] = -1
         return each.repeat_interleave(self.rows).reshape(shape)
 
+    def ends(self, zero: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the least and greatest code, counted from the zero point: n and p of papers."""
+        return self.coding.quant_min - zero, self.coding.quant_max - zero
+
     def snapped(self, scale: torch.Tensor) -> torch.Tensor:
         """Return scales as the target has them, with gradient 1."""
         return snapped(scale, self.coding)
-
-    def coded(self, x: torch.Tensor, scale: torch.Tensor, zero: torch.Tensor) -> torch.Tensor:
-        """Return the values of codes, with the gradients that rounding straight through gives."""
-        low, high = self.coding.quant_min, self.coding.quant_max
-        return (torch.clamp(rounded(x / scale) + zero, low, high) - zero) * scale

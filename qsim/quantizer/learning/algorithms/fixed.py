@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qsim.quantizer.learning.algorithms.base import Learned
+from qsim.quantizer.learning.algorithms.steps import Clipped
 
 if TYPE_CHECKING:
     import torch
@@ -31,4 +32,6 @@ class Fixed(Learned):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the values of the codes of x."""
-        return self.coded(x, self.spread(self._scale, x), self.spread(self._zero, x))
+        low, high = self.ends(self.spread(self._zero, x))
+        found: torch.Tensor = Clipped.apply(x, self.spread(self._scale, x), low, high)  # type: ignore[no-untyped-call]
+        return found

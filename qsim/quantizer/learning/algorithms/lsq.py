@@ -1,55 +1,27 @@
-"""LSQ: learned step size (Esser, McKinstry, Bablani, Appuswamy, Modha; arXiv:1902.08153).
+"""LSQ: learned step size (Esser et al., ICLR 2020; arXiv:1902.08153).
 
-    v = x / s,    y = s * round(clamp(v, n, p))
+The formulas are those of ``steps.Stepped``; the zero point stays what an observer found. The
+gradient of the step is scaled by ``g = 1 / sqrt(N * p)``, N the elements that one step serves
+(section 2.2).
 
-    dy/ds = round(v) - v   where n < v < p
-            n              where v <= n
-            p              where v >= p
-    dy/dx = 1              where n < v < p, else 0                       (equations 3 and 5)
-
-times ``g = 1 / sqrt(N * p)`` of the gradient of s, N the elements that one step serves (section
-2.2). The zero point stays what an observer found; the formulas are then those of ``x / s + z`` in
-the range of the codes, and ``n`` and ``p`` are ``quant_min - z`` and ``quant_max - z``.
-
-The step is trained as its logarithm, so that no optimizer makes it negative: its gradient is the
-paper's times ``s * ln 2``. It begins with the observer's scale, which training at few bits leaves
-quickly, and not with the paper's ``2 * mean(|x|) / sqrt(p)``.
+The step is trained as its logarithm, so that no optimizer makes it negative: the gradient is then
+the paper's times ``s * ln 2``. It begins with the observer's scale, and not with the paper's ``2 *
+mean(|x|) / sqrt(p)``.
 """
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
 from qsim.quantizer.learning.algorithms.base import Learned
+from qsim.quantizer.learning.algorithms.steps import Stepped
 
 if TYPE_CHECKING:
     from qsim.quantizer.qparams import Coding
-
-
-class Step(torch.autograd.Function):
-    """The values of codes, with the gradients of the paper; see the module."""
-
-    @staticmethod
-    def forward(
-        ctx: Any, x: torch.Tensor, scale: torch.Tensor, low: torch.Tensor, high: torch.Tensor
-    ) -> torch.Tensor:
-        """Return ``s * round(clamp(x / s, n, p))``."""
-        v = x / scale
-        ctx.save_for_backward(v, scale, low, high)
-        return torch.clamp(v, low, high).round() * scale
-
-    @staticmethod
-    def backward(ctx: Any, grad: torch.Tensor) -> tuple[Any, ...]:
-        """Return the gradients of x and of the step."""
-        v, scale, low, high = ctx.saved_tensors
-        inside = (v > low) & (v < high)
-        ends = torch.where(v <= low, low.expand_as(v), high.expand_as(v))
-        of_scale = grad * torch.where(inside, v.round() - v, ends)
-        return grad * inside, of_scale.sum_to_size(scale.shape), None, None
 
 
 class Lsq(Learned):
@@ -76,10 +48,13 @@ class Lsq(Learned):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the values of the codes of x."""
-        scale, zero = self.spread(self.scale(), x), self.spread(self._zero, x)
-        low, high = self.coding.quant_min - zero, self.coding.quant_max - zero
-        shared = x.numel() // self.log2_scale.numel()
-        g = 1.0 / math.sqrt(max(shared, 1) * max(self.coding.quant_max, 1))
-        slowed = scale * g + (scale * (1.0 - g)).detach()
-        found: torch.Tensor = Step.apply(x, slowed, low, high)  # type: ignore[no-untyped-call]
+        scale = self.slowed(self.scale(), x)
+        scale, zero = self.spread(scale, x), self.spread(self._zero, x)
+        found: torch.Tensor = Stepped.apply(x, scale, torch.zeros_like(scale), *self.ends(zero))  # type: ignore[no-untyped-call]
         return found
+
+    def slowed(self, value: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+        """Return a value whose gradient is scaled by the paper's g."""
+        shared = max(x.numel() // self.log2_scale.numel(), 1)
+        g = 1.0 / math.sqrt(shared * max(self.coding.quant_max, 1))
+        return value * g + (value - value * g).detach()

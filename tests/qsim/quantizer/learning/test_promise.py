@@ -30,12 +30,13 @@ def _samples() -> tuple[torch.Tensor, torch.Tensor]:
     return x, x.mean(dim=(1, 2, 3)).mul(12).clamp(-1, 1).round().long() + 1
 
 
-@pytest.mark.parametrize("target", ["tflite", "q7", "xnnpack"])
-def test_eval_mode_makes_the_codes_of_the_converted_graph(target: str) -> None:
+@pytest.mark.parametrize("algorithm", ["iao", "lsq", "lsq+", "tqt", "pact"])
+@pytest.mark.parametrize("target", ["tflite", "q7"])
+def test_eval_mode_makes_the_codes_of_the_converted_graph(target: str, algorithm: str) -> None:
     x, labels = _samples()
     model = Net().eval()
     config = {
-        "default": {"activation_bits": 4, "weight_bits": 4, "algorithm": "lsq"},
+        "default": {"activation_bits": 4, "weight_bits": 4, "algorithm": algorithm},
         "training": {"epochs": 2, "batch": 16},
     }
     quantized = qsim.quantize(

@@ -13,6 +13,7 @@ from qsim.target import Target
 from qsim.torch_threads import one_torch_thread
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Iterable, Mapping
 
     import torch
@@ -33,6 +34,7 @@ def quantize(
     lengths: Lengths | None = None,
     training: Samples | None = None,
     watch: Callable[[Progress], None] | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
 ) -> Quantized:
     """Quantize a float module for a target: post-training, by PT2E.
 
@@ -58,6 +60,8 @@ def quantize(
         training: samples for what the configuration trains (``[training]``): a tuple of inputs, one
             tensor for each argument with samples along dimension 0, and labels (or None).
         watch: called after each step of learning with a ``Progress``.
+        checkpoint: a file that learning is kept in, epoch by epoch. Where it is there, the same
+            learning goes on from it, and ends as if it had never been interrupted.
 
     Returns:
         The Q/DQ graph. The result depends on the arguments only: same arguments, same bits, on
@@ -137,7 +141,7 @@ def quantize(
         with convertible():
             double = Double(prepared.graph)
         calibrate(lambda _: (double, arguments.tensors), arguments, data, progress, prepared.states)
-        fake = learn(prepared, data, samples, watch)
+        fake = learn(prepared, data, samples, watch, checkpoint)
         graph, float_graph = finish(prepared)
     quantized = quantized_of(prepared, captured, (graph, float_graph), arguments.tensors)
     quantized.fake_graph = fake

@@ -23,7 +23,7 @@ from qsim.quantizer.learning.fakes import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from torch.fx import GraphModule, Node
 
@@ -65,6 +65,23 @@ class LearnedNetwork:
     def fakes(self) -> list[Fake]:
         """Return the fake quantizers of activations and weights, each once."""
         return [fake for fake in self._fakes.values() if isinstance(fake, Fake)]
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """Return all that is learned, by where it stands."""
+        found: dict[str, torch.Tensor] = dict(self.constants)
+        for index, fake in enumerate(self.fakes()):
+            found |= {f"fake.{index}.{n}": v for n, v in fake.learned.state_dict().items()}
+        return found
+
+    def restore(self, state: Mapping[str, torch.Tensor]) -> None:
+        """Let all that is learned be what :meth:`state` returned."""
+        with torch.no_grad():
+            for name, parameter in self.constants.items():
+                parameter.copy_(state[name])
+            for index, fake in enumerate(self.fakes()):
+                start = f"fake.{index}."
+                held = {n[len(start) :]: v for n, v in state.items() if n.startswith(start)}
+                fake.learned.load_state_dict(held)
 
     def freeze(self) -> GraphModule:
         """Give the observers what was learned; return the network in eval mode.

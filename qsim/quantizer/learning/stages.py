@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 import torch
 
 from qsim.errors import UsageError
+from qsim.quantizer.learning.checkpoint import Checkpoint, identity_of
 from qsim.quantizer.learning.network import LearnedNetwork
 from qsim.quantizer.learning.training import Progress, Samples, train
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable
     from typing import Any
 
@@ -56,6 +58,7 @@ def learn(
     calibration: Any,  # noqa: ARG001 - for reconstruction
     samples: Samples | None,
     watch: Callable[[Progress], None] | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
 ) -> GraphModule | None:
     """Learn what the configuration says of a graph that has seen its calibration.
 
@@ -64,6 +67,7 @@ def learn(
         calibration: its batches, a list where ``again`` says so.
         samples: to train on, where the configuration trains.
         watch: called after each step.
+        checkpoint: a path at which an interrupted learning is kept, and goes on from.
 
     Returns:
         The network in eval mode as it was learned; None where nothing is learned.
@@ -72,7 +76,18 @@ def learn(
     if settings is None or samples is None:
         return None
     network = LearnedNetwork(prepared)
-    train(network, prepared.float_graph, samples, settings, watch)
+    kept = None if checkpoint is None else _checkpoint(checkpoint, prepared, network, samples)
+    train(network, prepared.float_graph, samples, settings, watch, kept)
     frozen = network.freeze()
     network.leave()
     return frozen
+
+
+def _checkpoint(
+    path: str | os.PathLike[str], prepared: Prepared, network: LearnedNetwork, samples: Samples
+) -> Checkpoint:
+    quantizer = prepared.quantizer
+    settings = {"config": quantizer.config.to_dict(), "target": quantizer.target.hash}
+    labels = () if samples.labels is None else (samples.labels,)
+    tensors = (*network.state().values(), *samples.inputs, *labels)
+    return Checkpoint(path, identity_of(settings, tensors))

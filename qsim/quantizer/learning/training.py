@@ -10,12 +10,14 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - its usual name
 
 from qsim.errors import InputError, UsageError
+from qsim.quantizer.learning.checkpoint import of_optimizer, restore_optimizer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from torch.fx import GraphModule
 
+    from qsim.quantizer.learning.checkpoint import Checkpoint
     from qsim.quantizer.learning.network import LearnedNetwork
     from qsim.quantizer.settings import Training
 
@@ -59,8 +61,17 @@ def train(
     samples: Samples,
     settings: Training,
     watch: Callable[[Progress], None] | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> None:
     """Train weights, biases and scales in place.
+
+    Args:
+        network: what is trained.
+        float_graph: the same in float, for distillation.
+        samples: to train on.
+        settings: of the configuration.
+        watch: called after each step.
+        checkpoint: goes on from it, and is written after every epoch.
 
     Raises:
         UsageError: a loss that needs labels, and none are given.
@@ -76,9 +87,12 @@ def train(
     rates = [group["lr"] for group in optimizer.param_groups]
     per_epoch = math.ceil(len(samples) / settings.batch)
     total = settings.epochs * per_epoch
-    done = 0
-    for epoch in range(settings.epochs):
-        for rows in _order(len(samples), settings, epoch):
+    done = 0 if checkpoint is None else checkpoint.found("training")
+    if checkpoint is not None and done:
+        network.restore(checkpoint.tensors)
+        restore_optimizer(optimizer, checkpoint.tensors)
+    for epoch in range(done // per_epoch, settings.epochs):
+        for rows in _order(len(samples), settings, epoch)[done - epoch * per_epoch :]:
             for group, rate in zip(optimizer.param_groups, rates, strict=True):
                 group["lr"] = rate * _share(settings, done, total)
             batch = tuple(x[rows] for x in samples.inputs)
@@ -96,6 +110,8 @@ def train(
             done += 1
             if watch is not None:
                 watch(Progress("training", done, total, float(loss.detach())))
+        if checkpoint is not None:
+            checkpoint.save("training", done, {**network.state(), **of_optimizer(optimizer)})
 
 
 def _optimizer(network: LearnedNetwork, settings: Training) -> torch.optim.Optimizer:

@@ -25,22 +25,24 @@ _AVERAGING: Final = 0.01
 class Iao(Fixed):
     """Scale and zero point of a range that follows what is seen."""
 
+    _range: torch.Tensor
+
     def start(self, scale: torch.Tensor, zero: torch.Tensor, values: torch.Tensor | None) -> None:
         """Begin with what an observer found."""
         super().start(scale, zero, values)
         self._is_weight = values is not None
         s, z = (part.to(torch.float64).numpy() for part in (scale, zero))
-        self._low, self._high = (self.coding.quant_min - z) * s, (self.coding.quant_max - z) * s
+        ends = ((self.coding.quant_min - z) * s, (self.coding.quant_max - z) * s)
+        self.register_buffer("_range", torch.from_numpy(np.stack(ends)))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the values of the codes of x."""
         if self.follows and self._is_weight:
             self.follow(x)
         elif self.follows and x.numel():
-            low, high = (float(end) for end in torch.aminmax(x.detach()))
-            self._low = self._low + _AVERAGING * (low - self._low)
-            self._high = self._high + _AVERAGING * (high - self._high)
-            self._choose(self._low, self._high)
+            seen = torch.stack(torch.aminmax(x.detach())).to(torch.float64)[:, None]
+            self._range = self._range + _AVERAGING * (seen - self._range)
+            self._choose(*self._range.numpy())
         return super().forward(x)
 
     def follow(self, values: torch.Tensor) -> None:

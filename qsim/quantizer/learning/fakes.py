@@ -10,6 +10,7 @@ from torch import nn
 from qsim.quantizer.learning.algorithms import ACTIVATIONS, WEIGHTS, Fixed, Learned
 
 if TYPE_CHECKING:
+    from qsim.quantizer.learning.batch_norm import LiveNorm
     from qsim.quantizer.observers import ActivationObserver, WeightObserver
 
 _OF_TORCH = torch.ops.quantized_decomposed
@@ -53,9 +54,18 @@ class FakeActivation(Fake):
 
 
 class FakeWeight(Fake):
-    """Quantizes a weight."""
+    """Quantizes a weight.
+
+    Attributes:
+        norm: the batch norm that is folded into it, while that is trained.
+    """
 
     observer: WeightObserver
+    norm: LiveNorm | None = None
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the values of the codes of x, or of what is folded while that is trained."""
+        return super().forward(x if self.norm is None else self.norm.folded_weight())
 
     def settle(self, values: torch.Tensor) -> None:
         """Give the observer the weight and what training found of its scales."""
@@ -68,7 +78,12 @@ class FakeBias(nn.Module):
     """Quantizes a bias at the product of the scales of activation and weight.
 
     Its gradient is 1: a register is wide.
+
+    Attributes:
+        norm: the batch norm that is folded into it, while that is trained.
     """
+
+    norm: LiveNorm | None = None
 
     def __init__(self, observer: Any, x: Fake, weight: Fake) -> None:
         super().__init__()
@@ -77,7 +92,9 @@ class FakeBias(nn.Module):
         self.frozen = False
 
     def forward(self, bias: torch.Tensor) -> torch.Tensor:
-        """Return the values of the codes of a bias."""
+        """Return the values of the codes of a bias, or of what is folded while that is trained."""
+        if self.norm is not None:
+            bias = self.norm.folded_bias()
         if self.frozen:
             return as_converted(bias, self.observer)
         return bias

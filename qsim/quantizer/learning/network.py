@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+from qsim.quantizer.learning.batch_norm import LiveNorm, norms
 from qsim.quantizer.learning.fakes import (
     Fake,
     FakeActivation,
@@ -39,7 +40,13 @@ class LearnedNetwork:
             parameters, each trained.
     """
 
-    def __init__(self, prepared: Prepared) -> None:
+    def __init__(self, prepared: Prepared, *, live_norms: bool = False) -> None:
+        """Put fake quantizers into a prepared graph.
+
+        Args:
+            prepared: a graph that has seen its calibration.
+            live_norms: batch norms that were folded are trained with the statistics of batches.
+        """
         self.graph: GraphModule = prepared.graph
         self._quantizer = prepared.quantizer
         self._quantizer.settle()
@@ -53,6 +60,8 @@ class LearnedNetwork:
         # Biases last: what they are derived from stands then.
         for node in sorted(self._places(), key=lambda each: _is_derived(self._observer(each))):
             setattr(self.graph, str(node.target), self._fake(node))
+        self._norms = [self._live(*found) for found in norms(self.graph)] if live_norms else []
+        self.graph.recompile()
 
     def weights(self) -> list[nn.Parameter]:
         """Return the parameters of the network itself."""
@@ -66,9 +75,17 @@ class LearnedNetwork:
         """Return the fake quantizers of activations and weights, each once."""
         return [fake for fake in self._fakes.values() if isinstance(fake, Fake)]
 
+    def stop_norms(self) -> None:
+        """Let the statistics of batch norms stand from here on."""
+        for _, behind in self._norms:
+            self._norm(behind).live = False
+
     def state(self) -> dict[str, torch.Tensor]:
         """Return all that is learned, by where it stands."""
         found: dict[str, torch.Tensor] = dict(self.constants)
+        for index, (_, behind) in enumerate(self._norms):
+            norm = self._norm(behind)
+            found |= {f"norm.{index}.{name}": value for name, value in norm.named_buffers()}
         for index, fake in enumerate(self.fakes()):
             found |= {f"fake.{index}.{n}": v for n, v in fake.learned.state_dict().items()}
         return found
@@ -78,6 +95,9 @@ class LearnedNetwork:
         with torch.no_grad():
             for name, parameter in self.constants.items():
                 parameter.copy_(state[name])
+            for index, (_, behind) in enumerate(self._norms):
+                for name in ("mean", "variance"):
+                    setattr(self._norm(behind), name, state[f"norm.{index}.{name}"].clone())
             for index, fake in enumerate(self.fakes()):
                 start = f"fake.{index}."
                 held = {n[len(start) :]: v for n, v in state.items() if n.startswith(start)}
@@ -89,6 +109,9 @@ class LearnedNetwork:
         It computes by the operators of the converted graph, and the same codes.
         """
         with torch.no_grad():
+            for found in self._norms:
+                self._fold(*found)
+            self.graph.recompile()
             for fake in self.fakes():
                 if isinstance(fake, FakeActivation):
                     fake.settle()
@@ -97,7 +120,7 @@ class LearnedNetwork:
                 if isinstance(fake, FakeWeight):
                     fake.settle(_value(self.graph, node.all_input_nodes[0]))
             self._quantizer.settle()
-        for parameter in self.constants.values():
+        for _, parameter in _trainable(self.graph):
             parameter.requires_grad_(False)
         for each in self._fakes.values():
             each.frozen = True  # type: ignore[assignment]
@@ -107,6 +130,36 @@ class LearnedNetwork:
         """Put the observers where the fake quantizers are."""
         for place, observer in self._observers.items():
             setattr(self.graph, place, observer)
+
+    def _live(self, node: Node, norm: LiveNorm) -> tuple[Node, Node]:
+        """Let a convolution be computed with a batch norm that is trained; return both nodes."""
+        weight, bias = node.all_input_nodes[1:3]
+        for each in (weight, bias):
+            getattr(self.graph, str(each.target)).norm = norm
+            self.constants.pop(str(each.all_input_nodes[0].target))
+        name = f"{node.name}_batch_norm"
+        self.constants |= {f"{name}.{part}": value for part, value in norm.named_parameters()}
+        self.graph.add_submodule(name, norm)
+        with self.graph.graph.inserting_after(node):
+            behind = self.graph.graph.call_module(name, (node,))
+        node.replace_all_uses_with(behind, delete_user_cb=lambda user: user is not behind)
+        return node, behind
+
+    def _fold(self, node: Node, behind: Node) -> None:
+        """Give the constants of a convolution what was trained of its batch norm, and drop that."""
+        norm = self._norm(behind)
+        norm.live = False
+        weight, bias = node.all_input_nodes[1:3]
+        for each, value in ((weight, norm.folded_weight()), (bias, norm.folded_bias())):
+            _value(self.graph, each.all_input_nodes[0]).copy_(value)
+            getattr(self.graph, str(each.target)).norm = None
+        behind.replace_all_uses_with(node)
+        self.graph.graph.erase_node(behind)
+        self.graph.delete_submodule(str(behind.target))
+
+    def _norm(self, behind: Node) -> LiveNorm:
+        found: LiveNorm = self.graph.get_submodule(str(behind.target))  # type: ignore[assignment]
+        return found
 
     def _places(self) -> Iterator[Node]:
         return (node for node in self.graph.graph.nodes if str(node.target) in self._observers)

@@ -75,7 +75,7 @@ def learn(
     settings = prepared.quantizer.config.training
     if settings is None or samples is None:
         return None
-    network = LearnedNetwork(prepared)
+    network = LearnedNetwork(prepared, live_norms=settings.freeze_batch_norm > 0.0)
     kept = None if checkpoint is None else _checkpoint(checkpoint, prepared, network, samples)
     train(network, prepared.float_graph, samples, settings, watch, kept)
     frozen = network.freeze()

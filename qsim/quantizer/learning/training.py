@@ -91,10 +91,13 @@ def train(
     if checkpoint is not None and done:
         network.restore(checkpoint.tensors)
         restore_optimizer(optimizer, checkpoint.tensors)
+    stop = math.ceil(settings.freeze_batch_norm * total)
     for epoch in range(done // per_epoch, settings.epochs):
         for rows in _order(len(samples), settings, epoch)[done - epoch * per_epoch :]:
             for group, rate in zip(optimizer.param_groups, rates, strict=True):
                 group["lr"] = rate * _share(settings, done, total)
+            if done >= stop:
+                network.stop_norms()
             batch = tuple(x[rows] for x in samples.inputs)
             labels = None if samples.labels is None else samples.labels[rows]
             loss = _loss(network.graph(*batch), batch, labels, float_graph, settings)

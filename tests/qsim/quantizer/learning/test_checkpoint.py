@@ -42,10 +42,11 @@ def test_an_interrupted_training_ends_as_one_that_was_not(
     tmp_path: Path, algorithm: str, optimizer: str
 ) -> None:
     kept = tmp_path / "training.checkpoint"
+    settings = {"optimizer": optimizer, "freeze_batch_norm": 0.5}
     with pytest.raises(KeyboardInterrupt):
-        _train(algorithm, kept, stop=5, optimizer=optimizer)
-    resumed = _train(algorithm, kept, optimizer=optimizer)
-    whole = _train(algorithm, None, optimizer=optimizer)
+        _train(algorithm, kept, stop=5, **settings)
+    resumed = _train(algorithm, kept, **settings)
+    whole = _train(algorithm, None, **settings)
     x, _ = samples()
     assert torch.equal(resumed(x), whole(x))
     assert resumed.digest == whole.digest

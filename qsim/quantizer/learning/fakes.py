@@ -24,21 +24,32 @@ class Fake(nn.Module):
         learned: the algorithm.
         frozen: computes what the converted graph computes, by its operators and the observer's
             parameters.
+        off: hands on what it is given.
+        kept: the part of the values that are handed on as they are, at random.
+        generator: of that.
     """
+
+    kept = 0.0
+    generator: torch.Generator | None = None
 
     def __init__(self, observer: Any, learned: Learned) -> None:
         super().__init__()
         # Not a submodule: nothing of an observer is trained.
         object.__setattr__(self, "observer", observer)
         self.learned = learned
-        self.frozen = False
+        self.frozen = self.off = False
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the values of the codes of x."""
+        if self.off:
+            return x
         if self.frozen:
             return as_converted(x, self.observer)
         found: torch.Tensor = self.learned(x)
-        return found
+        if not self.kept:
+            return found
+        drawn = torch.rand(x.shape, generator=self.generator, dtype=x.dtype)
+        return torch.where(drawn < self.kept, x, found)
 
 
 class FakeActivation(Fake):
@@ -89,10 +100,12 @@ class FakeBias(nn.Module):
         super().__init__()
         for name, value in (("observer", observer), ("x", x), ("weight", weight)):
             object.__setattr__(self, name, value)  # not submodules: each has its own place
-        self.frozen = False
+        self.frozen = self.off = False
 
     def forward(self, bias: torch.Tensor) -> torch.Tensor:
         """Return the values of the codes of a bias, or of what is folded while that is trained."""
+        if self.off:
+            return bias
         if self.norm is not None:
             bias = self.norm.folded_bias()
         if self.frozen:
@@ -116,18 +129,23 @@ def as_converted(x: torch.Tensor, observer: Any) -> torch.Tensor:
     return found
 
 
-def fake_activation(observer: ActivationObserver) -> FakeActivation:
-    """Return what trains the parameters of an activation, begun with what its observer found."""
-    name = None if observer.is_fixed else (observer.algorithm or "lsq")
-    kind = Fixed if name is None else ACTIVATIONS[name]
+def fake_activation(observer: ActivationObserver, name: str | None = None) -> FakeActivation:
+    """Return what learns the parameters of an activation, begun with what its observer found.
+
+    ``name`` is the algorithm; without one it is the configuration's.
+    """
+    chosen = name or observer.algorithm or "lsq"
+    kind = Fixed if observer.is_fixed else ACTIVATIONS[chosen]
     return FakeActivation(observer, _begun(kind(observer.coding, None), observer, None))
 
 
-def fake_weight(observer: WeightObserver, values: torch.Tensor) -> FakeWeight:
-    """Return what trains the scales of a weight, begun with what its observer found."""
+def fake_weight(
+    observer: WeightObserver, values: torch.Tensor, name: str | None = None
+) -> FakeWeight:
+    """Return what learns the scales or the rounding of a weight, as :func:`fake_activation`."""
     scales = len(observer.qparams()[0])
     rows = 1 if observer.blocks is None else scales // observer.blocks
-    kind = WEIGHTS[observer.algorithm or "lsq"]
+    kind = WEIGHTS[name or observer.algorithm or "lsq"]
     learned = kind(observer.coding, observer.ch_axis, rows)
     return FakeWeight(observer, _begun(learned, observer, values.detach()))
 

@@ -40,13 +40,23 @@ class LearnedNetwork:
             parameters, each trained.
     """
 
-    def __init__(self, prepared: Prepared, *, live_norms: bool = False) -> None:
+    def __init__(
+        self,
+        prepared: Prepared,
+        *,
+        live_norms: bool = False,
+        weights: str | None = None,
+        activations: str | None = None,
+    ) -> None:
         """Put fake quantizers into a prepared graph.
 
         Args:
             prepared: a graph that has seen its calibration.
             live_norms: batch norms that were folded are trained with the statistics of batches.
+            weights: the algorithm of weights; None takes that of the configuration.
+            activations: likewise.
         """
+        self._names = weights, activations
         self.graph: GraphModule = prepared.graph
         self._quantizer = prepared.quantizer
         self._quantizer.settle()
@@ -103,6 +113,10 @@ class LearnedNetwork:
                 held = {n[len(start) :]: v for n, v in state.items() if n.startswith(start)}
                 fake.learned.load_state_dict(held)
 
+    def all_fakes(self) -> list[nn.Module]:
+        """Return all fake quantizers, those of biases among them, each once."""
+        return list(self._fakes.values())
+
     def freeze(self) -> GraphModule:
         """Give the observers what was learned; return the network in eval mode.
 
@@ -118,7 +132,9 @@ class LearnedNetwork:
             for node in self._places():
                 fake = getattr(self.graph, str(node.target))
                 if isinstance(fake, FakeWeight):
-                    fake.settle(_value(self.graph, node.all_input_nodes[0]))
+                    value = _value(self.graph, node.all_input_nodes[0])
+                    value.copy_(fake.learned.finished(value))
+                    fake.settle(value)
             self._quantizer.settle()
         for _, parameter in _trainable(self.graph):
             parameter.requires_grad_(False)
@@ -178,8 +194,9 @@ class LearnedNetwork:
             x, weight = (self._fakes[id(each)] for each in observer.obs_or_fqs)
             return FakeBias(observer, x, weight)  # type: ignore[arg-type]
         if hasattr(observer, "blocks"):
-            return fake_weight(observer, _value(self.graph, node.all_input_nodes[0]))
-        return fake_activation(observer)
+            value = _value(self.graph, node.all_input_nodes[0])
+            return fake_weight(observer, value, self._names[0])
+        return fake_activation(observer, self._names[1])
 
 
 def _is_derived(observer: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 import torch
@@ -9,11 +10,12 @@ import torch
 from qsim.errors import UsageError
 from qsim.quantizer.learning.checkpoint import Checkpoint, identity_of
 from qsim.quantizer.learning.network import LearnedNetwork
+from qsim.quantizer.learning.reconstruction import reconstruct
 from qsim.quantizer.learning.training import Progress, Samples, train
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from typing import Any
 
     from torch.fx import GraphModule
@@ -55,7 +57,7 @@ def samples_of(config: QuantizeConfig, training: Any) -> Samples | None:
 
 def learn(
     prepared: Prepared,
-    calibration: Any,  # noqa: ARG001 - for reconstruction
+    calibration: Any,
     samples: Samples | None,
     watch: Callable[[Progress], None] | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
@@ -72,22 +74,31 @@ def learn(
     Returns:
         The network in eval mode as it was learned; None where nothing is learned.
     """
-    settings = prepared.quantizer.config.training
-    if settings is None or samples is None:
+    config = prepared.quantizer.config
+    if config.reconstruction is not None:
+        kept = "fixed" if config.reconstruction.algorithm == "adaround" else "lsq"
+        network = LearnedNetwork(prepared, weights="rounded", activations=kept)
+        file = _checkpoint(checkpoint, prepared, network, itertools.chain(*calibration))
+        reconstruct(network, calibration, config.reconstruction, watch, file)
+    elif config.training is not None and samples is not None:
+        network = LearnedNetwork(prepared, live_norms=config.training.freeze_batch_norm > 0.0)
+        file = _checkpoint(checkpoint, prepared, network, samples.tensors)
+        train(network, prepared.float_graph, samples, config.training, watch, file)
+    else:
         return None
-    network = LearnedNetwork(prepared, live_norms=settings.freeze_batch_norm > 0.0)
-    kept = None if checkpoint is None else _checkpoint(checkpoint, prepared, network, samples)
-    train(network, prepared.float_graph, samples, settings, watch, kept)
     frozen = network.freeze()
     network.leave()
     return frozen
 
 
 def _checkpoint(
-    path: str | os.PathLike[str], prepared: Prepared, network: LearnedNetwork, samples: Samples
-) -> Checkpoint:
+    path: str | os.PathLike[str] | None,
+    prepared: Prepared,
+    network: LearnedNetwork,
+    tensors: Iterable[torch.Tensor],
+) -> Checkpoint | None:
+    if path is None:
+        return None
     quantizer = prepared.quantizer
     settings = {"config": quantizer.config.to_dict(), "target": quantizer.target.hash}
-    labels = () if samples.labels is None else (samples.labels,)
-    tensors = (*network.state().values(), *samples.inputs, *labels)
-    return Checkpoint(path, identity_of(settings, tensors))
+    return Checkpoint(path, identity_of(settings, (*network.state().values(), *tensors)))

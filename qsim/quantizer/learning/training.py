@@ -34,6 +34,11 @@ class Samples:
     inputs: tuple[torch.Tensor, ...]
     labels: torch.Tensor | None = None
 
+    @property
+    def tensors(self) -> tuple[torch.Tensor, ...]:
+        """Inputs and labels."""
+        return self.inputs if self.labels is None else (*self.inputs, self.labels)
+
     def __len__(self) -> int:
         return len(self.inputs[0])
 

@@ -21,7 +21,7 @@ class Reconstruction:
         iterations: steps of each layer or block.
         batch: samples of one step.
         learning_rate: of the rounding.
-        scale_learning_rate: of the scales of activations (``brecq``, ``qdrop``); 0 leaves them.
+        scale_learning_rate: of the logarithms of activations' scales (``brecq``, ``qdrop``).
         regularization: weight of the term that drives roundings to 0 or 1.
         warm_up: the part of the steps without that term.
         drop: the part of the activations that stay in float (``qdrop``).
@@ -32,7 +32,7 @@ class Reconstruction:
     iterations: int = 1000
     batch: int = 32
     learning_rate: float = 1e-2
-    scale_learning_rate: float = 4e-5
+    scale_learning_rate: float = 1e-3
     regularization: float = 1e-2
     warm_up: float = 0.2
     drop: float = 0.5

@@ -10,6 +10,7 @@ from qsim.quantizer.learning.algorithms.iao import Iao
 from qsim.quantizer.learning.algorithms.lsq import Lsq
 from qsim.quantizer.learning.algorithms.lsq_plus import LsqPlus
 from qsim.quantizer.learning.algorithms.pact import Pact
+from qsim.quantizer.learning.algorithms.rounded import Rounded
 from qsim.quantizer.learning.algorithms.tqt import Tqt
 
 ACTIVATIONS: Final[dict[str, type[Learned]]] = {
@@ -18,7 +19,20 @@ ACTIVATIONS: Final[dict[str, type[Learned]]] = {
     "lsq+": LsqPlus,
     "tqt": Tqt,
     "pact": Pact,
+    "fixed": Fixed,
 }
-WEIGHTS: Final[dict[str, type[Learned]]] = {**ACTIVATIONS, "pact": Iao}
+# Those without a name in a configuration are of reconstruction.
+WEIGHTS: Final[dict[str, type[Learned]]] = {**ACTIVATIONS, "pact": Iao, "rounded": Rounded}
 
-__all__ = ["ACTIVATIONS", "WEIGHTS", "Fixed", "Iao", "Learned", "Lsq", "LsqPlus", "Pact", "Tqt"]
+__all__ = [
+    "ACTIVATIONS",
+    "WEIGHTS",
+    "Fixed",
+    "Iao",
+    "Learned",
+    "Lsq",
+    "LsqPlus",
+    "Pact",
+    "Rounded",
+    "Tqt",
+]

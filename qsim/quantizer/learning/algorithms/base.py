@@ -59,6 +59,10 @@ class Learned(nn.Module):
     def follow(self, values: torch.Tensor) -> None:
         """Let the parameters be those of a weight that was trained; where they follow it."""
 
+    def finished(self, values: torch.Tensor) -> torch.Tensor:
+        """Return what a weight becomes when learning is done."""
+        return values
+
     def qparams(self) -> tuple[Floats, Codes]:
         """Return scales and zero points as they are now, float64 and integers."""
         with torch.no_grad():

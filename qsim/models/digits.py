@@ -154,4 +154,5 @@ def digits() -> Model:
         calibration,
         (pixels[held_out], labels[held_out]),
         "digits",
+        training=(pixels[train], labels[train]),
     )

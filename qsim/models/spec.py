@@ -52,6 +52,7 @@ class Model:
         name: how reports call it.
         lengths: the dimensions that are the length of a sequence, within bounds, as
             ``qsim.quantize`` takes them; None where every shape is fixed.
+        training: ``(inputs, labels)`` to train on, in the form of ``samples``, and none of these.
     """
 
     module: torch.nn.Module
@@ -60,6 +61,7 @@ class Model:
     samples: Samples | None = None
     name: str = "model"
     lengths: Any = None
+    training: Samples | None = None
 
 
 def load(spec: str) -> Model:
@@ -233,7 +235,7 @@ def _closest_first(name: str, names: Sequence[str]) -> list[str]:
 
 
 def _as_model(made: object, spec: str, name: str) -> Model:
-    lengths = None
+    lengths = training = None
     if isinstance(made, Model):
         parts: tuple[Any, ...] = (
             made.module,
@@ -242,7 +244,7 @@ def _as_model(made: object, spec: str, name: str) -> Model:
             made.samples,
         )
         name = made.name if made.name != "model" else name
-        lengths = made.lengths
+        lengths, training = made.lengths, made.training
     elif isinstance(made, tuple) and 2 <= len(made) <= 4:
         parts = (*made, *(None,) * (4 - len(made)))
     else:
@@ -258,6 +260,7 @@ def _as_model(made: object, spec: str, name: str) -> Model:
         _samples(samples, spec),
         name,
         lengths,
+        _samples(training, spec, "training sample"),
     )
 
 
@@ -329,17 +332,18 @@ def _calibration(value: object, spec: str) -> tuple[tuple[torch.Tensor, ...], ..
     return tuple(_inputs(batch, "calibration batches", spec) for batch in value)
 
 
-def _samples(value: object, spec: str) -> Samples | None:
+def _samples(value: object, spec: str, what: str = "sample") -> Samples | None:
     if value is None:
         return None
     accepted = "(inputs, labels): a tensor [N, ...] or a tuple of them, and N integers or None"
     if not (isinstance(value, (tuple, list)) and len(value) == 2):
-        raise ModelError(f"the factory's samples are {_kind(value)}", where=spec, accepted=accepted)
-    tensors = _inputs(value[0], "sample inputs", spec)
+        message = f"the factory's {what}s are {_kind(value)}"
+        raise ModelError(message, where=spec, accepted=accepted)
+    tensors = _inputs(value[0], f"{what} inputs", spec)
     counts = {tensor.shape[0] for tensor in tensors}
     if len(counts) > 1:
         raise ModelError(
-            f"the factory's sample inputs hold {sorted(counts)} samples",
+            f"the factory's {what} inputs hold {sorted(counts)} samples",
             where=spec,
             accepted="as many of each input",
         )

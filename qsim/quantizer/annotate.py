@@ -97,6 +97,7 @@ class TargetQuantizer(Quantizer):  # type: ignore[misc]  # torchao carries no ty
         self._observers: dict[Slot, Any] = {}
         self._composed: dict[Node, Composition] = {}
         self._first: TargetQuantizer | None = None
+        self._settled = False
 
     def join(self, first: TargetQuantizer) -> None:
         """Observe with what observes the same graph for another length of its sequences."""
@@ -185,14 +186,19 @@ class TargetQuantizer(Quantizer):  # type: ignore[misc]  # torchao carries no ty
             self._observers[weight, op.node].limit(Limit(x, y, bias, registers))
 
     def settle(self) -> None:
-        """Choose what hangs on several scales: masks, scales to be aligned; after calibration."""
+        """Choose what hangs on several scales: masks, scales to be aligned; after calibration.
+
+        Masks are chosen once: what is learned afterwards is learned with them.
+        """
         if self._first is not None:
             for mask, number in zip(self._masks, self._first.hidden, strict=True):
                 mask.hide(number)
             return
-        for mask in self._masks:
-            terms = ((mask.scores, mask.add), (mask.term, mask.add), mask.add)
-            self.hidden.append(mask.settle(*(self._observers[slot] for slot in terms)))
+        if not self._settled:
+            for mask in self._masks:
+                terms = ((mask.scores, mask.add), (mask.term, mask.add), mask.add)
+                self.hidden.append(mask.settle(*(self._observers[slot] for slot in terms)))
+        self._settled = True
         pairs = [(self._observers[a], self._observers[b]) for a, b in self._aligned]
         align(self.target, pairs)
         # A bias has none: its scale follows from those of activation and weight.

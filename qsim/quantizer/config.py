@@ -20,6 +20,14 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
 
 from qsim import toml
 from qsim.errors import FileFormatError, UsageError
+from qsim.quantizer.settings import (
+    ALGORITHMS,
+    BiasCorrection,
+    Calibration,
+    Equalization,
+    Reconstruction,
+    Training,
+)
 from qsim.quantizer.stated import read_all
 from qsim.registry import patterns as registry
 from qsim.target import schemes_within
@@ -35,6 +43,13 @@ ActivationMethod: TypeAlias = Literal["min_max", "moving_average", "histogram", 
 WeightMethod: TypeAlias = Literal["min_max", "mse"]
 ACTIVATION_OBSERVERS: Final[tuple[ActivationMethod, ...]] = get_args(ActivationMethod)
 WEIGHT_OBSERVERS: Final[tuple[WeightMethod, ...]] = get_args(WeightMethod)
+_TABLES: Final[Mapping[str, Any]] = {
+    "calibration": Calibration,
+    "equalization": Equalization,
+    "bias_correction": BiasCorrection,
+    "reconstruction": Reconstruction,
+    "training": Training,
+}
 SCHEMES: Final = schemes_within("asymmetric")  # the freest: all of them
 
 
@@ -51,6 +66,8 @@ class Override:
         weight_bits: width in bits, at most the target's.
         per_channel: one weight scale per output channel; only where the target has that.
         skip: true leaves the operators in float, on the host.
+        algorithm: what trains scales, where ``[training]`` is: ``iao``, ``lsq``, ``lsq+``, ``tqt``
+            or ``pact``; ``lsq`` where nothing is said.
         dynamic: true quantizes what products read at run time, and leaves other operators in float;
             false quantizes all ahead of time, from calibration. Where nothing is said it is true on
             targets that have ``[dynamic]``; others have it not.
@@ -64,6 +81,7 @@ class Override:
     per_channel: bool | None = None
     skip: bool | None = None
     dynamic: bool | None = None
+    algorithm: str | None = None
 
     def merged(self, narrower: Override) -> Override:
         """Return these settings with those of a narrower scope laid over them."""
@@ -81,6 +99,11 @@ class QuantizeConfig:
         modules: by module path or glob; later entries win.
         inputs: parameters that no data changes, by the name or the position of an input.
         outputs: likewise, by the position of an output.
+        calibration: how much of the calibration data is taken.
+        equalization: of the ranges of channels of neighbours; None where it is not done.
+        bias_correction: of what rounding weights adds to a mean; None where it is not done.
+        reconstruction: how the rounding of weights is learned; None rounds to the nearest.
+        training: how weights and scales are trained; None trains nothing.
     """
 
     default: Override = field(default_factory=Override)
@@ -88,6 +111,11 @@ class QuantizeConfig:
     modules: Mapping[str, Override] = field(default_factory=dict)
     inputs: Mapping[str, Stated] = field(default_factory=dict)
     outputs: Mapping[str, Stated] = field(default_factory=dict)
+    calibration: Calibration = field(default_factory=Calibration)
+    equalization: Equalization | None = None
+    bias_correction: BiasCorrection | None = None
+    reconstruction: Reconstruction | None = None
+    training: Training | None = None
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any], where: str = "config") -> QuantizeConfig:
@@ -104,6 +132,11 @@ class QuantizeConfig:
             modules=_overrides(table.get("modules", {}), f"{where}.modules"),
             inputs=read_all(table.get("inputs", {}), f"{where}.inputs"),
             outputs=read_all(table.get("outputs", {}), f"{where}.outputs"),
+            **{
+                name: kind.from_table(table[name], f"{where}.{name}")
+                for name, kind in _TABLES.items()
+                if name in table
+            },
         )
 
     @classmethod
@@ -131,6 +164,7 @@ class QuantizeConfig:
             "modules": {name: plain(o) for name, o in self.modules.items()},
             "inputs": {name: fixed.plain() for name, fixed in self.inputs.items()},
             "outputs": {name: fixed.plain() for name, fixed in self.outputs.items()},
+            **{name: made for name in _TABLES if (made := _plain(getattr(self, name))) is not None},
         }
 
     def check(self, target: Target) -> None:
@@ -169,6 +203,13 @@ class QuantizeConfig:
             if any(matches(pattern, path) for path in paths):
                 merged = merged.merged(override)
         return merged
+
+
+def _plain(table: Any) -> dict[str, Any] | None:
+    """Return a table as TOML has it; None where it is not there, or says nothing."""
+    if table is None or table == Calibration():
+        return None
+    return {name: value for name, value in dataclasses.asdict(table).items() if value is not None}
 
 
 def matches(pattern: str, path: str) -> bool:
@@ -212,6 +253,7 @@ def _check_values(override: Override, where: str) -> None:
     _one_of(override.activation_observer, ACTIVATION_OBSERVERS, f"{where}.activation_observer")
     _one_of(override.weight_observer, WEIGHT_OBSERVERS, f"{where}.weight_observer")
     _one_of(override.activation_scheme, SCHEMES, f"{where}.activation_scheme")
+    _one_of(override.algorithm, ALGORITHMS, f"{where}.algorithm")
     for name in ("activation_bits", "weight_bits"):
         bits = getattr(override, name)
         if bits is not None and (type(bits) is not int or bits < 1):

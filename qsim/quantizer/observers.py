@@ -46,6 +46,7 @@ class _TargetObserver(ObserverBase):  # type: ignore[misc]  # torchao carries no
         qscheme: torch's name for per tensor or per channel.
         ch_axis: the channel axis, or None.
         layer: module path, for messages.
+        algorithm: what trains the scale; None where the configuration says nothing.
         coding: the codes and the scheme.
     """
 
@@ -61,12 +62,14 @@ class _TargetObserver(ObserverBase):  # type: ignore[misc]  # torchao carries no
         scheme: Scheme,
         method: ActivationMethod,
         layer: str,
+        algorithm: str | None = None,
         ch_axis: int | None = None,
         is_dynamic: bool = False,
     ) -> None:
         super().__init__(dtype, is_dynamic)
         self.quant_min, self.quant_max, self.qscheme = quant_min, quant_max, qscheme
         self.ch_axis, self.method, self.layer = ch_axis, method, layer
+        self.algorithm = algorithm
         self.coding = Coding(quant_min, quant_max, scheme, self.exact)
 
     def _ranges(self) -> tuple[Floats, Floats]:
@@ -130,9 +133,19 @@ class ActivationObserver(_TargetObserver):
         scale, zero = self._fixed
         return np.array([scale]), np.array([zero])
 
+    @property
+    def is_fixed(self) -> bool:
+        """Whether scale and zero point are given, whatever data say."""
+        return self._fixed is not None
+
     def fix(self, parameters: tuple[float, int]) -> None:
         """Let scale and zero point be these, whatever data gave."""
         self._fixed = parameters
+
+    def take(self, scale: float, zero: int) -> None:
+        """Let the range be that of all codes at this scale; it may still be raised."""
+        self.low, self.high = (self.quant_min - zero) * scale, (self.quant_max - zero) * scale
+        self._histogram, self._least = None, None
 
     def raise_to(self, scale: float) -> bool:
         """Let the scale be this at least; return whether that changed it."""
@@ -195,6 +208,24 @@ class WeightObserver(_TargetObserver):
         self._found: tuple[Floats, Floats] | None = None
         self._limit: Limit | None = None
         self._chosen: tuple[Floats, Codes] | None = None
+
+    @property
+    def blocks(self) -> int | None:
+        """How many scales there are where several channels share one; None where none do."""
+        return None
+
+    def take(self, values: torch.Tensor, scale: Floats, zero: Codes) -> None:
+        """Let the weight be this one, and its ranges those of all codes at these scales.
+
+        Registers of the target may still raise them.
+
+        Args:
+            values: the weight.
+            scale: one for each row that has a scale.
+            zero: likewise.
+        """
+        self._values, self._chosen = values.detach(), None
+        self._found = (self.quant_min - zero) * scale, (self.quant_max - zero) * scale
 
     def limit(self, limit: Limit) -> None:
         """Keep scales where the registers of the target hold what follows from them."""
@@ -268,6 +299,11 @@ class BlockPerChannelWeightObserver(WeightObserver):
     def __init__(self, *args: Any, blocks: int, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._blocks = blocks
+
+    @property
+    def blocks(self) -> int | None:
+        """How many scales there are."""
+        return self._blocks
 
     def _rows(self) -> Floats:
         return super()._rows().reshape(self._blocks, -1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 from qsim.quantizer.config import QuantizeConfig
@@ -10,12 +11,14 @@ from qsim.target import Target
 from qsim.torch_threads import one_torch_thread
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Iterable, Mapping
 
     import torch
     from torch.export import ExportedProgram
 
     from qsim.graph import Batch
+    from qsim.quantizer.learning import Progress, Samples
     from qsim.quantizer.lengths import Lengths
     from qsim.quantizer.quantized import Quantized
 
@@ -28,6 +31,9 @@ def quantize(
     config: QuantizeConfig | Mapping[str, Any] | None = None,
     progress: Callable[[int], None] | None = None,
     lengths: Lengths | None = None,
+    training: Samples | None = None,
+    watch: Callable[[Progress], None] | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
 ) -> Quantized:
     """Quantize a float module for a target: post-training, by PT2E.
 
@@ -50,10 +56,16 @@ def quantize(
             torch.export: ``{"tokens": {1: Dim("length", min=1, max=128)}}``, or a pair of bounds
             for the Dim. The network takes every length within them, and calibration batches may
             have any. None takes those of an exported program that has some.
+        training: samples for what the configuration trains (``[training]``): a tuple of inputs, one
+            tensor for each argument with samples along dimension 0, and labels (or None).
+        watch: called after each step of learning with a ``Progress``.
+        checkpoint: a file that learning is kept in, epoch by epoch. Where it is there, the same
+            learning goes on from it, and ends as if it had never been interrupted.
 
     Returns:
         The Q/DQ graph. The result depends on the arguments only: same arguments, same bits, on
-        any processor. To this end calibration runs in float64 and scales lie on a grid.
+        any processor. To this end calibration runs in float64 and scales lie on a grid. What is
+        trained is float32: the same on the same machine, and elsewhere another training.
 
     Raises:
         UsageError: an argument of the wrong type, or a config that matches nothing or asks for more
@@ -63,8 +75,10 @@ def quantize(
     """
     from qsim.graph import capture, check_inputs, quiet
     from qsim.quantizer.double import Double
+    from qsim.quantizer.learning import again, learn, require_one_length, samples_of
     from qsim.quantizer.lengths import bounds_of, quantized_family
     from qsim.quantizer.stages import (
+        batches,
         calibrate,
         convertible,
         finish,
@@ -80,7 +94,9 @@ def quantize(
     checked = _config(config)
     checked.check(target)
     bounds = bounds_of(lengths, model, arguments)
+    samples = samples_of(checked, training)
     if bounds is not None:
+        require_one_length(checked)
         return quantized_family(model, arguments, bounds, target, checked, calibration, progress)
     with spelled(model) as found:
         captured = capture(model, arguments)
@@ -93,11 +109,18 @@ def quantize(
         prepared = prepare(captured.program, target, checked)
         # Scales of run time need no data; weights are observed in any run.
         data = calibration if prepared.quantizer.calibrates else None
+        if data is not None and checked.calibration.batches is not None:
+            data = itertools.islice(data, checked.calibration.batches)
+        if again(checked):
+            data = list(batches(arguments, data))
         with convertible():
             double = Double(prepared.graph)
         calibrate(lambda _: (double, arguments.tensors), arguments, data, progress, prepared.states)
+        fake = learn(prepared, data, samples, watch, checkpoint)
         graph, float_graph = finish(prepared)
-    return quantized_of(prepared, captured, (graph, float_graph), arguments.tensors)
+    quantized = quantized_of(prepared, captured, (graph, float_graph), arguments.tensors)
+    quantized.fake_graph = fake
+    return quantized
 
 
 def _config(config: QuantizeConfig | Mapping[str, Any] | None) -> QuantizeConfig:

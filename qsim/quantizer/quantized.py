@@ -59,6 +59,8 @@ class Quantized:
         recorded: the digest that the file says, where it came from one; lowering compares it.
         lengths: the same network for every length of its sequences, where it has bounds for it;
             the graphs are those of the greatest.
+        fake_graph: where something was trained, the network in eval mode as it was trained: fake
+            quantizers in place of quantize and dequantize. It makes the codes of ``graph``.
         states: the buffers that the model writes into. Both graphs take their values behind the
             inputs, and return a tuple: what the model returns, and then the new values.
     """
@@ -75,6 +77,7 @@ class Quantized:
     fixed: str = ""
     lengths: Family | None = None
     states: tuple[Buffer, ...] = ()
+    fake_graph: GraphModule | None = None
 
     @property
     def examples(self) -> tuple[torch.Tensor, ...]:

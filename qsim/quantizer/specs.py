@@ -85,6 +85,7 @@ def activation_spec(
         scheme=scheme,
         method=settings.activation_observer or "min_max",
         layer=nodes.layer(op.node),
+        algorithm=settings.algorithm,
         fixed=fixed,
     )
     return QuantizationSpec(
@@ -142,6 +143,7 @@ def weight_spec(target: Target, op: Operator, axis: int | None) -> QuantizationS
             scheme=section.scheme,
             method=settings.weight_observer or "min_max",
             layer=nodes.layer(op.node),
+            algorithm=settings.algorithm,
         ),
         quant_min=low,
         quant_max=high,
@@ -178,6 +180,7 @@ def block_spec(target: Target, op: Operator, blocks: int) -> QuantizationSpec:
             scheme=section.scheme,
             method=settings.weight_observer or "min_max",
             layer=nodes.layer(op.node),
+            algorithm=settings.algorithm,
             blocks=blocks,
         ),
         quant_min=low,

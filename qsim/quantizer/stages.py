@@ -161,7 +161,7 @@ def calibrate(
         raise UsageError("is one tensor", where="calibration", accepted="an iterable of batches")
     held = tuple(state.initial for state in states)
     done = 0
-    for batch in _batches(arguments, calibration):
+    for batch in batches(arguments, calibration):
         double, examples = of(batch)
         check_batch(batch, tuple(examples), batch=_is_symbolic(double, len(batch)))
         try:
@@ -196,9 +196,10 @@ def _unconvertible(error: Exception) -> dict[str, str]:
     }
 
 
-def _batches(
+def batches(
     arguments: Arguments, calibration: Iterable[Batch] | None
 ) -> Iterable[tuple[torch.Tensor, ...]]:
+    """Give calibration batches by position; the example inputs where there are none."""
     if calibration is None:
         yield arguments.tensors
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from qsim.quantizer.passes.constants import add_constant, drop_unused
+from qsim.quantizer.passes.folded_norm import FOLDED, Norm
 from qsim.quantizer.passes.functional import SharedWriteError
 from qsim.quantizer.passes.masks import Mask, find_masks, know_masks, masked, stays
 from qsim.quantizer.passes.order import simplify
@@ -10,7 +11,9 @@ from qsim.quantizer.passes.positions import dims_by_position, know_positions
 from qsim.quantizer.passes.recurrent import show_states
 
 __all__ = [
+    "FOLDED",
     "Mask",
+    "Norm",
     "SharedWriteError",
     "add_constant",
     "dims_by_position",

@@ -9,6 +9,7 @@ import torch
 
 from qsim.graph import nodes
 from qsim.quantizer.passes.constants import add_constant
+from qsim.quantizer.passes.folded_norm import FOLDED, Norm
 from qsim.registry import patterns as registry
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def fold_batch_norm(graph: GraphModule) -> None:
         producer = norm.args[0]
         factor, offset = _affine(graph, norm)
         if isinstance(producer, torch.fx.Node) and _folds(producer):
+            producer.meta[FOLDED] = _norm(graph, producer, norm)
             _fold(graph, producer, factor, offset)
             norm.replace_all_uses_with(producer)
         else:
@@ -87,6 +89,23 @@ def _affine(graph: GraphModule, norm: Node) -> tuple[torch.Tensor, torch.Tensor]
     factor = factor if gamma is None else factor * _double(graph, gamma)
     offset = -_double(graph, mean) * factor
     return factor, offset if beta is None else offset + _double(graph, beta)
+
+
+def _norm(graph: GraphModule, producer: Node, norm: Node) -> Norm:
+    """Return what training needs of a batch norm, as it is before it is folded."""
+    weight, bias = _double(graph, producer.args[1]), nodes.argument(producer, 2, "bias")
+    gamma, beta, mean, variance = norm.args[1:5]
+    mean, variance = _double(graph, mean), _double(graph, variance)
+    return Norm(
+        weight,
+        torch.zeros_like(mean) if bias is None else _double(graph, bias),
+        torch.ones_like(mean) if gamma is None else _double(graph, gamma),
+        torch.zeros_like(mean) if beta is None else _double(graph, beta),
+        mean,
+        variance,
+        float(str(norm.args[7])),
+        float(str(norm.args[6])),
+    )
 
 
 def _fold(graph: GraphModule, producer: Node, factor: torch.Tensor, offset: torch.Tensor) -> None:

@@ -1,0 +1,19 @@
+"""Tables of a configuration beside its overrides: calibration, corrections, what is learned."""
+
+from __future__ import annotations
+
+from qsim.quantizer.settings.calibration import Calibration
+from qsim.quantizer.settings.corrections import BiasCorrection, Equalization
+from qsim.quantizer.settings.reconstruction import ROUNDINGS, Reconstruction
+from qsim.quantizer.settings.training import ALGORITHMS, LOSSES, Training
+
+__all__ = [
+    "ALGORITHMS",
+    "LOSSES",
+    "ROUNDINGS",
+    "BiasCorrection",
+    "Calibration",
+    "Equalization",
+    "Reconstruction",
+    "Training",
+]

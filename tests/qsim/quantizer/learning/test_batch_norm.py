@@ -1,0 +1,77 @@
+"""Batch norms in training: statistics as PyTorch has them, folded as they were trained."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+import qsim
+from qsim.quantizer.learning.batch_norm import LiveNorm
+from qsim.quantizer.passes import Norm
+from tests.qsim.quantizer.learning.network import samples, small
+
+
+def test_live_statistics_are_those_of_a_batch_norm_in_training() -> None:
+    torch.manual_seed(5)
+    conv, norm = nn.Conv2d(2, 3, 3, bias=True).double(), nn.BatchNorm2d(3).double().train()
+    with torch.no_grad():
+        norm.weight.copy_(torch.tensor([0.5, -2.0, 1.0]))
+        norm.bias.uniform_()
+        norm.running_mean.uniform_()
+        norm.running_var.uniform_(0.5, 2.0)
+    held = (norm.weight, norm.bias, norm.running_mean, norm.running_var)
+    parts = [value.detach().clone() for value in (conv.weight, conv.bias, *held)]
+    live = LiveNorm(Norm(*parts, norm.eps, norm.momentum)).double()
+    for name, value in zip(("mean", "variance"), parts[4:], strict=True):
+        setattr(live, name, value)
+    for name, value in zip(("weight", "bias", "gamma", "beta"), parts[:4], strict=True):
+        setattr(live, name, nn.Parameter(value))
+    x = torch.randn(4, 2, 6, 6, dtype=torch.float64)
+    made = live(torch.conv2d(x, live.folded_weight()))
+    wanted = norm(conv(x))
+    assert torch.allclose(made, wanted, rtol=1e-6)
+    assert torch.allclose(live.mean, norm.running_mean, rtol=1e-6)
+    assert torch.allclose(live.variance, norm.running_var, rtol=1e-6)
+    made.square().mean().backward()
+    wanted.square().mean().backward()
+    assert torch.allclose(live.gamma.grad, norm.weight.grad, rtol=1e-5, atol=1e-9)
+    assert torch.allclose(live.beta.grad, norm.bias.grad, rtol=1e-5, atol=1e-9)
+    live.live, frozen = False, norm.eval()
+    folded = torch.conv2d(x, live.folded_weight(), live.folded_bias())
+    assert torch.allclose(live(folded), frozen(conv(x)), rtol=1e-6)
+
+
+def test_a_channel_whose_factor_is_zero_is_its_offset() -> None:
+    zero, one = torch.zeros(1), torch.ones(1)
+    live = LiveNorm(Norm(torch.ones(1, 1, 1, 1), zero, zero, one * 3, one, one, 1e-5, 0.1))
+    z = torch.conv2d(torch.randn(2, 1, 2, 2), live.folded_weight())
+    made = live(z)
+    assert torch.equal(made, torch.full_like(z, 3.0))
+    made.sum().backward()
+    assert all(
+        torch.isfinite(each.grad).all() for each in live.parameters() if each.grad is not None
+    )
+
+
+@pytest.mark.parametrize("freeze", [0.5, 1.0])
+def test_live_statistics_end_in_the_codes_of_the_converted_graph(freeze: float) -> None:
+    x, labels = samples()
+    config = {
+        "default": {"weight_bits": 4, "algorithm": "lsq"},
+        "training": {"epochs": 2, "batch": 16, "freeze_batch_norm": freeze},
+    }
+    kept = small()
+    before = {name: value.clone() for name, value in kept.state_dict().items()}
+    quantized = qsim.quantize(
+        kept, x[:2], qsim.Target.load("tflite"), [x], config, training=(x * 3.0, labels)
+    )
+    assert quantized.fake_graph is not None
+    with torch.no_grad():
+        assert torch.equal(quantized.fake_graph(x), quantized(x))
+    assert all(torch.equal(value, before[name]) for name, value in kept.state_dict().items())
+    still = {**config, "training": {**config["training"], "freeze_batch_norm": 0.0}}
+    frozen = qsim.quantize(
+        kept, x[:2], qsim.Target.load("tflite"), [x], still, training=(x * 3.0, labels)
+    )
+    assert not torch.equal(quantized(x), frozen(x))

@@ -11,11 +11,12 @@ import pytest
 import torch
 
 import qsim
-from qsim.executorch import QsimPartitioner, export, load, register, run_edge, to_edge
+from qsim.executorch import Pte, QsimPartitioner, export, load, register, run_edge, to_edge
 from qsim.graph import quiet
 from tests.docs.conftest import Example
 from tests.docs.shown import Blocks
 from tests.qsim.executorch import arm
+from tests.qsim.states import decoder
 
 PAGE = "docs/executorch.md"
 SHOWN = Blocks([PAGE])
@@ -160,6 +161,18 @@ def test_run_a_program(example: Example, net: Networks) -> None:
     to_edge(net.quantized).save("net.pte")
     result = example.run(x=net.x)
     assert torch.equal(result["y"], qsim.lower(net.quantized)(net.x))
+
+
+@shown(PAGE, 'lengths = {"tokens": {1: (1, 8)}')
+def test_any_length(example: Example) -> None:
+    model = decoder.module(8)
+    words = decoder.tokens(8)
+    steps = [(words, torch.arange(8))]
+    given = {"decoder": model, "steps": steps, "target": decoder.TARGET, "prompt": words[:, :5]}
+    result = example.run(qsim=qsim, torch=torch, Pte=Pte, to_edge=to_edge, **given)
+    session = qsim.lower(result["quantized"]).session()
+    session(words[:, :5], torch.arange(5))
+    assert torch.equal(result["scores"], session(torch.tensor([[7]]), torch.tensor([5])))
 
 
 @shown(PAGE, 'found = compare(load("net.pte"), load("other.pte"), x)')

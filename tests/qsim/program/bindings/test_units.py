@@ -143,7 +143,7 @@ def test_wide_codes_and_tables_that_a_run_makes_are_bounded() -> None:
     (y,) = program.run(x, *tables)
     np.testing.assert_array_equal(y, hw.rotary(x, COS, SIN, hw.PowerOfTwo(14)))
     wide = {**specs, "cos": TensorSpec("cos", (-1, 3, 2), hw.FixedFormat(32))}
-    with pytest.raises(ModelError, match="must fit 32 bits"):
+    with pytest.raises(ModelError, match="cos must hold codes of up to 31 bits"):
         Program("p", ("x", "cos", "sin"), ("y",), wide, {}, (call,))
     wide = {**specs, "x": TensorSpec("x", (-1, 3, 4), hw.FixedFormat(17))}
     with pytest.raises(ModelError, match="codes of few bits"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -35,8 +35,8 @@ class GoldenSet:
 
     directory: Path
     target: Target
-    manifest: Mapping[str, Any]
-    entries: tuple[Entry, ...]
+    manifest: Mapping[str, Any] = field(repr=False)
+    entries: tuple[Entry, ...] = field(repr=False)
 
     @property
     def cases(self) -> Sequence[Case]:

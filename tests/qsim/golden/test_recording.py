@@ -37,6 +37,7 @@ def test_every_call_of_a_run_is_a_case(
     assert calls
     assert [case.primitive for case in golden.cases] == [call.primitive for call in calls]
     assert [case.layer for case in golden.cases] == [call.layer for call in calls]
+    assert len(repr(golden)) < 300  # the manifest is long, and on disk
     for case in golden.cases:
         # An oracle of its own: every element from the definitions, in Python integers.
         program = program_of(case)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from hw_models import CachePositionError
 from qsim.errors import InputError, ModelError
 from qsim.network import hazards, limits
 from qsim.network.hostops import (
@@ -91,6 +92,18 @@ class HostCall:
                     where=where,
                     accepted=f"0..{len(table) - 1}",
                 )
+        if self._name == "aten.index_copy.default":
+            cache, dim, rows = (
+                decoded(item, values, self._constants) for item in self._attributes["args"][:3]
+            )
+            length = cache.shape[dim]
+            held = -cache.ndim <= dim < cache.ndim
+            length = cache.shape[dim] if held else 0
+            outside = ((rows < 0) | (rows >= length)).flatten()
+            if held and outside.any():
+                row = int(outside.nonzero()[0])
+                position = CachePositionError(int(rows.flatten()[row]), row, length)
+                return InputError(str(position), where=where)
         error.where = where
         return error
 

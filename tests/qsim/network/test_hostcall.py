@@ -73,6 +73,10 @@ def test_shapes_are_asked_about_once(monkeypatch: pytest.MonkeyPatch) -> None:
         (step("aten.embedding.default", value("x"), value("n")),
          {"x": X[0], "n": torch.tensor([0, 2])}, {"x": X[0], "n": torch.tensor([0, 3])},
          r"default: an index must be a row .*not 3 at index \(1,\) \(accepted: 0\.\.2\)$"),
+        (step("aten.index_copy.default", value("x"), 1, value("n"), value("new")),
+         {"x": X, "n": torch.tensor([0, 2]), "new": X[:, :2]},
+         {"x": X, "n": torch.tensor([2, 3]), "new": X[:, :2]},
+         r"default: .*the cache is full: .* of the 3 .*not 3 of new row 1 \(accepted: 0\.\.2;"),
     ],
 )  # fmt: skip
 def test_a_later_call_may_still_be_refused(

@@ -98,11 +98,12 @@ def quantize(
     bounds = bounds_of(lengths, model, arguments)
     samples = samples_of(checked, training)
     if bounds is not None:
-        if samples is not None:
+        if samples is not None or checked.reconstruction is not None:
+            table = "training" if samples is not None else "reconstruction"
             raise UsageError(
-                "trains a network of one length",
-                where="config.training",
-                accepted="a network without lengths, or lengths without training",
+                "learns a network of one length",
+                where=f"config.{table}",
+                accepted="a network without lengths, or lengths without this table",
             )
         require_floats(model)
         with quiet(), one_torch_thread():

@@ -73,9 +73,18 @@ def learn(
 
     Returns:
         The network in eval mode as it was learned; None where nothing is learned.
+
+    Raises:
+        UsageError: the configuration learns what this network does not let it.
     """
     config = prepared.quantizer.config
     if config.reconstruction is not None:
+        if prepared.states:
+            raise UsageError(
+                "learns no network with states",
+                where="config.reconstruction",
+                accepted="a network without states, or no such table",
+            )
         kept = "fixed" if config.reconstruction.algorithm == "adaround" else "lsq"
         network = LearnedNetwork(prepared, weights="rounded", activations=kept)
         file = _checkpoint(checkpoint, prepared, network, itertools.chain(*calibration))

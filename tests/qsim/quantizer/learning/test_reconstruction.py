@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 import qsim
-from qsim.quantizer.learning.fakes import FakeWeight
+from qsim.quantizer.learning.fakes import Fake, FakeBias, FakeWeight
+from qsim.quantizer.learning.reconstruction.fisher import fisher
 from qsim.quantizer.learning.reconstruction.parts import compute, parts
 from qsim.quantizer.settings import ROUNDINGS, Reconstruction
 from tests.qsim.quantizer.learning.network import samples, small
@@ -222,3 +223,45 @@ def test_networks_with_states_or_lengths_are_refused() -> None:
             lengths=lengths,
         )  # fmt: skip
     assert refused.value.where == "config.reconstruction"
+
+
+class Scores(nn.Module):
+    """Two layers, the second of which makes scores of classes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body, self.head = nn.Linear(4, 3), nn.Linear(3, 5)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Map ``[N, 4]`` to ``[N, 5]``."""
+        logits: torch.Tensor = self.head(torch.relu(self.body(x)))
+        return logits
+
+
+def test_fisher_weights_are_squared_gradients_of_a_drawn_class() -> None:
+    """``d log p(y) / dz = (onehot(y) - p) W`` of a linear ``W z + b`` behind z."""
+    model, x = _seeded(Scores), _drawn(7, 4)
+    graph = qsim.quantize(
+        model, x, qsim.Target.load("tflite"), [x], {"reconstruction": {"iterations": 1}}
+    ).fake_graph
+    assert graph is not None
+    for each in graph.modules():
+        if isinstance(each, (Fake, FakeBias)):
+            each.off = True
+    found = parts(graph, Reconstruction(algorithm="brecq"))
+    names = [node for node in graph.graph.nodes if node.op == "placeholder"]
+    values: dict[Any, Any] = dict(zip(names, (x,), strict=True))
+    compute(graph, found[0], values)
+    result = found[0].result
+    assert result is not None
+    weight = fisher(graph, found[1:], result, values, torch.Generator().manual_seed(3))
+    held = [each for name, each in graph.named_parameters() if "learned" not in name]
+    by_shape = {tuple(each.shape): each for each in held}  # as they are rounded
+    with torch.no_grad():
+        z = torch.relu(x @ by_shape[3, 4].T + by_shape[3,])
+        p = (z @ by_shape[5, 3].T + by_shape[5,]).softmax(1)
+        drawn = torch.multinomial(p, 1, generator=torch.Generator().manual_seed(3)).flatten()
+        slope = (torch.eye(5)[drawn] - p) @ by_shape[5, 3]
+    assert torch.allclose(values[result], z, rtol=1e-5, atol=1e-6)
+    wanted = slope.square()
+    assert torch.allclose(weight, wanted / wanted.mean(), rtol=1e-4, atol=1e-6)

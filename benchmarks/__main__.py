@@ -13,6 +13,7 @@ from benchmarks import (
     bench_lanes,
     bench_memory,
     bench_network,
+    bench_reconstruction,
     bench_requantize,
     bench_transformer,
     bench_xnnpack,
@@ -39,6 +40,8 @@ def main() -> None:
     bench_executorch.main()
     print("\nmemory of networks, bytes; peer: ExecuTorch's greedy planner\n")
     bench_memory.main()
+    print("\nrounding that is learned: accuracy, and seconds\n")
+    bench_reconstruction.main()
     print("\nbeats a second through RTL, both lanes\n")
     bench_lanes.main()
 

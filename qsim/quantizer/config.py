@@ -173,6 +173,12 @@ class QuantizeConfig:
         Raises:
             UsageError: names the scope and the setting, and says what the target accepts.
         """
+        if self.training is not None and self.reconstruction is not None:
+            raise UsageError(
+                "both are there: training would undo the rounding that reconstruction learns",
+                where="config.training, config.reconstruction",
+                accepted="one of the two tables",
+            )
         _known(self.operators, registry.names(), "config.operators")
         scopes = [("config.default", self.default)]
         scopes += [(f"config.operators.{name}", o) for name, o in self.operators.items()]

@@ -25,12 +25,7 @@ class Fake(nn.Module):
         frozen: computes what the converted graph computes, by its operators and the observer's
             parameters.
         off: hands on what it is given.
-        kept: the part of the values that are handed on as they are, at random.
-        generator: of that.
     """
-
-    kept = 0.0
-    generator: torch.Generator | None = None
 
     def __init__(self, observer: Any, learned: Learned) -> None:
         super().__init__()
@@ -46,10 +41,7 @@ class Fake(nn.Module):
         if self.frozen:
             return as_converted(x, self.observer)
         found: torch.Tensor = self.learned(x)
-        if not self.kept:
-            return found
-        drawn = torch.rand(x.shape, generator=self.generator, dtype=x.dtype)
-        return torch.where(drawn < self.kept, x, found)
+        return found
 
 
 class FakeActivation(Fake):

@@ -88,8 +88,18 @@ def learn(
 
     Returns:
         The network in eval mode as it was learned; None where nothing is learned.
+
+    Raises:
+        UsageError: the configuration learns what this network does not let it.
     """
     config = prepared.quantizer.config
+    for name in ("reconstruction", "training"):
+        if prepared.states and getattr(config, name) is not None:
+            raise UsageError(
+                "learns no network with states",
+                where=f"config.{name}",
+                accepted="a network without states, or no such table",
+            )
     if config.reconstruction is not None:
         kept = "fixed" if config.reconstruction.algorithm == "adaround" else "lsq"
         network = LearnedNetwork(prepared, weights="rounded", activations=kept)

@@ -31,9 +31,9 @@ class Reconstruction:
     algorithm: Rounding = "adaround"
     iterations: int = 1000
     batch: int = 32
-    learning_rate: float = 1e-2
-    scale_learning_rate: float = 1e-3
-    regularization: float = 1e-2
+    learning_rate: float = 3e-2
+    scale_learning_rate: float = 1e-4
+    regularization: float = 1.0
     warm_up: float = 0.2
     drop: float = 0.5
     seed: int = 0

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from qsim.quantizer.learning.reconstruction.reconstruct import reconstruct
+from qsim.quantizer.learning.reconstruction.part_by_part import reconstruct
 
 __all__ = ["reconstruct"]

@@ -16,6 +16,8 @@ from torch.fx.node import map_arg
 from qsim.quantizer.learning.fakes import Fake, FakeActivation, FakeWeight
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch.fx import GraphModule, Node
 
     from qsim.quantizer.settings import Reconstruction
@@ -53,10 +55,24 @@ def parts(graph: GraphModule, settings: Reconstruction) -> list[Part]:
     return [*found, _part(graph, nodes, None)]
 
 
-def compute(graph: GraphModule, part: Part, values: dict[Node, Any]) -> None:
-    """Compute the operators of a part; ``values`` has what it reads, and gets what it makes."""
+def compute(
+    graph: GraphModule,
+    part: Part,
+    values: dict[Node, Any],
+    passed: Callable[[Node], None] | None = None,
+) -> None:
+    """Compute the operators of a part.
+
+    Args:
+        graph: to which it belongs.
+        part: of it.
+        values: has what the part reads, and gets what it makes.
+        passed: called behind each operator; may change what it made.
+    """
     for node in part.nodes:
         values[node] = _computed(graph, node, values)
+        if passed is not None:
+            passed(node)
 
 
 def _computed(graph: GraphModule, node: Node, values: dict[Node, Any]) -> Any:

@@ -11,17 +11,22 @@
 All learn the rounding of ``algorithms.rounded``; the exponent of the driving term falls from 20 to
 2 after the warm-up. The samples are those of the calibration, in batches that are drawn once; each
 step takes one of them.
+
+The papers take 10000 steps and more and weigh the driving term with 0.01. Here a part has 1000 by
+default, with a rate and a weight of the term that decide every rounding in them: what is undecided
+at the end is rounded all the same, and no step has seen what that does to the error.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import torch
 
 from qsim.quantizer.learning.algorithms import Rounded
+from qsim.quantizer.learning.fakes import FakeActivation
+from qsim.quantizer.learning.reconstruction.drive import beta
 from qsim.quantizer.learning.reconstruction.fisher import fisher
 from qsim.quantizer.learning.reconstruction.parts import Part, compute, parts
 from qsim.quantizer.learning.training import Progress
@@ -35,7 +40,6 @@ if TYPE_CHECKING:
     from qsim.quantizer.learning.network import LearnedNetwork
     from qsim.quantizer.settings import Reconstruction
 
-_STEEP, _FLAT = 20.0, 2.0
 STAGE: Final = "reconstruction"
 
 
@@ -72,7 +76,7 @@ def reconstruct(
     names = [node for node in graph.graph.nodes if node.op == "placeholder"]
     held = [
         _Batch(dict(zip(names, batch, strict=True)), dict(zip(names, batch, strict=True)))
-        for batch in _shuffled(batches, settings)
+        for batch in _shuffled(batches, settings, any_size=_any_size(names))
     ]
     for index, part in enumerate(found[:-1]):
         if (index + 1) * settings.iterations > done:
@@ -82,11 +86,20 @@ def reconstruct(
         _advance(network, part, found[index + 1 :], held)
 
 
+def _any_size(inputs: Sequence[Node]) -> bool:
+    """Return whether a network takes batches of any size."""
+    shapes = [node.meta["val"].shape for node in inputs]
+    return all(shape and not isinstance(shape[0], int) for shape in shapes)
+
+
 def _shuffled(
-    batches: Sequence[tuple[torch.Tensor, ...]], settings: Reconstruction
+    batches: Sequence[tuple[torch.Tensor, ...]], settings: Reconstruction, *, any_size: bool
 ) -> list[tuple[torch.Tensor, ...]]:
-    """Return the samples in batches of the wanted size, drawn once; whole ones as they are."""
-    if len({tuple(x.shape[1:] for x in batch) for batch in batches}) > 1:
+    """Return the samples in batches of the wanted size, drawn once.
+
+    The batches stay as they are where a network takes no others, or shapes of samples differ.
+    """
+    if not any_size or len({tuple(x.shape[1:] for x in batch) for batch in batches}) > 1:
         return list(batches)
     joined = tuple(torch.cat(each) for each in zip(*batches, strict=True))
     generator = torch.Generator().manual_seed(settings.seed)
@@ -135,6 +148,12 @@ class _Loop:
         self._part, self._later = rest[0], rest[1:]
         assert self._part.result is not None  # noqa: S101 - the last part alone has none
         self._result = self._part.result
+        self._quantizers = {
+            node.target
+            for node in self._part.nodes
+            if node.op == "call_module"
+            and isinstance(network.graph.get_submodule(str(node.target)), FakeActivation)
+        }
         self._generator = torch.Generator()
 
     def run(self, index: int, total: int, watch: Callable[[Progress], None] | None) -> None:
@@ -143,10 +162,6 @@ class _Loop:
         self._generator.manual_seed(settings.seed * 1_000_003 + index)
         wanted = [self._wanted(batch) for batch in self._held]
         optimizer = torch.optim.Adam(self._groups())
-        dropping = settings.algorithm == "qdrop"
-        for each in self._part.activations:
-            each.kept = settings.drop if dropping else 0.0
-            each.generator = self._generator
         for step in range(settings.iterations):
             at = int(torch.randint(len(self._held), (1,), generator=self._generator))
             error = self._error(self._held[at], *wanted[at]) + self._drive(step)
@@ -156,8 +171,6 @@ class _Loop:
             if watch is not None:
                 done = index * settings.iterations + step + 1
                 watch(Progress(STAGE, done, total, float(error.detach())))
-        for each in self._part.activations:
-            each.kept = 0.0
 
     def _groups(self) -> list[dict[str, Any]]:
         roundings = [_rounding(each.learned).rounding for each in self._part.weights]
@@ -183,27 +196,31 @@ class _Loop:
         self, batch: _Batch, wanted: torch.Tensor, weight: torch.Tensor | None
     ) -> torch.Tensor:
         values = dict(batch.quantized)
-        if self._settings.algorithm == "qdrop":
-            values |= {node: self._mixed(batch, node) for node in self._part.reads}
-        compute(self._network.graph, self._part, values)
+        dropping = self._settings.algorithm == "qdrop"
+        passed = (lambda node: self._dropped(batch, node, values)) if dropping else None
+        compute(self._network.graph, self._part, values, passed)
         error = (values[self._result] - wanted).square()
         error = error if weight is None else error * weight
         # The sum over an element's channels, as the papers have it; the mean over all else.
         whole: torch.Tensor = error.mean() * wanted.shape[min(1, wanted.dim() - 1)]
         return whole
 
-    def _mixed(self, batch: _Batch, node: Node) -> Any:
-        quantized, plain = batch.quantized[node], batch.floats[node]
-        if not isinstance(quantized, torch.Tensor) or not quantized.is_floating_point():
-            return quantized
-        drawn = torch.rand(quantized.shape, generator=self._generator, dtype=quantized.dtype)
-        return torch.where(drawn < self._settings.drop, plain, quantized)
+    def _dropped(self, batch: _Batch, node: Node, values: dict[Node, Any]) -> None:
+        """Leave elements that an activation's quantizer made as they are in float.
+
+        Those that enter the part are then the float network's, as if nothing before were quantized.
+        """
+        if node.target not in self._quantizers:
+            return
+        source = node.all_input_nodes[0]
+        made = values[node]
+        plain = batch.floats[source] if source in self._part.reads else values[source]
+        drawn = torch.rand(made.shape, generator=self._generator, dtype=made.dtype)
+        values[node] = torch.where(drawn < self._settings.drop, plain, made)
 
     def _drive(self, step: int) -> torch.Tensor | float:
-        begin = self._settings.warm_up * self._settings.iterations
-        if step < begin:
+        power = beta(self._settings, step)
+        if power is None:
             return 0.0
-        share = (step - begin) / max(self._settings.iterations - begin, 1.0)
-        beta = _FLAT + (_STEEP - _FLAT) * 0.5 * (1.0 + math.cos(math.pi * share))
-        left = [_rounding(each.learned).undecided(beta) for each in self._part.weights]
+        left = [_rounding(each.learned).undecided(power) for each in self._part.weights]
         return self._settings.regularization * torch.stack(left).sum()

@@ -74,6 +74,7 @@ def choose(
 
     Raises:
         InputError: a file cannot be read, or labels do not fit the samples or the output.
+        UsageError: samples were to be drawn, and nothing says which an input takes.
     """
     if files:
         arrays = tuple(read_npy(path) for path in files)
@@ -88,6 +89,7 @@ def choose(
         model = None
     if model is not None:
         return of_model(model)
+    _require_drawable(lowered)
     seeds = [[index] if seed is None else [seed, index] for index in range(len(lowered.inputs))]
     arrays = tuple(
         _random(spec, own, draw) for spec, own in zip(lowered.inputs, seeds, strict=True)
@@ -116,6 +118,19 @@ def of_model(model: Model) -> Samples:
 def _counted(arrays: Arrays, what: str) -> str:
     count = arrays[0].shape[0] if arrays and arrays[0].ndim else 0
     return f"{count} {what}"
+
+
+def _require_drawable(lowered: Lowered) -> None:
+    """Raise unless random samples mean something: tokens and positions have bounds of their own."""
+    for spec in lowered.inputs:
+        if spec.format is None and np.dtype(spec.dtype).kind in "iu":
+            every = ", ".join(f"{each.name} {shape_text(each.shape)}" for each in lowered.inputs)
+            raise UsageError(
+                f"input {spec.name!r} takes {spec.dtype} numbers whose range the network does "
+                "not say, so none can be drawn",
+                where="samples",
+                accepted=f"--inputs, one for each input: {every}",
+            )
 
 
 def _random(spec: ValueSpec, seed: list[int], count: int) -> Array:

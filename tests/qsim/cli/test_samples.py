@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from qsim import models
 from qsim.cli import main
+from qsim.cli.inputs import choose
+from qsim.errors import UsageError
 
 FACTORIES = """
 import torch
@@ -105,3 +109,14 @@ def test_what_a_factory_returned(capsys: pytest.CaptureFixture[str]) -> None:
     assert found["example_inputs"] == ["float32 (4, 3)", "float32 (4, 3)"]
     assert found["calibration"] == []
     assert found["labelled"] is False
+
+
+def test_numbers_of_unknown_range_are_not_drawn() -> None:
+    x = SimpleNamespace(name="x", shape=(-1, 4), dtype="float32", format=None)
+    at = SimpleNamespace(name="at", shape=(1,), dtype="int64", format=None)
+    network: Any = SimpleNamespace(inputs=(x, at))
+    text = r"samples: input 'at' takes int64 numbers .* \(accepted: --inputs, .*: x \(N, 4\), at"
+    with pytest.raises(UsageError, match=text):
+        choose((), None, network)
+    network = SimpleNamespace(inputs=(x,))
+    assert choose((), None, network, draw=3).arrays[0].shape == (3, 4)

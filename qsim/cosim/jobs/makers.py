@@ -49,7 +49,7 @@ _MAKERS: Final[Mapping[str, tuple[str, str]]] = {
 }
 # RTL of somebody else gets the codes alone: what is written into move.sv is that module's own. Of a
 # norm it gets our beats, as packets of rows; of others the numbers of every scheme by their own
-# names. Of embedding, masked_softmax and cache_write it gets none.
+# names.
 _MOVES: Final = ("strided_slice", "permute", "gather", "embedding")
 _NORMS: Final = ("layer_norm", "group_norm", "rms_norm")
 _THEIRS: Final = frozenset(

@@ -51,7 +51,7 @@ def job(case: Case, target: Target) -> Job:
     numbers = exponential_numbers(scheme.exponential) | {"drop": scheme.term_shift}
     values: dict[str, Any] = {"x": np.moveaxis(x, axis, -1).reshape(-1), **numbers}
     values |= {"low": output.min, "high": output.max}
-    values["shown"] = np.moveaxis(_shown(case), axis, -1).reshape(-1).astype(np.int64)
+    values["shown"] = np.moveaxis(shown(case), axis, -1).reshape(-1).astype(np.int64)
     order = np.moveaxis(np.arange(x.size).reshape(x.shape), axis, -1).reshape(-1)
     ends = rows_end((length,), x.size)
     return Job(
@@ -69,7 +69,7 @@ def job(case: Case, target: Target) -> Job:
     )
 
 
-def _shown(case: Case) -> Array:
+def shown(case: Case) -> Array:
     """Return which codes of x count, one mark for each: all where there is no mask."""
     from qsim.program.attributes import resolve
 

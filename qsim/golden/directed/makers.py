@@ -42,8 +42,11 @@ _MODULES: Final = {
     "group_norm": ("norms", "GroupNorm"),
     "rms_norm": ("norms", "RmsNorm"),
     "softmax": ("units", "Softmax"),
+    "masked_softmax": ("masks", "MaskedSoftmax"),
     "integer_function": ("units", "IntegerFunction"),
     "rotary": ("units", "Rotary"),
+    "cache_write": ("caches", "CacheWrite"),
+    "embedding": ("caches", "Embedding"),
 }
 PRIMITIVES: Final = tuple(_MODULES)
 

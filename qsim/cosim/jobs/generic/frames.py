@@ -12,6 +12,7 @@ from qsim.cosim.jobs.elementwise import rows_end
 from qsim.cosim.jobs.generic.elementwise import unit
 from qsim.cosim.jobs.generic.numbers import Numbers, code_field, of_scheme
 from qsim.cosim.jobs.reading import samples
+from qsim.cosim.jobs.softmax import shown
 from qsim.cosim.jobs.unit import Job
 
 if TYPE_CHECKING:
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 def softmax_job(case: Case, target: Target) -> Job:
     """Return every row along the axis as a packet, with the numbers of the scheme.
 
-    Tables of a scheme are the design's own.
+    Tables of a scheme are the design's own. Of masked_softmax a bit beside each code says whether
+    it is shown.
     """
     from qsim.program import decode_scheme
 
@@ -31,6 +33,9 @@ def softmax_job(case: Case, target: Target) -> Job:
     x, axis = case.operands["x"], attributes["axis"]
     inputs = Numbers()
     inputs.add(code_field("x", target, case.codes["x"]), np.moveaxis(x, axis, -1).reshape(-1))
+    if case.primitive == "masked_softmax":
+        marks = np.moveaxis(shown(case), axis, -1).reshape(-1).astype(np.int64)
+        inputs.add(Field("shown", 1, signed=False), marks)
     scheme = decode_scheme(attributes["scheme"], case.constants)
     inputs.merge(of_scheme(scheme, target, shape=case.expected.shape))
     order = np.moveaxis(np.arange(x.size).reshape(x.shape), axis, -1).reshape(-1)
@@ -60,12 +65,13 @@ def frames(
 
     Args:
         case: the call.
-        inputs: the fields of all beats.
+        inputs: the fields of all beats; the first says how many there are.
         length: beats that a packet has when it goes in.
         results: beats that it has when it comes out.
         order: flat index in the result of what comes out; C order unless given.
     """
-    count, beats = case.expected.size, len(np.atleast_1d(inputs.values["x"]))
+    first = inputs.values[inputs.fields[0].name]
+    count, beats = case.expected.size, len(np.atleast_1d(first))
     made = unit(case, inputs, results)
     element = np.arange(count, dtype=np.int64) if order is None else order.astype(np.int64)
     return Job(

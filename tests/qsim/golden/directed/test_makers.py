@@ -44,10 +44,14 @@ CLASSES = {
     "group_norm": {v.TIE_UP, v.TIE_DOWN, v.EQUAL, v.ROOT, v.ONE_BIT},
     "rms_norm": {v.TIE_UP, v.TIE_DOWN, v.EQUAL, v.ROOT},
     "softmax": {v.EQUAL, v.MASKED, v.BESIDE, v.ZERO},
+    "masked_softmax": {v.EQUAL, v.MASKED, v.BESIDE, v.ZERO, v.END},
     "integer_function": {v.ZERO, v.EVERY},
     "rotary": {v.TIE_UP, v.TIE_DOWN, v.BESIDE},
+    "cache_write": {v.WHOLE, v.PART, v.END, v.WRAP, v.EXTREME, v.REPEATED, v.BACKWARD},
+    "embedding": {v.WHOLE, v.BACKWARD, v.END, v.REPEATED, v.ONE_BIT},
 }
-MOVES = ("strided_slice", "gather")  # what they read is a class, not which codes
+# What they read is a class, not which codes.
+MOVES = ("strided_slice", "gather", "cache_write", "embedding")
 
 
 @cache

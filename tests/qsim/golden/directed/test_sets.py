@@ -43,6 +43,9 @@ DIRECTED = {
     "softmax-integer-transformer": ("integer-transformer", 1),
     "integer_function-integer-transformer": ("integer-transformer", 1),
     "rotary-integer-transformer": ("integer-transformer", 1),
+    "masked_softmax-integer-transformer": ("integer-transformer", 1),
+    "cache_write-integer-transformer": ("integer-transformer", 64),
+    "embedding-integer-transformer": ("integer-transformer", 64),
 }
 
 

@@ -10,7 +10,7 @@ from tests.qsim.quantizer.learning.network import samples, small
 
 
 @pytest.mark.parametrize("algorithm", ["iao", "lsq", "lsq+", "tqt", "pact"])
-@pytest.mark.parametrize("target", ["tflite", "q7"])
+@pytest.mark.parametrize("target", ["tflite", pytest.param("q7", marks=pytest.mark.soak)])
 def test_eval_mode_makes_the_codes_of_the_converted_graph(target: str, algorithm: str) -> None:
     x, labels = samples()
     model = small()

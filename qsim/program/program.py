@@ -21,7 +21,7 @@ from qsim.program.liveness import last_uses
 from qsim.program.values import Refused, always_codes, check_values, in_native_order, kinds_of
 
 if TYPE_CHECKING:
-    from hw_models import Ledger
+    from hw_models import IndexRangeError, Ledger
     from qsim.memory import Plan, Space
     from qsim.program.attributes import Array
     from qsim.program.primitives import Kernel
@@ -101,7 +101,7 @@ class Program(ProgramData):
         return Streams(self, self._compute)
 
     def _compute(self, index: int, arrays: list[Array]) -> Array:
-        return _compute(self.calls[index], self.kernel(index), arrays, None)
+        return _compute(self, self.calls[index], self.kernel(index), arrays, None)
 
     def run(
         self, *arrays: Array, trace: Observer | None = None, threads: int | None = None
@@ -174,7 +174,7 @@ class Program(ProgramData):
         for index, (call, dying) in enumerate(zip(self.calls, self._dying, strict=True)):
             ledger = None if trace is None else Ledger()
             result = _compute(
-                call, self.kernel(index), [values[name] for name in call.inputs], ledger
+                self, call, self.kernel(index), [values[name] for name in call.inputs], ledger
             )
             values[call.output] = result
             if trace is not None and ledger is not None:
@@ -188,7 +188,9 @@ class Program(ProgramData):
         return value.astype(self.tensors[name].format.dtype, copy=False)
 
 
-def _compute(call: Call, kernel: Kernel, arrays: list[Array], ledger: Ledger | None) -> Array:
+def _compute(
+    program: Program, call: Call, kernel: Kernel, arrays: list[Array], ledger: Ledger | None
+) -> Array:
     from hw_models import (
         AccumulatorOverflowError,
         ContractError,
@@ -202,8 +204,26 @@ def _compute(call: Call, kernel: Kernel, arrays: list[Array], ledger: Ledger | N
         raise InputError(str(error), where=call.where) from None
     except (NonFiniteError, IndexRangeError) as error:
         layer = f"layer {call.layer!r}, " if call.layer else ""
-        raise InputError(str(error), where=f"{layer}{call.where}") from None
+        full = _full_cache(program, call, error) if isinstance(error, IndexRangeError) else ""
+        raise InputError(f"{full}{error}", where=f"{layer}{call.where}") from None
     except ContractError as error:
         raise ModelError(str(error), where=call.where) from None
     except MemoryError:
         raise InputError("the output does not fit into memory", where=call.where) from None
+
+
+def _full_cache(program: Program, call: Call, error: IndexRangeError) -> str:
+    """Say that a cache is full, where a table is read by the positions that it is written at.
+
+    What follows from positions is looked up before they reach the cache itself.
+    """
+    for other in program.calls:
+        if (call.primitive, other.primitive) != ("embedding", "cache_write"):
+            continue
+        attributes: Any = other.attributes
+        cache = program.tensors[other.inputs[0]].shape
+        length = cache[attributes["axis"]]
+        same = other.inputs[2] == call.inputs[1] and not attributes["ring"]
+        if same and error.value >= length:
+            return f"the cache is full, it has {length} rows: "
+    return ""

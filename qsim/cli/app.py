@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import qsim
-from qsim.cli.commands import compile, inspect, lists, prove, run  # noqa: A004 - the commands' names
+from qsim.cli.commands import (
+    compile,  # noqa: A004 - the command's name
+    inspect,
+    lists,
+    prove,
+    quantize,
+    run,
+)
 from qsim.cli.cosim import app as cosim
 from qsim.cli.failure import CLOSED_PIPE, INTERNAL, USAGE, Failure, describe, only_help
 from qsim.cli.golden.app import golden_app
@@ -55,7 +62,7 @@ def _root(
     """Run a quantized PyTorch network bit for bit as a fixed-point accelerator computes it."""
 
 
-for _command in (run, compile, inspect, cosim, prove, lists):
+for _command in (run, compile, quantize, inspect, cosim, prove, lists):
     _command.register(app)
 app.add_typer(golden_app, name="golden")
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from qsim.cli.calibrating import quantized_model
 from qsim.cli.program_names import is_executorch
 from qsim.errors import FileFormatError, ModelError, UsageError
 
@@ -183,29 +184,21 @@ def quantized_of(
             same_target(spec, loaded.target, target, done="quantized", source="float model")
             return loaded, None
         module, examples = _exported(spec, loaded)
-        model = None
-        calibration = None
-    else:
-        from qsim.models import load
+        wanted = target or target_or_default(None)
+        with output.stage("calibrating"):
+            return quantize(module, examples, wanted, config=settings), None
+    from qsim.models import load
 
-        with output.stage("loading"):
-            model = load(spec)
-        module, examples, calibration = model.module, model.example_inputs, model.calibration
-    if target is None:
-        target = target_of("", None)
-        assert target is not None  # noqa: S101 - without a file's suffix there is a default
-    total = len(calibration) if calibration is not None else None
-    with output.stage("calibrating", total) as advance:
-        quantized = quantize(
-            module,
-            examples,
-            target,
-            calibration=calibration,
-            config=settings,
-            progress=lambda _done: advance(1),
-            lengths=None if model is None else model.lengths,
-        )
-    return quantized, model
+    with output.stage("loading"):
+        model = load(spec)
+    return quantized_model(model, target or target_or_default(None), settings, output)[0], model
+
+
+def target_or_default(name: str | None) -> Target:
+    """Return a target by name, the default one without; errors as those of :func:`target_of`."""
+    found = target_of("", name)
+    assert found is not None  # noqa: S101 - without a file's suffix there is a default
+    return found
 
 
 def _exported(spec: str, program: Any) -> tuple[Any, tuple[Any, ...]]:

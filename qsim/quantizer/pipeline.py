@@ -31,7 +31,7 @@ def quantize(
     config: QuantizeConfig | Mapping[str, Any] | None = None,
     progress: Callable[[int], None] | None = None,
     lengths: Lengths | None = None,
-    training: Samples | None = None,
+    training: Samples | tuple[Any, Any] | None = None,
     watch: Callable[[Progress], None] | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
 ) -> Quantized:

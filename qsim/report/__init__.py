@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from qsim.report.evaluate import outputs_digest as outputs_digest
     from qsim.report.host_words import host_parts as host_parts
     from qsim.report.html import render_html as render_html
+    from qsim.report.outputs import decibels as decibels
     from qsim.report.placement import Share as Share
     from qsim.report.placement import by_reason as by_reason
     from qsim.report.result import Evaluation as Evaluation
@@ -49,6 +50,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         ],
         "host_words": ["host_parts"],
         "html": ["render_html"],
+        "outputs": ["decibels"],
         "placement": ["Share", "by_reason"],
         "result": ["Evaluation", "Layer"],
         "table": ["delegate_layers", "headline", "run_report", "short_hash"],

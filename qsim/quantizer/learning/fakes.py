@@ -70,6 +70,10 @@ class FakeWeight(Fake):
         """Return the values of the codes of x, or of what is folded while that is trained."""
         return super().forward(x if self.norm is None else self.norm.folded_weight())
 
+    def fold(self, norm: LiveNorm | None) -> None:
+        """Quantize the weight that a batch norm is folded into; None: the constant again."""
+        object.__setattr__(self, "norm", norm)  # the graph has the module
+
     def settle(self, values: torch.Tensor) -> None:
         """Give the observer the weight and what training found of its scales."""
         self.learned.follow(values)
@@ -93,6 +97,10 @@ class FakeBias(nn.Module):
         for name, value in (("observer", observer), ("x", x), ("weight", weight)):
             object.__setattr__(self, name, value)  # not submodules: each has its own place
         self.frozen = self.off = False
+
+    def fold(self, norm: LiveNorm | None) -> None:
+        """Quantize the bias that a batch norm is folded into; None: the constant again."""
+        object.__setattr__(self, "norm", norm)  # the graph has the module
 
     def forward(self, bias: torch.Tensor) -> torch.Tensor:
         """Return the values of the codes of a bias, or of what is folded while that is trained."""

@@ -151,7 +151,7 @@ class LearnedNetwork:
         """Let a convolution be computed with a batch norm that is trained; return both nodes."""
         weight, bias = node.all_input_nodes[1:3]
         for each in (weight, bias):
-            getattr(self.graph, str(each.target)).norm = norm
+            getattr(self.graph, str(each.target)).fold(norm)
             self.constants.pop(str(each.all_input_nodes[0].target))
         name = f"{node.name}_batch_norm"
         self.constants |= {f"{name}.{part}": value for part, value in norm.named_parameters()}
@@ -168,7 +168,7 @@ class LearnedNetwork:
         weight, bias = node.all_input_nodes[1:3]
         for each, value in ((weight, norm.folded_weight()), (bias, norm.folded_bias())):
             _value(self.graph, each.all_input_nodes[0]).copy_(value)
-            getattr(self.graph, str(each.target)).norm = None
+            getattr(self.graph, str(each.target)).fold(None)
         behind.replace_all_uses_with(node)
         self.graph.graph.erase_node(behind)
         self.graph.delete_submodule(str(behind.target))

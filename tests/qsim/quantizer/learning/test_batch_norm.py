@@ -7,8 +7,12 @@ import torch
 from torch import nn
 
 import qsim
+from qsim.graph import capture, check_inputs, nodes, quiet
+from qsim.quantizer import QuantizeConfig
 from qsim.quantizer.learning.batch_norm import LiveNorm
+from qsim.quantizer.learning.network import LearnedNetwork
 from qsim.quantizer.passes import Norm
+from qsim.quantizer.stages import prepare
 from tests.qsim.quantizer.learning.network import samples, small
 
 
@@ -52,6 +56,33 @@ def test_a_channel_whose_factor_is_zero_is_its_offset() -> None:
     assert all(
         torch.isfinite(each.grad).all() for each in live.parameters() if each.grad is not None
     )
+
+
+def test_everything_that_is_trained_has_a_gradient() -> None:
+    x, labels = samples()
+    model = small()
+    config = QuantizeConfig.from_dict({})
+    with quiet():
+        captured = capture(model, check_inputs(model, x[:2]))
+        prepared = prepare(captured.program, qsim.Target.load("tflite"), config)
+    prepared.graph(x)
+    network = LearnedNetwork(prepared, live_norms=True)
+    assert {"conv2d_batch_norm.weight", "conv2d_batch_norm.gamma"} <= set(network.constants)
+    before = network.constants["conv2d_batch_norm.weight"].detach().clone()
+    nn.functional.cross_entropy(network.graph(x), labels).backward()
+    for name, parameter in network.constants.items():
+        bias = name == "conv2d_batch_norm.bias"  # a mean takes it off again
+        assert (parameter.grad is None) == bias, name
+    with torch.no_grad():
+        network.constants["conv2d_batch_norm.weight"].mul_(2.0)
+        factor = network.graph.get_submodule("conv2d_batch_norm")._factor()
+    with quiet():
+        network.freeze()
+    network.leave()
+    folded = nodes.attribute(
+        network.graph, next(n for n in network.graph.graph.nodes if n.name == "conv2d_weight")
+    )
+    assert torch.allclose(folded, before * 2.0 * factor.reshape(-1, 1, 1, 1))
 
 
 @pytest.mark.parametrize("freeze", [0.5, 1.0])

@@ -1,0 +1,178 @@
+"""``qsim quantize``: a float model, quantized as a configuration says, in one file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from qsim.cli.build import read_config, target_or_default
+from qsim.cli.calibrating import quantized_model
+from qsim.cli.output import quiet
+from qsim.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import torch
+
+    from qsim.cli.output import Output
+    from qsim.models import Model
+    from qsim.network import Lowered
+    from qsim.quantizer import Quantized
+
+_ACCEPTED = "a name that ends in .pt2 or .qsim, in a directory that exists"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One network beside the others.
+
+    Attributes:
+        name: float, fake (in eval mode as it was learned), qdq (the converted graph), hardware.
+        accuracy: the fraction of right labels; None without labels.
+        sqnr_db: against float, in decibels; None of float, and where nothing differs.
+        differing: values of the first output that are not the converted graph's.
+        values: of the first output.
+    """
+
+    name: str
+    accuracy: float | None
+    sqnr_db: float | None
+    differing: int | None
+    values: int
+
+
+def quantize_model(
+    spec: str,
+    destination: Path,
+    target: str | None,
+    config: Path | None,
+    checkpoint: Path | None,
+    output: Output,
+) -> None:
+    """Quantize a model and write it whole or not at all; errors in one line."""
+    from qsim.cli.build import check_model_name
+    from qsim.lowering import lower
+    from qsim.models import load
+
+    _check(spec, destination)
+    wanted = target_or_default(target)
+    check_model_name(spec)
+    settings = read_config(config)
+    kept = checkpoint or destination.with_name(f"{destination.name}.checkpoint")
+    with quiet(output):
+        with output.stage("loading"):
+            model = load(spec)
+        quantized, begun = quantized_model(model, wanted, settings, output, kept)
+        with output.stage("lowering"):
+            lowered = lower(quantized)
+        lowered.model = model.name
+        with output.stage("measuring"):
+            rows = _rows(model, quantized, lowered)
+        if destination.suffix == ".qsim":
+            lowered.save(destination)
+        else:
+            quantized.save_pt2(destination)
+        kept.unlink(missing_ok=True)
+    _print(output, destination, lowered, rows, begun)
+
+
+def _check(spec: str, destination: Path) -> None:
+    if destination.suffix not in (".pt2", ".qsim"):
+        raise UsageError(
+            f"a quantized model cannot be a {destination.suffix or 'nameless'} file",
+            where=str(destination),
+            accepted=_ACCEPTED,
+        )
+    if not destination.absolute().parent.is_dir() or destination.is_dir():
+        raise UsageError("cannot be written", where=str(destination), accepted=_ACCEPTED)
+    if spec.endswith((".pt2", ".qsim")):
+        raise UsageError(
+            "is a file, which brings no calibration data",
+            where=spec,
+            accepted="a built-in model or file.py:factory",
+        )
+
+
+def _rows(model: Model, quantized: Quantized, lowered: Lowered) -> list[Row]:
+    """Compare the networks on the model's samples; none where it brings none."""
+    import torch
+
+    if model.samples is None:
+        return []
+    given, labels = model.samples
+    inputs = (given,) if isinstance(given, torch.Tensor) else tuple(given)
+    made = {"float": _first(quantized.float_graph, inputs)}
+    if quantized.fake_graph is not None:
+        made["fake"] = _first(quantized.fake_graph, inputs)
+    made |= {"qdq": _first(quantized, inputs), "hardware": _first(lowered, inputs)}
+    return [_row(name, value, made, labels) for name, value in made.items()]
+
+
+def _first(network: Any, inputs: tuple[torch.Tensor, ...]) -> torch.Tensor:
+    import torch
+    from torch.utils import _pytree
+
+    with torch.no_grad():
+        leaves = _pytree.tree_leaves(network(*inputs))
+    return torch.as_tensor(leaves[0])
+
+
+def _row(
+    name: str, value: torch.Tensor, made: dict[str, torch.Tensor], labels: torch.Tensor | None
+) -> Row:
+    from qsim.report import decibels
+
+    right = None
+    if labels is not None:
+        right = float((value.argmax(-1) == labels).double().mean())
+    error = float((value.double() - made["float"].double()).square().sum())
+    known = None
+    if name != "float" and error > 0.0:
+        known = decibels(float(made["float"].double().square().sum()), error)
+    differing = None if name in ("float", "qdq") else int((value != made["qdq"]).sum())
+    return Row(name, right, known, differing, value.numel())
+
+
+def _print(
+    output: Output, destination: Path, lowered: Lowered, rows: list[Row], begun: int
+) -> None:
+    from rich.table import Table
+
+    from qsim.report import plural
+
+    held, size = lowered.target, destination.stat().st_size
+    if begun:
+        output.text(f"went on from step {begun} of the checkpoint")
+    output.text(
+        f"{destination}: {size:,} bytes, {held.name} {held.short_hash}, "
+        f"digest {lowered.digest.removeprefix('sha256:')[:16]}"
+    )
+    if rows:
+        table = Table(box=None, pad_edge=False, header_style="none")
+        table.add_column("network")
+        for title in ("accuracy", "SQNR", "differ from Q/DQ"):
+            table.add_column(title, justify="right")
+        for row in rows:
+            table.add_row(
+                {"qdq": "Q/DQ graph", "fake": "as learned, in eval mode"}.get(row.name, row.name),
+                "" if row.accuracy is None else f"{100 * row.accuracy:.2f} %",
+                "" if row.sqnr_db is None else f"{row.sqnr_db:.1f} dB",
+                "" if row.differing is None else f"{row.differing:,} of {row.values:,}",
+            )
+        output.text(table)
+    else:
+        output.text("the model brings no samples to measure on")
+    learned = next((row for row in rows if row.name == "fake"), None)
+    if learned is not None and learned.differing:
+        output.text(f"{plural(learned.differing, 'value')} of the learned network differ: a defect")
+    output.json(
+        {
+            "file": str(destination),
+            "bytes": size,
+            "target": {"name": held.name, "hash": held.hash},
+            "digest": lowered.digest,
+            "resumed_from": begun,
+            "networks": [vars(row) for row in rows],
+        }
+    )

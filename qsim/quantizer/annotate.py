@@ -99,6 +99,11 @@ class TargetQuantizer(Quantizer):  # type: ignore[misc]  # torchao carries no ty
         self._first: TargetQuantizer | None = None
         self._settled = False
 
+    @property
+    def at_run_time(self) -> bool:
+        """Whether any operand is quantized at run time; known after ``annotate``."""
+        return bool(self._dynamic)
+
     def join(self, first: TargetQuantizer) -> None:
         """Observe with what observes the same graph for another length of its sequences."""
         self._first = first

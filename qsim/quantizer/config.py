@@ -22,9 +22,7 @@ from qsim import toml
 from qsim.errors import FileFormatError, UsageError
 from qsim.quantizer.settings import (
     ALGORITHMS,
-    BiasCorrection,
     Calibration,
-    Equalization,
     Reconstruction,
     Training,
 )
@@ -45,8 +43,6 @@ ACTIVATION_OBSERVERS: Final[tuple[ActivationMethod, ...]] = get_args(ActivationM
 WEIGHT_OBSERVERS: Final[tuple[WeightMethod, ...]] = get_args(WeightMethod)
 _TABLES: Final[Mapping[str, Any]] = {
     "calibration": Calibration,
-    "equalization": Equalization,
-    "bias_correction": BiasCorrection,
     "reconstruction": Reconstruction,
     "training": Training,
 }
@@ -100,8 +96,6 @@ class QuantizeConfig:
         inputs: parameters that no data changes, by the name or the position of an input.
         outputs: likewise, by the position of an output.
         calibration: how much of the calibration data is taken.
-        equalization: of the ranges of channels of neighbours; None where it is not done.
-        bias_correction: of what rounding weights adds to a mean; None where it is not done.
         reconstruction: how the rounding of weights is learned; None rounds to the nearest.
         training: how weights and scales are trained; None trains nothing.
     """
@@ -112,8 +106,6 @@ class QuantizeConfig:
     inputs: Mapping[str, Stated] = field(default_factory=dict)
     outputs: Mapping[str, Stated] = field(default_factory=dict)
     calibration: Calibration = field(default_factory=Calibration)
-    equalization: Equalization | None = None
-    bias_correction: BiasCorrection | None = None
     reconstruction: Reconstruction | None = None
     training: Training | None = None
 
@@ -186,6 +178,12 @@ class QuantizeConfig:
         for where, override in scopes:
             _check_values(override, where)
             _check_against(override, target, where)
+            if override.algorithm is not None and self.training is None:
+                raise UsageError(
+                    f"is {override.algorithm}, and nothing is trained",
+                    where=f"{where}.algorithm",
+                    accepted="a table [training] beside it, or no algorithm",
+                )
 
     def check_modules(self, paths: Iterable[str]) -> None:
         """Refuse a module pattern that matches no module with operators in it.

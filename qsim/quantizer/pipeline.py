@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import TYPE_CHECKING, Any
 
 from qsim.quantizer.config import QuantizeConfig
@@ -82,6 +81,7 @@ def quantize(
         calibrate,
         convertible,
         finish,
+        first_batches,
         prepare,
         quantized_of,
     )
@@ -93,6 +93,7 @@ def quantize(
     arguments = check_inputs(model, example_inputs)
     checked = _config(config)
     checked.check(target)
+    calibration = first_batches(calibration, checked.calibration.batches)
     bounds = bounds_of(lengths, model, arguments)
     samples = samples_of(checked, training)
     if bounds is not None:
@@ -109,8 +110,6 @@ def quantize(
         prepared = prepare(captured.program, target, checked)
         # Scales of run time need no data; weights are observed in any run.
         data = calibration if prepared.quantizer.calibrates else None
-        if data is not None and checked.calibration.batches is not None:
-            data = itertools.islice(data, checked.calibration.batches)
         if again(checked):
             data = list(batches(arguments, data))
         with convertible():

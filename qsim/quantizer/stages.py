@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import itertools
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -157,8 +158,6 @@ def calibrate(
 
     from qsim.quantizer.double import float64_by_default
 
-    if isinstance(calibration, torch.Tensor):
-        raise UsageError("is one tensor", where="calibration", accepted="an iterable of batches")
     held = tuple(state.initial for state in states)
     done = 0
     for batch in batches(arguments, calibration):
@@ -194,6 +193,21 @@ def _unconvertible(error: Exception) -> dict[str, str]:
         "message": f"cannot be quantized: {type(error).__name__}: {lines[0][:200]}",
         "accepted": "a model that PT2E can convert",
     }
+
+
+def first_batches(calibration: Iterable[Batch] | None, count: int | None) -> Iterable[Batch] | None:
+    """Return the first batches of a calibration; all of them without a count.
+
+    Raises:
+        UsageError: one tensor in the place of batches.
+    """
+    import torch
+
+    if isinstance(calibration, torch.Tensor):
+        raise UsageError("is one tensor", where="calibration", accepted="an iterable of batches")
+    if calibration is None or count is None:
+        return calibration
+    return itertools.islice(calibration, count)
 
 
 def batches(

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 def again(config: QuantizeConfig) -> bool:
     """Return whether learning reads the calibration batches after ranges were found in them."""
-    return config.reconstruction is not None or config.bias_correction is not None
+    return config.reconstruction is not None
 
 
 def require_one_length(config: QuantizeConfig) -> None:
@@ -35,7 +35,7 @@ def require_one_length(config: QuantizeConfig) -> None:
     Raises:
         UsageError: names the table of the configuration.
     """
-    for name in ("training", "reconstruction", "equalization", "bias_correction"):
+    for name in ("training", "reconstruction"):
         if getattr(config, name) is not None:
             raise UsageError(
                 "is for networks of one length",
@@ -94,11 +94,14 @@ def learn(
     """
     config = prepared.quantizer.config
     for name in ("reconstruction", "training"):
-        if prepared.states and getattr(config, name) is not None:
+        if getattr(config, name) is None:
+            continue
+        if prepared.states or prepared.quantizer.at_run_time:
+            held = "states" if prepared.states else "operands that are quantized at run time"
             raise UsageError(
-                "learns no network with states",
+                f"learns no network with {held}",
                 where=f"config.{name}",
-                accepted="a network without states, or no such table",
+                accepted="a network without them, or no such table",
             )
     if config.reconstruction is not None:
         kept = "fixed" if config.reconstruction.algorithm == "adaround" else "lsq"

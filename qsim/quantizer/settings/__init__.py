@@ -1,9 +1,8 @@
-"""Tables of a configuration beside its overrides: calibration, corrections, what is learned."""
+"""Tables of a configuration beside its overrides: calibration, and what is learned."""
 
 from __future__ import annotations
 
 from qsim.quantizer.settings.calibration import Calibration
-from qsim.quantizer.settings.corrections import BiasCorrection, Equalization
 from qsim.quantizer.settings.reconstruction import ROUNDINGS, Reconstruction
 from qsim.quantizer.settings.training import ALGORITHMS, LOSSES, Training
 
@@ -11,9 +10,7 @@ __all__ = [
     "ALGORITHMS",
     "LOSSES",
     "ROUNDINGS",
-    "BiasCorrection",
     "Calibration",
-    "Equalization",
     "Reconstruction",
     "Training",
 ]

@@ -55,11 +55,11 @@ def quantize_model(
     from qsim.lowering import lower
     from qsim.models import load
 
-    _check(spec, destination)
+    kept = checkpoint or destination.with_name(f"{destination.name}.checkpoint")
+    _check(spec, destination, kept)
     wanted = target_or_default(target)
     check_model_name(spec)
     settings = read_config(config)
-    kept = checkpoint or destination.with_name(f"{destination.name}.checkpoint")
     with quiet(output):
         with output.stage("loading"):
             model = load(spec)
@@ -73,11 +73,12 @@ def quantize_model(
             lowered.save(destination)
         else:
             quantized.save_pt2(destination)
-        kept.unlink(missing_ok=True)
+        if quantized.fake_graph is not None:  # else nothing was learned: the file is not ours
+            kept.unlink(missing_ok=True)
     _print(output, destination, lowered, rows, begun)
 
 
-def _check(spec: str, destination: Path) -> None:
+def _check(spec: str, destination: Path, checkpoint: Path) -> None:
     if destination.suffix not in (".pt2", ".qsim"):
         raise UsageError(
             f"a quantized model cannot be a {destination.suffix or 'nameless'} file",
@@ -86,6 +87,10 @@ def _check(spec: str, destination: Path) -> None:
         )
     if not destination.absolute().parent.is_dir() or destination.is_dir():
         raise UsageError("cannot be written", where=str(destination), accepted=_ACCEPTED)
+    if checkpoint.resolve() == destination.resolve():
+        raise UsageError(
+            "is the output too", where="--checkpoint", accepted="a file of its own, or none"
+        )
     if spec.endswith((".pt2", ".qsim")):
         raise UsageError(
             "is a file, which brings no calibration data",

@@ -123,3 +123,15 @@ def test_what_cannot_be_written_or_read_is_refused(
     ):  # fmt: skip
         assert main(["quantize", model, "-o", destination]) == 2
         assert "(accepted: " in capsys.readouterr().err
+
+
+def test_a_file_that_learning_did_not_write_is_left_alone(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "mine.txt").write_text("mine")
+    arguments = ["quantize", "own.py:make", "-o", "net.pt2", "--checkpoint"]
+    assert main([*arguments, "net.pt2"]) == 2
+    assert "--checkpoint: is the output too" in capsys.readouterr().err
+    assert not (folder / "net.pt2").exists()
+    assert main([*arguments, "mine.txt"]) == 0
+    assert (folder / "mine.txt").read_text() == "mine"

@@ -142,22 +142,20 @@ def choose(
     if floor is not None:
         scale = np.maximum(scale, floor)
     scale = np.maximum(scale, EPS)
-    zero = np.zeros(scale.shape, np.int64)
+    if has_zero_point(coding.scheme):
+        return held(scale, coding), _zero_point(low, ideal, coding)
+    return held(scale, coding), np.zeros(scale.shape, np.int64)
+
+
+def held(scale: Floats, coding: Coding) -> Floats:
+    """Return positive scales as a target has them: never smaller, but of exact ranges in fp32."""
     match coding.scheme:
         case "power_of_two":
-            return power_of_two_above(scale * _BESIDE), zero
-        case "symmetric":
-            return _rounded(scale, coding), zero
-        case "asymmetric":
-            return _rounded(scale, coding), _zero_point(low, ideal, coding)
+            return power_of_two_above(scale * _BESIDE)
+        case "symmetric" | "asymmetric":
+            return scale.astype(np.float32).astype(np.float64) if coding.exact else on_grid(scale)
         case _:
             assert_never(coding.scheme)
-
-
-def _rounded(scale: Floats, coding: Coding) -> Floats:
-    if coding.exact:
-        return scale.astype(np.float32).astype(np.float64)
-    return on_grid(scale)
 
 
 def _zero_point(low: Floats, ideal: Floats, coding: Coding) -> Codes:

@@ -56,23 +56,28 @@ class FakeActivation(Fake):
             self.observer.take(float(scale[0]), int(zero[0]))
 
 
-class FakeWeight(Fake):
-    """Quantizes a weight.
+class Folded:
+    """Stands for a constant that a batch norm is folded into.
 
     Attributes:
-        norm: the batch norm that is folded into it, while that is trained.
+        norm: the batch norm, while that is trained.
     """
 
-    observer: WeightObserver
     norm: LiveNorm | None = None
+
+    def fold(self, norm: LiveNorm | None) -> None:
+        """Quantize what a batch norm is folded into; None: the constant again."""
+        object.__setattr__(self, "norm", norm)  # the graph has the module
+
+
+class FakeWeight(Folded, Fake):
+    """Quantizes a weight."""
+
+    observer: WeightObserver
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the values of the codes of x, or of what is folded while that is trained."""
         return super().forward(x if self.norm is None else self.norm.folded_weight())
-
-    def fold(self, norm: LiveNorm | None) -> None:
-        """Quantize the weight that a batch norm is folded into; None: the constant again."""
-        object.__setattr__(self, "norm", norm)  # the graph has the module
 
     def settle(self, values: torch.Tensor) -> None:
         """Give the observer the weight and what training found of its scales."""
@@ -81,26 +86,16 @@ class FakeWeight(Fake):
         self.observer.take(values, scale, zero)
 
 
-class FakeBias(nn.Module):
-    """Quantizes a bias at the product of the scales of activation and weight.
+class FakeBias(Folded, nn.Module):
+    """Quantizes a bias at the product of the scales of activation and weight, as observed.
 
     Its gradient is 1: a register is wide.
-
-    Attributes:
-        norm: the batch norm that is folded into it, while that is trained.
     """
 
-    norm: LiveNorm | None = None
-
-    def __init__(self, observer: Any, x: Fake, weight: Fake) -> None:
+    def __init__(self, observer: Any) -> None:
         super().__init__()
-        for name, value in (("observer", observer), ("x", x), ("weight", weight)):
-            object.__setattr__(self, name, value)  # not submodules: each has its own place
+        object.__setattr__(self, "observer", observer)  # not a submodule, as of others
         self.frozen = self.off = False
-
-    def fold(self, norm: LiveNorm | None) -> None:
-        """Quantize the bias that a batch norm is folded into; None: the constant again."""
-        object.__setattr__(self, "norm", norm)  # the graph has the module
 
     def forward(self, bias: torch.Tensor) -> torch.Tensor:
         """Return the values of the codes of a bias, or of what is folded while that is trained."""

@@ -62,13 +62,12 @@ class LearnedNetwork:
         self._quantizer.settle()
         self.constants = dict(_trainable(self.graph))
         self._fakes: dict[int, nn.Module] = {}
-        self._observers: dict[str, nn.Module] = {}
-        for node in self.graph.graph.nodes:
-            if node.op == "call_module":
-                observer = self.graph.get_submodule(str(node.target))
-                self._observers[str(node.target)] = observer
-        # Biases last: what they are derived from stands then.
-        for node in sorted(self._places(), key=lambda each: _is_derived(self._observer(each))):
+        self._observers = {
+            str(node.target): self.graph.get_submodule(str(node.target))
+            for node in self.graph.graph.nodes
+            if node.op == "call_module"
+        }
+        for node in self._places():
             setattr(self.graph, str(node.target), self._fake(node))
         self._norms = [self._live(*found) for found in norms(self.graph)] if live_norms else []
         self.graph.recompile()
@@ -180,27 +179,19 @@ class LearnedNetwork:
     def _places(self) -> Iterator[Node]:
         return (node for node in self.graph.graph.nodes if str(node.target) in self._observers)
 
-    def _observer(self, node: Node) -> Any:
-        return self._observers[str(node.target)]
-
     def _fake(self, node: Node) -> nn.Module:
-        observer = self._observer(node)
+        observer = self._observers[str(node.target)]
         if id(observer) not in self._fakes:
             self._fakes[id(observer)] = self._made(observer, node)
         return self._fakes[id(observer)]
 
     def _made(self, observer: Any, node: Node) -> nn.Module:
-        if _is_derived(observer):
-            x, weight = (self._fakes[id(each)] for each in observer.obs_or_fqs)
-            return FakeBias(observer, x, weight)  # type: ignore[arg-type]
+        if hasattr(observer, "obs_or_fqs"):  # derived from others
+            return FakeBias(observer)
         if hasattr(observer, "blocks"):
             value = _value(self.graph, node.all_input_nodes[0])
             return fake_weight(observer, value, self._names[0])
         return fake_activation(observer, self._names[1])
-
-
-def _is_derived(observer: Any) -> bool:
-    return hasattr(observer, "obs_or_fqs")
 
 
 def _value(graph: GraphModule, node: Node) -> torch.Tensor:

@@ -26,31 +26,31 @@ class Learned(nn.Module):
         coding: the codes and the scheme.
         axis: the dimension of the channels that have a scale each; None of one scale.
         rows: how many neighbouring channels share one.
-        follows: what passes by moves the parameters; in training, not in eval mode.
     """
+
+    _zero: torch.Tensor
 
     def __init__(self, coding: Coding, axis: int | None, rows: int = 1) -> None:
         super().__init__()
         self.coding, self.axis, self.rows = coding, axis, rows
-        self.follows = True
 
-    def start(self, scale: torch.Tensor, zero: torch.Tensor, values: torch.Tensor | None) -> None:
-        """Begin with what an observer found.
+    def start(self, scale: torch.Tensor, zero: torch.Tensor, values: torch.Tensor | None) -> None:  # noqa: ARG002 - for those that train more
+        """Begin with what an observer found; here the zero point, which most keep.
 
         Args:
             scale: float32, one or one for each row.
             zero: likewise, integers as float32.
             values: the weight; None of an activation.
         """
-        raise NotImplementedError
+        self.register_buffer("_zero", zero)
 
     def scale(self) -> torch.Tensor:
         """Return the scales as the target has them, float32, with their gradients."""
         raise NotImplementedError
 
     def zero(self) -> torch.Tensor:
-        """Return the zero points, whole numbers as float32, with their gradients."""
-        raise NotImplementedError
+        """Return the zero points, whole numbers as float32."""
+        return self._zero
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the values of the codes of x."""

@@ -15,20 +15,15 @@ class Fixed(Learned):
     """Quantizes with what an observer has; values in range have gradient 1, others 0."""
 
     _scale: torch.Tensor
-    _zero: torch.Tensor
 
-    def start(self, scale: torch.Tensor, zero: torch.Tensor, values: torch.Tensor | None) -> None:  # noqa: ARG002
+    def start(self, scale: torch.Tensor, zero: torch.Tensor, values: torch.Tensor | None) -> None:
         """Keep what an observer has."""
+        super().start(scale, zero, values)
         self.register_buffer("_scale", scale)
-        self.register_buffer("_zero", zero)
 
     def scale(self) -> torch.Tensor:
         """Return the scales."""
         return self._scale
-
-    def zero(self) -> torch.Tensor:
-        """Return the zero points."""
-        return self._zero
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the values of the codes of x."""

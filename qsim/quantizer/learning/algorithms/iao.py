@@ -37,9 +37,9 @@ class Iao(Fixed):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the values of the codes of x."""
-        if self.follows and self._is_weight:
+        if self._is_weight:
             self.follow(x)
-        elif self.follows and x.numel():
+        elif x.numel():
             seen = torch.stack(torch.aminmax(x.detach())).to(torch.float64)[:, None]
             self._range = self._range + _AVERAGING * (seen - self._range)
             self._choose(*self._range.numpy())

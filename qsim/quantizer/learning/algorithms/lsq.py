@@ -12,7 +12,6 @@ mean(|x|) / sqrt(p)``.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
@@ -20,31 +19,20 @@ from torch import nn
 from qsim.quantizer.learning.algorithms.base import Learned
 from qsim.quantizer.learning.algorithms.steps import Stepped
 
-if TYPE_CHECKING:
-    from qsim.quantizer.qparams import Coding
-
 
 class Lsq(Learned):
     """A step size that is trained, and the zero point that an observer found."""
 
-    _zero: torch.Tensor
+    log2_scale: nn.Parameter
 
-    def __init__(self, coding: Coding, axis: int | None, rows: int = 1) -> None:
-        super().__init__(coding, axis, rows)
-        self.log2_scale = nn.Parameter(torch.zeros(1))
-
-    def start(self, scale: torch.Tensor, zero: torch.Tensor, values: torch.Tensor | None) -> None:  # noqa: ARG002
+    def start(self, scale: torch.Tensor, zero: torch.Tensor, values: torch.Tensor | None) -> None:
         """Begin with what an observer found."""
+        super().start(scale, zero, values)
         self.log2_scale = nn.Parameter(scale.log2())
-        self.register_buffer("_zero", zero)
 
     def scale(self) -> torch.Tensor:
         """Return the scales as the target has them."""
         return self.snapped(torch.exp2(self.log2_scale))
-
-    def zero(self) -> torch.Tensor:
-        """Return the zero points."""
-        return self._zero
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the values of the codes of x."""

@@ -11,8 +11,6 @@ found: the paper searches the least squared error (equation 10), which the obser
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import nn
 
@@ -21,22 +19,17 @@ from qsim.quantizer.learning.algorithms.steps import Stepped
 from qsim.quantizer.learning.rounding import through
 from qsim.target import has_zero_point
 
-if TYPE_CHECKING:
-    from qsim.quantizer.qparams import Coding
-
 
 class LsqPlus(Lsq):
     """A step size and an offset that are trained."""
 
     _unit: torch.Tensor
-
-    def __init__(self, coding: Coding, axis: int | None, rows: int = 1) -> None:
-        super().__init__(coding, axis, rows)
-        self.offset: nn.Parameter | None = None
+    offset: nn.Parameter | None
 
     def start(self, scale: torch.Tensor, zero: torch.Tensor, values: torch.Tensor | None) -> None:
         """Begin with what an observer found, a weight with the paper's equation."""
         super().start(scale, zero, values)
+        self.offset = None
         if values is not None and not has_zero_point(self.coding.scheme):
             self.log2_scale = nn.Parameter(self._three_deviations(values, scale).log2())
         elif values is None and has_zero_point(self.coding.scheme):
@@ -46,17 +39,19 @@ class LsqPlus(Lsq):
 
     def zero(self) -> torch.Tensor:
         """Return the zero points."""
-        if self.offset is None:
-            return self._zero
-        low, high = self.coding.quant_min, self.coding.quant_max
+        return self._zero if self.offset is None else self._zero_at(self.offset, self.scale())
+
+    def _zero_at(self, offset: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
         with torch.no_grad():
-            return torch.clamp((-self.offset * self._unit / self.scale()).round(), low, high)
+            found = (-offset * self._unit / scale).round()
+            return torch.clamp(found, self.coding.quant_min, self.coding.quant_max)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the values of the codes of x."""
         if self.offset is None:
             return super().forward(x)
-        scale, zero = self.scale(), self.zero()
+        scale = self.scale()
+        zero = self._zero_at(self.offset, scale)
         offset = self.slowed(through(self.offset * self._unit, -zero * scale), x)
         scale = self.slowed(scale, x)
         ends = self.ends(self.spread(zero, x))

@@ -9,30 +9,21 @@ left to ``weight_decay`` of the optimizer, which does not reach it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import nn
 
 from qsim.quantizer.learning.algorithms.base import Learned
 from qsim.quantizer.learning.algorithms.steps import Activated
 
-if TYPE_CHECKING:
-    from qsim.quantizer.qparams import Coding
-
 
 class Pact(Learned):
     """A clipping level that is trained."""
 
-    _zero: torch.Tensor
+    log2_clip: nn.Parameter
 
-    def __init__(self, coding: Coding, axis: int | None, rows: int = 1) -> None:
-        super().__init__(coding, axis, rows)
-        self.log2_clip = nn.Parameter(torch.zeros(1))
-
-    def start(self, scale: torch.Tensor, zero: torch.Tensor, values: torch.Tensor | None) -> None:  # noqa: ARG002
+    def start(self, scale: torch.Tensor, zero: torch.Tensor, values: torch.Tensor | None) -> None:
         """Begin with the range that an observer found."""
-        self.register_buffer("_zero", zero)
+        super().start(scale, zero, values)
         self.log2_clip = nn.Parameter((self._codes(zero) * scale).log2())
 
     def _codes(self, zero: torch.Tensor) -> torch.Tensor:
@@ -43,10 +34,6 @@ class Pact(Learned):
     def scale(self) -> torch.Tensor:
         """Return the scales as the target has them."""
         return self.snapped(torch.exp2(self.log2_clip) / self._codes(self._zero))
-
-    def zero(self) -> torch.Tensor:
-        """Return the zero points."""
-        return self._zero
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the values of the codes of x."""

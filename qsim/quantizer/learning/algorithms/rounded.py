@@ -12,15 +12,12 @@ is 0 or 1: the nearer one, upward of a tie.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import torch
 from torch import nn
 
 from qsim.quantizer.learning.algorithms.fixed import Fixed
-
-if TYPE_CHECKING:
-    from qsim.quantizer.qparams import Coding
 
 _BELOW, _ABOVE = -0.1, 1.1  # gamma and zeta of the paper
 _SPAN: Final = _ABOVE - _BELOW
@@ -34,11 +31,8 @@ class Rounded(Fixed):
     """
 
     _floor: torch.Tensor
-
-    def __init__(self, coding: Coding, axis: int | None, rows: int = 1) -> None:
-        super().__init__(coding, axis, rows)
-        self.rounding = nn.Parameter(torch.zeros(1))
-        self.hard = False
+    rounding: nn.Parameter
+    hard = False
 
     def start(self, scale: torch.Tensor, zero: torch.Tensor, values: torch.Tensor | None) -> None:
         """Begin with what an observer found."""

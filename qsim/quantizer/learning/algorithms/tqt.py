@@ -11,7 +11,6 @@ for that.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
@@ -19,26 +18,17 @@ from torch import nn
 from qsim.quantizer.learning.algorithms.base import Learned
 from qsim.quantizer.learning.algorithms.steps import Thresholded
 
-if TYPE_CHECKING:
-    from qsim.quantizer.qparams import Coding
-
 
 class Tqt(Learned):
     """A threshold that is trained."""
 
-    _zero: torch.Tensor
+    log2_threshold: nn.Parameter
 
-    def __init__(self, coding: Coding, axis: int | None, rows: int = 1) -> None:
-        super().__init__(coding, axis, rows)
-        self.log2_threshold = nn.Parameter(torch.zeros(1))
-        self._log2_codes = 0
-
-    def start(self, scale: torch.Tensor, zero: torch.Tensor, values: torch.Tensor | None) -> None:  # noqa: ARG002
+    def start(self, scale: torch.Tensor, zero: torch.Tensor, values: torch.Tensor | None) -> None:
         """Begin with the range that an observer found."""
         low, high = self.coding.quant_min, self.coding.quant_max
         positive = bool((zero == low).all())
-        kept = torch.full_like(zero, low if positive else 0)
-        self.register_buffer("_zero", kept)
+        super().start(scale, torch.full_like(zero, low if positive else 0), values)
         most = high - low if positive else max(high, -low - 1)
         self._log2_codes = max(math.ceil(math.log2(most + 1)), 0)
         reach = torch.maximum((high - zero) * scale, (zero - low) * scale)
@@ -49,10 +39,6 @@ class Tqt(Learned):
     def scale(self) -> torch.Tensor:
         """Return the scales, powers of two."""
         return torch.exp2(torch.ceil(self.log2_threshold.detach()) - self._log2_codes)
-
-    def zero(self) -> torch.Tensor:
-        """Return the zero points."""
-        return self._zero
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the values of the codes of x."""

@@ -149,7 +149,6 @@ def _started(
     kinds = ACTIVATIONS if weight is None else WEIGHTS
     learned = kinds[name](coding, None)
     learned.start(torch.tensor([scale]), torch.tensor([float(zero)]), weight)
-    learned.follows = weight is not None
     return learned
 
 

@@ -25,6 +25,7 @@ from qsim.quantizer.settings import (
     Calibration,
     Reconstruction,
     Training,
+    read,
 )
 from qsim.quantizer.stated import read_all
 from qsim.registry import patterns as registry
@@ -125,7 +126,7 @@ class QuantizeConfig:
             inputs=read_all(table.get("inputs", {}), f"{where}.inputs"),
             outputs=read_all(table.get("outputs", {}), f"{where}.outputs"),
             **{
-                name: kind.from_table(table[name], f"{where}.{name}")
+                name: read(kind, table[name], f"{where}.{name}")
                 for name, kind in _TABLES.items()
                 if name in table
             },

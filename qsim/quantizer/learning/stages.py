@@ -35,13 +35,17 @@ def require_one_length(config: QuantizeConfig) -> None:
     Raises:
         UsageError: names the table of the configuration.
     """
-    for name in ("training", "reconstruction"):
-        if getattr(config, name) is not None:
-            raise UsageError(
-                "is for networks of one length",
-                where=f"config.{name}",
-                accepted="a network without lengths, or lengths without it",
-            )
+    for name in _learning(config):
+        raise UsageError(
+            "is for networks of one length",
+            where=f"config.{name}",
+            accepted="a network without lengths, or lengths without it",
+        )
+
+
+def _learning(config: QuantizeConfig) -> list[str]:
+    """Return the names of the tables that have something learned."""
+    return [name for name in ("training", "reconstruction") if getattr(config, name) is not None]
 
 
 def samples_of(config: QuantizeConfig, training: Any) -> Samples | None:
@@ -93,9 +97,7 @@ def learn(
         UsageError: the configuration learns what this network does not let it.
     """
     config = prepared.quantizer.config
-    for name in ("reconstruction", "training"):
-        if getattr(config, name) is None:
-            continue
+    for name in _learning(config):
         if prepared.states or prepared.quantizer.at_run_time:
             held = "states" if prepared.states else "operands that are quantized at run time"
             raise UsageError(

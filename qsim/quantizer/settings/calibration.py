@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, ClassVar
 
-from qsim.quantizer.settings.fields import read, whole
+from qsim.quantizer.settings.fields import whole
+
+if TYPE_CHECKING:
+    from qsim.quantizer.settings.fields import Checks
 
 
 @dataclass(frozen=True)
@@ -18,14 +21,4 @@ class Calibration:
 
     batches: int | None = None
 
-    @classmethod
-    def from_table(cls, table: object, where: str) -> Calibration:
-        """Read ``[calibration]``.
-
-        Raises:
-            UsageError: an unknown field or a value that is not accepted.
-        """
-        return read(cls, table, _CHECKS, where)
-
-
-_CHECKS: Final = {"batches": whole(1)}
+    CHECKS: ClassVar[Checks] = {"batches": whole(1)}

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar
 
 from qsim.errors import UsageError
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+# Returns what is accepted where a value is not; nothing where it is.
+Check: TypeAlias = Callable[[Any], str]
+Checks: TypeAlias = Mapping[str, Check]
 
-_Made = TypeVar("_Made")
+
+class Table(Protocol):
+    """A dataclass whose fields are those of a table."""
+
+    CHECKS: ClassVar[Checks]
 
 
-def whole(least: int, most: int | None = None) -> Callable[[Any], str]:
+_Made = TypeVar("_Made", bound=Table)
+
+
+def whole(least: int, most: int | None = None) -> Check:
     """Accept integers from least to most."""
 
     def check(value: Any) -> str:
@@ -23,38 +32,28 @@ def whole(least: int, most: int | None = None) -> Callable[[Any], str]:
     return check
 
 
-def number(least: float, most: float = math.inf, *, above: bool = False) -> Callable[[Any], str]:
-    """Accept finite numbers from least to most; above: not the least itself."""
+def number(least: float, most: float = math.inf) -> Check:
+    """Accept finite numbers from least to most."""
 
     def check(value: Any) -> str:
-        known = type(value) in (int, float) and math.isfinite(value) and value <= most
-        fits = known and (value > least if above else value >= least)
-        begins = f"more than {least:g}" if above else f"{least:g} or more"
+        fits = type(value) in (int, float) and math.isfinite(value) and least <= value <= most
         ends = "" if math.isinf(most) else f", at most {most:g}"
-        return "" if fits else begins + ends
+        return "" if fits else f"{least:g} or more{ends}"
 
     return check
 
 
-def one_of(*names: str) -> Callable[[Any], str]:
+def one_of(*names: str) -> Check:
     """Accept these words."""
     return lambda value: "" if value in names else ", ".join(names)
 
 
-def flag(value: Any) -> str:
-    """Accept true and false."""
-    return "" if type(value) is bool else "true or false"
-
-
-def read(
-    made: type[_Made], table: object, checks: Mapping[str, Callable[[Any], str]], where: str
-) -> _Made:
+def read(made: type[_Made], table: object, where: str) -> _Made:
     """Return a table as the dataclass that has its fields.
 
     Args:
         made: the dataclass.
         table: what the file says.
-        checks: of each field.
         where: the table's name, for messages.
 
     Raises:
@@ -65,9 +64,10 @@ def read(
     if not isinstance(table, dict):
         raise UsageError(f"is {table!r}", where=where, accepted="a table of named settings")
     for name, value in table.items():
-        if name not in checks:
-            raise UsageError(f"unknown name {name!r}", where=where, accepted=", ".join(checks))
-        accepted = checks[name](value)
+        if name not in made.CHECKS:
+            known = ", ".join(made.CHECKS)
+            raise UsageError(f"unknown name {name!r}", where=where, accepted=known)
+        accepted = made.CHECKS[name](value)
         if accepted:
             raise UsageError(f"is {value!r}", where=f"{where}.{name}", accepted=accepted)
     return made(**table)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, ClassVar, Final, Literal, TypeAlias, get_args
 
-from qsim.quantizer.settings.fields import number, one_of, read, whole
+from qsim.quantizer.settings.fields import number, one_of, whole
+
+if TYPE_CHECKING:
+    from qsim.quantizer.settings.fields import Checks
 
 Rounding: TypeAlias = Literal["adaround", "brecq", "qdrop"]
 ROUNDINGS: Final[tuple[Rounding, ...]] = get_args(Rounding)
@@ -38,24 +41,14 @@ class Reconstruction:
     drop: float = 0.5
     seed: int = 0
 
-    @classmethod
-    def from_table(cls, table: object, where: str) -> Reconstruction:
-        """Read ``[reconstruction]``.
-
-        Raises:
-            UsageError: an unknown field or a value that is not accepted.
-        """
-        return read(cls, table, _CHECKS, where)
-
-
-_CHECKS: Final = {
-    "algorithm": one_of(*ROUNDINGS),
-    "iterations": whole(1),
-    "batch": whole(1),
-    "learning_rate": number(0.0),
-    "scale_learning_rate": number(0.0),
-    "regularization": number(0.0),
-    "warm_up": number(0.0, 1.0),
-    "drop": number(0.0, 1.0),
-    "seed": whole(0, 2**63 - 1),
-}
+    CHECKS: ClassVar[Checks] = {
+        "algorithm": one_of(*ROUNDINGS),
+        "iterations": whole(1),
+        "batch": whole(1),
+        "learning_rate": number(0.0),
+        "scale_learning_rate": number(0.0),
+        "regularization": number(0.0),
+        "warm_up": number(0.0, 1.0),
+        "drop": number(0.0, 1.0),
+        "seed": whole(0, 2**63 - 1),
+    }

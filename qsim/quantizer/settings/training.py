@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, ClassVar, Final, Literal, TypeAlias, get_args
 
-from qsim.quantizer.settings.fields import number, one_of, read, whole
+from qsim.quantizer.settings.fields import number, one_of, whole
+
+if TYPE_CHECKING:
+    from qsim.quantizer.settings.fields import Checks
 
 Algorithm: TypeAlias = Literal["iao", "lsq", "lsq+", "tqt", "pact"]
 Loss: TypeAlias = Literal["cross_entropy", "mse", "distillation"]
@@ -43,25 +46,15 @@ class Training:
     freeze_batch_norm: float = 0.0
     seed: int = 0
 
-    @classmethod
-    def from_table(cls, table: object, where: str) -> Training:
-        """Read ``[training]``.
-
-        Raises:
-            UsageError: an unknown field or a value that is not accepted.
-        """
-        return read(cls, table, _CHECKS, where)
-
-
-_CHECKS: Final = {
-    "epochs": whole(1),
-    "batch": whole(1),
-    "optimizer": one_of("adam", "sgd"),
-    "learning_rate": number(0.0),
-    "scale_learning_rate": number(0.0),
-    "schedule": one_of("cosine", "constant"),
-    "weight_decay": number(0.0),
-    "loss": one_of(*LOSSES),
-    "freeze_batch_norm": number(0.0, 1.0),
-    "seed": whole(0, 2**63 - 1),
-}
+    CHECKS: ClassVar[Checks] = {
+        "epochs": whole(1),
+        "batch": whole(1),
+        "optimizer": one_of("adam", "sgd"),
+        "learning_rate": number(0.0),
+        "scale_learning_rate": number(0.0),
+        "schedule": one_of("cosine", "constant"),
+        "weight_decay": number(0.0),
+        "loss": one_of(*LOSSES),
+        "freeze_batch_norm": number(0.0, 1.0),
+        "seed": whole(0, 2**63 - 1),
+    }

@@ -44,7 +44,7 @@ def compile_model(
         )
     with quiet(output):
         built = build(model, wanted, config, output, quantized_io=quantized_io)
-        _save(built, destination)
+        save(built, destination)
     held = built.lowered.target
     size = destination.stat().st_size
     calls = sum(len(program.calls) for program in built.lowered.programs)
@@ -92,6 +92,15 @@ def _check_destination(model: str, destination: Path, *, quantized_io: bool) -> 
             where=str(destination),
             accepted="the model it was compiled from",
         )
+    require_place(destination)
+
+
+def require_place(destination: Path) -> None:
+    """Refuse a file whose directory does not exist, before anything is computed.
+
+    Raises:
+        UsageError: names it.
+    """
     if not destination.absolute().parent.is_dir() or destination.is_dir():
         raise UsageError(
             "cannot be written",
@@ -100,7 +109,8 @@ def _check_destination(model: str, destination: Path, *, quantized_io: bool) -> 
         )
 
 
-def _save(built: Built, destination: Path) -> None:
+def save(built: Built, destination: Path) -> None:
+    """Write a network as the ``.qsim`` or ``.pt2`` file that the destination is named for."""
     if destination.suffix == ".qsim":
         built.lowered.save(destination)
         return

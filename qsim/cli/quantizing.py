@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from qsim.cli.build import read_config, target_or_default
+import numpy as np
+
+from qsim.cli.build import Built, check_model_name, read_config, target_or_default
 from qsim.cli.calibrating import quantized_model
+from qsim.cli.compiling import require_place, save
 from qsim.cli.output import quiet
 from qsim.errors import UsageError
 
@@ -19,8 +22,7 @@ if TYPE_CHECKING:
     from qsim.models import Model
     from qsim.network import Lowered
     from qsim.quantizer import Quantized
-
-_ACCEPTED = "a name that ends in .pt2 or .qsim, in a directory that exists"
+    from qsim.report import Array
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,6 @@ def quantize_model(
     output: Output,
 ) -> None:
     """Quantize a model and write it whole or not at all; errors in one line."""
-    from qsim.cli.build import check_model_name
     from qsim.lowering import lower
     from qsim.models import load
 
@@ -69,10 +70,7 @@ def quantize_model(
         lowered.model = model.name
         with output.stage("measuring"):
             rows = _rows(model, quantized, lowered)
-        if destination.suffix == ".qsim":
-            lowered.save(destination)
-        else:
-            quantized.save_pt2(destination)
+        save(Built(lowered, quantized, model), destination)
         if quantized.fake_graph is not None:  # else nothing was learned: the file is not ours
             kept.unlink(missing_ok=True)
     _print(output, destination, lowered, rows, begun)
@@ -83,10 +81,9 @@ def _check(spec: str, destination: Path, checkpoint: Path) -> None:
         raise UsageError(
             f"a quantized model cannot be a {destination.suffix or 'nameless'} file",
             where=str(destination),
-            accepted=_ACCEPTED,
+            accepted="a name that ends in .pt2 or .qsim",
         )
-    if not destination.absolute().parent.is_dir() or destination.is_dir():
-        raise UsageError("cannot be written", where=str(destination), accepted=_ACCEPTED)
+    require_place(destination)
     if checkpoint.resolve() == destination.resolve():
         raise UsageError(
             "is the output too", where="--checkpoint", accepted="a file of its own, or none"
@@ -107,36 +104,35 @@ def _rows(model: Model, quantized: Quantized, lowered: Lowered) -> list[Row]:
         return []
     given, labels = model.samples
     inputs = (given,) if isinstance(given, torch.Tensor) else tuple(given)
-    made = {"float": _first(quantized.float_graph, inputs)}
-    if quantized.fake_graph is not None:
-        made["fake"] = _first(quantized.fake_graph, inputs)
-    made |= {"qdq": _first(quantized, inputs), "hardware": _first(lowered, inputs)}
-    return [_row(name, value, made, labels) for name, value in made.items()]
+    networks = {
+        "float": quantized.float_graph,
+        "fake": quantized.fake_graph,
+        "qdq": quantized,
+        "hardware": lowered,
+    }
+    made = {name: _first(net, inputs) for name, net in networks.items() if net is not None}
+    right = None if labels is None else labels.numpy()
+    return [_row(name, value, made, right) for name, value in made.items()]
 
 
-def _first(network: Any, inputs: tuple[torch.Tensor, ...]) -> torch.Tensor:
+def _first(network: Any, inputs: tuple[torch.Tensor, ...]) -> Array:
     import torch
-    from torch.utils import _pytree
+
+    from qsim.report import as_arrays
 
     with torch.no_grad():
-        leaves = _pytree.tree_leaves(network(*inputs))
-    return torch.as_tensor(leaves[0])
+        return as_arrays(network(*inputs))[0]
 
 
-def _row(
-    name: str, value: torch.Tensor, made: dict[str, torch.Tensor], labels: torch.Tensor | None
-) -> Row:
-    from qsim.report import decibels
+def _row(name: str, value: Array, made: dict[str, Array], labels: Array | None) -> Row:
+    from qsim.report import Vote, decibels, powers
 
-    right = None
-    if labels is not None:
-        right = float((value.argmax(-1) == labels).double().mean())
-    error = float((value.double() - made["float"].double()).square().sum())
-    known = None
-    if name != "float" and error > 0.0:
-        known = decibels(float(made["float"].double().square().sum()), error)
+    vote = Vote()
+    vote.add((value,), labels, None)
+    signal, noise = powers(made["float"].astype(np.float64), value.astype(np.float64))
+    known = decibels(signal, noise) if noise > 0.0 else None
     differing = None if name in ("float", "qdq") else int((value != made["qdq"]).sum())
-    return Row(name, right, known, differing, value.numel())
+    return Row(name, vote.accuracy, known, differing, value.size)
 
 
 def _print(

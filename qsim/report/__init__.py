@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import lazy_loader
 
 if TYPE_CHECKING:
+    from qsim.report.classes import Vote as Vote
     from qsim.report.classes import winners_of as winners_of
     from qsim.report.evaluate import Array as Array
     from qsim.report.evaluate import Arrays as Arrays
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from qsim.report.evaluate import outputs_digest as outputs_digest
     from qsim.report.host_words import host_parts as host_parts
     from qsim.report.html import render_html as render_html
+    from qsim.report.noise import powers as powers
     from qsim.report.outputs import decibels as decibels
     from qsim.report.placement import Share as Share
     from qsim.report.placement import by_reason as by_reason
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "classes": ["winners_of"],
+        "classes": ["Vote", "winners_of"],
         "evaluate": [
             "Array",
             "Arrays",
@@ -50,6 +52,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         ],
         "host_words": ["host_parts"],
         "html": ["render_html"],
+        "noise": ["powers"],
         "outputs": ["decibels"],
         "placement": ["Share", "by_reason"],
         "result": ["Evaluation", "Layer"],

@@ -61,7 +61,7 @@ _READS: Final[tuple[tuple[str, int, int, Sequence[int], Shape, str], ...]] = (
 _MOST: Final = 6  # rows of a random call, and codes of one
 
 
-class CacheWrite:
+class CacheWrite(v.OneScheme):
     """Vectors of cache_write."""
 
     @staticmethod
@@ -81,14 +81,8 @@ class CacheWrite:
             size, number = size + made[-1].expected.size, number + 1
         return made
 
-    @staticmethod
-    def variants(target: Target, seed: int, count: int) -> list[Case]:
-        """Return nothing: a move has no schemes."""
-        del target, seed, count
-        return []
 
-
-class Embedding:
+class Embedding(v.OneScheme):
     """Vectors of embedding."""
 
     @staticmethod
@@ -105,12 +99,6 @@ class Embedding:
             made.append(_read(*call, form, rng))
             size, number = size + made[-1].expected.size, number + 1
         return made
-
-    @staticmethod
-    def variants(target: Target, seed: int, count: int) -> list[Case]:
-        """Return nothing: a move has no schemes."""
-        del target, seed, count
-        return []
 
 
 def _codes(form: FixedFormat, shape: Shape, rng: random.Random) -> Array:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 CODES = 256  # of a wider format, so many are looked up besides the directed ones
 
 
-class Lookup:
+class Lookup(v.OneScheme):
     """Vectors of lookup: every code of up to 8 bits under tables that differ in every bit."""
 
     @staticmethod
@@ -48,12 +48,6 @@ class Lookup:
             _lookup(name, table, codes, output, rng, -(-count // len(tables)))
             for name, table in tables.items()
         ]
-
-    @staticmethod
-    def variants(target: Target, seed: int, count: int) -> list[Case]:
-        """Return nothing: a lookup has no schemes."""
-        del target, seed, count
-        return []
 
 
 def _lookup(
@@ -96,7 +90,7 @@ def _codes(codes: FixedFormat) -> v.Sheet:
     return sheet
 
 
-class Clamp:
+class Clamp(v.OneScheme):
     """Vectors of clamp: bounds of every kind, and the codes around them."""
 
     @staticmethod
@@ -117,12 +111,6 @@ class Clamp:
         }
         extra = -(-count // len(bounds))
         return [_clamp(name, ends, codes, rng, extra) for name, ends in bounds.items()]
-
-    @staticmethod
-    def variants(target: Target, seed: int, count: int) -> list[Case]:
-        """Return nothing: a clamp has no schemes."""
-        del target, seed, count
-        return []
 
 
 def _clamp(

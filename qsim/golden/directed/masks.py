@@ -34,7 +34,7 @@ class Row(NamedTuple):
     label: str
 
 
-class MaskedSoftmax:
+class MaskedSoftmax(v.OneScheme):
     """Rows of which all, none, one or some codes are shown."""
 
     @staticmethod
@@ -50,12 +50,6 @@ class MaskedSoftmax:
         square = _rows(form, _LENGTH, rng)[-_LENGTH:]
         causal = np.tril(np.ones((_LENGTH, _LENGTH), np.int8))
         return [*made, _case(target, "causal", SCALES["coarse"], "zero", square, causal)]
-
-    @staticmethod
-    def variants(target: Target, seed: int, count: int) -> list[Case]:
-        """Return nothing: the target's own scheme is all that is made."""
-        del target, seed, count
-        return []
 
 
 def _rows(form: FixedFormat, drawn: int, rng: random.Random) -> list[Row]:

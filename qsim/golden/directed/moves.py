@@ -68,7 +68,7 @@ _RANDOM: Final = 8  # calls that the random elements are spread over
 _MOST: Final = 5  # of a random dimension
 
 
-class StridedSlice:
+class StridedSlice(v.OneScheme):
     """Vectors of strided_slice."""
 
     @staticmethod
@@ -88,14 +88,8 @@ class StridedSlice:
             made.append(_slice(f"random-{number}", (batch, *sample), kept, form, rng, v.RANDOM))
         return made
 
-    @staticmethod
-    def variants(target: Target, seed: int, count: int) -> list[Case]:
-        """Return nothing: a move has no schemes."""
-        del target, seed, count
-        return []
 
-
-class Gather:
+class Gather(v.OneScheme):
     """Vectors of gather."""
 
     @staticmethod
@@ -118,12 +112,6 @@ class Gather:
             call = (f"random-{number}", (batch, *sample), axis + 1, line)
             made.append(_gather(*call, form, rng, v.RANDOM))
         return made
-
-    @staticmethod
-    def variants(target: Target, seed: int, count: int) -> list[Case]:
-        """Return nothing: a move has no schemes."""
-        del target, seed, count
-        return []
 
 
 def _lines() -> Iterator[Shape]:

@@ -72,7 +72,7 @@ GEOMETRIES = {
 }
 
 
-class MaxPool:
+class MaxPool(v.OneScheme):
     """Vectors of max_pool."""
 
     @staticmethod
@@ -87,12 +87,6 @@ class MaxPool:
             more = {"dilation": v.lists(geometry.dilation)}
             yield _geometry("max_pool", name, geometry, codes, more, max, rng)
         yield from _random("max_pool", codes, {"dilation": [1, 1]}, max, rng, count)
-
-    @staticmethod
-    def variants(target: Target, seed: int, count: int) -> list[Case]:
-        """Return nothing: max_pool has no schemes."""
-        del target, seed, count
-        return []
 
 
 class AvgPool:

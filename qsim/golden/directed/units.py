@@ -28,17 +28,7 @@ LONG: Final = 512  # codes of a row whose equal probabilities are half a step of
 _MOST_BITS: Final = 16  # of codes that have units
 
 
-class _Maker:
-    """Vectors of a primitive that has no other schemes."""
-
-    @staticmethod
-    def variants(target: Target, seed: int, count: int) -> list[Case]:
-        """Return nothing: the target's own scheme is all that is made."""
-        del target, seed, count
-        return []
-
-
-class Softmax(_Maker):
+class Softmax(v.OneScheme):
     """Rows of one code, of equal ones, of masked ones, and long ones."""
 
     @staticmethod
@@ -131,7 +121,7 @@ def _softmax(name: str, scheme: Any, form: FixedFormat, output: FixedFormat, row
     )  # fmt: skip
 
 
-class IntegerFunction(_Maker):
+class IntegerFunction(v.OneScheme):
     """Every code of up to 8 bits through every unit; of wider ones the ends and powers of two."""
 
     @staticmethod
@@ -228,7 +218,7 @@ def _draw(scheme: Any, index: int) -> int:
     return splitmix64(scheme.seed, index) if stochastic else 0
 
 
-class Rotary(_Maker):
+class Rotary(v.OneScheme):
     """Turns of both pairings: by 0, by a half and its neighbours (ties), by angles of positions."""
 
     @staticmethod

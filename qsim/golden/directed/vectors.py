@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from qsim.golden.case import Case
     from qsim.program import Array, Json
+    from qsim.target import Target
     from qsim.target.words import Scheme
 
 TIE_UP: Final = "tie, positive"
@@ -106,6 +107,16 @@ def odd_part(value: int) -> tuple[int, int]:
 def array(codes: Iterable[int], shape: Sequence[int], form: FixedFormat) -> Array:
     """Return codes as an array in the container of their format."""
     return np.array(list(codes), dtype=form.dtype).reshape(shape)
+
+
+class OneScheme:
+    """What makes the vectors of a primitive that has no other schemes."""
+
+    @staticmethod
+    def variants(target: Target, seed: int, count: int) -> list[Case]:
+        """Return nothing: the target's own scheme is all that is made."""
+        del target, seed, count
+        return []
 
 
 def make_case(

@@ -11,7 +11,6 @@ several orders, and must not change.
 
 from __future__ import annotations
 
-import itertools
 from typing import TYPE_CHECKING, Any, Final
 
 import torch
@@ -195,25 +194,22 @@ class Positions:
     def rows_of(self, node: Node, length: int) -> tuple[torch.Tensor, int] | None:
         """Return a row for every position, and the dimension that counts them in the result."""
         first = self.value(node, (0,) * self.count)
-        if first.numel() * length > MOST * self.count:
+        if first.numel() * length > MOST * self.rows:
             return None
-        if self.count == 1 and node.name not in self.known_dims:
-            rows = [self.value(node, (at,)).reshape(-1) for at in range(length)]
-            return torch.stack(rows), 0
+        each = [self.value(node, (at,) * self.count) for at in range(length)]
+        if self.rows == 1 and node.name not in self.known_dims:
+            return torch.stack([value.reshape(-1) for value in each]), 0
         for dim in self.dims_of(node, first):
-            rows = [
-                self.value(node, (at,) * self.count).select(dim, 0).reshape(-1)
-                for at in range(length)
-            ]
-            table = torch.stack(rows)
-            if all(
-                torch.equal(
-                    self.value(node, at).movedim(dim, 0).reshape(self.count, -1), table[list(at)]
-                )
-                for at in itertools.chain(self.tried(length))
-            ):
+            table = torch.stack([value.select(dim, 0).reshape(-1) for value in each])
+            if all(self._has(table, node, dim, at) for at in self.tried(length)):
                 return table, dim
         return None
+
+    def _has(self, table: torch.Tensor, node: Node, dim: int, at: tuple[int, ...]) -> bool:
+        """Return whether a table has the rows of a node; no cache has a place beyond the last."""
+        places = [place for place in self.places(at) if place < len(table)]
+        rows = self.value(node, at).movedim(dim, 0).reshape(self.rows, -1)
+        return torch.equal(rows[: len(places)], table[places])
 
 
 def _as_mask(table: torch.Tensor, user: Node, node: Node) -> torch.Tensor | None:
